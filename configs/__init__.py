@@ -1,0 +1,1 @@
+"""Every knob of Shopkeeper on one page (`schema.py`), read with clear errors (`load.py`)."""

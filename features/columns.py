@@ -1,0 +1,89 @@
+"""The words of the tables: column names, event types and their accepted aliases. Each is defined here once.
+
+Event types are Google Analytics 4's e-commerce names; catalogue fields are the Google Merchant feed's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# events: one row an item of an event
+EVENT_ID: Final = "event_id"
+LINE: Final = "line"
+EVENT_TYPE: Final = "event_type"
+TIMESTAMP: Final = "timestamp"
+USER_ID: Final = "user_id"
+VISITOR_ID: Final = "visitor_id"
+SESSION_ID: Final = "session_id"
+ITEM_ID: Final = "item_id"
+QUANTITY: Final = "quantity"
+PRICE: Final = "price"
+CURRENCY: Final = "currency"
+TRANSACTION_ID: Final = "transaction_id"
+
+# items
+ID: Final = "id"
+TITLE: Final = "title"
+PRODUCT_TYPE: Final = "product_type"
+BRAND: Final = "brand"
+AVAILABILITY: Final = "availability"
+
+EVENT_TYPES: Final = (
+    "page_view",
+    "view_item_list",
+    "select_item",
+    "view_item",
+    "add_to_wishlist",
+    "add_to_cart",
+    "remove_from_cart",
+    "view_cart",
+    "begin_checkout",
+    "purchase",
+    "refund",
+    "search",
+    "view_promotion",
+    "select_promotion",
+    "review",
+    "contact",
+)
+"""The order is the code of a kind in `kind.npy`: append, never reorder."""
+
+KIND: Final = {name: code for code, name in enumerate(EVENT_TYPES)}
+"""Event type → its code."""
+
+ITEM_EVENT_TYPES: Final = (
+    "select_item",
+    "view_item",
+    "add_to_wishlist",
+    "add_to_cart",
+    "remove_from_cart",
+    "purchase",
+    "refund",
+    "review",
+)
+"""Event types that mean nothing without an item: `item_id` is required. (`view_item_list` rows may carry one too.)"""
+
+EVENT_TYPE_ALIASES: Final = {
+    "product viewed": "view_item",
+    "detail-page-view": "view_item",
+    "product added": "add_to_cart",
+    "add-to-cart": "add_to_cart",
+    "product removed": "remove_from_cart",
+    "order completed": "purchase",
+    "purchase-complete": "purchase",
+    "order refunded": "refund",
+    "order cancelled": "refund",
+    "products searched": "search",
+    "product clicked": "select_item",
+    "product list viewed": "view_item_list",
+    "product reviewed": "review",
+}
+"""Segment's and Vertex AI's names, in lower case → ours."""
+
+AVAILABILITIES: Final = ("in_stock", "out_of_stock", "preorder", "backorder")
+
+MICROSECONDS_PER_DAY: Final = 86_400_000_000
+"""Every time outside the parquet tables is an int64 count of microseconds since 1970-01-01 UTC."""
+
+MAX_ID_BYTES: Final = 256
+"""Ids are opaque strings of at most this many bytes in UTF-8."""

@@ -1,0 +1,1 @@
+"""Where a shop's raw data comes from: one file a source."""

@@ -1,0 +1,1 @@
+"""Pure `nn.Module`s and losses: tensors in, tensors out."""

@@ -1,0 +1,64 @@
+"""What goes into the pipeline and what comes out of it: plain data, no HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from features.histories import History, IntArray
+
+
+def no_items() -> IntArray:
+    """An empty array of item indices."""
+    return np.empty(0, np.int32)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One request, with raw ids already turned into catalogue indices."""
+
+    history: History
+    """The person's events, oldest first; empty for a stranger."""
+    as_of: int
+    """Now, in microseconds since 1970 UTC: nothing at or after it is looked at."""
+    surface: str = "home"
+    page_items: IntArray = field(default_factory=no_items)
+    """What is on the page: the product, or the cart."""
+    exclude: IntArray = field(default_factory=no_items)
+    """Items that must not be in the list."""
+    num_results: int = 20
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an item is in the list: a code for programs, a sentence for people."""
+
+    code: str
+    """`bought_before`, `goes_with`, `for_you`, or `popular`"""
+    text: str
+    item: int | None = None
+    """The item that the sentence speaks of, as an index."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One place in a list."""
+
+    item: int
+    score: float
+    source: str
+    """The source that the item owes its place to: `repeats`, `together`, `encoder` or `popular`."""
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A list, best first, and what the caller should know about it."""
+
+    recommendations: tuple[Recommendation, ...]
+    requested: int
+    shortfall_reason: str | None = None
+    """Why there are fewer than `requested`."""
+    fallback_used: str | None = None
+    """Why the list is not personal, or what filled it."""

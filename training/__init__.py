@@ -1,0 +1,1 @@
+"""A dataset becomes a run, and a run becomes a bundle."""
