@@ -1,0 +1,80 @@
+"""One person's events as arrays, kept in memory and extended by what is new in the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from features.columns import KIND
+from features.histories import History
+
+_COLUMNS: Final = "number, item_id, event_type, timestamp, transaction_id, price"
+_NEWEST: Final = "SELECT max(number) FROM events INDEXED BY new_of_person WHERE who = ? AND item_id IS NOT NULL"
+_LATEST: Final = (
+    f"SELECT {_COLUMNS} FROM events INDEXED BY latest_of_person WHERE who = ? AND item_id IS NOT NULL "
+    "ORDER BY timestamp DESC, number DESC LIMIT ?"
+)
+_SINCE: Final = (
+    f"SELECT {_COLUMNS} FROM events INDEXED BY new_of_person WHERE who = ? AND number > ? AND item_id IS NOT NULL ORDER BY number"
+)
+
+Row = tuple[int, str, str, int, str | None, float | None]
+
+
+class KeptHistory:
+    """The latest `limit` item events of one person. Not safe to use from two threads at once."""
+
+    def __init__(self, connection: sqlite3.Connection, who: str, *, item_index: Mapping[str, int], limit: int) -> None:
+        self.who = who
+        self.item_index = item_index
+        self.limit = limit
+        self.unknown_items = 0
+        """Events left out because the catalogue does not have their item."""
+        self.history = History.empty()
+        self._newest = 0
+        self._basket_of: dict[str, int] = {}
+        (newest,) = connection.execute(_NEWEST, (who,)).fetchone()
+        if newest is not None:
+            rows: list[Row] = connection.execute(_LATEST, (who, limit)).fetchall()
+            self._extend(sorted(row for row in rows if row[0] <= newest))
+            self._newest = newest
+
+    def refresh(self, connection: sqlite3.Connection) -> None:
+        """Take in the events that any process has written since the last look."""
+        rows: list[Row] = connection.execute(_SINCE, (self.who, self._newest)).fetchall()
+        if rows:
+            self._extend(rows)
+            self._newest = rows[-1][0]
+
+    def _extend(self, rows: list[Row]) -> None:
+        """Add rows in the order of their arrival, and put the history into the order of time."""
+        known = [row for row in rows if row[1] in self.item_index]
+        self.unknown_items += len(rows) - len(known)
+        new = History(
+            items=np.array([self.item_index[row[1]] for row in known], np.int32),
+            kinds=np.array([KIND[row[2]] for row in known], np.int8),
+            times=np.array([row[3] for row in known], np.int64),
+            baskets=np.array([self._basket(row) for row in known], np.int64),
+            prices=np.array([row[5] for row in known], np.float32),
+        )
+        both = one_time_per_basket(self.history.followed_by(new))
+        self.history = both.take(slice(max(0, len(both) - self.limit), None))
+
+    def _basket(self, row: Row) -> int:
+        """A transaction's number is that of its first row in the log; a row without one is a basket of its own."""
+        number, transaction_id = row[0], row[4]
+        return number if transaction_id is None else self._basket_of.setdefault(transaction_id, number)
+
+
+def one_time_per_basket(history: History) -> History:
+    """Give all events of a transaction its earliest time, and order by time: a basket is a set."""
+    _, first, basket_of_event = np.unique(history.baskets, return_index=True, return_inverse=True)
+    if len(first) == len(history):
+        return history
+    earliest = history.times[first]  # the history is in the order of time, so a basket's first event is its earliest
+    times = earliest[basket_of_event]
+    return replace(history, times=times).take(np.argsort(times, kind="stable"))
