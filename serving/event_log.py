@@ -6,7 +6,7 @@ Readers never wait for a writer (WAL), and a committed event survives a power cu
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -68,8 +68,7 @@ EVENT_COLUMNS: Final = tuple(field.name for field in fields(Event))
 LOG_COLUMNS: Final = ("who", "received_at", *EVENT_COLUMNS)
 """`received_at`: when this shop's server took the event, in microseconds since 1970 UTC."""
 
-INSERT_NEW: Final = f"INSERT INTO events ({', '.join(LOG_COLUMNS)}) VALUES ({', '.join('?' * len(LOG_COLUMNS))})"
-INSERT: Final = f"{INSERT_NEW} ON CONFLICT (event_id, line) DO NOTHING"
+ONCE: Final = "ON CONFLICT (event_id, line) DO NOTHING"
 
 _SQL_TYPES: Final = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
 _CREATE_TABLES: Final = f"""
@@ -89,6 +88,11 @@ INDEXES: Final = {
 """Made after a first import, so that its rows are sorted once."""
 
 _event_values = attrgetter(*EVENT_COLUMNS)
+
+
+def insert_statement(columns: Sequence[str] = LOG_COLUMNS) -> str:
+    """SQL that adds a row with these columns, unless the log has its (event_id, line)."""
+    return f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) {ONCE}"
 
 
 def log_row(event: Event, *, received_at: int) -> tuple[object, ...]:

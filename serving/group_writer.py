@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from serving.event_log import INSERT, connect, explained, transaction
+from serving.event_log import connect, explained, insert_statement, transaction
 
 MAX_GROUP: Final = 256
 """Appends in one transaction."""
+
+_INSERT: Final = insert_statement()
 
 Rows = Sequence[tuple[object, ...]]
 
@@ -83,5 +85,5 @@ class GroupWriter:
             append.done.set_result(result)
 
     def _insert(self, rows: Rows) -> AppendResult:
-        accepted = sum(self._connection.execute(INSERT, row).rowcount for row in rows)
+        accepted = sum(self._connection.execute(_INSERT, row).rowcount for row in rows)
         return AppendResult(accepted=accepted, duplicates=len(rows) - accepted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +23,7 @@ _SINCE: Final = (
 )
 
 Row = tuple[int, str, str, int, str | None, float | None]
+"""The values of `_COLUMNS`."""
 
 
 class KeptHistory:
@@ -52,22 +53,26 @@ class KeptHistory:
 
     def _extend(self, rows: list[Row]) -> None:
         """Add rows in the order of their arrival, and put the history into the order of time."""
-        known = [row for row in rows if row[1] in self.item_index]
-        self.unknown_items += len(rows) - len(known)
-        new = History(
-            items=np.array([self.item_index[row[1]] for row in known], np.int32),
-            kinds=np.array([KIND[row[2]] for row in known], np.int8),
-            times=np.array([row[3] for row in known], np.int64),
-            baskets=np.array([self._basket(row) for row in known], np.int64),
-            prices=np.array([row[5] for row in known], np.float32),
-        )
+        new = history_from_rows(rows, self.item_index, basket_of=self._basket_of)
+        self.unknown_items += len(rows) - len(new)
         both = one_time_per_basket(self.history.followed_by(new))
         self.history = both.take(slice(max(0, len(both) - self.limit), None))
 
-    def _basket(self, row: Row) -> int:
-        """A transaction's number is that of its first row in the log; a row without one is a basket of its own."""
-        number, transaction_id = row[0], row[4]
-        return number if transaction_id is None else self._basket_of.setdefault(transaction_id, number)
+
+def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, basket_of: dict[str, int]) -> History:
+    """Rows whose item is known, in their order. `basket_of` (transaction → number) is extended.
+
+    A transaction's number is that of its first row; a row without a transaction is a basket of its own.
+    """
+    known = [row for row in rows if row[1] in item_index]
+    baskets = [number if bill is None else basket_of.setdefault(bill, number) for number, _, _, _, bill, _ in known]
+    return History(
+        items=np.array([item_index[row[1]] for row in known], np.int32),
+        kinds=np.array([KIND[row[2]] for row in known], np.int8),
+        times=np.array([row[3] for row in known], np.int64),
+        baskets=np.array(baskets, np.int64),
+        prices=np.array([row[5] for row in known], np.float32),
+    )
 
 
 def one_time_per_basket(history: History) -> History:

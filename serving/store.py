@@ -18,6 +18,9 @@ from serving.event_log import EVENT_COLUMNS, Event, connect, explained, log_row
 from serving.group_writer import AppendResult, GroupWriter
 from serving.kept_history import KeptHistory
 
+STORE_FILE: Final = "events.db"
+"""Its name in the workspace."""
+
 MAX_PEOPLE_KEPT: Final = 10_000
 """People whose histories stay in memory; the ones asked for longest ago are forgotten first."""
 
