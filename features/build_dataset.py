@@ -1,0 +1,130 @@
+"""Tables → dataset: item events in flat arrays, in the order of users and of time. `dataset.py` says what is in the folder.
+
+Legend: E events, U users, N items.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from configs.exceptions import DataError
+from features import columns as c
+from features.artefact import write_manifest, writing
+from features.dataset import Dataset
+from features.tables import Tables
+from features.who import who_expr
+
+
+def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
+    """Write the dataset folder whole, or not at all; the same tables give the same fingerprint.
+
+    Items and users are those with at least one item event, in the order of their first one (ties by id). Events of one
+    transaction share a basket number and the earliest of their times; a refund is another basket than the purchase it names, so
+    that it keeps its own time. Every other event is a basket of its own.
+
+    Raises ArtefactError for tables that are not there, DataError when they hold no item event.
+    """
+    tables = Tables.open(tables_folder)
+    events = _item_events(tables)
+    if events.is_empty():
+        raise DataError(f"{tables_folder}: holds no event with an item, so there is nothing to learn from.")
+    items, users = _in_order_of_appearance(events, "item"), _in_order_of_appearance(events, "who")
+    events = (
+        events.join(items.select("item", "item_index"), on="item", how="left", maintain_order="left")
+        .join(users.select("who", "who_index"), on="who", how="left", maintain_order="left")
+        .select("who_index", "item_index", "kind", "time", "basket", "price")
+        .sort("who_index", "time", "basket", "item_index", maintain_order=True)
+    )
+    catalogue = _catalogue(tables, items, events)
+    people = users.select(pl.col("who").alias(c.USER_ID)).join(
+        tables.users.collect(), on=c.USER_ID, how="left", maintain_order="left"
+    )
+    with writing(out_folder, kind="dataset") as scratch:
+        for name, array in _arrays(events, catalogue, num_users=len(users)).items():
+            np.save(scratch / f"{name}.npy", array)
+        catalogue.write_parquet(scratch / "items.parquet", statistics=False)
+        people.write_parquet(scratch / "users.parquet", statistics=False)
+        contents = _contents(events, num_items=len(items), num_users=len(users))
+        contents |= {"clock": tables.manifest["clock"], "currency": tables.manifest["currency"]}
+        write_manifest(scratch, kind="dataset", made_from=tables.fingerprint, contents=contents)
+    return Dataset.open(out_folder)
+
+
+def _item_events(tables: Tables) -> pl.DataFrame:
+    """who, item, kind, time, price and basket (the row of the basket's first event) of every item event, in the order of time."""
+    codes = {name: c.KIND[name] for name in c.ITEM_EVENT_TYPES}
+    wanted = pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES)
+    events = (
+        tables.events.filter(wanted)
+        .select(
+            who_expr().alias("who"),
+            pl.col(c.ITEM_ID).alias("item"),
+            pl.col(c.EVENT_TYPE).replace_strict(codes, return_dtype=pl.Int8).alias("kind"),
+            pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
+            pl.col(c.PRICE).cast(pl.Float32).alias("price"),
+            pl.col(c.TRANSACTION_ID).alias("transaction"),
+        )
+        .collect()
+        .with_row_index("row")
+    )
+    in_basket = events.filter(pl.col("transaction").is_not_null())
+    first = in_basket.select("row", pl.col("row").min().over("who", "kind", "transaction").alias("first"))
+    basket = events["row"].to_numpy().astype(np.int64)
+    basket[first["row"].to_numpy()] = first["first"].to_numpy()
+    times = events["time"].to_numpy()[basket]
+    return events.select("who", "item", "kind", "price").with_columns(pl.Series("time", times), pl.Series("basket", basket))
+
+
+def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The distinct values of `key` by the time of their first event, with `<key>_index`."""
+    first = events.group_by(key).agg(pl.col("time").min()).sort("time", key)
+    return first.select(key).with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias(f"{key}_index"))
+
+
+def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it."""
+    paid = events.group_by("item_index").agg(pl.col("price").median().cast(pl.Float64).alias("_paid"))
+    rows = items.rename({"item": c.ID}).join(tables.items.collect(), on=c.ID, how="left", maintain_order="left")
+    rows = rows.join(paid, on="item_index", how="left", maintain_order="left")
+    return rows.with_columns(pl.col(c.PRICE).fill_null(pl.col("_paid").round(2))).drop("_paid", "item_index")
+
+
+def _arrays(events: pl.DataFrame, catalogue: pl.DataFrame, *, num_users: int) -> dict[str, NDArray[Any]]:
+    basket = events["basket"].to_numpy()
+    starts = np.ones(len(basket), dtype=np.int64)
+    starts[1:] = basket[1:] != basket[:-1]
+    counts = np.bincount(events["who_index"].to_numpy(), minlength=num_users)
+    return {
+        "item": events["item_index"].to_numpy().astype(np.int32),
+        "kind": events["kind"].to_numpy().astype(np.int8),
+        "time": events["time"].to_numpy().astype(np.int64),
+        "basket": np.cumsum(starts) - 1,
+        "price": events["price"].fill_null(float("nan")).to_numpy().astype(np.float32),
+        "offsets": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        "category": _categories(catalogue),
+    }
+
+
+def _categories(catalogue: pl.DataFrame) -> NDArray[np.int32]:
+    """The code of each item's product_type, in the order of their names; -1 without one."""
+    names = catalogue[c.PRODUCT_TYPE]
+    codes = names.rank("dense").cast(pl.Int32) - 1
+    return codes.fill_null(-1).to_numpy().astype(np.int32)
+
+
+def _contents(events: pl.DataFrame, *, num_items: int, num_users: int) -> dict[str, Any]:
+    kinds = np.bincount(events["kind"].to_numpy(), minlength=len(c.EVENT_TYPES))
+    times = events["time"].to_numpy()
+    return {
+        "num_users": num_users,
+        "num_items": num_items,
+        "num_events": len(events),
+        "kinds": {name: int(kinds[code]) for name, code in c.KIND.items() if kinds[code]},
+        "first_time": int(times.min()),
+        "last_time": int(times.max()),
+    }

@@ -1,0 +1,73 @@
+"""Columns of text or of any type → columns of ours. A column that holds nothing usable at all is one error, with an example."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from configs.exceptions import DataError
+from features.raw import RawTable
+from features.timestamps import parse_timestamps
+
+
+def as_ids(raw: RawTable, column: str) -> pl.Series:
+    """Text, with blank made null. Whole numbers that a spreadsheet or pandas made 12.0 are read as 12."""
+    values = raw.frame[column]
+    if values.dtype.is_float() and values.is_finite().all() and (values == values.floor()).all():
+        values = values.cast(pl.Int64)
+    if not (
+        values.dtype.is_integer() or values.dtype.is_float() or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
+    ):
+        raise _wrong_type(raw, column, expected="text or whole numbers")
+    text = values.cast(pl.String)
+    return text.set(text.str.strip_chars().str.len_bytes() == 0, None)
+
+
+def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
+    """(the numbers, `_bad_<column>`: true where there is something that is no number). An absent column is all null."""
+    dtype = pl.Int64 if whole else pl.Float64
+    if column not in raw.frame.columns:
+        length = len(raw.frame)
+        return [
+            pl.Series(column, [None] * length, dtype=dtype),
+            pl.repeat(value=False, n=length, eager=True).alias(f"_bad_{column}"),
+        ]
+    values = raw.frame[column]
+    expected = "whole numbers" if whole else "numbers"
+    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
+        values = as_ids(raw, column).str.strip_chars()
+    elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
+        raise _wrong_type(raw, column, expected=expected)
+    numbers = values.cast(pl.Float64, strict=False)
+    usable = numbers.is_finite()
+    if whole:
+        usable = usable & (numbers == numbers.floor()) & (numbers.abs() < 2**53)
+    numbers = numbers.set(~usable.fill_null(value=False), None).cast(dtype)
+    return _checked(raw, column, values, numbers, expected=expected)
+
+
+def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
+    """(times in us UTC, `_bad_<column>`)."""
+    values = raw.frame[column]
+    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
+        values = as_ids(raw, column)
+    elif not (values.dtype.is_numeric() or values.dtype in (pl.Date, pl.Null) or isinstance(values.dtype, pl.Datetime)):
+        raise _wrong_type(raw, column, expected="times")
+    expected = "times such as 2024-01-31T12:00:00Z, 2024-01-31 12:00, 2024-01-31 or unix seconds"
+    return _checked(raw, column, values, parse_timestamps(values), expected=expected)
+
+
+def _checked(raw: RawTable, column: str, found: pl.Series, cast: pl.Series, *, expected: str) -> list[pl.Series]:
+    bad = cast.is_null() & found.is_not_null()
+    if len(found) > 1 and bad.any() and cast.null_count() == len(cast):
+        raise _wrong_type(raw, column, expected=expected)
+    return [cast.alias(column), bad.alias(f"_bad_{column}")]
+
+
+def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
+    values = raw.frame[column].drop_nulls()
+    example = repr(values[0]) if len(values) else "nothing"
+    where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
+    return DataError(
+        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is {values.dtype} and it begins "
+        f"with {example}. If another column holds the {column}, name it in data.{where}: {{{column}: <your column>}}."
+    )

@@ -1,0 +1,103 @@
+"""The way from raw files to the dataset, in one straight function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from configs.exceptions import DataError, TooLittleDataError
+from configs.schema import Config, DataConfig
+from features.build_dataset import build_dataset
+from features.raw import RawTables
+from features.report import Report, make_report
+from features.sources.complete_journey import read_complete_journey
+from features.sources.files import read_files
+from features.tables import write_tables
+from features.validate import validate_events
+from features.validate_catalogue import validate_items, validate_users
+
+
+def prepare(
+    config: Config,
+    *,
+    now: datetime,
+    progress: Callable[[str], None] | None = None,
+    show: Callable[[Report], None] | None = None,
+) -> Report:
+    """Read, validate, report, and write `<workspace>/tables` and `<workspace>/dataset`.
+
+    `now` (with a zone) decides what lies in the future. `progress` is told each step as it begins; `show` gets the report before
+    a no-go is raised. Raises DataError for data that cannot be used (refused rows are then in `<workspace>/rejected.parquet`) and
+    TooLittleDataError for a no-go; nothing else is written in either case.
+    """
+    say = progress or (lambda _: None)
+    say(f"Reading {config.data.source}")
+    raw = read_raw(config.data)
+    say(f"Checking {raw.events.num_rows:,} events")
+    users = validate_users(raw.users)
+    items = validate_items(raw.items)
+    events = validate_events(raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent)
+    rejected = pl.concat([events.rejected, items.rejected, users.rejected])
+    report = make_report(events, items, users, prepare=config.prepare)
+    _stop_if_too_many_refused(rejected, report, config)
+    if show:
+        show(report)
+    if report.no_go:
+        raise TooLittleDataError(f"No-go: {report.no_go}. Bring more data, or lower these settings to try the path.")
+    say(f"Writing tables of {report.num_events:,} events")
+    write_tables(
+        config.workspace / "tables",
+        events=events.events,
+        items=items.frame,
+        users=users.frame,
+        rejected=rejected,
+        report=report.as_dict(),
+        clock=config.data.clock,
+        currency=events.currency,
+        made_from=config.data.source,
+    )
+    _rejected_file(config).unlink(missing_ok=True)
+    say(f"Writing the dataset of {report.num_users:,} users and {report.num_items:,} items")
+    build_dataset(config.workspace / "tables", config.workspace / "dataset")
+    return report
+
+
+def read_raw(data: DataConfig) -> RawTables:
+    """Read the configured source."""
+    match data.source:
+        case "complete_journey":
+            return read_complete_journey()
+        case "csv" | "parquet" | "jsonl":
+            return read_files(data)
+
+
+def _rejected_file(config: Config) -> Path:
+    return config.workspace / "rejected.parquet"
+
+
+def _stop_if_too_many_refused(rejected: pl.DataFrame, report: Report, config: Config) -> None:
+    for table, num_rows in report.rows.items():
+        refused = rejected.filter(pl.col("table") == table)
+        if not num_rows or len(refused) / num_rows <= config.prepare.max_refused_share:
+            continue
+        path = _rejected_file(config)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.part")
+        rejected.write_parquet(scratch)
+        scratch.replace(path)
+        first = (
+            refused.group_by("reason").agg(pl.len(), pl.col("file").first(), pl.col("line").first()).sort("len", descending=True)
+        )
+        lines = [
+            f"  {count:,} × {reason} (first in {file}, line {line})" for reason, count, file, line in first.head(5).iter_rows()
+        ]
+        raise DataError(
+            f"{len(refused):,} of {num_rows:,} rows of the {table} are refused, more than prepare.max_refused_share="
+            f"{config.prepare.max_refused_share:g} allows:\n"
+            + "\n".join(lines)
+            + f"\nThe refused rows are in {path}; nothing else "
+            "was written. Mend the data or its column mapping, or raise the share."
+        )

@@ -1,0 +1,144 @@
+"""What `shopkeeper prepare` tells about the data: how much, how clean, how repetitive, and whether to go on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from configs.schema import PrepareConfig
+from features import columns as c
+from features.validate import ValidEvents
+from features.validate_catalogue import ValidCatalogue
+from features.who import who_expr
+
+QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
+BOT_EVENTS_A_DAY = 1000
+"""A person with more events than this in one day is suspected to be a program. Nothing is removed."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Plain figures, kept as report.json beside the tables."""
+
+    rows: dict[str, int]
+    """Rows found, by table"""
+    refused: dict[str, int]
+    """Rows refused, by table and reason"""
+    dropped: dict[str, int]
+    """Valid rows left out on purpose, by reason"""
+    unused_columns: dict[str, list[str]]
+    """Columns of the files that nothing reads, by table"""
+    num_events: int
+    num_item_events: int
+    event_types: dict[str, int]
+    num_users: int
+    num_active_users: int
+    """Users with two or more item events"""
+    num_items: int
+    num_catalogue: int
+    first_time: str | None
+    last_time: str | None
+    days: float
+    density: float
+    """Share of all pairs of user and item that have an event"""
+    events_without_catalogue: int
+    """Item events whose item the catalogue lacks"""
+    repeat_purchase_share: float | None
+    """Share of purchases of something that the same user bought in an earlier basket; None without purchases"""
+    basket_size: dict[str, float]
+    """Quantiles of the number of rows of a transaction"""
+    session_length: dict[str, float]
+    """Quantiles of the number of events of a session"""
+    suspected_bots: list[str]
+    currency: str | None
+    no_go: str | None
+    """Why there is too little to train on; None for a go"""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def make_report(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogue, *, prepare: PrepareConfig) -> Report:
+    """Count everything once over the valid tables."""
+    frame = events.events.with_columns(who_expr().alias("_who"))
+    mine = frame.filter(pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES))
+    per_user = mine.group_by("_who").len()["len"]
+    num_users, num_items = len(per_user), mine[c.ITEM_ID].n_unique()
+    active = int((per_user >= 2).sum())
+    pairs = mine.select(pl.struct("_who", c.ITEM_ID).n_unique()).item() if len(mine) else 0
+    first, last = frame[c.TIMESTAMP].min(), frame[c.TIMESTAMP].max()
+    rejected = pl.concat([events.rejected, items.rejected, users.rejected])
+    known = mine[c.ITEM_ID].is_in(items.frame[c.ID].implode())
+    tables: dict[str, ValidEvents | ValidCatalogue] = {"events": events, "items": items, "users": users}
+    return Report(
+        rows={name: table.num_rows for name, table in tables.items()},
+        refused=_counts(rejected.select(pl.concat_str([pl.col("table"), pl.lit(": "), pl.col("reason")])).to_series()),
+        dropped={
+            **{name: count for name, count in events.dropped.items() if count},
+            **{
+                f"earlier row of an {name} id": table.duplicates
+                for name, table in (("item", items), ("user", users))
+                if table.duplicates
+            },
+        },
+        unused_columns={name: list(table.unused_columns) for name, table in tables.items() if table.unused_columns},
+        num_events=len(frame),
+        num_item_events=len(mine),
+        event_types=_counts(frame[c.EVENT_TYPE]),
+        num_users=num_users,
+        num_active_users=active,
+        num_items=num_items,
+        num_catalogue=len(items.frame),
+        first_time=first.isoformat() if first else None,  # type: ignore[union-attr]
+        last_time=last.isoformat() if last else None,  # type: ignore[union-attr]
+        days=round((last - first).total_seconds() / 86400, 2) if first and last else 0.0,  # type: ignore[operator, union-attr]
+        density=pairs / (num_users * num_items) if pairs else 0.0,
+        events_without_catalogue=int((~known).sum()),
+        repeat_purchase_share=_repeat_share(mine),
+        basket_size=_quantiles(
+            mine.filter(pl.col(c.TRANSACTION_ID).is_not_null()).group_by("_who", c.TRANSACTION_ID).len()["len"]
+        ),
+        session_length=_quantiles(frame.filter(pl.col(c.SESSION_ID).is_not_null()).group_by(c.SESSION_ID).len()["len"]),
+        suspected_bots=_bots(frame),
+        currency=events.currency,
+        no_go=_no_go(len(mine), active, prepare),
+    )
+
+
+def _no_go(item_events: int, active_users: int, prepare: PrepareConfig) -> str | None:
+    reasons = []
+    if item_events < prepare.min_item_events:
+        reasons.append(f"there are {item_events:,} item events, and prepare.min_item_events is {prepare.min_item_events:,}")
+    if active_users < prepare.min_active_users:
+        reasons.append(
+            f"{active_users:,} users have two or more item events, and prepare.min_active_users is {prepare.min_active_users:,}"
+        )
+    return "; ".join(reasons) or None
+
+
+def _counts(values: pl.Series) -> dict[str, int]:
+    table = values.alias("value").value_counts().sort("count", "value", descending=[True, False])
+    return {str(name): int(count) for name, count in table.iter_rows()}
+
+
+def _quantiles(sizes: pl.Series) -> dict[str, float]:
+    if sizes.is_empty():
+        return {}
+    return {f"{round(q * 100)}%": float(sizes.quantile(q, interpolation="lower") or 0) for q in QUANTILES}
+
+
+def _repeat_share(mine: pl.DataFrame) -> float | None:
+    bought = mine.filter(pl.col(c.EVENT_TYPE) == "purchase")
+    if bought.is_empty():
+        return None
+    basket = pl.coalesce(pl.col(c.TRANSACTION_ID), pl.col(c.TIMESTAMP).dt.epoch("us").cast(pl.String))
+    pairs = bought.with_columns(basket.alias("_basket")).unique(["_who", c.ITEM_ID, "_basket"])
+    return float(1 - pairs.select(pl.struct("_who", c.ITEM_ID).n_unique()).item() / len(pairs))
+
+
+def _bots(frame: pl.DataFrame) -> list[str]:
+    daily = frame.group_by("_who", pl.col(c.TIMESTAMP).dt.date().alias("_day")).len()
+    busy = daily.filter(pl.col("len") > BOT_EVENTS_A_DAY).sort("len", "_who", descending=[True, False])
+    return busy["_who"].unique(maintain_order=True).head(20).to_list()

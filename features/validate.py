@@ -1,0 +1,213 @@
+"""Events as found → events that keep every rule of the tables, and the refused rows with their reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from configs.exceptions import DataError
+from configs.schema import DataConfig, PrepareConfig
+from features import columns as c
+from features.casting import as_ids, as_numbers, as_timestamps
+from features.currency import shop_currency, to_shop_currency
+from features.raw import FILE, ROW, RawTable, refuse
+from features.sessions import with_sessions
+from features.timestamps import UTC_MICROSECONDS
+
+OPTIONAL: Final = {
+    "coupon": pl.String,
+    "surface": pl.String,
+    "position": pl.Int64,
+    "recommendation_id": pl.String,
+    "search_term": pl.String,
+    "rating": pl.Float64,
+    "review_text": pl.String,
+    "duration_s": pl.Float64,
+    "channel": pl.String,
+    "device": pl.String,
+    "country": pl.String,
+    "source": pl.String,
+    "medium": pl.String,
+    "campaign": pl.String,
+    "attributes": pl.String,
+}
+"""Columns of an event that are kept when the file has them; a value that is no number becomes null."""
+
+_IDS = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID, c.EVENT_ID)
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ValidEvents:
+    """What came of a raw events table."""
+
+    events: pl.DataFrame
+    """Valid rows in the schema of the tables, by time"""
+    rejected: pl.DataFrame
+    num_rows: int
+    """Rows found in the files"""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Valid rows left out on purpose, by reason"""
+    unused_columns: tuple[str, ...] = ()
+    currency: str | None = None
+
+
+def validate_events(
+    raw: RawTable, *, data: DataConfig, prepare: PrepareConfig, now: datetime, no_consent: pl.Series | None = None
+) -> ValidEvents:
+    """Cast, check and complete the events. `now` (with a zone) decides what lies in the future; `no_consent` holds user ids.
+
+    Raises DataError when a required column is missing or has the wrong type, or the shop's currency cannot be told.
+    """
+    _require_columns(raw, data)
+    raw, without_consent = _without(raw, no_consent)
+    frame = _typed(raw, data)
+    if data.shift_to_today:
+        frame = _shifted(frame, now)
+    currency = shop_currency(frame, prepare)
+    reasons = frame.select(_reason(frame, data=data, now=now, currency=currency, rates=prepare.exchange_rates)).to_series()
+    rejected = pl.concat([raw.rejected, refuse(raw, reasons)])
+    good = to_shop_currency(frame.filter(reasons.is_null()), currency, prepare.exchange_rates)
+    unique = _deduplicated(good, has_lines=c.LINE in raw.frame.columns)
+    events = unique.sort(c.TIMESTAMP, maintain_order=True)
+    if data.clock == "real":
+        events = with_sessions(events, gap_minutes=prepare.session_gap_minutes)
+    known = {*_SCHEMA, *OPTIONAL, FILE, ROW}
+    return ValidEvents(
+        events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
+        rejected=rejected,
+        num_rows=raw.num_rows + without_consent,
+        dropped={"duplicate event": len(good) - len(unique), "user without consent": without_consent},
+        unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
+        currency=currency,
+    )
+
+
+_SCHEMA: Final = {
+    c.EVENT_ID: pl.String,
+    c.LINE: pl.Int64,
+    c.EVENT_TYPE: pl.String,
+    c.TIMESTAMP: UTC_MICROSECONDS,
+    c.USER_ID: pl.String,
+    c.VISITOR_ID: pl.String,
+    c.SESSION_ID: pl.String,
+    c.ITEM_ID: pl.String,
+    c.QUANTITY: pl.Int64,
+    c.PRICE: pl.Float64,
+    c.CURRENCY: pl.String,
+    c.TRANSACTION_ID: pl.String,
+}
+
+
+def _require_columns(raw: RawTable, data: DataConfig) -> None:
+    needed = [c.ITEM_ID]
+    if data.clock == "real":
+        needed.append(c.TIMESTAMP)
+    if data.event_type is None:
+        needed.append(c.EVENT_TYPE)
+    if c.VISITOR_ID not in raw.frame.columns:
+        needed.append(c.USER_ID)
+    missing = [name for name in needed if name not in raw.frame.columns]
+    if not missing:
+        return
+    example = ", ".join(f"{name}: <your column>" for name in missing)
+    hint = (
+        " If every event is of one type, set data.event_type instead (a file of sales: purchase)."
+        if c.EVENT_TYPE in missing
+        else ""
+    )
+    clock = " If the file has no times, set data.clock=ordinal." if c.TIMESTAMP in missing else ""
+    raise DataError(
+        f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: {', '.join(raw.found)}. "
+        f"Name yours in the configuration: data.event_columns: {{{example}}}.{hint}{clock}"
+    )
+
+
+def _without(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int]:
+    """The table without the rows of users who did not consent, before anything of them can be kept."""
+    if no_consent is None or no_consent.is_empty() or c.USER_ID not in raw.frame.columns:
+        return raw, 0
+    theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
+    kept = RawTable(name=raw.name, where=raw.where, frame=raw.frame.filter(~theirs), rejected=raw.rejected, called=raw.called)
+    return kept, int(theirs.sum())
+
+
+def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
+    """Our columns with our types; what cannot be cast is null, and `_bad_<column>` says that there was something."""
+    found = raw.frame.columns
+    ids = [as_ids(raw, name) if name in found else pl.Series(name, [None] * len(raw.frame), dtype=pl.String) for name in _IDS]
+    frame = raw.frame.select(FILE, ROW).with_columns(ids)
+    if data.event_type is not None:
+        frame = frame.with_columns(pl.lit(data.event_type).alias(c.EVENT_TYPE), _bad_event_type=pl.lit(value=False))
+    else:
+        frame = frame.with_columns(_event_types(as_ids(raw, c.EVENT_TYPE)))
+    if data.clock == "ordinal":
+        row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
+    else:
+        frame = frame.with_columns(as_timestamps(raw, c.TIMESTAMP))
+    for name, whole in ((c.QUANTITY, True), (c.PRICE, False), (c.LINE, True)):
+        frame = frame.with_columns(as_numbers(raw, name, whole=whole))
+    for name, dtype in OPTIONAL.items():
+        if name in found:
+            text = as_ids(raw, name)
+            frame = frame.with_columns(text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0])
+    currency = as_ids(raw, c.CURRENCY).str.to_uppercase() if c.CURRENCY in found else pl.lit(None, dtype=pl.String)
+    return frame.with_columns(currency.alias(c.CURRENCY))
+
+
+def _event_types(text: pl.Series) -> list[pl.Series]:
+    words = text.str.strip_chars().str.to_lowercase()
+    names = {name: name for name in c.EVENT_TYPES} | c.EVENT_TYPE_ALIASES
+    known = words.replace_strict(names, default=None, return_dtype=pl.String).alias(c.EVENT_TYPE)
+    return [known, (known.is_null() & text.is_not_null()).alias("_bad_event_type")]
+
+
+def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """All times moved by whole days, so that the last event lies within the 24 hours before `now`."""
+    last = frame[c.TIMESTAMP].max()
+    if not isinstance(last, datetime):
+        return frame
+    return frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=(now - last) // timedelta(days=1)))
+
+
+def _reason(frame: pl.DataFrame, *, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]) -> pl.Expr:
+    """The first rule that a row breaks, in words, or null."""
+    too_long = [pl.col(name).str.len_bytes() > c.MAX_ID_BYTES for name in _IDS]
+    future = pl.col(c.TIMESTAMP) > now + _AHEAD if data.clock == "real" else pl.lit(value=False)
+    known = [code for code in (currency, *rates) if code]
+    rules = {
+        "timestamp is not understood": pl.col("_bad_timestamp"),
+        "timestamp is missing": pl.col(c.TIMESTAMP).is_null(),
+        "timestamp is more than a day ahead": future,
+        "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
+        f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
+        "event_type is not known": pl.col("_bad_event_type"),
+        "event_type is missing": pl.col(c.EVENT_TYPE).is_null(),
+        "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),
+        "price is not a number": pl.col("_bad_price"),
+        "price is negative": pl.col(c.PRICE) < 0,
+        "quantity is not a whole number": pl.col("_bad_quantity"),
+        "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
+        "line is not a whole number": pl.col("_bad_line"),
+        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in(known),
+    }
+    return pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
+
+
+def _deduplicated(frame: pl.DataFrame, *, has_lines: bool) -> pl.DataFrame:
+    """One row for each (event_id, line) that the sender gave; an id is made from the place in the file where there is none.
+
+    Without a column of lines, rows that share an event_id but not the item are the lines of one event.
+    """
+    made = pl.concat_str([pl.col(FILE), pl.lit(":"), pl.col(ROW).cast(pl.String)])
+    frame = frame.with_columns(_sent=pl.col(c.EVENT_ID).is_not_null(), **{c.EVENT_ID: pl.col(c.EVENT_ID).fill_null(made)})
+    key = [c.EVENT_ID, c.LINE] if has_lines else [c.EVENT_ID, c.ITEM_ID]
+    if frame["_sent"].any():
+        frame = frame.filter(~pl.col("_sent") | pl.struct(key).is_first_distinct())
+    if not has_lines and frame["_sent"].any():
+        return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over(c.EVENT_ID).alias(c.LINE))
+    return frame.with_columns(pl.col(c.LINE).fill_null(0))
