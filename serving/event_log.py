@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from configs.exceptions import ServingError
+from features.columns import ITEM_EVENT_TYPES
 from features.ids import who_key
 
 BUSY_SECONDS: Final = 60.0
@@ -78,12 +79,14 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE TABLE IF NOT EXISTS imports (fingerprint TEXT PRIMARY KEY, events INTEGER NOT NULL, imported_at INTEGER NOT NULL);
 """
+_NAMES_OF_ITEM_EVENTS: Final = ", ".join(f"'{name}'" for name in ITEM_EVENT_TYPES)
+ITEM_EVENT: Final = f"item_id IS NOT NULL AND event_type IN ({_NAMES_OF_ITEM_EVENTS})"
+"""SQL for the events that stand in a history: the same as in a dataset."""
+
 INDEXES: Final = {
     "one_of_each": "CREATE UNIQUE INDEX IF NOT EXISTS one_of_each ON events (event_id, line)",
-    "latest_of_person": (
-        "CREATE INDEX IF NOT EXISTS latest_of_person ON events (who, timestamp, number) WHERE item_id IS NOT NULL"
-    ),
-    "new_of_person": "CREATE INDEX IF NOT EXISTS new_of_person ON events (who, number) WHERE item_id IS NOT NULL",
+    "latest_of_person": f"CREATE INDEX IF NOT EXISTS latest_of_person ON events (who, timestamp, number) WHERE {ITEM_EVENT}",
+    "new_of_person": f"CREATE INDEX IF NOT EXISTS new_of_person ON events (who, number) WHERE {ITEM_EVENT}",
 }
 """Made after a first import, so that its rows are sorted once."""
 

@@ -11,19 +11,23 @@ import numpy as np
 
 from features.columns import KIND
 from features.histories import History
+from serving.event_log import ITEM_EVENT
 
 _COLUMNS: Final = "number, item_id, event_type, timestamp, transaction_id, price"
-_NEWEST: Final = "SELECT max(number) FROM events INDEXED BY new_of_person WHERE who = ? AND item_id IS NOT NULL"
+_NEWEST: Final = f"SELECT max(number) FROM events INDEXED BY new_of_person WHERE who = ? AND {ITEM_EVENT}"
 _LATEST: Final = (
-    f"SELECT {_COLUMNS} FROM events INDEXED BY latest_of_person WHERE who = ? AND item_id IS NOT NULL "
+    f"SELECT {_COLUMNS} FROM events INDEXED BY latest_of_person WHERE who = ? AND {ITEM_EVENT} "
     "ORDER BY timestamp DESC, number DESC LIMIT ?"
 )
 _SINCE: Final = (
-    f"SELECT {_COLUMNS} FROM events INDEXED BY new_of_person WHERE who = ? AND number > ? AND item_id IS NOT NULL ORDER BY number"
+    f"SELECT {_COLUMNS} FROM events INDEXED BY new_of_person WHERE who = ? AND number > ? AND {ITEM_EVENT} ORDER BY number"
 )
 
 Row = tuple[int, str, str, int, str | None, float | None]
 """The values of `_COLUMNS`."""
+
+Baskets = dict[tuple[str, str], int]
+"""(event type, transaction) → number: a refund is another basket than the purchase it names."""
 
 
 class KeptHistory:
@@ -37,7 +41,7 @@ class KeptHistory:
         """Events left out because the catalogue does not have their item."""
         self.history = History.empty()
         self._newest = 0
-        self._basket_of: dict[str, int] = {}
+        self._basket_of: Baskets = {}
         (newest,) = connection.execute(_NEWEST, (who,)).fetchone()
         if newest is not None:
             rows: list[Row] = connection.execute(_LATEST, (who, limit)).fetchall()
@@ -55,17 +59,17 @@ class KeptHistory:
         """Add rows in the order of their arrival, and put the history into the order of time."""
         new = history_from_rows(rows, self.item_index, basket_of=self._basket_of)
         self.unknown_items += len(rows) - len(new)
-        both = one_time_per_basket(self.history.followed_by(new))
+        both = in_dataset_order(self.history.followed_by(new))
         self.history = both.take(slice(max(0, len(both) - self.limit), None))
 
 
-def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, basket_of: dict[str, int]) -> History:
-    """Rows whose item is known, in their order. `basket_of` (transaction → number) is extended.
+def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, basket_of: Baskets) -> History:
+    """Rows whose item is known, in their order. `basket_of` is extended with their transactions.
 
-    A transaction's number is that of its first row; a row without a transaction is a basket of its own.
+    A transaction's number is that of its first row; a row without one is a basket of its own.
     """
     known = [row for row in rows if row[1] in item_index]
-    baskets = [number if bill is None else basket_of.setdefault(bill, number) for number, _, _, _, bill, _ in known]
+    baskets = [row[0] if row[4] is None else basket_of.setdefault((row[2], row[4]), row[0]) for row in known]
     return History(
         items=np.array([item_index[row[1]] for row in known], np.int32),
         kinds=np.array([KIND[row[2]] for row in known], np.int8),
@@ -75,11 +79,8 @@ def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, bas
     )
 
 
-def one_time_per_basket(history: History) -> History:
-    """Give all events of a transaction its earliest time, and order by time: a basket is a set."""
+def in_dataset_order(history: History) -> History:
+    """Give all events of a transaction its earliest time, and put a history in the order of time into that of a dataset."""
     _, first, basket_of_event = np.unique(history.baskets, return_index=True, return_inverse=True)
-    if len(first) == len(history):
-        return history
-    earliest = history.times[first]  # the history is in the order of time, so a basket's first event is its earliest
-    times = earliest[basket_of_event]
-    return replace(history, times=times).take(np.argsort(times, kind="stable"))
+    ordered = replace(history, times=history.times[first][basket_of_event])
+    return ordered.take(np.lexsort((ordered.items, ordered.baskets, ordered.times)))

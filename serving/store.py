@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from features.histories import History
-from serving.event_log import EVENT_COLUMNS, Event, connect, explained, log_row
+from serving.event_log import EVENT_COLUMNS, ITEM_EVENT, Event, connect, explained, log_row
 from serving.group_writer import AppendResult, GroupWriter
 from serving.kept_history import KeptHistory
 
@@ -25,14 +25,14 @@ MAX_PEOPLE_KEPT: Final = 10_000
 """People whose histories stay in memory; the ones asked for longest ago are forgotten first."""
 
 _LATELY_ACTIVE: Final = (
-    "SELECT who, count(*), max(timestamp) AS latest FROM events INDEXED BY latest_of_person WHERE item_id IS NOT NULL "
+    f"SELECT who, count(*), max(timestamp) AS latest FROM events INDEXED BY latest_of_person WHERE {ITEM_EVENT} "
     "GROUP BY who ORDER BY latest DESC, who LIMIT ?"
 )
 _LATEST_EVENTS: Final = (
-    f"SELECT {', '.join(EVENT_COLUMNS)} FROM events INDEXED BY latest_of_person WHERE who = ? AND item_id IS NOT NULL "
+    f"SELECT {', '.join(EVENT_COLUMNS)} FROM events INDEXED BY latest_of_person WHERE who = ? AND {ITEM_EVENT} "
     "ORDER BY timestamp DESC, number DESC LIMIT ?"
 )
-_COUNT_OF_PERSON: Final = "SELECT count(*) FROM events INDEXED BY new_of_person WHERE who = ? AND item_id IS NOT NULL"
+_COUNT_OF_PERSON: Final = f"SELECT count(*) FROM events INDEXED BY new_of_person WHERE who = ? AND {ITEM_EVENT}"
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,13 @@ def test_a_transaction_is_a_basket_with_one_time(store: EventStore) -> None:
     assert history.times.tolist() == [100, 100, 110]
     assert history.items.tolist() == [0, 1, 0]
     assert history.baskets[0] == history.baskets[1] != history.baskets[2]
+    store.append_now([Event("r", 0, "refund", 200, user_id="ann", item_id="bread", transaction_id="t")], received_at=6)
+    assert store.history("ann", ITEMS, limit=10).times.tolist() == [100, 100, 110, 200], "a refund keeps its own time"
 
 
-def test_items_that_the_catalogue_lacks_are_left_out(store: EventStore) -> None:
+def test_impressions_and_items_that_the_catalogue_lacks_are_left_out(store: EventStore) -> None:
     store.append_now([event(1, item="gone"), event(2), event(3, item=None)], received_at=5)
+    store.append_now([Event("seen", 0, "view_item_list", 4, user_id="ann", item_id="apple")], received_at=6)
     assert store.history("ann", ITEMS, limit=10).times.tolist() == [2]
     assert store.history("ann", {"gone": 7}, limit=10).items.tolist() == [7], "another bundle has another catalogue"
 
