@@ -29,8 +29,7 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
     An existing `folder` is replaced only when it is an artefact of the same kind (or empty), so a mistyped path never
     deletes anything else. After an error nothing is left behind.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_kind(folder, kind)):
-        raise ArtefactError(f"{folder} exists and is no {kind} folder of ours: choose another place with --out.")
+    check_replaceable(folder, kind=kind)
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.part"
     scratch.mkdir()
@@ -43,6 +42,12 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
         raise ArtefactError(f"{folder}: could not be written ({error}). Nothing was changed.") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_replaceable(folder: Path, *, kind: str) -> None:
+    """Raise ArtefactError when `folder` holds something that `writing` would refuse to replace: ask before long work."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_kind(folder, kind)):
+        raise ArtefactError(f"{folder} exists and is no {kind} folder of ours: choose another place with --out.")
 
 
 def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[str, Any]) -> str:

@@ -12,6 +12,12 @@ from features.timestamps import parse_timestamps
 def as_ids(raw: RawTable, column: str) -> pl.Series:
     """Text, with blank made null. Whole numbers that a spreadsheet or pandas made 12.0 are read as 12."""
     values = raw.frame[column]
+    if isinstance(values.dtype, (pl.Struct, pl.List)) and column == "attributes":
+        return raw.frame.select(
+            pl.struct(column).struct.json_encode().str.json_path_match(f"$.{column}").alias(column)
+        ).to_series()
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
     if values.dtype.is_float() and values.is_finite().all() and (values == values.floor()).all():
         values = values.cast(pl.Int64)
     if not (
@@ -37,6 +43,8 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
         values = as_ids(raw, column).str.strip_chars()
     elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
         raise _wrong_type(raw, column, expected=expected)
+    if values.dtype.is_float():
+        values = values.fill_nan(None)  # pandas' missing value
     numbers = values.cast(pl.Float64, strict=False)
     usable = numbers.is_finite()
     if whole:

@@ -10,6 +10,7 @@ import polars as pl
 
 from configs.exceptions import DataError, TooLittleDataError
 from configs.schema import Config, DataConfig
+from features.artefact import check_replaceable
 from features.build_dataset import build_dataset
 from features.raw import RawTables
 from features.report import Report, make_report
@@ -34,6 +35,8 @@ def prepare(
     TooLittleDataError for a no-go; nothing else is written in either case.
     """
     say = progress or (lambda _: None)
+    for kind in ("tables", "dataset"):
+        check_replaceable(config.workspace / kind, kind=kind)
     say(f"Reading {config.data.source}")
     raw = read_raw(config.data)
     say(f"Checking {raw.events.num_rows:,} events")

@@ -12,7 +12,7 @@ import polars as pl
 
 from configs.exceptions import DataError
 from features.raw import FILE, ROW, RawTable, RawTables, no_rejected
-from features.sources.complete_journey_titles import pleasant, title
+from features.sources.complete_journey_titles import NAMES, readable, title
 
 RECENT_DAYS = 90
 """An item's price is the median paid over this many days before it was last sold."""
@@ -86,16 +86,11 @@ def _items(folder: Path, sold: pl.DataFrame) -> pl.DataFrame:
     paid = sold.filter(pl.col("price") > 0)
     recent = pl.col("timestamp") > pl.col("timestamp").max() - pl.duration(days=RECENT_DAYS)
     prices = paid.group_by("product_id").agg(price=pl.col("price").filter(recent).median().round(2))
-    path = pl.concat_str(
-        [pleasant(pl.col(name)) for name in ("department", "product_category", "product_type")],
-        separator=" > ",
-        ignore_nulls=True,
-    )
-    products = pl.read_parquet(folder / "products.parquet")
+    products = readable(pl.read_parquet(folder / "products.parquet"))
     return products.join(prices, on="product_id", how="left", maintain_order="left").select(
         id=pl.col("product_id").cast(pl.String),
         title=title(),
-        product_type=path,
+        product_type=pl.concat_str(NAMES, separator=" > ", ignore_nulls=True),
         brand="brand",
         price="price",
         currency=pl.lit("USD"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from configs.exceptions import DataError
 from features.raw import FILE, ROW
 from features.sources.text_lines import TEXT, read_lines, refused_lines
 
@@ -18,6 +19,8 @@ def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_parse(text) for text in lines[TEXT]]
     rows = [row for row in parsed if row is not None]
+    if parsed and not rows:
+        raise DataError(f"{path}: not one of {len(parsed):,} lines is a JSON object; it begins with {lines[TEXT][0][:80]!r}.")
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [_text(row.get(name)) for row in rows] for name in names}
     good = pl.Series([row is not None for row in parsed], dtype=pl.Boolean)

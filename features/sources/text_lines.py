@@ -20,6 +20,8 @@ def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     try:
         with path.open("rb") as file:
             head = file.read(4)
+        if head == b"PAR1":
+            raise DataError(f"{path}: is a parquet file, and text is needed: set data.source=parquet.")
         if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise DataError(f"{path}: is UTF-16 text, and UTF-8 is needed: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`).")
         lines, broken = _read_utf8(path), no_lines()

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from configs.exceptions import DataError
+from features.raw import FILE, ROW
+from features.sources.csv_rows import read_csv_rows
+
+
+def read(tmp_path: Path, content: bytes) -> tuple[list[tuple[object, ...]], dict[int, str]]:
+    """(rows with their line last, line → reason of the refused)"""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    rows, refused = read_csv_rows(path, "events")
+    assert rows[FILE].unique().to_list() in ([], ["rows.csv"])
+    return rows.drop(FILE).rows(), dict(refused.select("line", "reason").iter_rows())
+
+
+def test_every_kind_of_broken_row_is_refused_with_its_line_and_the_rows_around_it_are_kept(tmp_path: Path) -> None:
+    rows, refused = read(
+        tmp_path,
+        b"\xef\xbb\xbfa,b,c\r\n"
+        b"1,x,y\r\n"
+        b"\r\n"
+        b"few,fields\r\n"
+        b"too,many,fields,here\r\n"
+        b'2,"over\r\n\r\nthree ""lines""",z\r\n'
+        b'never,"closed,quote\r\n'
+        b"3,x,y\r\n"
+        b"bad,\xff\xfe,bytes\r\n"
+        b'stray,q"uo"te,1\r\n'
+        b'4,x,"y',
+    )
+    assert rows == [("1", "x", "y", 2), ("2", 'over\n\nthree "lines"', "z", 6), ("3", "x", "y", 10)]
+    assert refused == {
+        4: "too few fields",
+        5: "too many fields",
+        9: "a quote is never closed",
+        11: "not UTF-8 text",
+        12: "a quote stands inside a field",
+        13: "a quote is never closed",
+    }
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    path = tmp_path / "bom.csv"
+    path.write_bytes(b"\xef\xbb\xbfuser_id,item_id\nann,tea\n")
+    rows, _ = read_csv_rows(path, "events")
+    assert rows.columns == ["user_id", "item_id", FILE, ROW]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_other_separators_are_told_from_the_header(tmp_path: Path, separator: str) -> None:
+    content = f"a{separator}b\n1,5{separator}x\n".encode()
+    assert read(tmp_path, content) == ([("1,5", "x", 2)], {})
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(DataError, match=r"rows\.csv: is empty.*header"):
+        read(tmp_path, content)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="two columns are called 'a'"):
+        read(tmp_path, b"a,b,a\n1,2,3\n")
+
+
+@pytest.mark.parametrize(("content", "remedy"), [("a,b\n1,2\n".encode("utf-16"), "iconv"), (b"PAR1xxxx", "data.source=parquet")])
+def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes, remedy: str) -> None:
+    with pytest.raises(DataError, match=remedy):
+        read(tmp_path, content)
+
+
+@given(
+    st.lists(
+        st.lists(st.text('ab",;|\n é', min_size=1, max_size=6), min_size=3, max_size=3),
+        max_size=8,
+    )
+)
+def test_what_the_csv_module_writes_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([["a", "b", "c"], *rows])
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    read_back, refused = read_csv_rows(path, "events")
+    assert read_back.drop(FILE, ROW).rows() == [tuple(row) for row in rows]
+    assert refused.is_empty()
+
+
+@given(st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b"\r", b" ", b"\xff", "é".encode()]), max_size=60).map(b"".join))
+def test_no_line_is_lost_whatever_the_bytes(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
+    path = tmp_path_factory.mktemp("csv") / "rows.csv"
+    path.write_bytes(b"a,b\n" + body)
+    rows, refused = read_csv_rows(path, "events")
+    lines = body.split(b"\n")
+    blank = sum(1 for line in lines if not line.decode("utf-8", "replace").removesuffix("\r").strip())
+    inside = pl.concat([rows.drop(FILE, ROW), pl.DataFrame({"a": [None], "b": [None]}, schema={"a": pl.String, "b": pl.String})])
+    newlines = int(inside.select(pl.all().str.count_matches("\n", literal=True).fill_null(0).sum()).sum_horizontal().item())
+    assert len(lines) - blank <= len(rows) + len(refused) + newlines
+    assert len(rows) + len(refused) <= len(lines)
