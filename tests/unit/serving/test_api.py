@@ -142,20 +142,8 @@ def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
     )
     assert (answer["accepted"], answer["duplicates"]) == (1, 0)
     found = {rejected["index"]: (rejected["field"], rejected["message"]) for rejected in answer["rejected"]}
-    fields = [
-        "price",
-        "item_id",
-        "user_id",
-        "timestamp",
-        "timestamp",
-        "item_id",
-        "quantity",
-        "event_type",
-        "colour",
-        "currency",
-        "event",
-    ]
-    assert [found[index][0] for index in range(1, 12)] == fields
+    fields = ["price", "item_id", "user_id", "timestamp", "timestamp", "item_id", "quantity", "event_type", "colour"]
+    assert [found[index][0] for index in range(1, 12)] == [*fields, "currency", "event"]
     assert "256" in found[6][1]
     assert "'purchase'" in found[8][1], "the types that could stand there"
     assert "attributes" in found[9][1]
