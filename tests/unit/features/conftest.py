@@ -60,7 +60,8 @@ def shop_csv() -> str:
     """A shop that is large enough for a go at the default settings: 30 users, 50 items, 1,200 purchases in baskets of two."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
-        f"purchase,{(start + timedelta(hours=7 * n + user)).isoformat()},u{user},i{(user * 7 + n * 3) % 50},1,{1 + n % 5}.99,u{user}t{n // 2}"
+        f"purchase,{(start + timedelta(hours=7 * n + user)).isoformat()},u{user},i{(user * 7 + n * 3) % 50},1,"
+        f"{1 + n % 5}.99,u{user}t{n // 2}"
         for user in range(30)
         for n in range(40)
     ]

@@ -50,7 +50,7 @@ def raw_events(events: list[Event]) -> RawTable:
         | {c.TIMESTAMP: START + timedelta(minutes=int(str(event["minute"]))), FILE: "e", ROW: n}
         for n, event in enumerate(events)
     ]
-    schema = {name: pl.String for name in (c.USER_ID, c.TRANSACTION_ID)} | {c.PRICE: pl.Float64}
+    schema = dict.fromkeys((c.USER_ID, c.TRANSACTION_ID), pl.String) | {c.PRICE: pl.Float64}
     frame = pl.DataFrame(rows, schema_overrides=schema)
     return RawTable(name="events", where="events", frame=frame, rejected=no_rejected())
 
