@@ -28,6 +28,7 @@ EventType = Literal[
     "review",
     "contact",
 ]
+"""The order is part of the format: an event type's place here is its code in datasets. Append, never reorder."""
 
 
 class Section(BaseModel):

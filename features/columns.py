@@ -5,7 +5,9 @@ Event types are Google Analytics 4's e-commerce names; catalogue fields are the 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
+
+from configs.schema import EventType
 
 # events: one row an item of an event
 EVENT_ID: Final = "event_id"
@@ -28,24 +30,7 @@ PRODUCT_TYPE: Final = "product_type"
 BRAND: Final = "brand"
 AVAILABILITY: Final = "availability"
 
-EVENT_TYPES: Final = (
-    "page_view",
-    "view_item_list",
-    "select_item",
-    "view_item",
-    "add_to_wishlist",
-    "add_to_cart",
-    "remove_from_cart",
-    "view_cart",
-    "begin_checkout",
-    "purchase",
-    "refund",
-    "search",
-    "view_promotion",
-    "select_promotion",
-    "review",
-    "contact",
-)
+EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 """The order is the code of a kind in `kind.npy`: append, never reorder."""
 
 KIND: Final = {name: code for code, name in enumerate(EVENT_TYPES)}

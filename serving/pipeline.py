@@ -1,26 +1,208 @@
-"""State in, list out: the pipeline that the server runs and that the evaluation replays."""
+"""State in, list out: the pipeline that the server runs and that the evaluation replays.
+
+describe the person → what each source says → candidates with features → one score → rules → list with reasons
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import SurfaceConfig
+from features.columns import KIND
+from features.histories import History, IntArray, encoder_inputs
+from features.person import Person, describe
 from serving.answer import Answer, Query
+from serving.bundle import Bundle
+from serving.candidates import HALF_LIVES, Candidates, Signals, describe_candidates, sum_neighbours
+from serving.encoder import Encoder
+from serving.index import Index
+from serving.ranker import Ranker
+from serving.reasons import explain
 
-if TYPE_CHECKING:
-    from serving.bundle import Bundle
+
+@dataclass(frozen=True)
+class Ranked:
+    """Every candidate of a request, best first, before the surface's rules."""
+
+    items: IntArray
+    """(C,)"""
+    scores: NDArray[np.float32]
+    """(C,)"""
+    person: Person
+    signals: Signals
+    candidates: Candidates
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The list after the rules."""
+
+    items: IntArray
+    scores: NDArray[np.float32]
+    num_ranked: int
+    """How many of the first came from the sources; the rest fill the list with what is popular."""
 
 
 class Pipeline:
-    """A bundle ready to answer. Safe to call from several threads."""
+    """A bundle ready to answer. Nothing in it changes, so threads may share it."""
 
-    bundle: Bundle
+    def __init__(self, bundle: Bundle, *, encoder: Encoder, index: Index, ranker: Ranker | None) -> None:
+        self.bundle = bundle
+        self._encoder, self._index, self._ranker = encoder, index, ranker
+        history = bundle.settings.history
+        self._input_kinds = np.array([KIND[kind] for kind in history.input_kinds], np.int8)
+        self._target_kinds = np.array([KIND[kind] for kind in history.target_kinds], np.int8)
+        order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
+        self._by_popularity = order[bundle.recommendable[order]].astype(np.int32)
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
         """Read and verify a bundle folder; raises ArtefactError."""
-        raise AssertionError("under construction")
+        bundle = Bundle.open(folder)
+        ranker_path = folder / "ranker.onnx"
+        return cls(
+            bundle,
+            encoder=Encoder(folder / "user_encoder.onnx"),
+            index=Index.load(folder / "items.faiss"),
+            ranker=Ranker(ranker_path, features=bundle.manifest["features"]) if ranker_path.is_file() else None,
+        )
 
     def recommend(self, query: Query) -> Answer:
-        """Answer one query."""
-        raise AssertionError("under construction")
+        """The list of one surface: ranked, filtered by its rules, filled up where it is short, each item with its reasons."""
+        ranked = self.rank(query)
+        chosen = self.choose(query, ranked)
+        recommendations = tuple(
+            explain(int(item), float(score), ranked=ranked if place < chosen.num_ranked else None, bundle=self.bundle)
+            for place, (item, score) in enumerate(zip(chosen.items, chosen.scores, strict=True))
+        )
+        return Answer(recommendations, query.num_results, *self._remarks(query, chosen))
+
+    def choose(self, query: Query, ranked: Ranked) -> Chosen:
+        """Apply the surface's rules to ranked candidates, and fill a short list with what is popular."""
+        surface = self.bundle.surfaces[query.surface]
+        barred = self._barred(query, ranked.person, surface)
+        order = self._ordered(ranked, surface)
+        order = order[~barred[ranked.items[order]]][: query.num_results]
+        items, scores = ranked.items[order], ranked.scores[order]
+        missing = query.num_results - len(items)
+        if missing and surface.fill_with == "popular":
+            barred[items] = True
+            filling = self._by_popularity[~barred[self._by_popularity]][:missing]
+            return Chosen(
+                items=np.concatenate([items, filling]),
+                scores=np.concatenate([scores, np.full(len(filling), scores.min(initial=0.0), np.float32)]),
+                num_ranked=len(items),
+            )
+        return Chosen(items=items, scores=scores, num_ranked=len(items))
+
+    def rank(self, query: Query) -> Ranked:
+        """Score every candidate of the surface's sources, best first; no rule is applied.
+
+        With nothing to go by, the score is popularity: the ranker learnt from people with a history.
+        """
+        candidates, person, signals = self.candidates(query)
+        is_stranger = not len(query.history) and not len(query.page_items)
+        scores = candidates.feature("popularity") if is_stranger else self._score(candidates)
+        order = np.argsort(-scores, kind="stable")
+        ordered = Candidates(candidates.items[order], candidates.features[order], candidates.proposed_by)
+        return Ranked(items=ordered.items, scores=scores[order], person=person, signals=signals, candidates=ordered)
+
+    def candidates(self, query: Query) -> tuple[Candidates, Person, Signals]:
+        """What the surface's sources propose, with features: what the ranker is trained on and served with."""
+        bundle, settings = self.bundle, self.bundle.settings.candidates
+        person = describe(
+            query.history,
+            as_of=query.as_of,
+            target_kinds=self._target_kinds,
+            item_categories=bundle.tables.category,
+            half_lives=HALF_LIVES,
+            num_recent=settings.together_history,
+        )
+        signals = self._signals(query, person)
+        repeats = np.argsort(-person.own.decayed[:, 1], kind="stable")[: settings.repeat_candidates]
+        together = [found.best(settings.together_candidates) for found in (signals.context, signals.together, signals.following)]
+        proposed = {
+            "repeats": person.own.items[repeats],
+            "together": np.concatenate(together),
+            "encoder": signals.nearest,
+            "popular": self._by_popularity[: settings.popular_candidates],
+        }
+        wanted: dict[str, IntArray] = {name: proposed[name] for name in bundle.surfaces[query.surface].sources}
+        items = np.unique(np.concatenate(list(wanted.values()))).astype(np.int32)
+        items = items[bundle.recommendable[items]]
+        features = describe_candidates(
+            items,
+            person=person,
+            signals=signals,
+            tables=bundle.tables,
+            item_vectors=bundle.item_vectors,
+            as_of=query.as_of,
+            has_times=bundle.settings.has_times,
+        )
+        return Candidates(items=items, features=features, proposed_by=wanted), person, signals
+
+    def query_vector(self, history: History, *, as_of: int) -> NDArray[np.float32] | None:
+        """The encoder's answer to a history, (D,); None where nothing of it is an input."""
+        settings = self.bundle.settings.history
+        inputs = encoder_inputs(history, as_of=as_of, kinds=self._input_kinds, max_length=settings.max_length)
+        return self._encoder.query_vector(inputs, self.bundle.item_vectors) if len(inputs.items) else None
+
+    def nearest(self, query_vector: NDArray[np.float32] | None, *, num_items: int) -> IntArray:
+        """The items nearest to a query vector, best first."""
+        return np.empty(0, np.int32) if query_vector is None else self._index.search(query_vector, num_items=num_items)[0]
+
+    def most_popular(self, num_items: int) -> IntArray:
+        """What sold most in the recent window and can be bought."""
+        return self._by_popularity[:num_items]
+
+    def _signals(self, query: Query, person: Person) -> Signals:
+        tables, settings = self.bundle.tables, self.bundle.settings.candidates
+        context = np.concatenate([query.page_items, person.cart_items, person.visit_items])
+        context = context[np.sort(np.unique(context, return_index=True)[1])].astype(np.int32)
+        vector = self.query_vector(query.history, as_of=query.as_of)
+        return Signals(
+            together=sum_neighbours(tables.in_baskets, person.recent_items),
+            following=sum_neighbours(tables.in_next_baskets, person.recent_items),
+            context=sum_neighbours(tables.in_baskets, context),
+            context_items=context,
+            query_vector=vector,
+            nearest=self.nearest(vector, num_items=settings.encoder_candidates),
+        )
+
+    def _score(self, candidates: Candidates) -> NDArray[np.float32]:
+        if self._ranker is None:
+            raise AssertionError("this bundle was made to fit a ranker with and has none yet")
+        return self._ranker.scores(candidates.features)
+
+    def _ordered(self, ranked: Ranked, surface: SurfaceConfig) -> NDArray[np.intp]:
+        if surface.order_by == "ranker" or not len(ranked.signals.context_items):
+            return np.arange(len(ranked.items))
+        return np.argsort(-ranked.candidates.feature("context_score"), kind="stable")
+
+    def _barred(self, query: Query, person: Person, surface: SurfaceConfig) -> NDArray[np.bool_]:
+        barred = ~self.bundle.recommendable
+        barred[query.exclude] = True
+        if surface.exclude_page_items:
+            barred[query.page_items] = True
+        if surface.exclude_cart:
+            barred[person.cart_items] = True
+        return barred
+
+    def _remarks(self, query: Query, chosen: Chosen) -> tuple[str | None, str | None]:
+        """(why the list is short, what filled it or why it is not personal), each None where there is nothing to say."""
+        is_stranger = not len(query.history) and not len(query.page_items)
+        shortfall, fallback = None, None
+        if len(chosen.items) < query.num_results:
+            if self.bundle.surfaces[query.surface].fill_with == "popular":
+                shortfall = "the catalogue has no more items that may be shown"
+            else:
+                shortfall = "nothing is known of this person yet" if is_stranger else "there are no more items to buy again"
+        if is_stranger and len(chosen.items):
+            fallback = "popular: nothing is known of this person yet"
+        elif chosen.num_ranked < len(chosen.items):
+            fallback = f"popular: the last {len(chosen.items) - chosen.num_ranked} of the list, since the sources gave too few"
+        return shortfall, fallback

@@ -1,0 +1,107 @@
+"""Every source of candidates that needs no neural network, fitted on the events before a cut, as flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Config
+from features.columns import KIND
+from features.cooccurrence import Neighbours, basket_neighbours, next_neighbours
+from features.dataset import Dataset
+from features.histories import IntArray, TimeArray
+from features.popularity import first_seen, popularity
+from features.repeats import repeat_rates
+from features.splits import Cut
+
+
+@dataclass(frozen=True)
+class SourceTables:
+    """One row an item (N). In a bundle each field is one `.npy` file of its name."""
+
+    popularity: NDArray[np.float32]
+    """(N,) target events in the recent window"""
+    popularity_before: NDArray[np.float32]
+    """(N,) target events in the window before that one"""
+    popularity_all: NDArray[np.float32]
+    """(N,) target events in all"""
+    first_seen: TimeArray
+    """(N,) microseconds; the cut itself for an item without events before it"""
+    repeat_rate: NDArray[np.float32]
+    """(N,)"""
+    repeat_gap_days: NDArray[np.float32]
+    """(N,)"""
+    price: NDArray[np.float32]
+    """(N,) mean price of the target events, NaN where unknown"""
+    category: IntArray
+    """(N,) -1 without one"""
+    basket_items: IntArray
+    """(N, K) see `cooccurrence.Neighbours`"""
+    basket_scores: NDArray[np.float32]
+    """(N, K)"""
+    next_items: IntArray
+    """(N, K)"""
+    next_scores: NDArray[np.float32]
+    """(N, K)"""
+
+    @property
+    def in_baskets(self) -> Neighbours:
+        return Neighbours(items=self.basket_items, scores=self.basket_scores)
+
+    @property
+    def in_next_baskets(self) -> Neighbours:
+        return Neighbours(items=self.next_items, scores=self.next_scores)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(N,) True for items with a target event before the cut: only these have a fitted vector."""
+        return self.popularity_all > 0
+
+    def save(self, folder: Path) -> None:
+        """Write one `.npy` a field."""
+        for field in fields(self):
+            np.save(folder / f"{field.name}.npy", getattr(self, field.name))
+
+    @classmethod
+    def load(cls, folder: Path) -> SourceTables:
+        """Map the files of `save`, so that replicas on one machine share them."""
+        return cls(**{field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r") for field in fields(cls)})
+
+
+def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
+    """Fit popularity, repeats and co-occurrence on everyone's target events before the cut."""
+    kinds = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
+    users, events = dataset.events_where(cut.past(dataset) & np.isin(dataset.kinds, kinds))
+    settings, num_items, as_of = config.candidates, dataset.num_items, cut.as_of
+    days = settings.popularity_days if dataset.has_times else None
+    recent = popularity(events, num_items=num_items, as_of=as_of, days=days)
+    two_windows = popularity(events, num_items=num_items, as_of=as_of, days=2 * days if days else None)
+    rates = repeat_rates(users, events, num_items=num_items, as_of=as_of)
+    together = basket_neighbours(events, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours)
+    following = next_neighbours(
+        users, events, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours, days=settings.together_days
+    )
+    return SourceTables(
+        popularity=recent,
+        popularity_before=two_windows - recent,
+        popularity_all=popularity(events, num_items=num_items, as_of=as_of, days=None),
+        first_seen=first_seen(events, num_items=num_items, as_of=as_of),
+        repeat_rate=rates.rate,
+        repeat_gap_days=rates.gap_days,
+        price=_mean_price(events.items, events.prices, num_items=num_items),
+        category=np.asarray(dataset.categories),
+        basket_items=together.items,
+        basket_scores=together.scores,
+        next_items=following.items,
+        next_scores=following.scores,
+    )
+
+
+def _mean_price(items: IntArray, prices: NDArray[np.float32], *, num_items: int) -> NDArray[np.float32]:
+    known = prices > 0
+    count = np.bincount(items[known], minlength=num_items)
+    total = np.bincount(items[known], weights=prices[known], minlength=num_items)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)

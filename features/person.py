@@ -1,0 +1,85 @@
+"""What one person's events say as of a moment: the numbers that candidates are compared with. Made per request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.columns import KIND, MICROSECONDS_PER_DAY
+from features.histories import History, IntArray
+from features.repeats import OwnItems, own_items
+
+CART_DAYS = 1.0
+"""What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
+
+VISIT_MINUTES = 30.0
+"""Items touched this long ago belong to the present visit."""
+
+VISIT_KINDS = np.array([KIND["select_item"], KIND["view_item"], KIND["add_to_cart"], KIND["add_to_wishlist"]], np.int8)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Aggregates of one history before `as_of`."""
+
+    own: OwnItems
+    recent_items: IntArray
+    """(R,) distinct items of the latest target events, the latest first"""
+    visit_items: IntArray
+    """(V,) distinct items touched in the present visit, the latest first"""
+    cart_items: IntArray
+    num_baskets: int
+    categories: IntArray
+    """(G,) categories bought from, ascending"""
+    category_shares: NDArray[np.float32]
+    """(G,) share of the person's target events in each"""
+    log_price_mean: float
+    """Mean of the natural logarithm of the prices paid; NaN where none is known"""
+    log_price_deviation: float
+
+
+def describe(
+    history: History, *, as_of: int, target_kinds: NDArray[np.int8], item_categories: IntArray, half_lives: tuple[float, ...],
+    num_recent: int,
+) -> Person:  # fmt: skip
+    """Aggregate a history. `item_categories` (N,) holds each item's category code, -1 without one."""
+    past = history.before(as_of)
+    targets = past.of_kinds(target_kinds)
+    categories, counts = np.unique(item_categories[targets.items], return_counts=True)
+    prices = targets.prices[targets.prices > 0]
+    return Person(
+        own=own_items(targets, as_of=as_of, half_lives=half_lives),
+        recent_items=_latest_distinct(targets.items)[:num_recent],
+        visit_items=_visit_items(past, as_of=as_of),
+        cart_items=_cart_items(past, as_of=as_of),
+        num_baskets=len(np.unique(targets.baskets)),
+        categories=categories[categories >= 0],
+        category_shares=(counts / max(len(targets), 1)).astype(np.float32)[categories >= 0],
+        log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
+        log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
+    )
+
+
+def _latest_distinct(items: IntArray) -> IntArray:
+    backwards = items[::-1]
+    _, first = np.unique(backwards, return_index=True)
+    return backwards[np.sort(first)]
+
+
+def _visit_items(past: History, *, as_of: int) -> IntArray:
+    since = as_of - int(VISIT_MINUTES * 60e6)
+    visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
+    return _latest_distinct(visit.of_kinds(VISIT_KINDS).items)
+
+
+def _cart_items(past: History, *, as_of: int) -> IntArray:
+    since = as_of - int(CART_DAYS * MICROSECONDS_PER_DAY)
+    lately = past.take(slice(int(np.searchsorted(past.times, since)), None))
+    kinds = (KIND["add_to_cart"], KIND["remove_from_cart"], KIND["purchase"])
+    touched = lately.of_kinds(np.array(kinds, np.int8))
+    backwards = touched.items[::-1]
+    items, last = np.unique(backwards, return_index=True)
+    in_cart: IntArray = items[touched.kinds[::-1][last] == KIND["add_to_cart"]]
+    return in_cart

@@ -1,0 +1,99 @@
+"""The past and what is to be predicted. Shapes: U users, E events of the dataset.
+
+    window            ... everyone's past ... | T - 2w  validation | T - w  test | T
+    leave_one_out     each user's past ...    | last but one       | last        |
+
+Between two neighbouring cuts stand the events that a model fitted at the first is asked to foresee.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.exceptions import TooLittleDataError
+from configs.schema import SplitConfig
+from features.columns import KIND, MICROSECONDS_PER_DAY
+from features.dataset import Dataset
+from features.histories import History, TimeArray
+
+LEAVE_ONE_OUT_WARNING = (
+    "split.kind=leave_one_out trains on events that came after other users' test events, so its figures flatter: "
+    "use it to compare with papers, and split.kind=window to decide what to serve."
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where each user's past ends."""
+
+    name: str
+    ends: TimeArray
+    """(U,) position in the dataset's event arrays just after the last event of each user's past"""
+    as_of: int
+    """No event of anybody's past is at or after this time (microseconds)."""
+    per_user: bool
+    """True for leave_one_out, where each user has a moment of their own."""
+
+    def past(self, dataset: Dataset) -> NDArray[np.bool_]:
+        """(E,) True for the events before the cut."""
+        return np.arange(len(dataset.items)) < np.repeat(self.ends, np.diff(dataset.offsets))
+
+    def history(self, dataset: Dataset, user: int) -> History:
+        """One user's events before the cut."""
+        return dataset.history(user).take(slice(0, int(self.ends[user] - dataset.offsets[user])))
+
+    def moment(self, history: History) -> int:
+        """When a user with this history asks: the cut itself, or for leave_one_out just after their last event."""
+        return int(history.times[-1]) + 1 if self.per_user and len(history) else self.as_of
+
+
+def cuts(dataset: Dataset, split: SplitConfig) -> tuple[Cut, Cut, Cut]:
+    """The cuts (validation, test, everything). Raises TooLittleDataError when nothing lies before the first."""
+    if split.kind == "leave_one_out":
+        return _leave_one_out(dataset)
+    window = int(split.window_days * MICROSECONDS_PER_DAY)
+    end = int(dataset.manifest["last_time"]) + 1
+    first = int(dataset.manifest["first_time"])
+    if end - 2 * window <= first:
+        raise TooLittleDataError(
+            f"The data spans {(end - first) / MICROSECONDS_PER_DAY:.1f} days, but split.window_days={split.window_days:g} needs "
+            f"more than two windows ({2 * split.window_days:g} days): lower it, for example --set split.window_days="
+            f"{max((end - first) / MICROSECONDS_PER_DAY / 6, 0.01):.2g}."
+        )
+    return (
+        cut_at(dataset, end - 2 * window, name="validation"),
+        cut_at(dataset, end - window, name="test"),
+        cut_at(dataset, end, name="everything"),
+    )
+
+
+def cut_at(dataset: Dataset, as_of: int, *, name: str) -> Cut:
+    """Everyone's events strictly before `as_of` (microseconds)."""
+    before = np.concatenate([[0], np.cumsum(np.asarray(dataset.times) < as_of)])
+    ends = dataset.offsets[:-1] + before[dataset.offsets[1:]] - before[dataset.offsets[:-1]]
+    return Cut(name=name, ends=ends, as_of=as_of, per_user=False)
+
+
+def targets_between(dataset: Dataset, earlier: Cut, later: Cut, *, kinds: tuple[str, ...]) -> dict[int, NDArray[np.int32]]:
+    """For each user with any: the distinct items of their events of `kinds` after `earlier` and before `later`."""
+    codes = np.array([KIND[kind] for kind in kinds], np.int8)
+    wanted = later.past(dataset) & ~earlier.past(dataset) & np.isin(dataset.kinds, codes)
+    users, items = dataset.users[wanted], np.asarray(dataset.items[wanted])
+    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    return {
+        int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], np.split(items, starts[1:]), strict=True)
+    }
+
+
+def _leave_one_out(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
+    as_of = int(dataset.manifest["last_time"]) + 1
+    lengths = np.diff(dataset.offsets)
+
+    def without_last(count: int, name: str) -> Cut:
+        held_back = np.where(lengths > 2, count, 0)  # a user with one or two events only trains
+        return Cut(name=name, ends=dataset.offsets[1:] - held_back, as_of=as_of, per_user=True)
+
+    return without_last(2, "validation"), without_last(1, "test"), without_last(0, "everything")

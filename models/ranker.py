@@ -1,0 +1,38 @@
+"""The small network that turns a candidate's features into one score."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class RankerNetwork(nn.Module):
+    """A linear score plus, with `hidden` > 0, a correction by one hidden layer. Shapes: (..., F) → (...)."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, *, num_features: int, hidden: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("deviation", torch.ones(num_features))
+        self.linear = nn.Linear(num_features, 1)
+        nn.init.zeros_(self.linear.weight)
+        self.correction = (
+            nn.Sequential(nn.Linear(num_features, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
+            if hidden
+            else None
+        )
+
+    def fit_scale(self, features: Tensor) -> None:
+        """Standardise by the mean and deviation of `features` (C, F); they travel inside the exported graph."""
+        self.mean.copy_(features.mean(dim=0))
+        self.deviation.copy_(features.std(dim=0).clamp(min=1e-6))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scores, comparable within one list only."""
+        scaled = ((features - self.mean) / self.deviation).clamp(-8.0, 8.0)
+        scores: Tensor = self.linear(scaled).squeeze(-1)
+        if self.correction is not None:
+            scores = scores + self.correction(scaled).squeeze(-1)
+        return scores

@@ -1,0 +1,112 @@
+"""A bundle: everything that answers need, in one folder. The only thing that passes from training to serving.
+
+manifest.json        sha256 of each file, name, as_of, settings, names of the ranker's features
+user_encoder.onnx    history vectors -> query vector           items.npy      (N, D) item vectors
+ranker.onnx          candidate features -> score               items.faiss    the index over the known ones
+catalogue.parquet    row i is item i: raw id, title, price, …  *.npy          the sources' tables (`SourceTables`)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from configs.exceptions import ArtefactError
+from configs.schema import CandidatesConfig, HistoryConfig, Section, SurfaceConfig
+from features.artefact import read_manifest
+from features.columns import AVAILABILITY, ID
+from features.fit_sources import SourceTables
+
+
+class BundleSettings(Section):
+    """The settings that a bundle was fitted with and must be served with."""
+
+    history: HistoryConfig
+    candidates: CandidatesConfig
+    surfaces: dict[str, SurfaceConfig]
+    has_times: bool
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle folder. Legend: N items, D width of the vectors."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    settings: BundleSettings
+    catalogue: pl.DataFrame
+    item_vectors: NDArray[np.float32]
+    """(N, D); zeros for an item that was unknown at `as_of`"""
+    tables: SourceTables
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Read a bundle; raises ArtefactError when a file is missing or was changed, or the parts disagree."""
+        manifest = read_manifest(folder, kind="bundle", verify=True)
+        bundle = cls(
+            folder=folder,
+            manifest=manifest,
+            settings=BundleSettings.model_validate(manifest["settings"]),
+            catalogue=pl.read_parquet(folder / "catalogue.parquet"),
+            item_vectors=np.load(folder / "items.npy", mmap_mode="r"),
+            tables=SourceTables.load(folder),
+        )
+        bundle._check_parts_agree()
+        return bundle
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @property
+    def version(self) -> str:
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def as_of(self) -> int:
+        """Microseconds since 1970 UTC: nothing in the bundle knows an event at or after this time."""
+        return int(self.manifest["as_of"])
+
+    @property
+    def surfaces(self) -> dict[str, SurfaceConfig]:
+        return self.settings.surfaces
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """Index → raw id."""
+        return self.catalogue[ID].to_list()
+
+    @cached_property
+    def item_index(self) -> dict[str, int]:
+        """Raw id → index."""
+        return {raw_id: index for index, raw_id in enumerate(self.item_ids)}
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Index → what people call the item; the raw id where there is no title."""
+        named = self.catalogue.select(pl.coalesce([column for column in ("title", ID) if column in self.catalogue.columns]))
+        return named.to_series().to_list()
+
+    @cached_property
+    def recommendable(self) -> NDArray[np.bool_]:
+        """(N,) True for items that were known at `as_of` and can be bought."""
+        if AVAILABILITY not in self.catalogue.columns:
+            return np.asarray(self.tables.known)
+        sold_out = self.catalogue[AVAILABILITY].eq_missing("out_of_stock").to_numpy()
+        return np.asarray(self.tables.known & ~sold_out)
+
+    def _check_parts_agree(self) -> None:
+        counts = {
+            "catalogue.parquet": len(self.catalogue),
+            "items.npy": len(self.item_vectors),
+            "popularity.npy": len(self.tables.popularity),
+            "manifest.json": int(self.manifest["num_items"]),
+        }
+        if len(set(counts.values())) > 1:
+            raise ArtefactError(f"{self.folder}: the parts disagree on the number of items ({counts}). Export it anew.")

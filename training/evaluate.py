@@ -1,0 +1,195 @@
+"""Replays the served pipeline at a cut, and every source alone, against what came after it. Shapes: U users in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.console import working
+from configs.exceptions import TooLittleDataError
+from configs.schema import Config
+from features.dataset import Dataset
+from features.histories import History, IntArray
+from features.splits import Cut, targets_between
+from serving.answer import Query
+from serving.pipeline import Pipeline, Ranked
+from training.metrics import coverage, difference_interval, summarise, user_metrics
+
+PARTS = ("all", "repeat", "new")
+"""all: every item bought in the window. repeat: list and truth are the user's own items alone. new: both without them."""
+
+PIPELINE = "pipeline"
+
+Interval = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Per-user metrics of each system on each part, over the same users."""
+
+    cut: str
+    as_of: int
+    num_users_in_window: int
+    users: Mapping[str, IntArray]
+    """part → users with something relevant in it"""
+    rows: Mapping[str, Mapping[str, list[dict[str, float]]]]
+    """system → part → one row a user"""
+    coverage: Mapping[str, Mapping[int, float]]
+    """system → k → share of the catalogue shown in the part `all`"""
+
+    def values(self, system: str, *, part: str, metric: str) -> NDArray[np.float64]:
+        """One number a user."""
+        return np.array([row[metric] for row in self.rows[system][part]])
+
+    def summary(self, config: Config) -> dict[str, Any]:
+        """system → part → metric → [mean, low, high], with counts: what is written, printed and logged."""
+        samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
+        return {
+            "cut": self.cut,
+            "as_of": self.as_of,
+            "split": config.split.kind,
+            "users": {part: len(users) for part, users in self.users.items()},
+            "users_in_window": self.num_users_in_window,
+            "systems": {
+                system: {part: summarise(rows, samples=samples, seed=seed) for part, rows in parts.items()}
+                for system, parts in self.rows.items()
+            },
+            "coverage": {system: {str(k): share for k, share in shares.items()} for system, shares in self.coverage.items()},
+        }
+
+    def margin(self, system: str, *, over: str, metric: str, config: Config) -> Interval:
+        """Mean of `system` minus `over` on the part `all`, with its paired interval."""
+        return difference_interval(
+            self.values(system, part="all", metric=metric),
+            self.values(over, part="all", metric=metric),
+            samples=config.evaluation.bootstrap_samples,
+            seed=config.evaluation.seed,
+        )
+
+
+def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, config: Config) -> Evaluation:
+    """Rank the whole catalogue for each user with a target between the cuts. Raises TooLittleDataError when nobody has."""
+    relevant = targets_between(dataset, cut, later, kinds=config.history.target_kinds)
+    users = np.array(sorted(relevant), np.int32)
+    if not len(users):
+        raise TooLittleDataError(f"Nobody has one of {', '.join(config.history.target_kinds)} after the {cut.name} cut.")
+    num_in_window = len(users)
+    if num_in_window > config.evaluation.max_users:
+        users = np.sort(np.random.default_rng(config.evaluation.seed).choice(users, config.evaluation.max_users, replace=False))
+    depth = max(config.evaluation.cutoffs)
+    rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {part: [] for part in PARTS} for name in (PIPELINE, *SOURCES)}
+    shown: dict[str, list[IntArray]] = {name: [] for name in rows}
+    members: dict[str, list[int]] = {part: [] for part in PARTS}
+    with working(f"replaying the pipeline at the {cut.name} cut", total=len(users)) as work:
+        for user in users:
+            history = cut.history(dataset, int(user))
+            replay = _Replay(pipeline, history, as_of=cut.moment(history), depth=depth)
+            for part in PARTS:
+                truth = replay.part_of(relevant[int(user)], part)
+                if not len(truth):
+                    continue
+                members[part].append(int(user))
+                for name in rows:
+                    ranked = replay.ranked(name, part)
+                    rows[name][part].append(user_metrics(ranked, truth, cutoffs=config.evaluation.cutoffs))
+                    if part == "all":
+                        shown[name].append(ranked)
+            work.advance()
+    num_items = int(pipeline.bundle.recommendable.sum())
+    return Evaluation(
+        cut=cut.name,
+        as_of=cut.as_of,
+        num_users_in_window=num_in_window,
+        users={part: np.array(found, np.int32) for part, found in members.items()},
+        rows=rows,
+        coverage={
+            name: {k: coverage(lists, k=k, num_items=num_items) for k in config.evaluation.cutoffs}
+            for name, lists in shown.items()
+        },
+    )
+
+
+class _Replay:
+    """One user's lists: the pipeline's as the home page would show it, and each source's alone."""
+
+    def __init__(self, pipeline: Pipeline, history: History, *, as_of: int, depth: int) -> None:
+        self._pipeline, self._depth = pipeline, depth
+        self._query = Query(history=history, as_of=as_of, num_results=depth)
+        self._ranked: Ranked = pipeline.rank(self._query)
+        self._own = self._ranked.person.own.items
+        self._sources = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
+
+    def part_of(self, items: IntArray, part: str) -> IntArray:
+        """Those of `items` that belong to the part."""
+        match part:
+            case "repeat":
+                return items[np.isin(items, self._own)]
+            case "new":
+                return items[~np.isin(items, self._own)]
+            case _:
+                return items
+
+    def ranked(self, system: str, part: str) -> IntArray:
+        """The first places of a system's list for the part."""
+        if system == PIPELINE:
+            barred = {"all": np.empty(0, np.int32), "new": self._own, "repeat": self._not_own()}[part]
+            query = Query(self._query.history, self._query.as_of, exclude=barred, num_results=self._depth)
+            return self._pipeline.choose(query, self._ranked).items
+        return self.part_of(self._sources[system], part)[: self._depth]
+
+    def _not_own(self) -> IntArray:
+        return np.setdiff1d(np.arange(len(self._pipeline.bundle.item_vectors), dtype=np.int32), self._own)
+
+
+def _filled(pipeline: Pipeline, items: IntArray, ranked: Ranked) -> IntArray:
+    """A source's list, then what is popular, as a page would be filled."""
+    popular = pipeline.most_popular(len(ranked.person.own) + 1000)
+    return np.concatenate([items, popular[~np.isin(popular, items)]])
+
+
+def _by(scores: NDArray[np.float32], items: IntArray) -> IntArray:
+    return items[np.argsort(-scores, kind="stable")]
+
+
+def _most_bought(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    own = ranked.person.own
+    return _filled(pipeline, _by(own.counts, own.items), ranked)
+
+
+def _repeats(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    own = ranked.person.own
+    return _filled(pipeline, _by(own.decayed[:, 1], own.items), ranked)
+
+
+def _together(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    together = ranked.signals.together
+    return _filled(pipeline, together.best(len(together.items)), ranked)
+
+
+def _encoder(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    return _filled(pipeline, pipeline.nearest(ranked.signals.query_vector, num_items=1000), ranked)
+
+
+def _popular(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    return pipeline.most_popular(len(ranked.person.own) + 1000)
+
+
+SOURCES: Mapping[str, Callable[[Pipeline, Ranked], IntArray]] = {
+    "popular": _popular,
+    "most_bought": _most_bought,
+    "repeats": _repeats,
+    "together": _together,
+    "encoder": _encoder,
+}
+"""Every source alone: popular (recent window), the user's most bought items, the same with decay, co-occurrence, the encoder."""
+
+
+def save_users(evaluation: Evaluation, path: Path, *, metric: str) -> None:
+    """Keep each user's headline figure of each system, so that two runs can be compared user by user."""
+    arrays: dict[str, Any] = {system: evaluation.values(system, part="all", metric=metric) for system in evaluation.rows}
+    np.savez_compressed(path, users=evaluation.users["all"], **arrays)

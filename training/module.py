@@ -1,0 +1,88 @@
+"""The LightningModule: one step of any encoder with either softmax, and recall on the validation window."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from configs.exceptions import TrainingError
+from configs.schema import TrainingConfig
+from models.encoder import Encoder
+from models.losses import full_softmax, sampled_softmax
+from training.batches import Batch, ValidationBatch
+from training.negatives import NegativeSampler
+
+
+class EncoderModule(pl.LightningModule):
+    """Thin: batches come ready, models and losses are elsewhere."""
+
+    def __init__(self, encoder: Encoder, *, sampler: NegativeSampler, known_N: Tensor, config: TrainingConfig) -> None:
+        super().__init__()
+        self.encoder, self.config, self._sampler = encoder, config, sampler
+        self.register_buffer("known_N", known_N, persistent=False)
+        self._generator: torch.Generator | None = None
+        self._hits: list[float] = []
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Our batches are plain dataclasses."""
+        return batch.to(device)
+
+    def on_fit_start(self) -> None:
+        """Negatives are drawn on the device, by a generator of their own."""
+        self._sampler.to(self.device)
+        self._generator = torch.Generator(self.device).manual_seed(self.config.seed)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The mean loss over the batch's pairs of state and target."""
+        vectors_BLD = self.encoder.item_vectors(batch.items_BL)
+        states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B)
+        query_SD = states_BLD.flatten(0, 1)[batch.states_S]
+        loss = self._loss(query_SD, batch)
+        if not math.isfinite(loss.item()):
+            raise TrainingError(
+                f"The loss became {loss.item()} in epoch {self.current_epoch}, step {batch_idx}. Try a lower "
+                f"training.learning_rate (now {self.config.learning_rate:g}) or training.precision=32-true."
+            )
+        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets_P))
+        return loss
+
+    def _loss(self, query_SD: Tensor, batch: Batch) -> Tensor:
+        encoder = self.encoder
+        if self.config.loss == "full_softmax":
+            everything_N = torch.arange(len(self.known_N), device=query_SD.device)
+            return full_softmax(query_SD, batch.pair_state_P, batch.targets_P, encoder.item_vectors(everything_N))
+        assert self._generator is not None
+        negatives_K, log_expected_K = self._sampler.draw(self._generator)
+        both_PKD = encoder.item_vectors(torch.cat([batch.targets_P, negatives_K]))
+        target_PD, negative_KD = both_PKD[: len(batch.targets_P)], both_PKD[len(batch.targets_P) :]
+        return sampled_softmax(query_SD, batch.pair_state_P, batch.targets_P, target_PD, negatives_K, negative_KD, log_expected_K)
+
+    def on_validation_epoch_start(self) -> None:
+        """Item vectors are the same for all validation batches."""
+        self._hits = []
+        self._vectors_ND = self.encoder.item_vectors(torch.arange(len(self.known_N), device=self.device))
+
+    def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
+        """capped recall at `monitor_k` over the whole catalogue, nothing taken out."""
+        history_BLD = self.encoder.item_vectors(batch.items_BL)
+        query_BD = self.encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B)
+        scores_BN = (query_BD @ self._vectors_ND.T).masked_fill(~self.known_N, -torch.inf)
+        k = min(self.config.monitor_k, scores_BN.shape[1])
+        for best, relevant in zip(scores_BN.topk(k).indices.cpu().numpy(), batch.relevant, strict=True):
+            self._hits.append(float(np.isin(best, relevant).sum() / min(k, len(relevant))))
+
+    def on_validation_epoch_end(self) -> None:
+        """What early stopping watches."""
+        self.log("validation_recall", float(np.mean(self._hits)) if self._hits else 0.0)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; item vectors and norms are not decayed."""
+        matrices = [value for name, value in self.encoder.named_parameters() if value.ndim > 1 and "items" not in name]
+        others = [value for name, value in self.encoder.named_parameters() if value.ndim <= 1 or "items" in name]
+        groups = [{"params": matrices, "weight_decay": self.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=self.config.learning_rate, betas=(0.9, 0.98), fused=True)

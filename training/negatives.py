@@ -1,0 +1,39 @@
+"""Draws the negatives of sampled softmax: some by popularity, some evenly. Shapes: E target events, N items, K negatives."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class NegativeSampler:
+    """Draws from the items of the training targets, so that an item nobody had yet is never pushed away."""
+
+    def __init__(self, target_items_E: Tensor, *, num_items: int, num_negatives: int, popular_share: float) -> None:
+        self._events_E = target_items_E
+        counts_N = torch.bincount(target_items_E, minlength=num_items).double()
+        self._known = torch.nonzero(counts_N).squeeze(1)
+        self._num_popular = round(popular_share * num_negatives)
+        self._num_even = num_negatives - self._num_popular
+        popular_N = counts_N / counts_N.sum()
+        even = 1.0 / len(self._known)
+        # the chance of being left out by every draw of either kind, in logarithms for the many rare items
+        missed_N = self._num_popular * torch.log1p(-popular_N.clamp(max=1 - 1e-12)) + self._num_even * _log1m(even)
+        self._log_expected_N = torch.log(-torch.expm1(missed_N).clamp(max=-1e-12)).float()
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Distinct items, ascending (at most K), and the logarithm of the chance that each is among them."""
+        device = self._events_E.device
+        popular = torch.randint(len(self._events_E), (self._num_popular,), generator=generator, device=device)
+        even = torch.randint(len(self._known), (self._num_even,), generator=generator, device=device)
+        negatives_K = torch.unique(torch.cat([self._events_E[popular], self._known[even]]))
+        return negatives_K, self._log_expected_N[negatives_K]
+
+    def to(self, device: torch.device) -> None:
+        """Move the tables, so that draws are made where the model is."""
+        self._events_E, self._known = self._events_E.to(device), self._known.to(device)
+        self._log_expected_N = self._log_expected_N.to(device)
+
+
+def _log1m(probability: float) -> float:
+    return float(torch.log1p(torch.tensor(-min(probability, 1 - 1e-12), dtype=torch.float64)))

@@ -1,0 +1,108 @@
+"""A run's folder and its local log, written with the standard library alone; MLflow follows it where it is installed.
+
+run.json           status, config fingerprint, hardware, git commit, data fingerprint, seeds
+config.yaml        every setting, defaults included
+metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "metrics": {...}}
+encoder-*.pt       weights fitted on the events before each cut
+evaluation.json    the table of the pipeline against every source
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs.exceptions import ArtefactError
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """One run folder."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, runs: Path, *, name: str) -> RunLog:
+        """A new folder `runs/<time>-<name>`."""
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        folder = runs / f"{stamp}-{name}"
+        for number in range(2, 100):
+            if not folder.exists():
+                break
+            folder = runs / f"{stamp}-{name}-{number}"
+        folder.mkdir(parents=True)
+        return cls(folder)
+
+    @classmethod
+    def latest(cls, runs: Path) -> RunLog:
+        """The newest finished run; raises ArtefactError when there is none."""
+        finished = [folder for folder in sorted(runs.glob("*/"), reverse=True) if cls(folder).read().get("status") == "finished"]
+        if not finished:
+            raise ArtefactError(f"{runs}: no finished run here. Make one with `shopkeeper train`.")
+        return cls(finished[0])
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def read(self) -> dict[str, Any]:
+        """What `run.json` says, empty where there is none."""
+        path = self.folder / "run.json"
+        entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return entries
+
+    def update(self, **entries: Any) -> None:
+        """Add to `run.json`."""
+        write_json(self.folder / "run.json", {**self.read(), **entries})
+
+    def log(self, series: str, step: int, metrics: Mapping[str, float]) -> None:
+        """Append one line to the curves."""
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"series": series, "step": step, "metrics": dict(metrics)}) + "\n")
+
+    def curves(self) -> list[dict[str, Any]]:
+        """Every line of the curves."""
+        path = self.folder / "metrics.jsonl"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write beside and rename, so that a reader never sees half a file."""
+    scratch = path.with_name(f".{path.name}.part")
+    scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    scratch.replace(path)
+
+
+def environment() -> dict[str, Any]:
+    """Hardware, versions and commit: what a figure needs to be judged."""
+    import torch
+
+    root = Path(__file__).parent.parent
+    commit = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    changed = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True, check=False)
+    return {
+        "commit": commit.stdout.strip() or None,
+        "uncommitted_changes": bool(changed.stdout.strip()),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.is_file()
+        else []
+    )
+    return names[0] if names else platform.processor()
