@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from configs.exceptions import DataError
 from features import columns as c
 from features.artefact import write_manifest, writing
+from features.codes import code
 from features.dataset import Dataset
 from features.tables import Tables
 from features.who import who_expr
@@ -67,12 +68,12 @@ def _item_events(tables: Tables) -> pl.DataFrame:
             pl.col(c.EVENT_TYPE).replace_strict(codes, return_dtype=pl.Int8).alias("kind"),
             pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
             pl.col(c.PRICE).cast(pl.Float32).alias("price"),
-            pl.col(c.TRANSACTION_ID).alias("transaction"),
+            code(pl.col(c.TRANSACTION_ID)).alias("transaction"),
         )
         .collect()
         .with_row_index("row")
     )
-    in_basket = events.filter(pl.col("transaction").is_not_null())
+    in_basket = events.filter(pl.col("transaction").is_not_null()).select("row", code(pl.col("who")), "kind", "transaction")
     first = in_basket.select("row", pl.col("row").min().over("who", "kind", "transaction").alias("first"))
     basket = events["row"].to_numpy().astype(np.int64)
     basket[first["row"].to_numpy()] = first["first"].to_numpy()

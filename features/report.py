@@ -9,6 +9,7 @@ import polars as pl
 
 from configs.schema import PrepareConfig
 from features import columns as c
+from features.codes import code
 from features.validate import ValidEvents
 from features.validate_catalogue import ValidCatalogue
 from features.who import who_expr
@@ -16,6 +17,9 @@ from features.who import who_expr
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 BOT_EVENTS_A_DAY = 1000
 """A person with more events than this in one day is suspected to be a program. Nothing is removed."""
+
+
+_CODED = (c.TRANSACTION_ID, c.SESSION_ID)
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,14 @@ class Report:
 
 def make_report(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogue, *, prepare: PrepareConfig) -> Report:
     """Count everything once over the valid tables."""
-    frame = events.events.with_columns(who_expr().alias("_who"))
+    frame = events.events.select(
+        c.EVENT_TYPE, c.TIMESTAMP, c.ITEM_ID, who_expr().alias("_name"), *(code(pl.col(name)).name.keep() for name in _CODED)
+    ).with_columns(code(pl.col("_name")).alias("_who"), code(pl.col(c.ITEM_ID)).alias("_item"))
     mine = frame.filter(pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES))
     per_user = mine.group_by("_who").len()["len"]
-    num_users, num_items = len(per_user), mine[c.ITEM_ID].n_unique()
+    num_users, num_items = len(per_user), mine["_item"].n_unique()
     active = int((per_user >= 2).sum())
-    pairs = mine.select(pl.struct("_who", c.ITEM_ID).n_unique()).item() if len(mine) else 0
+    pairs = mine.select(_pair().n_unique()).item() if len(mine) else 0
     first, last = frame[c.TIMESTAMP].min(), frame[c.TIMESTAMP].max()
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     known = mine[c.ITEM_ID].is_in(items.frame[c.ID].implode())
@@ -129,16 +135,22 @@ def _quantiles(sizes: pl.Series) -> dict[str, float]:
     return {f"{round(q * 100)}%": float(sizes.quantile(q, interpolation="lower") or 0) for q in QUANTILES}
 
 
+def _pair() -> pl.Expr:
+    """User and item as one number."""
+    return pl.col("_who").cast(pl.UInt64) * 2**32 + pl.col("_item").cast(pl.UInt64)
+
+
 def _repeat_share(mine: pl.DataFrame) -> float | None:
     bought = mine.filter(pl.col(c.EVENT_TYPE) == "purchase")
     if bought.is_empty():
         return None
-    basket = pl.coalesce(pl.col(c.TRANSACTION_ID), pl.col(c.TIMESTAMP).dt.epoch("us").cast(pl.String))
-    pairs = bought.with_columns(basket.alias("_basket")).unique(["_who", c.ITEM_ID, "_basket"])
-    return float(1 - pairs.select(pl.struct("_who", c.ITEM_ID).n_unique()).item() / len(pairs))
+    basket = pl.coalesce(pl.col(c.TRANSACTION_ID).cast(pl.Int64), -pl.col(c.TIMESTAMP).dt.epoch("us") - 1)
+    pairs = bought.with_columns(basket.alias("_basket")).select(_pair().alias("_pair"), "_basket").unique()
+    return float(1 - pairs["_pair"].n_unique() / len(pairs))
 
 
 def _bots(frame: pl.DataFrame) -> list[str]:
     daily = frame.group_by("_who", pl.col(c.TIMESTAMP).dt.date().alias("_day")).len()
     busy = daily.filter(pl.col("len") > BOT_EVENTS_A_DAY).sort("len", "_who", descending=[True, False])
-    return busy["_who"].unique(maintain_order=True).head(20).to_list()
+    names = busy.join(frame.select("_who", "_name").unique("_who"), on="_who", maintain_order="left")
+    return names["_name"].unique(maintain_order=True).head(20).to_list()

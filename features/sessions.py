@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from features import columns as c
+from features.codes import code
 from features.who import who_expr
 
 
@@ -13,13 +15,18 @@ def with_sessions(events: pl.DataFrame, *, gap_minutes: float) -> pl.DataFrame:
 
     A session is called after the person and the second at which it starts, so that the same events give the same names.
     """
-    missing = pl.col(c.SESSION_ID).is_null()
-    if not events.select(missing.any()).item():
+    missing = events[c.SESSION_ID].is_null()
+    if not missing.any():
         return events
-    pause = pl.col(c.TIMESTAMP).diff().over("_who")
-    starts = (pause.is_null() | (pause > pl.duration(microseconds=round(gap_minutes * 60e6)))).fill_null(value=True)
-    begin = pl.when(starts).then(pl.col(c.TIMESTAMP).dt.epoch("s")).forward_fill().over("_who").cast(pl.String)
-    blank = events.with_row_index("_order").filter(missing).with_columns(who_expr().alias("_who"))
-    made = blank.select("_order", pl.concat_str([pl.col("_who"), pl.lit("@"), begin]).alias("_made"))
-    joined = events.with_row_index("_order").join(made, on="_order", how="left", maintain_order="left")
-    return joined.with_columns(pl.col(c.SESSION_ID).fill_null(pl.col("_made"))).drop("_order", "_made")
+    blank = events.filter(missing).select(who_expr().alias("who"), pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"))
+    people = blank.select(code(pl.col("who"))).to_series().to_numpy()
+    order = np.argsort(people, kind="stable")  # each person's events together, by time
+    people, times = people[order], blank["time"].to_numpy()[order]
+    starts = np.ones(len(order), dtype=np.bool_)
+    starts[1:] = (people[1:] != people[:-1]) | (np.diff(times) > gap_minutes * 60e6)
+    begins = np.empty_like(times)
+    begins[order] = times[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
+    names = blank.select(pl.concat_str([pl.col("who"), pl.lit("@"), pl.Series(begins // 1_000_000).cast(pl.String)])).to_series()
+    if missing.all():
+        return events.with_columns(names.alias(c.SESSION_ID))
+    return events.with_columns(events[c.SESSION_ID].scatter(missing.arg_true(), names))
