@@ -1,0 +1,171 @@
+"""A real Ray Serve: what was acknowledged stays, what was done changes the answer, and a killed replica comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hand_made_bundle import write_bundle
+
+from configs.exceptions import ServingError
+from configs.load import load_config
+from serving.app import start
+
+SERVE = """
+import sys
+from pathlib import Path
+from configs.load import load_config
+from serving.app import serve
+
+config = load_config(overrides=[f"serving.port={sys.argv[3]}"], workspace=Path(sys.argv[1]))
+serve(config, Path(sys.argv[2]), ready=lambda server: print("ready", server.url, flush=True))
+print("stopped", flush=True)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Live:
+    """A server in a process of its own, and a client of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace, self.port = folder / "shop", free_port()
+        command = [sys.executable, "-c", SERVE, str(self.workspace), str(write_bundle(folder / "bundle")), str(self.port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+
+    def wait_for(self, word: str) -> None:
+        assert self.process.stdout is not None
+        said = []
+        for line in self.process.stdout:
+            if line.startswith(word):
+                return
+            said.append(line)
+        raise AssertionError(f"the server ended without {word!r}; it said {said}")
+
+    def buy(self, item_id: str, event_id: str) -> bool:
+        """Whether the purchase was acknowledged."""
+        event = {"event_id": event_id, "event_type": "purchase", "user_id": "ann", "item_id": item_id}
+        try:
+            response = self.client.post("/v1/events", json={"events": [event]})
+        except httpx.HTTPError:
+            return False
+        return response.status_code == 200 and response.json()["accepted"] + response.json()["duplicates"] == 1
+
+    def recommend(self) -> dict[str, Any]:
+        response = self.client.post("/v1/recommend", json={"user_id": "ann", "num_results": 5})
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def replica(self) -> int:
+        """The process id of the replica that answers; 0 while there is none."""
+        try:
+            found = re.search(r'shopkeeper_process_info\{pid="(\d+)"\}', self.client.get("/metrics").text)
+        except httpx.HTTPError:
+            return 0
+        return int(found[1]) if found else 0
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    server = Live(tmp_path_factory.mktemp("live"))
+    try:
+        server.wait_for("ready")
+        yield server
+    finally:
+        server.client.close()
+        server.process.send_signal(signal.SIGTERM)
+        server.process.communicate(timeout=60)
+
+
+def test_events_change_the_answer(live: Live) -> None:
+    assert live.recommend()["fallback_used"] is not None
+    assert live.buy("cheese3", "first")
+    answer = live.recommend()
+    assert answer["fallback_used"] is None
+    assert answer["items"][0]["item_id"] == "cheese3"
+    assert all(item["item_id"].startswith("cheese") for item in answer["items"])
+
+
+def test_a_replica_has_no_torch(live: Live) -> None:
+    loaded = Path(f"/proc/{live.replica()}/maps").read_text(encoding="utf-8")
+    assert "onnxruntime" in loaded
+    assert "torch" not in loaded
+
+
+def listening() -> dict[str, tuple[str, int]]:
+    """Inode → (address, port) of every IPv4 socket that listens."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    places = {row[9]: row[1].split(":") for row in rows if row[3] == "0A"}
+    return {
+        inode: (socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16)) for inode, (address, port) in places.items()
+    }  # fmt: skip
+
+
+def inodes_of(process: Path) -> set[str]:
+    """The sockets of a process; none of a process that is gone or someone else's."""
+    links = []
+    with contextlib.suppress(OSError):
+        links = [link.readlink().name for link in (process / "fd").iterdir()]
+    return {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:[")}
+
+
+def test_haproxy_and_the_replica_listen_on_loopback_alone(live: Live) -> None:
+    places = listening()
+    front_door = next(inode for inode, (_, port) in places.items() if port == live.port)
+    haproxy = next(process for process in Path("/proc").glob("[0-9]*") if front_door in inodes_of(process))
+    for process in (haproxy, Path(f"/proc/{live.replica()}")):
+        found = [places[inode] for inode in inodes_of(process) if inode in places]
+        assert found
+        assert {address for address, _ in found} == {"127.0.0.1"}
+
+
+def test_a_port_in_use_is_said_before_anything_starts(live: Live, tmp_path: Path) -> None:
+    config = load_config(overrides=[f"serving.port={live.port}"], workspace=tmp_path)
+    with pytest.raises(ServingError, match=rf"{live.port}.*in use.*serving\.port={live.port + 1}"):
+        start(config, live.workspace.parent / "bundle")
+
+
+def test_after_kill_9_it_answers_again_and_every_acknowledged_event_is_in_the_log(live: Live) -> None:
+    killed = live.replica()
+    acknowledged = {"first", *(name for name in map("before{}".format, range(20)) if live.buy("cheese3", name))}
+    os.kill(killed, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while live.replica() in (0, killed):
+        assert time.monotonic() < until, "no replica came back"
+        name = f"meanwhile{len(acknowledged)}"
+        acknowledged |= {name} if live.buy("bread3", name) else set()
+        time.sleep(0.2)
+    assert live.buy("bread5", "after")
+    assert "bread5" in [item["item_id"] for item in live.recommend()["items"]]
+    assert len(acknowledged) >= 21
+    connection = sqlite3.connect(live.workspace / "events.db")
+    stored = {row[0] for row in connection.execute("SELECT event_id FROM events")}
+    connection.close()
+    assert acknowledged | {"after"} <= stored
+
+
+def test_it_stops_cleanly_and_frees_its_port(live: Live) -> None:
+    replica = live.replica()
+    live.process.send_signal(signal.SIGTERM)
+    live.wait_for("stopped")
+    assert live.process.wait(timeout=60) == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", live.port)) != 0
+    assert not Path(f"/proc/{replica}").exists()
