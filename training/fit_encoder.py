@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,14 @@ MAX_VALIDATION_USERS = 2000
 """Early stopping needs a trend, not a table."""
 
 
-def fit_encoders(dataset: Dataset, timeline: tuple[Cut, Cut, Cut], *, config: Config, run: RunLog) -> None:
+def fit_encoders(
+    dataset: Dataset,
+    timeline: tuple[Cut, Cut, Cut],
+    *,
+    config: Config,
+    run: RunLog,
+    after_epoch: Callable[[], None] = lambda: None,
+) -> None:
     """Write `encoder-<cut>.pt` for each cut of the timeline into the run's folder.
 
     The first is fitted from scratch and stopped by recall on the window after its cut; each later one starts from the one
@@ -44,11 +52,11 @@ def fit_encoders(dataset: Dataset, timeline: tuple[Cut, Cut, Cut], *, config: Co
     validation, *later = timeline
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_encoder(config.encoder, num_items=dataset.num_items, max_length=config.history.max_length)
-    encoder = _fit(encoder, dataset, validation, config=config, run=run, next_cut=later[0])
+    encoder = _fit(encoder, dataset, validation, config=config, run=run, next_cut=later[0], after_epoch=after_epoch)
     save_encoder(encoder, run.folder, cut=validation.name)
     for cut in later:
         if config.training.refit_epochs:
-            encoder = _fit(encoder, dataset, cut, config=config, run=run, next_cut=None)
+            encoder = _fit(encoder, dataset, cut, config=config, run=run, next_cut=None, after_epoch=after_epoch)
         save_encoder(encoder, run.folder, cut=cut.name)
 
 
@@ -69,7 +77,16 @@ def load_encoder(folder: Path, dataset: Dataset, *, cut: str, config: Config) ->
     return encoder.eval()
 
 
-def _fit(encoder: Encoder, dataset: Dataset, cut: Cut, *, config: Config, run: RunLog, next_cut: Cut | None) -> Encoder:
+def _fit(
+    encoder: Encoder,
+    dataset: Dataset,
+    cut: Cut,
+    *,
+    config: Config,
+    run: RunLog,
+    next_cut: Cut | None,
+    after_epoch: Callable[[], None],
+) -> Encoder:
     events = Events.before(
         dataset, cut, input_kinds=_codes(config.history.input_kinds), target_kinds=_codes(config.history.target_kinds)
     )
@@ -90,7 +107,7 @@ def _fit(encoder: Encoder, dataset: Dataset, cut: Cut, *, config: Config, run: R
     module = EncoderModule(encoder, sampler=sampler, known_N=known_N, config=training)
     epochs = training.max_epochs if next_cut else training.refit_epochs
     with working(f"encoder before the {cut.name} cut", total=epochs * batches.num_batches()) as work:
-        recorder = _Recorder(run, series=cut.name, work=work, batches=batches)
+        recorder = _Recorder(run, series=cut.name, work=work, batches=batches, after_epoch=after_epoch)
         trainer, best = _trainer(config, run, recorder, epochs=epochs, validates=next_cut is not None)
         validation = _validation(dataset, cut, next_cut, config=config) if next_cut else None
         with warnings.catch_warnings():
@@ -141,8 +158,11 @@ def _trainer(
 class _Recorder(Callback):
     """Writes the curves, moves the progress bar, and tells the batches which epoch it is."""
 
-    def __init__(self, run: RunLog, *, series: str, work: Work, batches: TrainingBatches) -> None:
+    def __init__(
+        self, run: RunLog, *, series: str, work: Work, batches: TrainingBatches, after_epoch: Callable[[], None]
+    ) -> None:
         self._run, self._series, self._work, self._batches = run, series, work, batches
+        self._after_epoch = after_epoch
         self._started = time.monotonic()
         self._epoch_started = self._last_step = self._started
         self._trained_seconds, self._epochs = 0.0, 0
@@ -168,6 +188,7 @@ class _Recorder(Callback):
             f"{self._series} epoch {trainer.current_epoch + 1}: loss {values['loss']:.4f}{recall}, "
             f"{self.interactions_per_second:,.0f} interactions/s"
         )
+        self._after_epoch()
 
     @property
     def interactions_per_second(self) -> float:

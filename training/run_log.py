@@ -2,7 +2,7 @@
 
 run.json           status, config fingerprint, hardware, git commit, data fingerprint, seeds
 config.yaml        every setting, defaults included
-metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "metrics": {...}}
+metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "time": ..., "metrics": {...}}
 encoder-*.pt       weights fitted on the events before each cut
 evaluation.json    the table of the pipeline against every source
 """
@@ -65,7 +65,7 @@ class RunLog:
     def log(self, series: str, step: int, metrics: Mapping[str, float]) -> None:
         """Append one line to the curves."""
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"series": series, "step": step, "metrics": dict(metrics)}) + "\n")
+            file.write(json.dumps({"series": series, "step": step, "time": time.time(), "metrics": dict(metrics)}) + "\n")
 
     def curves(self) -> list[dict[str, Any]]:
         """Every line of the curves."""

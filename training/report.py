@@ -1,0 +1,50 @@
+"""Fits the pipeline at the test cut, replays it on the last window, and writes the table into the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from configs.console import say
+from configs.load import load_config
+from configs.schema import Config
+from features.dataset import Dataset
+from features.splits import cuts
+from serving.pipeline import Pipeline
+from training.evaluate import evaluate, save_users
+from training.fit import bundle_folder, fit
+from training.run_log import RunLog, write_json
+from training.table import table_lines
+from training.tracking import sync
+
+
+def report(config: Config, run: RunLog) -> dict[str, Any]:
+    """The evaluation of a run, also written to `evaluation.json` and `evaluation.txt` and sent to MLflow.
+
+    The test window is read here and nowhere else. The run's own settings count, whatever `config` says of models.
+    """
+    dataset = Dataset.open(config.workspace / "dataset")
+    settings = settings_of(run, config)
+    validation, test, everything = cuts(dataset, settings.split)
+    folder = bundle_folder(run, test)
+    fit(dataset, validation, test, folder, config=settings, run=run)
+    evaluation = evaluate(Pipeline.load(folder), dataset, test, everything, config=settings)
+    summary = evaluation.summary(settings)
+    headline = headline_metric(settings)
+    lines = table_lines(summary, k=settings.evaluation.headline_k)
+    write_json(run.folder / "evaluation.json", summary)
+    (run.folder / "evaluation.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    save_users(evaluation, run.folder / "evaluation_users.npz", metric=headline)
+    run.update(evaluation={system: parts["all"][headline][0] for system, parts in summary["systems"].items()})
+    sync(run, settings)
+    say(f"evaluated: pipeline {headline} {summary['systems']['pipeline']['all'][headline][0]:.4f}")
+    return summary
+
+
+def settings_of(run: RunLog, config: Config) -> Config:
+    """The settings the run was trained with, in the workspace at hand."""
+    return load_config(run.folder / "config.yaml", workspace=config.workspace)
+
+
+def headline_metric(config: Config) -> str:
+    """What decides between bundles."""
+    return f"capped_recall_{config.evaluation.headline_k}"

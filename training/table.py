@@ -1,0 +1,47 @@
+"""The table of the pipeline against every source, as text: printed, kept with the run, and put into the docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROWS = {
+    "pipeline": "the pipeline",
+    "repeats": "own items, half-life 120 days",
+    "most_bought": "own items, most bought",
+    "together": "bought together",
+    "encoder": "neural encoder",
+    "popular": "popular lately",
+}
+
+
+def table_lines(summary: dict[str, Any], *, k: int) -> list[str]:
+    """A Markdown table: capped recall at k on all, repeat and new items with 95 % intervals, then other figures on all items.
+
+    `summary` is `Evaluation.summary`.
+    """
+    users = summary["users"]
+    lines = [
+        f"| | capped recall@{k}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | coverage@{k} |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for system, label in ROWS.items():
+        parts = summary["systems"][system]
+        cells = [_interval(parts[part].get(f"capped_recall_{k}")) for part in ("all", "repeat", "new")]
+        cells += [_mean(parts["all"].get(metric)) for metric in ("recall_100", "ndcg_10", "mrr_10")]
+        cells.append(f"{summary['coverage'][system][str(k)]:.3f}")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    sample = "" if users["all"] == summary["users_in_window"] else f", a sample of {summary['users_in_window']:,}"
+    lines.append("")
+    lines.append(
+        f"{users['all']:,} users with a target after the cut{sample}; {users['repeat']:,} of them with repeat items, "
+        f"{users['new']:,} with new ones. In brackets: 95 % bootstrap interval over users."
+    )
+    return lines
+
+
+def _interval(value: list[float] | None) -> str:
+    return f"{value[0]:.4f} ({value[1]:.4f} to {value[2]:.4f})" if value else "–"
+
+
+def _mean(value: list[float] | None) -> str:
+    return f"{value[0]:.4f}" if value else "–"

@@ -1,0 +1,140 @@
+"""MLflow follows a run's folder: what the folder says is copied there, as often as you like. No server is needed.
+
+The folder is the truth, so a run from a machine without MLflow is imported by the same call.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.console import say
+from configs.schema import Config
+from training.run_log import RunLog
+
+CHAMPION = "champion"
+TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
+
+
+def tracking_uri(config: Config) -> str:
+    """The configured tracking URI, or SQLite in the workspace."""
+    return config.tracking.uri or f"sqlite:///{(config.workspace / 'mlflow.db').resolve()}"
+
+
+def artifact_location(config: Config) -> str:
+    """Where artefacts go when MLflow has no server of its own."""
+    return (config.workspace / "mlartifacts").resolve().as_uri()
+
+
+def sync(run: RunLog, config: Config) -> None:
+    """Bring MLflow up to date with the run's folder; nothing when tracking is off or MLflow is not installed."""
+    client = _client(config)
+    if client is None:
+        return
+    run_id = run.read().get("mlflow_run") or _start(client, run, config)
+    entries = run.read()
+    _log_curves(client, run, run_id)
+    for series, fit in entries.get("fits", {}).items():
+        for name, value in fit.items():
+            client.log_metric(run_id, f"fit_{series}_{name}", value)
+    for name in ("config.yaml", "evaluation.json", "evaluation.txt", "metrics.jsonl", "prepare_report.json"):
+        if (run.folder / name).is_file():
+            client.log_artifact(run_id, str(run.folder / name))
+    if "evaluation" in entries:
+        _log_table(client, run, run_id)
+    status = {"finished": "FINISHED", "failed": "FAILED"}.get(str(entries.get("status")), "RUNNING")
+    client.update_run(run_id, status=status)
+
+
+def register(run: RunLog, bundle: Path, config: Config, *, version: str) -> str | None:
+    """Register a bundle folder as a new model version; returns MLflow's version number, None without MLflow."""
+    client = _client(config)
+    if client is None:
+        return None
+    from mlflow.exceptions import MlflowException
+
+    name = config.tracking.model_name
+    try:
+        client.get_registered_model(name)
+    except MlflowException:
+        client.create_registered_model(name)
+    registered = client.create_model_version(
+        name, source=bundle.resolve().as_uri(), run_id=run.read().get("mlflow_run"), tags={"bundle_version": version}
+    )
+    return str(registered.version)
+
+
+def set_champion(config: Config, *, model_version: str) -> None:
+    """Move the alias."""
+    client = _client(config)
+    if client is not None:
+        client.set_registered_model_alias(config.tracking.model_name, CHAMPION, model_version)
+
+
+def _client(config: Config) -> Any:
+    if not config.tracking.enabled:
+        return None
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    try:
+        from mlflow import MlflowClient
+    except ImportError:
+        say("MLflow is not installed here: the run is kept in its folder and can be imported later.")
+        return None
+    config.workspace.mkdir(parents=True, exist_ok=True)
+    return MlflowClient(tracking_uri(config), registry_uri=tracking_uri(config))
+
+
+def _start(client: Any, run: RunLog, config: Config) -> str:
+    experiment = client.get_experiment_by_name(config.tracking.experiment)
+    location = None if config.tracking.uri else artifact_location(config)
+    experiment_id = experiment.experiment_id if experiment else client.create_experiment(config.tracking.experiment, location)
+    run_id = str(client.create_run(experiment_id, run_name=run.name).info.run_id)
+    run.update(mlflow_run=run_id)
+    for key, value in _flat(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))).items():
+        client.log_param(run_id, key, str(value)[:500])
+    for key, value in run.read().items():
+        if isinstance(value, str | int | float | bool | None):
+            client.set_tag(run_id, key, str(value))
+    return run_id
+
+
+def _log_curves(client: Any, run: RunLog, run_id: str) -> None:
+    from mlflow.entities import Metric
+
+    done = int(run.read().get("mlflow_lines", 0))
+    lines = run.curves()
+    metrics = [
+        Metric(f"{line['series']}_{name}", value, int(1000 * line.get("time", 0)), line["step"])
+        for line in lines[done:]
+        for name, value in line["metrics"].items()
+    ]
+    for first in range(0, len(metrics), 500):
+        client.log_batch(run_id, metrics=metrics[first : first + 500])
+    run.update(mlflow_lines=len(lines))
+
+
+def _log_table(client: Any, run: RunLog, run_id: str) -> None:
+    table = json.loads((run.folder / "evaluation.json").read_text(encoding="utf-8"))
+    for system, parts in table["systems"].items():
+        for part, metrics in parts.items():
+            for metric, (mean, low, high) in metrics.items():
+                if metric.rsplit("_", 1)[0] in TABLE_METRICS:
+                    client.log_metric(run_id, f"{system}_{part}_{metric}", mean)
+                    if system == "pipeline":
+                        client.log_metric(run_id, f"{system}_{part}_{metric}_low", low)
+                        client.log_metric(run_id, f"{system}_{part}_{metric}_high", high)
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

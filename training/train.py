@@ -1,0 +1,55 @@
+"""The three steps a person runs on a prepared dataset, each a function that reads like its line.
+
+train      dataset -> run: encoders for every cut, curves, MLflow
+evaluate   run -> table: the pipeline fitted at the test cut against every source, on the window after it
+export     run -> bundle: fitted on everything, gated, registered, champion if it won
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from configs.console import say
+from configs.exceptions import ShopkeeperError
+from configs.load import dump_config
+from configs.schema import Config
+from features.dataset import Dataset
+from features.splits import LEAVE_ONE_OUT_WARNING, cuts
+from training.fit_encoder import fit_encoders
+from training.run_log import RunLog, environment
+from training.tracking import sync
+
+
+def train(config: Config) -> RunLog:
+    """Train on `<workspace>/dataset`; returns the new run under `<workspace>/runs`. Needs no Polars, Ray, FAISS or MLflow."""
+    dataset = Dataset.open(config.workspace / "dataset")
+    timeline = cuts(dataset, config.split)
+    if config.split.kind == "leave_one_out":
+        say(LEAVE_ONE_OUT_WARNING)
+    run = RunLog.create(config.workspace / "runs", name=config.name)
+    (run.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    report = config.workspace / "tables" / "report.json"
+    if report.is_file():
+        shutil.copyfile(report, run.folder / "prepare_report.json")
+    run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
+    say(f"run {run.folder}")
+    try:
+        fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
+    except (ShopkeeperError, KeyboardInterrupt) as error:
+        run.update(status="failed", error=str(error) or type(error).__name__)
+        sync(run, config)
+        raise
+    run.update(status="finished")
+    sync(run, config)
+    return run
+
+
+def run_named(config: Config, name: str | None) -> RunLog:
+    """The run of that name or folder, or the newest finished one."""
+    if name is None:
+        return RunLog.latest(config.workspace / "runs")
+    folder = Path(name) if Path(name).is_dir() else config.workspace / "runs" / name
+    if not (folder / "run.json").is_file():
+        raise ShopkeeperError(f"{folder}: no run here. `ls {config.workspace / 'runs'}` shows the runs.")
+    return RunLog(folder)
