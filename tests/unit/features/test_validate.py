@@ -137,10 +137,10 @@ def test_sessions_are_made_from_pauses_where_there_are_none(prepare_csv: Prepare
         "view_item,2024-05-01 10:10,,ann,,tea\n"
         "view_item,2024-05-01 10:30,ann,,,jam\n"
         "view_item,2024-05-01 10:40,ann,,mine,jam\n"
-        "view_item,2024-05-01 11:01,ann,,,jam\n"
+        "view_item,2024-05-01 11:00:01,ann,,,jam\n"
     )
     sessions = events_in(workspace)["session_id"].to_list()
-    at = [int(datetime(2024, 5, 1, *time, tzinfo=UTC).timestamp()) for time in ((10, 0), (10, 10), (11, 1))]
+    at = [int(datetime(2024, 5, 1, *time, tzinfo=UTC).timestamp()) for time in ((10, 0), (10, 10), (11, 0, 1))]
     assert sessions == [f"ann@{at[0]}", f"visitor:ann@{at[1]}", f"ann@{at[0]}", "mine", f"ann@{at[2]}"]
 
 
