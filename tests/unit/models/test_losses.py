@@ -1,0 +1,170 @@
+"""Each loss against the sum that its docstring names, written out in Python loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from models.losses import full_softmax, listwise_softmax, sampled_softmax
+from models.ranker import RankerNetwork
+
+NUM_ITEMS = 9
+DIM = 4
+
+sizes = st.tuples(st.integers(1, 4), st.integers(1, 8), st.integers(0, 10_000))
+"""(queries, pairs, seed)"""
+
+
+def example(num_queries: int, num_pairs: int, seed: int, *, scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(queries (S, D), the query of each pair (P,), its target (P,), item vectors (N, D))"""
+    generator = torch.Generator().manual_seed(seed)
+    return (
+        scale * torch.randn(num_queries, DIM, generator=generator),
+        torch.randint(num_queries, (num_pairs,), generator=generator),
+        torch.randint(NUM_ITEMS, (num_pairs,), generator=generator),
+        torch.randn(NUM_ITEMS, DIM, generator=generator),
+    )
+
+
+def dot(left: Tensor, right: Tensor) -> float:
+    return sum(a * b for a, b in zip(left.tolist(), right.tolist(), strict=True))
+
+
+def slow_full(query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor) -> float:
+    losses = []
+    for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
+        logits = [dot(query[owner], item) for item in items]
+        losses.append(math.log(sum(math.exp(logit) for logit in logits)) - logits[target])
+    return sum(losses) / len(losses)
+
+
+def slow_sampled(
+    query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor, negatives: Tensor, log_expected: Tensor
+) -> float:
+    losses = []
+    for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
+        positive = dot(query[owner], items[target])
+        total = math.exp(positive)
+        for negative, correction in zip(negatives.tolist(), log_expected.tolist(), strict=True):
+            if negative != target:
+                total += math.exp(dot(query[owner], items[negative]) - correction)
+        losses.append(math.log(total) - positive)
+    return sum(losses) / len(losses)
+
+
+def call_sampled(
+    query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor, negatives: Tensor, log_expected: Tensor
+) -> Tensor:
+    return sampled_softmax(query, pair_query, targets, items[targets], negatives, items[negatives], log_expected)
+
+
+@given(sizes)
+@settings(max_examples=40, deadline=None)
+def test_full_softmax_is_the_mean_cross_entropy_of_the_pairs(size: tuple[int, int, int]) -> None:
+    given_ = example(*size)
+    assert float(full_softmax(*given_)) == pytest.approx(slow_full(*given_), rel=1e-4, abs=1e-5)
+
+
+@given(sizes, st.sets(st.integers(0, NUM_ITEMS - 1), min_size=1), st.floats(-3, 3))
+@settings(max_examples=60, deadline=None)
+def test_sampled_softmax_is_the_corrected_sum_without_the_pairs_own_target(
+    size: tuple[int, int, int], drawn: set[int], correction: float
+) -> None:
+    query, pair_query, targets, items = example(*size)
+    negatives = torch.tensor(sorted(drawn))
+    log_expected = correction * torch.rand(len(drawn), generator=torch.Generator().manual_seed(size[2]))
+    found = call_sampled(query, pair_query, targets, items, negatives, log_expected)
+    expected = slow_sampled(query, pair_query, targets, items, negatives, log_expected)
+    assert float(found) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+@given(sizes)
+@settings(max_examples=40, deadline=None)
+def test_with_every_item_drawn_for_certain_sampled_softmax_is_full_softmax(size: tuple[int, int, int]) -> None:
+    query, pair_query, targets, items = example(*size)
+    everything = torch.arange(NUM_ITEMS)
+    sampled = call_sampled(query, pair_query, targets, items, everything, torch.zeros(NUM_ITEMS))
+    assert float(sampled) == pytest.approx(float(full_softmax(query, pair_query, targets, items)), rel=1e-4, abs=1e-4)
+
+
+def test_a_negative_that_is_the_target_is_left_out_whatever_it_weighs() -> None:
+    query, pair_query, _, items = example(2, 5, seed=1)
+    targets = torch.full((5,), 4)
+    with_target, without = torch.tensor([1, 4, 7]), torch.tensor([1, 7])
+    for correction in (0.0, -2.0, 2.0):
+        found = call_sampled(query, pair_query, targets, items, with_target, torch.tensor([0.1, correction, 0.3]))
+        expected = call_sampled(query, pair_query, targets, items, without, torch.tensor([0.1, 0.3]))
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_correction_makes_the_sampled_sum_an_estimate_of_the_whole_one() -> None:
+    """E[sum over the drawn of e^(logit - log chance)] is the sum over the catalogue, so the loss comes near the full one."""
+    query, pair_query, targets, items = example(3, 6, seed=2, scale=0.5)
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.linspace(0.3, 0.9, NUM_ITEMS)
+    losses = []
+    for _ in range(400):
+        drawn = torch.nonzero(torch.rand(NUM_ITEMS, generator=generator) < chances).squeeze(1)
+        losses.append(float(call_sampled(query, pair_query, targets, items, drawn, chances[drawn].log())) if len(drawn) else 0.0)
+    assert np.mean(losses) == pytest.approx(float(full_softmax(query, pair_query, targets, items)), rel=0.05)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])
+def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
+    query, pair_query, targets, items = example(3, 6, seed=3, scale=scale)
+    for negatives in (torch.arange(NUM_ITEMS), targets[:1], torch.tensor([0])):
+        query_, items_ = query.clone().requires_grad_(), items.clone().requires_grad_()
+        loss = call_sampled(query_, pair_query, targets, items_, negatives, torch.zeros(len(negatives)))
+        loss = loss + full_softmax(query_, pair_query, targets, items_)
+        loss.backward()
+        assert torch.isfinite(loss)
+        for gradient in (query_.grad, items_.grad):
+            assert gradient is not None
+            assert torch.isfinite(gradient).all()
+
+
+lists = st.lists(
+    st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=6).filter(lambda one: any(hit for _, hit in one)),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(lists)
+@settings(max_examples=60, deadline=None)
+def test_listwise_softmax_is_the_cross_entropy_with_an_even_spread_and_blind_to_padding(
+    rows: list[list[tuple[float, bool]]],
+) -> None:
+    width = max(map(len, rows)) + 1
+    scores, relevant = torch.full((len(rows), width), 77.0), torch.zeros(len(rows), width)
+    valid = torch.zeros(len(rows), width, dtype=torch.bool)
+    expected = 0.0
+    for row, candidates in enumerate(rows):
+        for place, (score, hit) in enumerate(candidates):
+            scores[row, place], relevant[row, place], valid[row, place] = score, float(hit), True
+        log_sum = math.log(sum(math.exp(score) for score, _ in candidates))
+        hits = [score for score, hit in candidates if hit]
+        expected += sum(log_sum - score for score in hits) / len(hits) / len(rows)
+    assert float(listwise_softmax(scores, relevant, valid)) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [0, 4])
+def test_the_ranker_scores_lists_of_any_shape_and_standardises_its_features(hidden: int) -> None:
+    torch.manual_seed(0)
+    network = RankerNetwork(num_features=3, hidden=hidden)
+    torch.nn.init.normal_(network.linear.weight)
+    features = torch.randn(50, 3) * torch.tensor([1.0, 100.0, 0.0]) + torch.tensor([0.0, 5.0, 2.0])
+    network.fit_scale(features)
+    scores = network(features)
+    assert scores.shape == (50,)
+    torch.testing.assert_close(network(features.view(5, 10, 3)), scores.view(5, 10))
+    plain = RankerNetwork(num_features=3, hidden=hidden)
+    plain.load_state_dict({**network.state_dict(), "mean": torch.zeros(3), "deviation": torch.ones(3)})
+    by_hand = (features - features.mean(0)) / features.std(0).clamp(min=1e-6)
+    torch.testing.assert_close(plain(by_hand), scores)
