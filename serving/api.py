@@ -5,6 +5,8 @@ The two busy endpoints read and write JSON with pydantic's own parser and skip F
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +19,7 @@ from pydantic_core import from_json, to_json
 
 from configs.exceptions import ServingError
 from serving.metrics import MeasureRequests, Metrics
+from serving.overload import LimitRequests
 from serving.problems import Problem, install_problem_handlers
 from serving.schemas import MAX_IDS, EventsRequest, EventsResponse, ProblemDetails, RecommendRequest, RecommendResponse
 from serving.service import Service
@@ -39,6 +42,7 @@ def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
     app = FastAPI(title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from.")
     bundle = service.pipeline.bundle
     metrics = Metrics(bundle_name=bundle.name, bundle_version=bundle.version)
+    app.add_middleware(LimitRequests)
     app.add_middleware(MeasureRequests, metrics=metrics)
     install_problem_handlers(app)
     _add_recommend(app, service, metrics, max_body_bytes=max_body_bytes)
@@ -52,6 +56,8 @@ def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
 
 
 def _add_recommend(app: FastAPI, service: Service, metrics: Metrics, *, max_body_bytes: int) -> None:
+    one_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommend")  # so that the loop stays free to refuse
+
     @app.post(
         "/v1/recommend",
         summary="A list for someone, somewhere on the site",
@@ -61,7 +67,7 @@ def _add_recommend(app: FastAPI, service: Service, metrics: Metrics, *, max_body
     )
     async def recommend(request: Request) -> Response:
         asked = RecommendRequest.model_validate_json(await read_body(request, max_bytes=max_body_bytes))
-        answer = service.recommend(asked)
+        answer = await asyncio.get_running_loop().run_in_executor(one_thread, service.recommend, asked)
         metrics.count_list(
             asked.surface, fallback=answer["fallback_used"] is not None, short=answer["shortfall_reason"] is not None
         )

@@ -20,8 +20,8 @@ from serving.problems import Problem
 from serving.service import Service
 from serving.store import EventStore
 
-MAX_ONGOING: Final = 64
-"""Requests a replica holds at once; more get a 503, since a late list is worth less than an early refusal."""
+MAX_ONGOING: Final = 1_000
+"""Ray's own limit, above the app's: `overload.py` refuses earlier, and with problem details."""
 
 
 @dataclass(frozen=True)

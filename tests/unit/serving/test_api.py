@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ import pytest
 from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
 
 from features.columns import MICROSECONDS_PER_DAY
+from serving.answer import Answer, Query
 from serving.api import build_app
+from serving.overload import MAX_WAITING
 from serving.pipeline import Pipeline
 from serving.service import Service
 from serving.store import EventStore
@@ -233,6 +236,29 @@ def test_unknown_places_and_methods_are_problems_too(shop: Shop) -> None:
 def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pipeline, "recommend", lambda *_: 1 / 0)
     assert "ZeroDivision" not in json.dumps(problem(shop.call("POST", "/v1/recommend", json={}), 500))
+
+
+def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    recommend = Pipeline.recommend
+
+    def slowly(pipeline: Pipeline, query: Query) -> Answer:
+        time.sleep(0.01)
+        return recommend(pipeline, query)
+
+    monkeypatch.setattr(Pipeline, "recommend", slowly)
+
+    async def many() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(shop.app), base_url="http://shop") as client:
+            asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_WAITING)]
+            return await asyncio.gather(*asking, client.get("/readyz"))
+
+    *answers, ready = asyncio.run(many())
+    refused = [response for response in answers if response.status_code != 200]
+    assert 0 < len(refused) <= MAX_WAITING
+    assert problem(refused[0], 503)["detail"].startswith(f"{MAX_WAITING} requests")
+    assert refused[0].headers["retry-after"] == "1"
+    assert ready.status_code == 200
+    shop.recommend()
 
 
 def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
