@@ -83,9 +83,8 @@ def targets_between(dataset: Dataset, earlier: Cut, later: Cut, *, kinds: tuple[
     wanted = later.past(dataset) & ~earlier.past(dataset) & np.isin(dataset.kinds, codes)
     users, items = dataset.users[wanted], np.asarray(dataset.items[wanted])
     starts = np.flatnonzero(np.diff(users, prepend=-1))
-    return {
-        int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], np.split(items, starts[1:]), strict=True)
-    }
+    parts = np.split(items, starts)[1:]  # what stands before the first start is empty
+    return {int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], parts, strict=True)}
 
 
 def _leave_one_out(dataset: Dataset) -> tuple[Cut, Cut, Cut]:

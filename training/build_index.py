@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
     exact.add_with_ids(vectors, items.astype(np.int64))
     depth = min(RECALL_AT, len(items))
     truth, exact_ms = _search(exact, queries, depth)
-    recall = _recall(truth, _by_hand(vectors, items, queries, depth), vectors=vectors, items=items, queries=queries)
+    recall = _recall(truth, _by_hand(vectors, items, queries, depth))
     best = BuiltIndex(exact, "exact", recall, exact_ms, exact_ms)
     if len(items) > config.exact_below:
         best = _hnsw(vectors, items, queries, truth, exact_ms, config) or best
@@ -64,13 +65,14 @@ def _hnsw(
     """The fastest HNSW that reaches the recall, or None when exact search is as fast."""
     graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = 200
-    faiss.omp_set_num_threads(faiss.omp_get_max_threads())
     index = faiss.IndexIDMap(graph)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
     index.add_with_ids(vectors, items.astype(np.int64))
+    faiss.omp_set_num_threads(1)
     for breadth in EF_SEARCH:
         graph.hnsw.efSearch = breadth
         found, milliseconds = _search(index, queries, truth.shape[1])
-        recall = float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in zip(truth, found, strict=True)]))
+        recall = _recall(found, truth)
         if recall >= config.min_index_recall:
             return (
                 BuiltIndex(index, f"hnsw, efSearch {breadth}", recall, milliseconds, exact_ms)
@@ -92,12 +94,5 @@ def _by_hand(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.
     return np.stack([items[np.argsort(-(vectors @ query), kind="stable")[:depth]] for query in queries]).astype(np.int64)
 
 
-def _recall(
-    found: NDArray[np.int64],
-    truth: NDArray[np.int64],
-    *,
-    vectors: NDArray[np.float32],
-    items: IntArray,
-    queries: NDArray[np.float32],
-) -> float:
+def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     return float(np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(found, truth, strict=True)]))

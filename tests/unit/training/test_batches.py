@@ -1,0 +1,202 @@
+"""Training batches: within their size, with little padding, and never a target predicted from its own basket."""
+
+from __future__ import annotations
+
+import doctest
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import training.batches
+from configs.schema import SplitConfig
+from features.columns import KIND, MICROSECONDS_PER_DAY
+from features.dataset import Dataset
+from features.histories import History
+from features.splits import cuts
+from training.batches import Batch, Events, TrainingBatches, next_basket_pairs, validation_batches
+
+MAX_LENGTH = 8
+
+people = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=9), min_size=1, max_size=6)
+"""A list of basket sizes for each user."""
+
+
+def shop_of(baskets_of_users: list[list[int]], *, seed: int = 0) -> Events:
+    """Every event has an item of its own, so that it can be followed; a fifth are only looked at."""
+    sizes = [size for user in baskets_of_users for size in user]
+    count = sum(sizes)
+    baskets = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
+    lengths = np.array([sum(user) for user in baskets_of_users], np.int64)
+    is_target = np.random.default_rng(seed).random(count) < 0.8
+    events = History(
+        items=np.arange(count, dtype=np.int32),
+        kinds=np.where(is_target, KIND["purchase"], KIND["view_item"]).astype(np.int8),
+        times=baskets * MICROSECONDS_PER_DAY,
+        baskets=baskets,
+        prices=np.ones(count, np.float32),
+    )
+    keep = lengths > 1
+    return Events(events, starts=(np.cumsum(lengths) - lengths)[keep], lengths=lengths[keep], is_target=is_target)
+
+
+def epoch(events: Events, *, number: int = 0, seed: int = 0, batch_tokens: int = 24) -> list[Batch]:
+    batches = TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=batch_tokens, seed=seed)
+    batches.set_epoch(number)
+    return list(batches)
+
+
+def rows_of(batch: Batch) -> list[list[int]]:
+    return [items[:length].tolist() for items, length in zip(batch.items_BL, batch.lengths_B.tolist(), strict=True)]
+
+
+@given(people, st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_pairs_are_each_target_with_the_state_before_its_basket(baskets_of_users: list[list[int]], number: int) -> None:
+    events = shop_of(baskets_of_users)
+    basket_of, is_target = events.events.baskets, events.is_target
+    for batch in epoch(events, number=number):
+        width = batch.items_BL.shape[1]
+        found = {
+            (int(batch.states_S[state]), int(target)) for state, target in zip(batch.pair_state_P, batch.targets_P, strict=True)
+        }
+        assert len(found) == len(batch.targets_P)
+        expected = set()
+        for row, items in enumerate(rows_of(batch)):
+            for item in items:
+                before = [place for place, other in enumerate(items) if basket_of[other] < basket_of[item]]
+                if is_target[item] and before:
+                    expected.add((row * width + before[-1], item))
+        assert found == expected
+
+
+@given(people, st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_a_batch_keeps_its_size_and_rows_are_one_users_events_in_the_order_of_time(
+    baskets_of_users: list[list[int]], number: int
+) -> None:
+    events = shop_of(baskets_of_users)
+    owner = np.repeat(np.arange(len(baskets_of_users)), [sum(user) for user in baskets_of_users])
+    for batch in epoch(events, number=number):
+        assert batch.items_BL.numel() <= 24
+        assert batch.items_BL.shape[1] == int(batch.lengths_B.max()) <= MAX_LENGTH
+        for row, (items, length) in enumerate(zip(rows_of(batch), batch.lengths_B.tolist(), strict=True)):
+            assert len(set(owner[items])) == 1
+            assert (np.diff(events.events.baskets[items]) >= 0).all()
+            assert batch.kinds_BL[row, :length].tolist() == events.events.kinds[items].tolist()
+            days = events.events.times[items] / MICROSECONDS_PER_DAY
+            assert batch.ages_BL[row, :length].tolist() == pytest.approx((days[-1] - days).tolist())
+
+
+@given(people, st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_long_histories_are_covered_by_pieces(baskets_of_users: list[list[int]], number: int) -> None:
+    events = shop_of(baskets_of_users)
+    counts = Counter(item for batch in epoch(events, number=number) for row in rows_of(batch) for item in row)
+    assert set(counts.values()) <= {1}
+    for start, length in zip(events.starts.tolist(), events.lengths.tolist(), strict=True):
+        missing = length - sum(item in counts for item in range(start, start + length))
+        # a piece of one event predicts nothing and is dropped: at most one at each end of a long history
+        assert missing <= (2 if length > MAX_LENGTH else 0)
+
+
+def test_the_first_cut_moves_from_epoch_to_epoch() -> None:
+    events = shop_of([[1] * 40])
+    rows = [row for number in range(12) for batch in epoch(events, number=number) for row in rows_of(batch)]
+    assert len({len(row) for row in rows if row[0] == 0}) > 3
+
+
+def flat(batches: list[Batch]) -> list[list[int]]:
+    return [batch.items_BL.flatten().tolist() for batch in batches]
+
+
+def test_an_epoch_of_a_seed_is_always_the_same_and_others_differ() -> None:
+    events = shop_of([[3, 2, 1, 4] * 3, [2] * 9, [1, 1, 4], [4, 4, 4]])
+    runs_before = TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=24, seed=5)
+    for number in (0, 1, 2):
+        runs_before.set_epoch(number)
+        list(runs_before)
+    runs_before.set_epoch(1)
+    assert flat(list(runs_before)) == flat(epoch(events, number=1, seed=5))
+    assert runs_before.num_batches() == len(list(runs_before))
+    assert flat(epoch(events, number=2, seed=5)) != flat(epoch(events, number=1, seed=5))
+    assert flat(epoch(events, number=1, seed=6)) != flat(epoch(events, number=1, seed=5))
+
+
+def test_a_basket_is_a_set_its_order_changes_between_epochs() -> None:
+    events = shop_of([[4, 1]])
+    orders = {tuple(rows_of(epoch(events, number=number)[0])[0][:4]) for number in range(30)}
+    assert len(orders) > 10
+    assert all(set(order) == {0, 1, 2, 3} for order in orders)
+
+
+def test_there_is_little_padding() -> None:
+    generator = np.random.default_rng(0)
+    events = shop_of([[1] * int(length) for length in generator.geometric(0.03, size=2000) + 1])
+    batches = TrainingBatches(events, max_length=200, batch_tokens=2048, seed=0)
+    padded = sum(batch.items_BL.numel() for batch in batches)
+    real = sum(int(batch.lengths_B.sum()) for batch in batches)
+    assert (padded - real) / padded < 0.05
+    assert len(list(batches)) < 1.1 * real / 2048 + 2
+
+
+def slow_pairs(baskets: NDArray[np.int64], is_target: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    pairs = []
+    for row in range(len(baskets)):
+        for place in range(baskets.shape[1]):
+            start = place
+            while start > 0 and baskets[row, start - 1] == baskets[row, place]:
+                start -= 1
+            if is_target[row, place] and start > 0:
+                pairs.append((row * baskets.shape[1] + start - 1, row * baskets.shape[1] + place))
+    return pairs
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=6, max_size=6), min_size=1, max_size=3))
+@settings(max_examples=80, deadline=None)
+def test_next_basket_pairs_against_a_walk(rows: list[list[tuple[int, bool]]]) -> None:
+    baskets = np.array([sorted(basket for basket, _ in row) for row in rows], np.int64)
+    is_target = np.array([[target for _, target in row] for row in rows])
+    states, pair_state, targets = next_basket_pairs(baskets, is_target)
+    assert (np.diff(states) > 0).all()
+    assert list(zip(states[pair_state].tolist(), targets.tolist(), strict=True)) == slow_pairs(baskets, is_target)
+
+
+def test_the_example_in_the_docstring_is_true() -> None:
+    assert doctest.testmod(training.batches) == doctest.TestResults(failed=0, attempted=1)
+
+
+def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset: Dataset) -> None:
+    cut, _, _ = cuts(shop_dataset, SplitConfig(window_days=14))
+    purchase = np.array([KIND["purchase"]], np.int8)
+    bought = Events.before(shop_dataset, cut, input_kinds=purchase, target_kinds=purchase)
+    assert bought.is_target.all()
+    assert bought.events.times.max() < cut.as_of
+    assert set(bought.events.kinds.tolist()) == {KIND["purchase"]}
+    both = Events.before(
+        shop_dataset, cut, input_kinds=np.array([KIND["purchase"], KIND["view_item"]], np.int8), target_kinds=purchase
+    )
+    assert len(both.events) > len(bought.events)
+    assert both.is_target.sum() == len(bought.events)
+    assert (bought.lengths > 1).all()
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.integers(30, 90))
+@settings(max_examples=60, deadline=None)
+def test_validation_batches_hold_every_row_once_within_their_size(lengths: list[int], batch_tokens: int) -> None:
+    rows = [
+        (np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32), np.array([row], np.int32))
+        for row, length in enumerate(lengths)
+    ]
+    batches = validation_batches(rows, batch_tokens=batch_tokens)
+    seen = []
+    for batch in batches:
+        assert batch.items_BL.numel() <= batch_tokens
+        for items, length, relevant in zip(batch.items_BL, batch.lengths_B.tolist(), batch.relevant, strict=True):
+            row = int(relevant[0])
+            assert items[:length].tolist() == [row] * lengths[row]
+            seen.append(row)
+    assert sorted(seen) == list(range(len(lengths)))
