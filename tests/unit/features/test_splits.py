@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs.exceptions import TooLittleDataError
+from configs.load import load_config
+from configs.schema import SplitConfig
+from features.columns import KIND, MICROSECONDS_PER_DAY
+from features.dataset import Dataset
+from features.fit_sources import SourceTables, fit_sources
+from features.splits import cut_at, cuts, targets_between
+
+USERS = (
+    [(0, "purchase", 1), (3, "view_item", 2), (5, "purchase", 3), (9, "purchase", 1)],
+    [(8, "purchase", 4)],
+    [(2, "purchase", 0), (2, "purchase", 5), (7, "purchase", 0), (7, "purchase", 0), (7, "view_item", 1)],
+)
+"""For each user: (day, event type, item)"""
+
+
+def dataset_of(users: tuple[list[tuple[int, str, int]], ...] = USERS) -> Dataset:
+    flat = [(user, *event) for user, events in enumerate(users) for event in events]
+    days = np.array([day for _, day, _, _ in flat], np.int64)
+    owners = [user for user, *_ in flat]
+    baskets = np.unique(np.array([(user, day) for user, day, _, _ in flat]), axis=0, return_inverse=True)[1]
+    return Dataset(
+        folder=Path(),
+        manifest={
+            "first_time": int(days.min()) * MICROSECONDS_PER_DAY,
+            "last_time": int(days.max()) * MICROSECONDS_PER_DAY,
+            "clock": "real",
+        },
+        items=np.array([item for *_, item in flat], np.int32),
+        kinds=np.array([KIND[kind] for _, _, kind, _ in flat], np.int8),
+        times=days * MICROSECONDS_PER_DAY,
+        baskets=baskets.astype(np.int64),
+        prices=np.ones(len(flat), np.float32),
+        offsets=np.searchsorted(owners, np.arange(len(users) + 1)).astype(np.int64),
+        categories=np.array([0, 0, 1, 1, 2, 2], np.int32),
+    )
+
+
+def days_of(dataset: Dataset, mask: np.ndarray) -> list[int]:
+    return (dataset.times[mask] // MICROSECONDS_PER_DAY).tolist()
+
+
+def test_windows_end_with_the_last_event_and_follow_each_other() -> None:
+    dataset = dataset_of()
+    validation, test, everything = cuts(dataset, SplitConfig(window_days=2))
+    assert [cut.as_of for cut in (validation, test, everything)] == [
+        9 * MICROSECONDS_PER_DAY + 1 - windows * 2 * MICROSECONDS_PER_DAY for windows in (2, 1, 0)
+    ]
+    # the last day is 9, so the cuts stand just after days 5, 7 and 9
+    assert days_of(dataset, validation.past(dataset)) == [0, 3, 5, 2, 2]
+    assert days_of(dataset, test.past(dataset)) == [0, 3, 5, 2, 2, 7, 7, 7]
+    assert everything.past(dataset).all()
+    for cut in (validation, test, everything):
+        assert cut.past(dataset).tolist() == (dataset.times < cut.as_of).tolist()
+        for user in range(3):
+            history = cut.history(dataset, user)
+            assert history.items.tolist() == dataset.history(user).before(cut.as_of).items.tolist()
+            assert cut.moment(history) == cut.as_of
+
+
+def test_an_event_at_the_moment_of_the_cut_is_not_past() -> None:
+    dataset = dataset_of()
+    cut = cut_at(dataset, 5 * MICROSECONDS_PER_DAY, name="test")
+    assert days_of(dataset, cut.past(dataset)) == [0, 3, 2, 2]
+
+
+def test_windows_that_do_not_fit_are_refused_with_one_that_does() -> None:
+    dataset = dataset_of()
+    with pytest.raises(
+        TooLittleDataError, match=r"spans 9\.0 days.*window_days=5 needs more than two windows \(10 days\)"
+    ) as error:
+        cuts(dataset, SplitConfig(window_days=5))
+    suggested = float(str(error.value).rpartition("=")[2].rstrip("."))
+    assert len(cuts(dataset, SplitConfig(window_days=suggested))) == 3
+
+
+def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() -> None:
+    dataset = dataset_of()
+    validation, test, everything = cuts(dataset, SplitConfig(kind="leave_one_out"))
+    assert [len(validation.history(dataset, user)) for user in range(3)] == [2, 1, 3]
+    assert [len(test.history(dataset, user)) for user in range(3)] == [3, 1, 4]
+    assert [len(everything.history(dataset, user)) for user in range(3)] == [4, 1, 5]
+    history = validation.history(dataset, 0)
+    assert validation.moment(history) == 3 * MICROSECONDS_PER_DAY + 1
+    assert history.before(validation.moment(history)).items.tolist() == history.items.tolist()
+
+
+def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
+    dataset = dataset_of()
+    validation, test, everything = cuts(dataset, SplitConfig(window_days=2))
+    found = targets_between(dataset, validation, test, kinds=("purchase",))
+    assert {user: items.tolist() for user, items in found.items()} == {2: [0]}
+    found = targets_between(dataset, validation, everything, kinds=("purchase", "view_item"))
+    assert {user: items.tolist() for user, items in found.items()} == {0: [1], 1: [4], 2: [0, 1]}
+    assert targets_between(dataset, test, test, kinds=("purchase",)) == {}
+    assert targets_between(dataset, validation, everything, kinds=("refund",)) == {}
+
+
+def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
+    dataset = dataset_of()
+    validation, test, everything = cuts(dataset, SplitConfig(kind="leave_one_out"))
+    assert {u: i.tolist() for u, i in targets_between(dataset, validation, test, kinds=("purchase",)).items()} == {0: [3], 2: [0]}
+    assert {u: i.tolist() for u, i in targets_between(dataset, test, everything, kinds=("purchase",)).items()} == {0: [1]}
+
+
+def tables_at(dataset: Dataset, as_of: int) -> SourceTables:
+    return fit_sources(dataset, cut_at(dataset, as_of, name="test"), load_config(overrides=["candidates.num_neighbours=4"]))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_no_source_sees_an_event_at_or_after_the_cut(shop_dataset: Dataset, share: float) -> None:
+    """Fitted on a data set that ends at the cut, every table is the same to the last bit."""
+    as_of = int(np.quantile(shop_dataset.times, share, method="nearest"))
+    past = np.asarray(shop_dataset.times) < as_of
+    users = shop_dataset.users[past]
+    ended = Dataset(
+        **{
+            **vars(shop_dataset),
+            **{name: np.asarray(getattr(shop_dataset, name))[past] for name in ("items", "kinds", "times", "baskets", "prices")},
+            "offsets": np.searchsorted(users, np.arange(shop_dataset.num_users + 1)).astype(np.int64),
+        }
+    )
+    found, expected = tables_at(shop_dataset, as_of), tables_at(ended, as_of)
+    for name, values in vars(expected).items():
+        np.testing.assert_array_equal(getattr(found, name), values, err_msg=name)
+    assert (found.popularity != tables_at(shop_dataset, as_of + 10 * MICROSECONDS_PER_DAY).popularity).any()
+
+
+def test_tables_count_targets_alone_and_come_back_from_their_files(tmp_path: Path) -> None:
+    dataset = dataset_of()
+    tables = tables_at(dataset, 8 * MICROSECONDS_PER_DAY)
+    assert tables.popularity_all.tolist() == [3, 1, 0, 1, 0, 1]
+    assert tables.known.tolist() == [True, True, False, True, False, True]
+    assert (tables.popularity + tables.popularity_before <= tables.popularity_all).all()
+    assert np.isnan(tables.price).tolist() == (~tables.known).tolist()
+    tables.save(tmp_path)
+    for name, values in vars(SourceTables.load(tmp_path)).items():
+        np.testing.assert_array_equal(values, getattr(tables, name), err_msg=name)
