@@ -25,6 +25,8 @@ class Ranker:
         self._session = onnx_session(path)
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(C, F) → (C,)"""
+        """(C, F) → (C,); nobody's items to buy again make C = 0, which not every graph takes."""
+        if not len(features):
+            return np.empty(0, np.float32)
         scores: NDArray[np.float32] = self._session.run(["scores"], {"features": features})[0]
         return scores

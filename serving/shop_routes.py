@@ -24,6 +24,11 @@ def shop_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["shop"])
     item_index, item_ids = service.pipeline.bundle.item_index, service.pipeline.bundle.item_ids
 
+    @router.get("/shop", summary="What this shop has: surfaces, columns of the catalogue, currency")
+    async def shop() -> dict[str, Any]:
+        catalogue, surfaces = service.catalogue, service.pipeline.bundle.surfaces
+        return {"surfaces": list(surfaces), "columns": catalogue.columns, "currency": catalogue.currency}
+
     @router.get("/shop/people", summary="Who did something latest")
     async def people(limit: Limit = 50) -> Response:
         found = await asyncio.to_thread(service.store.sample_people, limit)

@@ -128,6 +128,13 @@ def test_buying_again_says_why_a_list_is_short(shop: Shop) -> None:
     assert answer["shortfall_reason"]
 
 
+def test_someone_who_only_looked_has_nothing_to_buy_again(shop: Shop) -> None:
+    shop.send(bought("fruit7", event_type="view_item"))
+    answer = shop.recommend(user_id="ann", surface="buy_again")
+    assert answer["items"] == []
+    assert answer["shortfall_reason"]
+
+
 def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
     answer = shop.send(
         bought("fruit1"),
@@ -305,6 +312,11 @@ def test_the_document_describes_bodies_with_examples(shop: Shop) -> None:
 
 def test_the_shop_page_can_show_people_what_they_did_and_what_is_for_sale(shop: Shop) -> None:
     shop.send(bought("fruit1", price=3.5, timestamp="2023-11-14T10:00:00"), bought("ghost", user_id="eve"))
+    assert shop.call("GET", "/v1/shop").json() == {
+        "surfaces": ["home", "product", "buy_again"],
+        "columns": ["id", "title", "product_type", "brand", "price", "currency"],
+        "currency": "USD",
+    }
     people = shop.call("GET", "/v1/shop/people").json()["people"]
     assert [person["id"] for person in people] == ["eve", "ann"]
     user = shop.call("GET", "/v1/users/ann").json()

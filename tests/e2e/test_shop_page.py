@@ -1,0 +1,300 @@
+"""The shop page in headless Chromium, on a real server over a real store."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+import pytest
+import uvicorn
+from hand_made_bundle import write_bundle
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from serving.api import build_app
+from serving.event_log import Event
+from serving.pipeline import Pipeline
+from serving.service import Service
+from serving.store import EventStore
+
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+T = TypeVar("T")
+NAUGHTY = """<img src=x onerror="document.title='owned'"> & <b>Cheese</b>"""
+"""The title of cheese4."""
+
+
+class LiveShop:
+    """A server that can be stopped and started again at the same address. ann bought lately, bob long ago."""
+
+    def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
+        self.store = store
+        service = Service(pipeline, store, max_events_kept=100)
+        days_ago = {"cheese4": (9, 6, 3), "cheese5": (3,), "fruit1": (40,)}
+        asyncio.run(service.record([bought("ann", item, days) for item, when in days_ago.items() for days in when]))
+        asyncio.run(service.record([bought("bob", "bread1", 300)]))
+        self._app = build_app(service, max_body_bytes=100_000)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = int(free.getsockname()[1])
+        self.address = f"http://127.0.0.1:{self._port}/shop/"
+
+    def start(self) -> None:
+        config = uvicorn.Config(self._app, port=self._port, log_level="warning", ws="none", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        until(lambda: self._server.started)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+    def stored(self, who: str, event_type: str) -> list[Event]:
+        return [event for event in self.store.latest_events(who, limit=100) if event.event_type == event_type]
+
+
+class Page:
+    """What a person can see and do."""
+
+    def __init__(self, browser: webdriver.Chrome) -> None:
+        self.browser = browser
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector: str) -> WebElement:
+        """The only element of this kind, once it is there."""
+        return until(lambda: self.all(selector))[0]
+
+    def texts(self, selector: str) -> list[str]:
+        script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)"
+        return list(self.browser.execute_script(script, selector))
+
+    def items(self, row: str) -> list[str]:
+        """The items of a row, best first, once the row is there and not about to change."""
+        until(lambda: self.all(f"#{row} .rail:not([aria-busy])"))
+        script = "return [...document.querySelectorAll(arguments[0])].map((card) => card.dataset.item)"
+        return list(self.browser.execute_script(script, f"#{row} .card"))
+
+    def press(self, selector: str) -> None:
+        """Wait for the answer before, then click."""
+        until(lambda: not self.all("#home .rail[aria-busy]"))
+        self.one(selector).click()
+
+    def become(self, person: str) -> None:
+        """Pick a person from the list, by searching."""
+        self.press("#who")
+        self.one("#person").send_keys(person)
+        until(lambda: len(self.all(".person")) == 1)
+        self.one(".person").click()
+        until(lambda: self.one("#who-name").text == person)
+
+
+def until(holds: Callable[[], T], seconds: float = 10) -> T:
+    """What `holds` says as soon as it is true."""
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, "this did not happen in time"
+        time.sleep(0.05)
+    return found
+
+
+def bought(person: str, item_id: str, days_ago: int) -> dict[str, object]:
+    when = datetime.now(UTC) - timedelta(days=days_ago, minutes=5)
+    return {"event_type": "purchase", "user_id": person, "item_id": item_id, "price": 2.5, "timestamp": when.isoformat()}
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    pipeline = Pipeline.load(write_bundle(tmp_path_factory.mktemp("bundle") / "bundle"))
+    is_naughty = pl.col("id") == "cheese4"
+    catalogue = pipeline.bundle.catalogue.with_columns(title=pl.when(is_naughty).then(pl.lit(NAUGHTY)).otherwise("title"))
+    pipeline.bundle = replace(pipeline.bundle, catalogue=catalogue)
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("the shop page is tested in Chromium, which is not here (Debian: apt install chromium chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}", "--window-size=1280,1000"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Driver(driver))
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[LiveShop]:
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = LiveShop(pipeline, store)
+        shop.start()
+        yield shop
+        shop.stop()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, shop: LiveShop) -> Iterator[Page]:
+    """The page, opened; afterwards its console must be empty, but for the connections that a test cut."""
+    browser.get(shop.address)
+    yield Page(browser)
+    said = [str(entry["message"]) for entry in browser.get_log("browser")]
+    browser.get("about:blank")
+    cut = ("ERR_CONNECTION_REFUSED", "ERR_BLOCKED_BY_CLIENT")
+    assert not [message for message in said if not any(reason in message for reason in cut)]
+
+
+def test_a_person_picked_from_the_list_sees_products_with_prices_and_reasons(page: Page) -> None:
+    assert page.items("home")
+    page.become("bob")
+    assert page.items("buy_again") == ["bread1"]
+    page.become("ann")
+    assert set(page.items("buy_again")) == {"cheese4", "cheese5", "fruit1"}
+    assert page.items("home")[0] == "cheese4"
+    assert len(page.items("home")) == 12
+    assert page.texts("#home .title")[1] == "Cheese5"
+    assert page.texts("#home .price")[1] == "$3.50"
+    assert page.texts("#home .category")[1] == "Food · Acme"
+    assert page.texts("#home .reason")[:2] == ["Bought 3 times, last 3 days ago", "Bought once, last 3 days ago"]
+    assert "Cheese5" in page.texts("#lately .name")
+    assert "hand-made" in page.one("#bundle").text
+    assert " ms (recommended)" in page.one("#latency").text
+
+
+def test_a_product_opens_with_what_goes_with_it_and_back_closes_it(shop: LiveShop, page: Page) -> None:
+    page.become("ann")
+    page.press('#home [data-item="cheese5"] .open')
+    assert page.one("#product-title").text == "Goes with Cheese5"
+    until(lambda: shop.stored("ann", "view_item"))
+    assert page.items("product")[:3] == ["cheese6", "cheese7", "cheese8"]
+    viewed = shop.stored("ann", "view_item")[0]
+    assert (viewed.item_id, viewed.surface, viewed.position) == ("cheese5", "home", 2)
+    page.browser.back()
+    until(lambda: not page.one("#product").is_displayed())
+    page.browser.forward()
+    until(lambda: page.one("#product").is_displayed())
+    assert len(shop.stored("ann", "view_item")) == 1, "going back and forth is no second look"
+
+
+def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
+    page.become("ann")
+    before = page.items("home")
+    page.press('#home [data-item="fruit1"] .add')
+    until(lambda: page.texts("#cart .name") == ["Fruit1"])
+    after = page.items("home")
+    assert "fruit1" in before
+    assert "fruit1" not in {*after, *page.items("buy_again")}
+    assert page.texts("#total") == ["$1.10"]
+    newcomers = [card.get_attribute("data-item") for card in page.all("#home .card.new")]
+    assert newcomers == [item for item in after if item not in before] != []
+
+    page.press("#cart button")
+    until(lambda: page.texts("#cart li") == ["Your cart is empty."])
+    assert "fruit1" in page.items("home")
+
+    page.press('#buy_again [data-item="fruit1"] .add')
+    until(lambda: page.texts("#to-cart, #cart .name")[-1] == "Fruit1")
+    page.press('#home [data-item="cheese7"] .add')
+    until(lambda: len(page.texts("#cart .name")) == 2)
+    page.press("#buy")
+    until(lambda: page.texts("#cart li") == ["Your cart is empty."])
+    assert not page.one("#buy").is_enabled()
+    assert page.texts("#lately h3")[0].lower() == "today · 2 products"
+    assert set(page.texts("#lately .name")[:2]) == {"Fruit1", "Cheese7"}
+    assert "Bought once, last today" in page.texts("#buy_again .reason")
+    rows = [event for event in shop.stored("ann", "purchase") if event.transaction_id]
+    assert len(rows) == 2
+    assert len({(row.transaction_id, row.event_id) for row in rows}) == 1
+
+
+def test_a_title_with_markup_in_it_is_only_text(page: Page) -> None:
+    page.become("ann")
+    page.press('#home [data-item="cheese4"] .open')
+    assert page.one("#sheet h2").text == NAUGHTY
+    assert NAUGHTY in page.texts("#home .title, #product-title, #lately .name")
+    assert page.all("img, b") == []
+    assert page.browser.title == "Shopkeeper: the shop"
+
+
+def test_without_the_server_a_banner_says_so_and_offers_another_try(shop: LiveShop, page: Page) -> None:
+    page.become("ann")
+    assert not page.one("#banner").is_displayed()
+    shop.stop()
+    page.press('#home [data-item="cheese5"] .add')
+    until(lambda: page.one("#banner").is_displayed())
+    assert "does not answer" in page.one("#problem").text
+    shop.start()
+    page.press("#retry")
+    until(lambda: page.texts("#cart .name") == ["Cheese5"])
+    assert not page.one("#banner").is_displayed()
+    assert len(shop.stored("ann", "add_to_cart")) == 1
+
+
+def test_a_second_try_counts_once(shop: LiveShop, page: Page) -> None:
+    """The event arrives, the answer to it does not."""
+    page.become("ann")
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/v1/users/*"]})
+    page.press('#home [data-item="cheese5"] .add')
+    until(lambda: page.one("#banner").is_displayed())
+    assert len(shop.stored("ann", "add_to_cart")) == 1
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    page.one("#retry").click()
+    until(lambda: page.texts("#cart .amount") == ["$3.50"])
+    assert len(shop.stored("ann", "add_to_cart")) == 1
+
+
+def test_a_new_visitor_gets_what_is_popular_and_is_remembered_by_what_they_do(page: Page) -> None:
+    page.press("#who")
+    page.one("#stranger").click()
+    until(lambda: "visitor" in page.one("#who-name").text)
+    assert page.items("home")[:2] == ["fruit0", "fruit1"]
+    assert "nothing is known of this person yet" in page.one("#remarks").text
+    assert page.texts("#buy_again .empty") == ["Nothing to buy again yet. What is bought shows up here."]
+    page.one("#query").send_keys("bread 7")
+    until(lambda: page.items("found") == ["bread7"])
+    page.press('#found [data-item="bread7"] .add')
+    until(lambda: page.texts("#cart .name") == ["Bread7"])
+    assert page.items("home")[0].startswith("bread")
+    page.one("#query").send_keys("x")
+    until(lambda: page.texts("#found .rail") == ["Nothing found."])
+
+
+def test_the_keyboard_is_enough_and_keeps_its_place(page: Page) -> None:
+    page.become("ann")
+    assert page.items("home")[1] == "cheese5"
+    page.one('#home [data-item="cheese5"] .add').send_keys(Keys.ENTER)
+    until(lambda: page.texts("#cart .name") == ["Cheese5"])
+    focused = "const [at, card] = [document.activeElement, document.activeElement.closest('.card')]; "
+    second = page.items("home")[1]
+    assert page.browser.execute_script(focused + "return [at.className, card.dataset.item]") == ["add", second]
+
+
+@pytest.mark.parametrize("width", [380, 768, 1280])
+def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    page.become("ann")
+    page.press('#home [data-item="cheese4"] .open')
+    assert page.items("product")
+    assert page.browser.execute_script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
