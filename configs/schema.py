@@ -146,6 +146,9 @@ class TrainingConfig(Section):
     popular_share: float = Field(0.5, ge=0, le=1)
     """This share of the negatives is drawn by popularity, the rest evenly."""
 
+    initial_vectors: Literal["svd", "random"] = "svd"
+    """Where item vectors start. `svd`: from a truncated SVD of who had what, which saves the first epochs."""
+
     batch_tokens: int = Field(4096, ge=1)
     """History positions in a batch: about the same work for each, whatever the lengths."""
 

@@ -68,7 +68,7 @@ class SourceTables:
     @classmethod
     def load(cls, folder: Path) -> SourceTables:
         """Map the files of `save`, so that replicas on one machine share them."""
-        return cls(**{field.name: np.load(folder / f"{field.name}.npy", mmap_mode="r") for field in fields(cls)})
+        return cls(**{field.name: np.asarray(np.load(folder / f"{field.name}.npy", mmap_mode="r")) for field in fields(cls)})
 
 
 def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:

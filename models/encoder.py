@@ -38,6 +38,10 @@ class Encoder(nn.Module):
     def item_vectors(self, items: Tensor) -> Tensor:
         """Item indices of any shape (...) → their vectors (..., D)."""
 
+    @abstractmethod
+    def start_from(self, item_vectors: Tensor) -> None:
+        """Begin with these item vectors (N, D) instead of random ones."""
+
     def query_vectors(self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor) -> Tensor:
         """The last valid state of each history: (B, D)."""
         states_BLD = self.states(history_vectors, kinds, ages, lengths)

@@ -31,6 +31,12 @@ class SASRec(Encoder):
         nn.init.normal_(self.items.weight, std=config.dim**-0.5)
         nn.init.normal_(self.positions.weight, std=0.02)
         nn.init.zeros_(self.kinds.weight)  # a kind that training never saw changes nothing
+        _start_as_mean(self.blocks[0])
+
+    def start_from(self, item_vectors: Tensor) -> None:
+        """See `Encoder.start_from`."""
+        with torch.no_grad():
+            self.items.weight.copy_(item_vectors)
 
     def item_vectors(self, items: Tensor) -> Tensor:
         """Indices (...) → rows of the embedding table (..., D)."""
@@ -78,3 +84,21 @@ class AttentionBlock(nn.Module):
         attended_BHLK = F.scaled_dot_product_attention(query_BHLK, key_BHLK, value_BHLK, is_causal=True)
         out_BLD: Tensor = self.attention_out(attended_BHLK.transpose(1, 2).reshape(batch, length, dim))
         return out_BLD
+
+
+def _start_as_mean(block: nn.Module) -> None:
+    """Let a block's attention begin as an even mean over the history's vectors, and its network near nothing.
+
+    With item vectors that already say something (`Encoder.start_from`) the first query is then a sensible one.
+    """
+    assert isinstance(block, AttentionBlock)
+    dim = block.attention_out.weight.shape[0]
+    with torch.no_grad():
+        block.query_key_value.weight[: 2 * dim].mul_(0.3)
+        block.query_key_value.weight[2 * dim :].copy_(torch.eye(dim))
+        block.query_key_value.bias.zero_()
+        nn.init.eye_(block.attention_out.weight)
+        nn.init.zeros_(block.attention_out.bias)
+        last = block.network[-1]
+        assert isinstance(last, nn.Linear)
+        last.weight.mul_(0.1)

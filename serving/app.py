@@ -63,7 +63,7 @@ def start(config: Config, bundle_folder: Path) -> Server:
     Bundle.open(bundle_folder)
     connect(store).close()
     _refuse_other_machines(config.serving.host)
-    _refuse_used_port(config.serving.host, config.serving.port)
+    refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
     run_folder = Path(tempfile.mkdtemp(prefix="shopkeeper-"))
     set_ray_environment(run_folder)
     server = Server(url=f"http://{config.serving.host}:{config.serving.port}", run_folder=run_folder)
@@ -146,7 +146,8 @@ def _refuse_other_machines(host: str) -> None:
         )
 
 
-def _refuse_used_port(host: str, port: int) -> None:
+def refuse_used_port(host: str, port: int, *, setting: str) -> None:
+    """Raises ServingError when something listens on the port; `setting` is named in the remedy."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -154,7 +155,7 @@ def _refuse_used_port(host: str, port: int) -> None:
         except OSError as error:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
             raise ServingError(
-                f"Port {port} on {host} {reason}: stop what listens there, or choose another with --set serving.port={port + 1}."
+                f"Port {port} on {host} {reason}: stop what listens there, or choose another with --set {setting}={port + 1}."
             ) from None
 
 

@@ -54,7 +54,7 @@ class Bundle:
             manifest=manifest,
             settings=BundleSettings.model_validate(manifest["settings"]),
             catalogue=pl.read_parquet(folder / "catalogue.parquet"),
-            item_vectors=np.load(folder / "items.npy", mmap_mode="r"),
+            item_vectors=np.asarray(np.load(folder / "items.npy", mmap_mode="r")),
             tables=SourceTables.load(folder),
         )
         bundle._check_parts_agree()

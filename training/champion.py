@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from configs.console import say
-from configs.exceptions import ArtefactError
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts
+from serving.champion import POINTER_FILE, read_pointer
 from training.evaluate import PIPELINE, SOURCES
 from training.fit import fit
 from training.metrics import difference_interval
@@ -49,22 +48,12 @@ def export(config: Config, run: RunLog) -> Exported:
     model_version = register(run, bundle, settings, version=version)
     is_champion, why = _wins(run, config, dataset)
     if is_champion:
-        write_json(config.workspace / "champion.json", {"bundle": f"bundles/{run.name}", "version": version, "run": run.name})
+        write_json(config.workspace / POINTER_FILE, {"bundle": f"bundles/{run.name}", "version": version, "run": run.name})
         if model_version is not None:
             set_champion(settings, model_version=model_version)
     run.update(bundle={"version": version, "model_version": model_version, "champion": is_champion, "why": why})
     sync(run, settings)
     return Exported(bundle, version, is_champion, why)
-
-
-def champion_bundle(workspace: Path) -> Path:
-    """The folder of the bundle to serve; raises ArtefactError when there is none."""
-    pointer = workspace / "champion.json"
-    if not pointer.is_file():
-        raise ArtefactError(
-            f"{workspace}: no champion here yet. `shopkeeper export` makes a bundle and, if it wins, the champion."
-        )
-    return workspace / str(json.loads(pointer.read_text(encoding="utf-8"))["bundle"])
 
 
 def _wins(run: RunLog, config: Config, dataset: Dataset) -> tuple[bool, str]:
@@ -89,11 +78,10 @@ def _champion_users(run: RunLog, config: Config, dataset: Dataset) -> np.ndarray
 
     A champion trained on other data is trained again on this, with its own settings: its deployed bundle knows the window.
     """
-    pointer = config.workspace / "champion.json"
-    name = json.loads(pointer.read_text(encoding="utf-8"))["run"] if pointer.is_file() else run.name
-    if name == run.name:
+    pointer = read_pointer(config.workspace)
+    if pointer is None or pointer.run == run.name:
         return None
-    champion = RunLog(config.workspace / "runs" / name)
+    champion = RunLog(config.workspace / "runs" / pointer.run)
     if not champion.read():
         say(f"the champion's run {champion.folder} is gone, so it cannot be compared")
         return None
@@ -104,7 +92,7 @@ def _champion_users(run: RunLog, config: Config, dataset: Dataset) -> np.ndarray
         theirs.history.target_kinds,
     )
     if champion.read().get("dataset") != dataset.fingerprint or not same_table:
-        say(f"fitting the champion's settings ({name}) on the present data, to compare on the same window")
+        say(f"fitting the champion's settings ({pointer.run}) on the present data, to compare on the same window")
         champion = train(theirs.model_copy(update={"split": ours.split, "evaluation": ours.evaluation}))
         report(config, champion)
     elif not (champion.folder / "evaluation_users.npz").is_file():

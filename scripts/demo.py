@@ -1,0 +1,179 @@
+"""`shopkeeper demo`: every step on the grocery data, then the live server, the shop page and the MLflow pages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from configs.console import say
+from configs.exceptions import ServingError
+from configs.schema import Config
+from scripts.store import import_tables
+from serving.app import refuse_used_port, start
+from training.tracking import artifact_location, tracking_uri
+
+SHOWN = 8
+"""Length of the lists on the last screen."""
+
+
+def run_demo(config: Config, *, ends: bool) -> None:
+    """Prepare, train, evaluate, export, serve; print the last screen; then wait for Ctrl-C, or end."""
+    started = time.monotonic()
+    refuse_used_port("127.0.0.1", config.tracking.port, setting="tracking.port")
+    refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
+    bundle = _build(config)
+    import_tables(config)
+    say(f"starting the server ({_minutes(started)})")
+    server = start(config, bundle)
+    try:
+        with _mlflow_pages(config) as mlflow_url:
+            _last_screen(config, server.url, mlflow_url, minutes=_minutes(started))
+            if not ends:
+                say("Ctrl-C stops everything.")
+                _wait_for_signal()
+    finally:
+        server.stop()
+
+
+def _build(config: Config) -> Path:
+    from features.prepare import prepare
+    from features.report_table import render_report
+    from training.champion import export
+    from training.report import report
+    from training.train import train
+
+    console = Console()
+    say("1 of 4: preparing the data")
+    prepare(config, now=datetime.now(UTC), progress=say, show=lambda found: console.print(render_report(found)))
+    say("2 of 4: training")
+    run = train(config)
+    say("3 of 4: evaluating on the last window")
+    report(config, run)
+    say("4 of 4: fitting on everything and writing the bundle")
+    exported = export(config, run)
+    say(f"champion: {'yes' if exported.is_champion else 'no'} ({exported.why})")
+    return exported.bundle
+
+
+def _last_screen(config: Config, url: str, mlflow_url: str | None, *, minutes: str) -> None:
+    from training.run_log import RunLog
+
+    console = Console()
+    run = RunLog.latest(config.workspace / "runs")
+    with httpx.Client(base_url=url, timeout=10) as client:
+        person = client.get("/v1/shop/people", params={"limit": 1}).raise_for_status().json()["people"][0]["id"]
+        bought = client.get(f"/v1/users/{person}").raise_for_status().json()
+        console.rule(f"Household {person}")
+        _show_history(console, bought["events"])
+        before = _recommend(client, person)
+        _show_list(console, before, heading="Recommended, and why")
+        posted = _post_two_events(client, person, before)
+        after = _recommend(client, person)
+        _show_list(console, after, heading=f"After two events ({posted}): what is new is marked", seen=before)
+    console.rule("The pipeline against every source alone")
+    console.print((run.folder / "evaluation.txt").read_text(encoding="utf-8"), markup=False)
+    console.rule(f"Ready after {minutes}")
+    console.print(f"shop page    {url}/shop")
+    console.print(f"API          {url}/docs")
+    console.print(f"MLflow       {mlflow_url or 'not started: tracking is off'}")
+
+
+def _recommend(client: httpx.Client, person: str) -> dict[str, Any]:
+    request = {"user_id": person, "num_results": SHOWN, "return_fields": ["title", "price"]}
+    answer: dict[str, Any] = client.post("/v1/recommend", json=request).raise_for_status().json()
+    return answer
+
+
+def _post_two_events(client: httpx.Client, person: str, answer: dict[str, Any]) -> str:
+    """The household looks at one recommended product and puts another into the cart."""
+    viewed, added = answer["items"][1], answer["items"][0]
+    events = [
+        {"event_id": str(uuid.uuid4()), "event_type": kind, "user_id": person, "item_id": item["item_id"]}
+        for kind, item in (("view_item", viewed), ("add_to_cart", added))
+    ]
+    accepted = client.post("/v1/events", json={"events": events}).raise_for_status().json()["accepted"]
+    if accepted != len(events):
+        raise ServingError(f"the server accepted {accepted} of {len(events)} events")
+    return f"looked at {viewed['fields']['title']}, put {added['fields']['title']} into the cart"
+
+
+def _show_history(console: Console, events: list[dict[str, Any]]) -> None:
+    table = Table(title="Bought lately", title_justify="left", box=None, pad_edge=False)
+    for heading in ("when", "item", "price"):
+        table.add_column(heading)
+    for event in events[:SHOWN]:
+        price = event.get("price")
+        table.add_row(str(event["timestamp"])[:16].replace("T", " "), event["title"], "" if price is None else f"{price:.2f}")
+    console.print(table)
+
+
+def _show_list(console: Console, answer: dict[str, Any], *, heading: str, seen: dict[str, Any] | None = None) -> None:
+    known = {item["item_id"] for item in seen["items"]} if seen else set()
+    table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
+    for column in ("", "item", "price", "because"):
+        table.add_column(column)
+    for item in answer["items"]:
+        mark = "new" if seen and item["item_id"] not in known else str(item["rank"])
+        price = item["fields"].get("price")
+        table.add_row(mark, item["fields"]["title"], "" if price is None else f"{price:.2f}", item["reasons"][0]["text"])
+    console.print(table)
+
+
+@contextlib.contextmanager
+def _mlflow_pages(config: Config) -> Iterator[str | None]:
+    """The MLflow UI on loopback while the block runs."""
+    if not config.tracking.enabled:
+        yield None
+        return
+    port = config.tracking.port
+    log = (config.workspace / "mlflow-ui.log").open("w", encoding="utf-8")
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", tracking_uri(config), "--default-artifact-root", artifact_location(config)]
+    with log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"})
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_answers(url, process, log_file=config.workspace / "mlflow-ui.log")
+            yield url
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _wait_until_answers(url: str, process: subprocess.Popen[bytes], *, log_file: Path, seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/health", timeout=2).status_code == 200:
+                return
+        time.sleep(0.3)
+    raise ServingError(f"The MLflow pages at {url} did not start: see {log_file}.")
+
+
+def _wait_for_signal() -> None:
+    wanted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: wanted.set())
+    wanted.wait()
+
+
+def _minutes(started: float) -> str:
+    seconds = round(time.monotonic() - started)
+    return f"{seconds // 60} min {seconds % 60} s"

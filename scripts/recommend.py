@@ -1,0 +1,54 @@
+"""`shopkeeper recommend`: one list from a bundle and the event store, with no server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from configs.exceptions import ConfigError
+from configs.schema import Config
+from scripts.store import filled_store
+from serving.answer import Answer, Query
+from serving.bundle import Bundle
+from serving.champion import champion_bundle
+from serving.pipeline import Pipeline
+from serving.store import EventStore
+
+
+def print_recommendations(
+    config: Config, bundle: Path | None, *, user: str | None, surface: str, items: Sequence[str], num_results: int
+) -> None:  # fmt: skip
+    """Print the list as a table, with what the caller should know under it. Raises ConfigError for an unknown surface."""
+    pipeline = Pipeline.load(bundle or champion_bundle(config.workspace))
+    if surface not in pipeline.bundle.surfaces:
+        raise ConfigError(f"--surface {surface!r}: this bundle has {', '.join(pipeline.bundle.surfaces)}.")
+    index = pipeline.bundle.item_index
+    page = np.array([index[item] for item in items if item in index], np.int32)
+    with EventStore.open(filled_store(config)) as store:
+        history = store.history(user or "", index, limit=config.serving.max_events_kept)
+    now = time.time_ns() // 1000
+    answer = pipeline.recommend(Query(history=history, as_of=now, surface=surface, page_items=page, num_results=num_results))
+    console = Console()
+    console.print(answer_table(answer, pipeline.bundle))
+    for remark in (answer.shortfall_reason, answer.fallback_used):
+        if remark:
+            console.print(f"note: {remark}", markup=False)
+    for unknown in [item for item in items if item not in index]:
+        console.print(f"note: item {unknown!r} is not in the catalogue", markup=False)
+
+
+def answer_table(answer: Answer, bundle: Bundle) -> Table:
+    """Rank, id, name, price and the first reason."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "id", "item", "price", "because"):
+        table.add_column(heading, justify="right" if heading in ("", "price") else "left", overflow="fold")
+    prices = bundle.catalogue["price"].to_list() if "price" in bundle.catalogue.columns else [None] * len(bundle.item_ids)
+    for rank, one in enumerate(answer.recommendations, start=1):
+        price = "" if prices[one.item] is None else f"{prices[one.item]:.2f}"
+        table.add_row(str(rank), bundle.item_ids[one.item], bundle.titles[one.item], price, one.reasons[0].text)
+    return table
