@@ -2,7 +2,7 @@
 
 // Words in the title or the category, a symbol of icon.svg, a hue. The first that fits counts, the title before the category.
 const PICTURES = [
-  [/\b(pets?|dogs?|cats?)\b/, "paw", 60], [/\b(baby|infant|diapers?)/, "baby", 330], [/\b(cards?|magazine|book|stationery)/, "card", 300],
+  [/\bpets?\b|\b(dog|cat) (food|litter|treat)|\b(puppy|kitten)/, "paw", 60], [/\b(baby|infant|diapers?)/, "baby", 330], [/\b(cards?|magazine|book|stationery)/, "card", 300],
   [/\b(floral|flower|plant|rose|bouquet)/, "flower", 350], [/\b(fish|seafood|salmon|tuna|shrimp)/, "fish", 220],
   [/\b(frozen|ice)\b/, "frozen", 240], [/\bcheese/, "cheese", 90], [/\beggs?\b/, "egg", 75],
   [/\b(milk|dairy|yogurt|butter|margarine|cream)/, "milk", 230], [/\b(bread|bak|pastry|bun|roll|bagel|tortilla|dough)/, "bread", 65],

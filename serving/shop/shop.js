@@ -157,8 +157,8 @@ function showStrip(rows, answers) {
   $("bundle").textContent = `Bundle ${bundle.name}, version ${bundle.version.slice(0, 12)}`;
   $("latency").textContent = `Answered in ${rows.map((row, place) => `${answers[place].milliseconds.toFixed(0)} ms (${names[row]})`).join(", ")}`;
   const remarks = rows.flatMap((row, place) =>
-    [answers[place].fallback_used, answers[place].shortfall_reason].filter(Boolean).map((remark) => `${names[row]}: ${remark}`));
-  $("remarks").textContent = remarks.join("; ");
+    [answers[place].fallback_used, answers[place].shortfall_reason].filter(Boolean).map((remark) => `${names[row]} – ${remark}`));
+  $("remarks").textContent = $("remarks").title = remarks.join("; ");
 }
 
 // --- where we are: who, and which product is open, both in the address ---
