@@ -171,6 +171,8 @@ class TrainingConfig(Section):
     """`auto`: bf16 on a GPU, 32 bit on a CPU."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto`: a GPU if there is one, else the CPU."""
+
     seed: int = 0
 
 
@@ -297,6 +299,8 @@ class Config(Section):
     """A whole run: one YAML file holds one of these."""
 
     name: str = Field("shop", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """What runs and bundles are called: letters, digits, dots and dashes."""
+
     workspace: Path = Path("shop")
     """The folder for everything made: tables, dataset, runs, bundles, event store, MLflow. `--out` sets it."""
 

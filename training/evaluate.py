@@ -122,7 +122,9 @@ class _Replay:
         self._query = Query(history=history, as_of=as_of, num_results=depth)
         self._ranked: Ranked = pipeline.rank(self._query)
         self._own = self._ranked.person.own.items
-        self._sources = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
+        can_be_shown = pipeline.bundle.recommendable
+        lists = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
+        self._sources = {name: items[can_be_shown[items]] for name, items in lists.items()}
 
     def part_of(self, items: IntArray, part: str) -> IntArray:
         """Those of `items` that belong to the part."""
