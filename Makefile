@@ -23,3 +23,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[demo,dev]"
 	@touch $@
+
+.PHONY: benchmark-quality
+benchmark-quality: $(VENV)/installed
+	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)

@@ -64,6 +64,13 @@ class DataConfig(Section):
     event_type: EventType | None = None
     """The type of every event, for files without an event_type column (a file of sales: `purchase`)."""
 
+    timestamp_format: str | None = None
+    """How the files write times, in strftime's letters (`%d.%m.%Y %H:%M`), where they are not ISO 8601 or unix times. A time
+    without a zone is taken to be UTC."""
+
+    decimal: Literal[".", ","] = "."
+    """What stands before the cents in text. With `,` a point or a space groups thousands: 1.234,50."""
+
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times and its row order stands for time. Features of time refuse such data."""
 

@@ -88,11 +88,19 @@ def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:
 
 
 def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it."""
+    """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it.
+
+    Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so never shown.
+    """
+    listed = tables.items.collect().with_columns(pl.lit(True).alias("_listed"))
     paid = events.group_by("item_index").agg(pl.col("price").median().cast(pl.Float64).alias("_paid"))
-    rows = items.rename({"item": c.ID}).join(tables.items.collect(), on=c.ID, how="left", maintain_order="left")
+    rows = items.rename({"item": c.ID}).join(listed, on=c.ID, how="left", maintain_order="left")
     rows = rows.join(paid, on="item_index", how="left", maintain_order="left")
-    return rows.with_columns(pl.col(c.PRICE).fill_null(pl.col("_paid").round(2))).drop("_paid", "item_index")
+    rows = rows.with_columns(pl.col(c.PRICE).fill_null(pl.col("_paid").round(2)))
+    if len(listed):
+        unlisted = pl.col("_listed").is_null()
+        rows = rows.with_columns(pl.when(unlisted).then(pl.lit("out_of_stock")).otherwise(c.AVAILABILITY).alias(c.AVAILABILITY))
+    return rows.drop("_paid", "_listed", "item_index")
 
 
 def _arrays(events: pl.DataFrame, catalogue: pl.DataFrame, *, num_users: int) -> dict[str, NDArray[Any]]:

@@ -197,3 +197,15 @@ def test_the_report_tells_catalogue_gaps_repeats_bots_and_unused_columns(prepare
     assert report.repeat_purchase_share == 0.5
     assert report.events_without_catalogue == 1001
     assert report.unused_columns == {"events": ["note"], "items": ["weight"]}
+
+
+def test_an_item_that_the_catalogue_does_not_list_is_out_of_stock(tmp_path: Path) -> None:
+    """It cannot be shown with a name or a price, so it must never be recommended."""
+    events = "user_id,item_id,event_type,timestamp\nu,listed,purchase,2025-01-01\nu,unlisted,purchase,2025-01-02\n"
+    (tmp_path / "events.csv").write_text(events, encoding="utf-8")
+    (tmp_path / "items.csv").write_text("id,title\nlisted,A lamp\n", encoding="utf-8")
+    settings = ["prepare.min_item_events=1", "prepare.min_active_users=1", f"data.events={tmp_path}/events.csv"]
+    config = load_config(overrides=[*settings, f"data.items={tmp_path}/items.csv"], workspace=tmp_path / "shop")
+    prepare(config, now=datetime(2025, 2, 1, tzinfo=UTC))
+    rows = pl.read_parquet(tmp_path / "shop" / "dataset" / "items.parquet")
+    assert dict(zip(rows["id"], rows["availability"], strict=True)) == {"listed": None, "unlisted": "out_of_stock"}
