@@ -104,6 +104,9 @@ def _apply(settings: dict[str, Any], override: str) -> None:
     try:
         section[leaf] = yaml.safe_load(text)
     except yaml.YAMLError as error:
+        if text.strip()[:1] in (",", "%", "@", "`"):  # YAML would have these quoted, and a shell eats the quotes
+            section[leaf] = text.strip()
+            return
         raise ConfigError(f"--set {override!r}: the value is not valid YAML: {error}") from None
 
 

@@ -47,7 +47,7 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
 def check_replaceable(folder: Path, *, kind: str) -> None:
     """Raise ArtefactError when `folder` holds something that `writing` would refuse to replace: ask before long work."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_kind(folder, kind)):
-        raise ArtefactError(f"{folder} exists and is no {kind} folder of ours: choose another place with --out.")
+        raise ArtefactError(f"{folder} exists and is no {kind} folder of ours: choose another place (--out, or --to).")
 
 
 def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[str, Any]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from configs.exceptions import DataError
+from configs.exceptions import ConfigError, DataError
 from features.raw import RawTable
-from features.timestamps import parse_timestamps
+from features.timestamps import parse_formatted, parse_timestamps
 
 
 def as_ids(raw: RawTable, column: str) -> pl.Series:
@@ -40,7 +40,7 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
     values = raw.frame[column]
     expected = "whole numbers" if whole else "numbers"
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        values = as_ids(raw, column).str.strip_chars()
+        values = _with_point(as_ids(raw, column).str.strip_chars(), raw.decimal)
     elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
         raise _wrong_type(raw, column, expected=expected)
     if values.dtype.is_float():
@@ -60,8 +60,31 @@ def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
         values = as_ids(raw, column)
     elif not (values.dtype.is_numeric() or values.dtype in (pl.Date, pl.Null) or isinstance(values.dtype, pl.Datetime)):
         raise _wrong_type(raw, column, expected="times")
+    if raw.timestamp_format and values.dtype == pl.String:
+        return _checked(
+            raw, column, values, _formatted(values, raw.timestamp_format), expected=f"times like {raw.timestamp_format}"
+        )
     expected = "times such as 2024-01-31T12:00:00Z, 2024-01-31 12:00, 2024-01-31 or unix seconds"
     return _checked(raw, column, values, parse_timestamps(values), expected=expected)
+
+
+def _formatted(text: pl.Series, form: str) -> pl.Series:
+    try:
+        return parse_formatted(text, form)
+    except pl.exceptions.PolarsError as error:
+        raise ConfigError(
+            f"data.timestamp_format={form!r} cannot be used ({str(error).splitlines()[0]}): give a form in strftime's letters "
+            "that says year, month and day, such as '%d.%m.%Y %H:%M'."
+        ) from None
+
+
+def _with_point(text: pl.Series, decimal: str) -> pl.Series:
+    """Numbers with a comma before the cents as numbers with a point; what has no such form becomes no number."""
+    if decimal == ".":
+        return text
+    form = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
+    plain = text.str.replace_all(r"[.\s\x{202f}’']", "").str.replace(",", ".", literal=True)
+    return plain.zip_with(text.str.contains(form) | text.is_null(), "no number: " + text)
 
 
 def _checked(raw: RawTable, column: str, found: pl.Series, cast: pl.Series, *, expected: str) -> list[pl.Series]:
@@ -77,5 +100,15 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
     where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
     return DataError(
         f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is {values.dtype} and it begins "
-        f"with {example}. If another column holds the {column}, name it in data.{where}: {{{column}: <your column>}}."
+        f"with {example}. {_REMEDIES[expected.split()[0]]}If another column holds the {column}, name it in data.{where}: "
+        f"{{{column}: <your column>}}."
     )
+
+
+_REMEDIES = {
+    "times": "Say how they are written with data.timestamp_format, such as '%d.%m.%Y %H:%M'. ",
+    "numbers": "If a comma stands before the cents, set data.decimal=','; signs of currency must go. ",
+    "whole": "",
+    "text": "",
+}
+"""By the first word of what was expected."""

@@ -28,6 +28,10 @@ class RawTable:
     """Rows that do not have the table's fields, in `REJECTED_SCHEMA`"""
     called: dict[str, str] = field(default_factory=dict)
     """Our column → the name it has in the file, where they differ"""
+    decimal: str = "."
+    """What stands before the cents in text"""
+    timestamp_format: str | None = None
+    """The strftime form of times, where they are not ISO 8601 or unix times"""
 
     @property
     def num_rows(self) -> int:

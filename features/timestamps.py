@@ -6,6 +6,9 @@ import polars as pl
 
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 
+SMALLEST_UNIX = 1e8
+"""Seconds: March 1973"""
+
 _FORMATS_WITH_ZONE = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 _FORMATS_IN_UTC = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y%m%d")
 
@@ -14,7 +17,8 @@ def parse_timestamps(values: pl.Series) -> pl.Series:
     """Datetimes (us, UTC) from datetimes, dates, unix times or text; null where a value is not understood.
 
     Text is ISO 8601 with `T` or a space, with or without a zone (UTC is assumed), a date alone, `20240131`, or a unix time.
-    Unix times are seconds, milliseconds, microseconds or nanoseconds by their size.
+    Unix times are seconds, milliseconds, microseconds or nanoseconds by their size; a number too small for 1973 is something
+    else (the day number of a spreadsheet, a rank), and not understood.
     """
     dtype = values.dtype
     if isinstance(dtype, pl.Datetime):
@@ -22,9 +26,20 @@ def parse_timestamps(values: pl.Series) -> pl.Series:
         return utc.dt.cast_time_unit("us")
     if dtype == pl.Date:
         return values.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    if dtype.is_integer() and values.drop_nulls().is_between(19_000_101, 20_991_231).all():
+        return _from_text(values.cast(pl.String))
     if dtype.is_numeric():
         return _from_unix(values)
     return _from_text(values.cast(pl.String))
+
+
+def parse_formatted(text: pl.Series, form: str) -> pl.Series:
+    """Datetimes (us, UTC) from text in one strftime form; null where it is not in it. Raises PolarsError."""
+    text = text.str.strip_chars()
+    has_zone = any(letter in form for letter in ("%z", "%:z", "%#z", "%+"))
+    if has_zone:
+        return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+    return text.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone("UTC")
 
 
 def _from_text(text: pl.Series) -> pl.Series:
@@ -53,7 +68,9 @@ def _from_unix(numbers: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"number": numbers})
     number, size = pl.col("number"), pl.col("number").abs()
     microseconds = (
-        pl.when(size < 1e11)
+        pl.when(size < SMALLEST_UNIX)
+        .then(None)
+        .when(size < 1e11)
         .then(number * 1e6)
         .when(size < 1e14)
         .then(number * 1e3)

@@ -13,6 +13,7 @@ from configs.schema import DataConfig, PrepareConfig
 from features import columns as c
 from features.casting import as_ids, as_numbers, as_timestamps
 from features.currency import shop_currency, to_shop_currency
+from features.event_ids import SENT, with_event_ids
 from features.raw import FILE, ROW, RawTable, refuse
 from features.sessions import with_sessions
 from features.timestamps import UTC_MICROSECONDS
@@ -64,7 +65,7 @@ def validate_events(
     """
     _require_columns(raw, data)
     raw, without_consent = _without(raw, no_consent)
-    frame = _typed(raw, data)
+    frame = with_event_ids(_typed(raw, data))
     if data.shift_to_today:
         frame = _shifted(frame, now)
     currency = shop_currency(frame, prepare)
@@ -183,6 +184,7 @@ def _reason(frame: pl.DataFrame, *, data: DataConfig, now: datetime, currency: s
         "timestamp is not understood": pl.col("_bad_timestamp"),
         "timestamp is missing": pl.col(c.TIMESTAMP).is_null(),
         "timestamp is more than a day ahead": future,
+        "timestamp is before 1970": pl.col(c.TIMESTAMP).dt.epoch("us") < 0,
         "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
         f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
         "event_type is not known": pl.col("_bad_event_type"),
@@ -199,15 +201,13 @@ def _reason(frame: pl.DataFrame, *, data: DataConfig, now: datetime, currency: s
 
 
 def _deduplicated(frame: pl.DataFrame, *, has_lines: bool) -> pl.DataFrame:
-    """One row for each (event_id, line) that the sender gave; an id is made from the place in the file where there is none.
+    """One row for each (event_id, line) that the sender gave.
 
     Without a column of lines, rows that share an event_id but not the item are the lines of one event.
     """
-    made = pl.concat_str([pl.col(FILE), pl.lit(":"), pl.col(ROW).cast(pl.String)])
-    frame = frame.with_columns(_sent=pl.col(c.EVENT_ID).is_not_null(), **{c.EVENT_ID: pl.col(c.EVENT_ID).fill_null(made)})
     key = [c.EVENT_ID, c.LINE] if has_lines else [c.EVENT_ID, c.ITEM_ID]
-    if frame["_sent"].any():
-        frame = frame.filter(~pl.col("_sent") | pl.struct(key).is_first_distinct())
-    if not has_lines and frame["_sent"].any():
+    if frame[SENT].any():
+        frame = frame.filter(~pl.col(SENT) | pl.struct(key).is_first_distinct())
+    if not has_lines and frame[SENT].any():
         return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over(c.EVENT_ID).alias(c.LINE))
     return frame.with_columns(pl.col(c.LINE).fill_null(0))

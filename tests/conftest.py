@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import shop
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost a tiny model more than they bring, the more so on busy cores
+
+hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("shopkeeper")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,16 +23,16 @@ def read_files(data: DataConfig) -> RawTables:
         raise DataError(
             f"data.source={data.source} needs the path of the events: set data.events=FILE (a glob such as 'logs/*.csv' too)."
         )
-    readers: dict[str, Reader] = {"csv": read_csv_rows, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
+    readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
     read = readers[data.source]
     return RawTables(
-        events=_table("events", data.events, data.event_columns, read),
-        items=_table("items", data.items, data.item_columns, read) if data.items else None,
-        users=_table("users", data.users, data.user_columns, read) if data.users else None,
+        events=_table("events", data.events, data.event_columns, read, data),
+        items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
+        users=_table("users", data.users, data.user_columns, read, data) if data.users else None,
     )
 
 
-def _table(name: str, where: Path, mapping: dict[str, str], read: Reader) -> RawTable:
+def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: DataConfig) -> RawTable:
     paths = _paths(name, where)
     parts = [read(path, name) for path in paths]
     frames = [frame for frame, _ in parts if len(frame.columns)]
@@ -48,6 +48,8 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader) -> Raw
         frame=_renamed(name, where, frame, mapping),
         rejected=pl.concat([rejected for _, rejected in parts]),
         called=dict(mapping),
+        decimal=data.decimal,
+        timestamp_format=data.timestamp_format,
     )
 
 
@@ -79,6 +81,12 @@ def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str
     ours = [pl.col(theirs).alias(our) for our, theirs in mapping.items()]
     taken = {*mapping.values(), *mapping}
     return frame.select(*ours, *(column for column in frame.columns if column not in taken))
+
+
+def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Spaces round a value are the writer's way of laying out lines, no part of an id."""
+    rows, rejected = read_csv_rows(path, table)
+    return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 
 def _read_parquet(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:

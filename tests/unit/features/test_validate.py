@@ -99,7 +99,9 @@ def test_an_event_sent_twice_counts_once_and_one_without_an_id_as_often_as_it_co
     )
     assert report.dropped == {"duplicate event": 1}
     ids = events_in(workspace).select("event_id", "line").rows()
-    assert ids == [("e1", 0), ("e1", 1), ("events.csv:5", 0), ("events.csv:6", 0)]
+    assert ids[:2] == [("e1", 0), ("e1", 1)]
+    assert [line for _, line in ids[2:]] == [0, 0]
+    assert len({name for name, _ in ids}) == 3
 
 
 def test_without_a_column_of_lines_the_items_of_an_event_are_its_lines(prepare_csv: PrepareCsv, workspace: Path) -> None:
@@ -197,9 +199,10 @@ def test_parquet_with_pandas_habits_and_a_glob(tmp_path: Path, workspace: Path, 
     frame.write_parquet(tmp_path / "a.parquet")
     frame.write_parquet(tmp_path / "b.parquet")
     prepare(make_config(tmp_path / "?.parquet", "data.event_columns.user_id=customer", source="parquet"), now=now)
-    found = events_in(workspace).select("user_id", "visitor_id", "item_id", "price", "attributes", "event_id").rows()
-    assert found[0] == ("7", None, "12", 1.5, '{"gift":true}', "a.parquet:1")
-    assert found[3] == (None, "v1", "13", None, '{"gift":false}', "b.parquet:2")
+    found = events_in(workspace).select("user_id", "visitor_id", "item_id", "price", "attributes").rows()
+    assert found[:2] == [("7", None, "12", 1.5, '{"gift":true}')] * 2
+    assert found[3] == (None, "v1", "13", None, '{"gift":false}')
+    assert events_in(workspace)["event_id"].n_unique() == 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,102 @@
+"""Files as spreadsheets write them: what is read rightly, and what is refused rather than misread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from configs.exceptions import ConfigError, DataError
+from configs.schema import Config
+from features.prepare import prepare
+from features.report import Report
+from features.tables import Tables
+from features.timestamps import parse_timestamps
+from serving.event_transfer import import_events
+
+PrepareCsv = Callable[..., Report]
+MakeConfig = Callable[..., Config]
+GERMAN = (
+    "data.event_type=purchase",
+    "data.event_columns={timestamp: verkauft am, user_id: Kunde, item_id: Artikel, quantity: Stück, price: Preis}",
+    "data.timestamp_format=%d.%m.%Y %H:%M",
+    "data.decimal=,",
+)
+HEADER = "verkauft am;Kunde;Artikel;Stück;Preis\r\n"
+
+
+def events_in(workspace: Path) -> pl.DataFrame:
+    return Tables.open(workspace / "tables").events.collect()
+
+
+def test_a_german_export_from_a_spreadsheet(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    rows = "31.12.2023 18:30;Jörg Müller ; Größe 3;2;1.234,50\r\n01.02.2024 08:00;Änne;Größe 4;1;3\r\n"
+    rows += "02.02.2024 08:00;Änne;Größe 4;1;1 234,5\r\n03.02.2024 08:00;Änne;Größe 4;1;2.50\r\n"
+    report = prepare_csv(("\ufeff" + HEADER + rows).encode(), *GERMAN)
+    assert report.refused == {"events: price is not a number": 1}, "2.50 is neither 2,50 nor 250"
+    found = events_in(workspace).select("timestamp", "user_id", "item_id", "quantity", "price").rows()
+    assert found[0] == (datetime(2023, 12, 31, 18, 30, tzinfo=UTC), "Jörg Müller", "Größe 3", 2, 1234.5)
+    assert [row[4] for row in found] == [1234.5, 3.0, 1234.5]
+    assert found[1][0] == datetime(2024, 2, 1, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("row", "without", "message"),
+    [
+        ("31.12.2023 18:30;a;b;1;2,50", 2, r"'verkauft am' should hold times.*'31\.12\.2023 18:30'.*data\.timestamp_format"),
+        ("31.12.2023 18:30;a;b;1;2,50", 3, r"'Preis' should hold numbers.*'2,50'.*set data\.decimal=','"),
+        ("31.12.2023;a;b;1;2,50", None, r"should hold times like %d\.%m\.%Y %H:%M"),
+    ],
+)
+def test_without_the_setting_the_error_names_it(prepare_csv: PrepareCsv, row: str, without: int | None, message: str) -> None:
+    settings = [setting for place, setting in enumerate(GERMAN) if place != without]
+    with pytest.raises(DataError, match=message):
+        prepare_csv(HEADER + f"{row}\r\n" * 3, *settings)
+
+
+def test_a_year_of_two_figures_is_not_the_first_century(prepare_csv: PrepareCsv) -> None:
+    with pytest.raises(DataError, match="timestamp is before 1970"):
+        prepare_csv(HEADER + "31.12.23 18:30;a;b;1;2,50\r\n" * 3, *GERMAN, "prepare.max_refused_share=0.05")
+
+
+def test_a_form_that_says_no_day_is_refused(prepare_csv: PrepareCsv) -> None:
+    with pytest.raises((ConfigError, DataError)):
+        prepare_csv(HEADER + "18:30;a;b;1;2,50\r\n" * 3, *GERMAN, "data.timestamp_format=%H:%M", "prepare.max_refused_share=0")
+
+
+@pytest.mark.parametrize("values", [["45292.07"], ["7"], [45292.5], [7]])
+def test_the_day_number_of_a_spreadsheet_is_no_unix_time(values: list[object]) -> None:
+    assert parse_timestamps(pl.Series(values)).to_list() == [None]
+
+
+def test_a_date_written_as_a_whole_number_is_a_date() -> None:
+    assert parse_timestamps(pl.Series([20240131, None])).to_list() == [datetime(2024, 1, 31, tzinfo=UTC), None]
+
+
+def test_a_newer_file_of_the_same_name_adds_what_is_new_and_nothing_twice(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
+    """A shop replaces sales.csv every night by the last 30 days: rows overlap, and stand on other lines."""
+    header = "event_type,timestamp,user_id,item_id\n"
+    first, second, third = (f"purchase,2024-05-0{day},ann,tea\n" for day in (1, 2, 3))
+    store = tmp_path / "events.db"
+    prepare_csv(header + first + second + second)
+    assert import_events(workspace / "tables", store).imported == 3, "two equal rows are two events"
+    prepare_csv(header + third + second + second)
+    again = import_events(workspace / "tables", store)
+    assert (again.imported, again.duplicates) == (1, 2)
+
+
+def test_files_of_one_name_in_several_folders_are_all_there(make_config: MakeConfig, tmp_path: Path, now: datetime) -> None:
+    for month in (1, 2):
+        folder = tmp_path / f"2024-0{month}"
+        folder.mkdir()
+        (folder / "sales.csv").write_text(
+            f"event_type,timestamp,user_id,item_id\npurchase,2024-0{month}-01,ann,tea\npurchase,2024-0{month}-02,ann,jam\n"
+        )
+    config = make_config(tmp_path / "2024-*" / "sales.csv")
+    prepare(config, now=now)
+    assert import_events(config.workspace / "tables", tmp_path / "events.db").imported == 4
