@@ -1,0 +1,44 @@
+"""The README says what is true: its tree, and the commands it names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scripts.cli import app
+from scripts.document_tree import ROOT, with_tree
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_tree_is_that_of_the_files() -> None:
+    assert with_tree(README) == README, "python -m scripts.document_tree brings the README's tree up to date"
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    named = set(re.findall(r"^\$ shopkeeper (\w+)", README, re.MULTILINE))
+    assert named
+    assert named <= {command.callback.__name__ for command in app.registered_commands if command.callback}
+
+
+def test_every_make_target_that_the_readme_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z-]+)", README)) - {"demo's"}
+    assert {"demo", "test", "check"} <= named <= targets | {"it"}
+
+
+def test_every_local_link_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for link in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_worked_example_is_the_file_in_configs() -> None:
+    """The README's YAML and configs/csv_example.yaml have the same settings."""
+    import yaml
+
+    block = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    assert yaml.safe_load(block.group(1)) == yaml.safe_load(
+        Path(ROOT / "configs" / "csv_example.yaml").read_text(encoding="utf-8")
+    )
