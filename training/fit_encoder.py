@@ -95,10 +95,7 @@ def _fit(
         dataset, cut, input_kinds=_codes(config.history.input_kinds), target_kinds=_codes(config.history.target_kinds)
     )
     if not events.is_target.any() or not len(events.starts):
-        raise TooLittleDataError(
-            f"No user has two events before the {cut.name} cut with one of history.target_kinds "
-            f"({', '.join(config.history.target_kinds)}). The data has: {_kinds_found(dataset)}."
-        )
+        raise _nothing_to_learn(dataset, cut, config)
     training = config.training
     batches = TrainingBatches(
         events, max_length=config.history.max_length, batch_tokens=training.batch_tokens, seed=training.seed
@@ -129,7 +126,7 @@ def _fit(
 def _svd_vectors(dataset: Dataset, cut: Cut, config: Config) -> Tensor:
     wanted = cut.past(dataset) & np.isin(dataset.kinds, _codes(config.history.target_kinds))
     if not wanted.any():
-        raise TooLittleDataError(f"There is no event of history.target_kinds before the {cut.name} cut.")
+        raise _nothing_to_learn(dataset, cut, config)
     users, items = dataset.users[wanted].astype(np.int64), dataset.items[wanted].astype(np.int64)
     return svd_item_vectors(
         torch.from_numpy(users),
@@ -255,5 +252,9 @@ def _codes(kinds: tuple[str, ...]) -> NDArray[np.int8]:
     return np.array([KIND[kind] for kind in kinds], np.int8)
 
 
-def _kinds_found(dataset: Dataset) -> str:
-    return ", ".join(f"{kind} ({count:,})" for kind, count in dataset.manifest["kinds"].items())
+def _nothing_to_learn(dataset: Dataset, cut: Cut, config: Config) -> TooLittleDataError:
+    found = ", ".join(f"{kind} ({count:,})" for kind, count in dataset.manifest["kinds"].items())
+    return TooLittleDataError(
+        f"No user has two events before the {cut.name} cut with one of history.target_kinds "
+        f"({', '.join(config.history.target_kinds)}). The data has: {found}."
+    )

@@ -75,6 +75,12 @@ def test_item_vectors_and_states_have_the_shapes_of_the_contract(encoder: Encode
     assert encoder.query_vectors(encoder.item_vectors(items), kinds, ages, lengths).shape == (3, DIM)
 
 
+def test_it_starts_from_given_item_vectors(encoder: Encoder) -> None:
+    given = torch.randn(NUM_ITEMS, DIM, generator=torch.Generator().manual_seed(8))
+    encoder.start_from(given)
+    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), given)
+
+
 def test_a_batch_gives_what_its_rows_give_alone(encoder: Encoder) -> None:
     items, kinds, ages, lengths = histories(5, MAX_LENGTH)
     together = queries(encoder, items, kinds, ages, lengths)
