@@ -14,6 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 """Progress and remarks go to stderr; a command's answer goes to stdout."""
 
+COLUMNS_IN_A_PIPE = 160
+
+
+def answers() -> Console:
+    """For what a command was asked for. In a pipe lines are wide, so that a table's rows stay whole."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
+
+
 SECONDS_BETWEEN_LINES = 15.0
 
 

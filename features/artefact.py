@@ -30,10 +30,10 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
     deletes anything else. After an error nothing is left behind.
     """
     check_replaceable(folder, kind=kind)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.part"
-    scratch.mkdir()
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir()
         yield scratch
         if not (scratch / MANIFEST).is_file():
             raise AssertionError(f"{kind}: write_manifest was not called")

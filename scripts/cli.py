@@ -45,6 +45,7 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="The workspace: the folder for everything made. Default: `shop`.", metavar="DIR"),
 ]
+_AGAIN = "(with the same --config, --set and --out)"
 RunOption = Annotated[str | None, typer.Option("--run", help="A run's name or folder. Default: the newest finished one.")]
 BundleOption = Annotated[Path | None, typer.Option("--bundle", help="A bundle folder. Default: the champion.", metavar="DIR")]
 
@@ -59,15 +60,13 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     """
     from datetime import UTC, datetime
 
-    from rich.console import Console
-
-    from configs.console import say
+    from configs.console import answers, say
     from features.prepare import prepare as run_prepare
     from features.report_table import render_report
 
     settings = _settings(config, set_, out)
-    run_prepare(settings, now=datetime.now(UTC), progress=say, show=lambda report: Console().print(render_report(report)))
-    say(f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train")
+    run_prepare(settings, now=datetime.now(UTC), progress=say, show=lambda report: answers().print(render_report(report)))
+    say(f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train {_AGAIN}")
 
 
 @app.command()
@@ -85,11 +84,16 @@ def train(
     more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little else.
     """
     settings = _settings(config, set_, out)
+    from configs.console import say
+    from features.artefact import read_manifest
+
+    read_manifest(settings.workspace / "dataset", kind="dataset")
     from training.train import train as run_train
 
     run = run_train(settings)
     if evaluate_too:
         _show_table(settings, run.name)
+        say(f"Trained: {run.folder}. Next: shopkeeper export {_AGAIN}")
     else:
         typer.echo(str(run.folder))
 
@@ -107,12 +111,17 @@ def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption =
     Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead back to their items.
     """
     settings = _settings(config, set_, out)
-    from training.champion import export as run_export
-    from training.train import run_named
+    from configs.console import say
+    from training.run_log import run_named
 
-    exported = run_export(settings, run_named(settings, run))
+    found = run_named(settings.workspace, run)
+    from training.champion import export as run_export
+
+    exported = run_export(settings, found)
     typer.echo(f"bundle    {exported.bundle} (version {exported.version})")
     typer.echo(f"champion  {'yes' if exported.is_champion else 'no'}: {exported.why}")
+    chosen = "" if exported.is_champion else f"--bundle {exported.bundle} "
+    say(f"Next: shopkeeper serve {chosen}{_AGAIN}, or shopkeeper recommend {chosen}--user ID")
 
 
 @app.command()
@@ -198,10 +207,11 @@ def _settings(config: Path | None, overrides: list[str] | None, out: Path | None
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
-    from training.report import report
-    from training.train import run_named
+    from training.run_log import run_named
 
-    run = run_named(settings, run_name)
+    run = run_named(settings.workspace, run_name)
+    from training.report import report
+
     report(settings, run)
     typer.echo((run.folder / "evaluation.txt").read_text(encoding="utf-8"))
 
@@ -210,9 +220,13 @@ def main() -> None:
     """Run the command; a user's mistake is one message on stderr and exit status 2, never a stack trace."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
-        app()
+        app(prog_name="shopkeeper")
     except ShopkeeperError as error:
         sys.stderr.write(f"Error: {error}\n")
+        sys.exit(2)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"Error: {place}{error.strerror or error}. Is the place there, writable, and not full?\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

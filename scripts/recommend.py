@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from configs.console import answers
 from configs.exceptions import ConfigError
 from configs.schema import Config
 from scripts.store import filled_store
@@ -33,7 +33,7 @@ def print_recommendations(
         history = store.history(user or "", index, limit=config.serving.max_events_kept)
     now = time.time_ns() // 1000
     answer = pipeline.recommend(Query(history=history, as_of=now, surface=surface, page_items=page, num_results=num_results))
-    console = Console()
+    console = answers()
     console.print(answer_table(answer, pipeline.bundle))
     for remark in (answer.shortfall_reason, answer.fallback_used):
         if remark:

@@ -21,7 +21,7 @@ from training.fit import fit
 from training.metrics import difference_interval
 from training.report import headline_metric, report, settings_of
 from training.run_log import RunLog, write_json
-from training.tracking import register, set_champion, sync
+from training.tracking import register, require_tracking, set_champion, sync
 from training.train import train
 
 
@@ -38,6 +38,7 @@ class Exported:
 
 def export(config: Config, run: RunLog) -> Exported:
     """Fit on everything, write the bundle, register it, and let the gate decide. Evaluates the run first if need be."""
+    require_tracking(config)
     if not (run.folder / "evaluation_users.npz").is_file():
         report(config, run)
     dataset = Dataset.open(config.workspace / "dataset")

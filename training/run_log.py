@@ -73,6 +73,18 @@ class RunLog:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
+def run_named(workspace: Path, name: str | None) -> RunLog:
+    """The run of that name or folder, or the newest finished one. Raises ArtefactError."""
+    runs = workspace / "runs"
+    if name is None:
+        return RunLog.latest(runs)
+    folder = Path(name) if (Path(name) / "run.json").is_file() else runs / name
+    if not (folder / "run.json").is_file():
+        there = ", ".join(sorted(path.parent.name for path in runs.glob("*/run.json"))) or "none"
+        raise ArtefactError(f"--run {name}: no such run in {runs}. There: {there}.")
+    return RunLog(folder)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write beside and rename, so that a reader never sees half a file."""
     scratch = path.with_name(f".{path.name}.part")

@@ -5,18 +5,23 @@ The folder is the truth, so a run from a machine without MLflow is imported by t
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from configs.console import say
+from configs.exceptions import TrainingError
 from configs.schema import Config
 from training.run_log import RunLog
 
 CHAMPION = "champion"
+SQLITE = "sqlite:///"
 TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
 
 
@@ -31,10 +36,43 @@ def artifact_location(config: Config) -> str:
 
 
 def sync(run: RunLog, config: Config) -> None:
-    """Bring MLflow up to date with the run's folder; nothing when tracking is off or MLflow is not installed."""
-    client = _client(config)
-    if client is None:
-        return
+    """Bring MLflow up to date with the run's folder; nothing when tracking is off or MLflow is not installed.
+
+    An MLflow that fails in the middle costs no training: it is said, and the next call brings everything.
+    """
+    try:
+        client = _client(config)
+        if client is not None:
+            _follow(client, run, config)
+    except _mlflow_errors() as error:
+        say(f"MLflow could not be brought up to date; {run.folder} has everything. ({_first_line(error)})")
+
+
+def require_tracking(config: Config) -> None:
+    """Raise TrainingError when MLflow cannot be used as configured: asked before long work."""
+    uri = tracking_uri(config)
+    try:
+        if config.tracking.enabled and uri.startswith(SQLITE):
+            _try_sqlite(Path(uri.removeprefix(SQLITE)))
+        client = _client(config)
+        if client is not None:
+            client.search_experiments(max_results=1)
+    except _mlflow_errors() as error:
+        raise TrainingError(
+            f"MLflow cannot be used at {uri} ({_first_line(error)}). Mend or remove it, name another with "
+            "--set tracking.uri=..., or do without: --set tracking.enabled=false."
+        ) from None
+
+
+def _try_sqlite(path: Path) -> None:
+    """MLflow itself would try for minutes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+
+
+def _follow(client: Any, run: RunLog, config: Config) -> None:
     run_id = run.read().get("mlflow_run") or _start(client, run, config)
     entries = run.read()
     _log_curves(client, run, run_id)
@@ -85,8 +123,23 @@ def _client(config: Config) -> Any:
     except ImportError:
         say("MLflow is not installed here: the run is kept in its folder and can be imported later.")
         return None
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # it remarks on each table that it makes
     config.workspace.mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri(config), registry_uri=tracking_uri(config))
+
+
+def _mlflow_errors() -> tuple[type[Exception], ...]:
+    """What a tracking store throws when it cannot be reached, read or written."""
+    try:
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:
+        return OSError, sqlite3.Error
+    return OSError, sqlite3.Error, MlflowException, SQLAlchemyError
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _start(client: Any, run: RunLog, config: Config) -> str:

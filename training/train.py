@@ -8,7 +8,6 @@ export     run -> bundle: fitted on everything, gated, registered, champion if i
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from configs.console import say
 from configs.exceptions import ShopkeeperError
@@ -18,7 +17,7 @@ from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, cuts
 from training.fit_encoder import fit_encoders
 from training.run_log import RunLog, environment
-from training.tracking import sync
+from training.tracking import require_tracking, sync
 
 
 def train(config: Config) -> RunLog:
@@ -27,6 +26,7 @@ def train(config: Config) -> RunLog:
     timeline = cuts(dataset, config.split)
     if config.split.kind == "leave_one_out":
         say(LEAVE_ONE_OUT_WARNING)
+    require_tracking(config)
     run = RunLog.create(config.workspace / "runs", name=config.name)
     (run.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     report = config.workspace / "tables" / "report.json"
@@ -43,13 +43,3 @@ def train(config: Config) -> RunLog:
     run.update(status="finished")
     sync(run, config)
     return run
-
-
-def run_named(config: Config, name: str | None) -> RunLog:
-    """The run of that name or folder, or the newest finished one."""
-    if name is None:
-        return RunLog.latest(config.workspace / "runs")
-    folder = Path(name) if Path(name).is_dir() else config.workspace / "runs" / name
-    if not (folder / "run.json").is_file():
-        raise ShopkeeperError(f"{folder}: no run here. `ls {config.workspace / 'runs'}` shows the runs.")
-    return RunLog(folder)
