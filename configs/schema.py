@@ -136,8 +136,13 @@ class EncoderConfig(Section):
     """Width D of the one space of queries and items."""
 
     num_layers: int = Field(2, ge=1, le=24)
+    """Self-attention blocks, one upon the other."""
+
     num_heads: int = Field(2, ge=1, le=32)
+    """Heads of each block; a divisor of `dim`."""
+
     dropout: float = Field(0.2, ge=0, lt=1)
+    """Share of the values set to zero in training, against learning by heart."""
 
 
 class TrainingConfig(Section):
@@ -160,13 +165,19 @@ class TrainingConfig(Section):
     """History positions in a batch: about the same work for each, whatever the lengths."""
 
     learning_rate: float = Field(1e-3, gt=0)
+    """Step of the optimizer (AdamW)."""
+
     weight_decay: float = Field(0.0, ge=0)
+    """Pull of the weights towards zero (AdamW)."""
+
     max_epochs: int = Field(20, ge=1)
+    """Passes over the data before the validation window, at most."""
 
     patience: int = Field(2, ge=1)
     """Stop after this many epochs without a better `monitor_k` recall on the validation window."""
 
     monitor_k: int = Field(20, ge=1)
+    """Length of the lists whose recall stops the training."""
 
     refit_epochs: int = Field(1, ge=0)
     """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""
@@ -181,15 +192,23 @@ class TrainingConfig(Section):
     """`auto`: a GPU if there is one, else the CPU."""
 
     seed: int = 0
+    """Of weights, batches, negatives and dropout: the same seed on the same machine gives the same run."""
 
 
 class CandidatesConfig(Section):
     """The sources that propose items for a list."""
 
     encoder_candidates: int = Field(200, ge=1)
+    """Items nearest to the query vector."""
+
     popular_candidates: int = Field(200, ge=1)
+    """Items that sell most lately."""
+
     repeat_candidates: int = Field(500, ge=1)
+    """Own items of the user."""
+
     together_candidates: int = Field(200, ge=1)
+    """Items bought with what is on the page or in the cart, as many bought with the history, and as many bought after it."""
 
     popularity_days: float = Field(28, gt=0)
     """What sold in this many days before `as_of` is popular."""
@@ -214,13 +233,22 @@ class RankerConfig(Section):
     """Units of the hidden layer; 0 for a linear ranker."""
 
     max_epochs: int = Field(40, ge=1)
+    """Passes over the ranker's lists, at most."""
+
     patience: int = Field(4, ge=1)
+    """Stop after this many passes without a smaller loss on held-back users."""
+
     learning_rate: float = Field(3e-3, gt=0)
+    """Step of the optimizer (AdamW)."""
+
     weight_decay: float = Field(1e-4, ge=0)
+    """Pull of the weights towards zero (AdamW)."""
+
     max_users: int = Field(20_000, ge=1)
     """Users (drawn by seed) whose lists train the ranker."""
 
     seed: int = 0
+    """Of the ranker's weights and of the users whose lists train it."""
 
 
 class SurfaceConfig(Section):
@@ -238,6 +266,8 @@ class SurfaceConfig(Section):
     """What fills a list that comes out short."""
 
     exclude_page_items: bool = True
+    """Leave out what is on the page already."""
+
     exclude_cart: bool = True
     """Leave out what lies in the cart: added in the last day, not removed or bought since."""
 
@@ -253,6 +283,8 @@ class EvaluationConfig(Section):
     """What is measured, and with what certainty."""
 
     cutoffs: tuple[int, ...] = Field((5, 10, 20, 100), min_length=1)
+    """Lengths of list at which everything is measured."""
+
     headline_k: int = Field(20, ge=1)
     """capped_recall at this length decides whether a bundle becomes champion."""
 
@@ -260,7 +292,10 @@ class EvaluationConfig(Section):
     """Users (drawn by seed) in a table; a table says when it is a sample."""
 
     bootstrap_samples: int = Field(1000, ge=10)
+    """Samples of users drawn for the 95 % intervals."""
+
     seed: int = 0
+    """Of the users in a table and the bootstrap."""
 
 
 class ExportConfig(Section):
@@ -280,9 +315,17 @@ class ServingConfig(Section):
     """The live server."""
 
     host: str = "127.0.0.1"
+    """Where it listens: this machine alone, since the server has no keys."""
+
     port: int = Field(8000, ge=1, le=65535)
+    """Port of the API and the shop page."""
+
     num_replicas: int = Field(1, ge=1)
+    """Processes that answer side by side."""
+
     max_body_bytes: int = Field(1_000_000, ge=1_000)
+    """Larger requests are refused."""
+
     max_events_kept: int = Field(5_000, ge=10)
     """How many of a user's latest events an answer may look at."""
 
@@ -291,10 +334,14 @@ class TrackingConfig(Section):
     """Where runs and models are recorded."""
 
     enabled: bool = True
+    """False: runs are kept in their folders alone."""
+
     uri: str | None = None
     """An MLflow tracking URI. Default: `mlflow.db` (SQLite) and `mlartifacts/` in the workspace; no server needed."""
 
     experiment: str = "shopkeeper"
+    """The MLflow experiment that runs are put under."""
+
     model_name: str = "shopkeeper"
     """The registered model; its alias `champion` names the bundle to serve."""
 
@@ -320,6 +367,8 @@ class Config(Section):
     candidates: CandidatesConfig = CandidatesConfig()
     ranker: RankerConfig = RankerConfig()
     surfaces: dict[str, SurfaceConfig] = DEFAULT_SURFACES
+    """Name → what stands there. A YAML that has this names them all, `home` among them."""
+
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
     serving: ServingConfig = ServingConfig()
