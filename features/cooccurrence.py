@@ -98,7 +98,8 @@ def _neighbours(left: sparse.csr_array, right: sparse.csr_array, *, num_neighbou
 
 def neighbour_scores(neighbours: Neighbours, of: IntArray, weights: NDArray[np.float32]) -> tuple[IntArray, NDArray[np.float32]]:
     """Sum the neighbours of the items `of` (M,), each list times its weight (M,): (distinct items ascending, their sums)."""
-    items, scores = neighbours.items[of].ravel(), (neighbours.scores[of] * weights[:, None]).ravel()
+    # `take`, since indexing copies rows at half the speed
+    items, scores = neighbours.items.take(of, axis=0).ravel(), (neighbours.scores.take(of, axis=0) * weights[:, None]).ravel()
     found = items >= 0
     distinct, group = np.unique(items[found], return_inverse=True)
     sums = np.bincount(group, weights=scores[found], minlength=len(distinct)).astype(np.float32)

@@ -71,12 +71,16 @@ def _latest_distinct(items: IntArray) -> IntArray:
 def _visit_items(past: History, *, as_of: int) -> IntArray:
     since = as_of - int(VISIT_MINUTES * 60e6)
     visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
+    if not len(visit):
+        return visit.items
     return _latest_distinct(visit.of_kinds(VISIT_KINDS).items)
 
 
 def _cart_items(past: History, *, as_of: int) -> IntArray:
     since = as_of - int(CART_DAYS * MICROSECONDS_PER_DAY)
     lately = past.take(slice(int(np.searchsorted(past.times, since)), None))
+    if not len(lately):
+        return lately.items
     kinds = (KIND["add_to_cart"], KIND["remove_from_cart"], KIND["purchase"])
     touched = lately.of_kinds(np.array(kinds, np.int8))
     backwards = touched.items[::-1]

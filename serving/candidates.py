@@ -62,6 +62,10 @@ class Scores:
     items: IntArray
     values: FloatArray
 
+    @classmethod
+    def none(cls) -> Scores:
+        return cls(items=np.empty(0, np.int32), values=np.empty(0, np.float32))
+
     def at(self, items: IntArray) -> FloatArray:
         """The numbers of `items`, 0 where there is none."""
         if not len(self.items):
@@ -108,6 +112,8 @@ class Candidates:
 
 def sum_neighbours(neighbours: Neighbours, of: IntArray) -> Scores:
     """The neighbours of the items `of`, summed; a later place in `of` weighs a little less."""
+    if not len(of):
+        return Scores.none()
     weights = (1.0 / np.sqrt(1.0 + np.arange(len(of)) / 10.0)).astype(np.float32)
     items, sums = neighbour_scores(neighbours, of, weights)
     return Scores(items=items, values=sums)
@@ -124,7 +130,7 @@ def describe_candidates(
     has_times: bool,
 ) -> FloatArray:
     """The features (C, F) of `items` for this person at `as_of`."""
-    columns = {
+    columns: dict[str, Column | float] = {
         **_own_features(items, person=person, tables=tables),
         **_encoder_features(items, signals=signals, item_vectors=item_vectors),
         **_item_features(items, tables=tables, as_of=as_of),
@@ -132,12 +138,14 @@ def describe_candidates(
         "together_score": np.log1p(10 * signals.together.at(items)),
         "next_score": np.log1p(10 * signals.following.at(items)),
         "context_score": np.log1p(10 * signals.context.at(items)),
-        "has_context": np.full(len(items), float(len(signals.context_items) > 0)),
-        "person_events": np.full(len(items), np.log1p(person.own.counts.sum())),
+        "has_context": float(len(signals.context_items) > 0),
+        "person_events": np.log1p(person.own.counts.sum()),
     }
     if not has_times:
-        columns.update({name: np.zeros(len(items)) for name in FEATURES_OF_TIME})
-    features: FloatArray = np.stack([columns[name] for name in FEATURES], axis=1).astype(np.float32)
+        columns.update(dict.fromkeys(FEATURES_OF_TIME, 0.0))
+    features = np.empty((len(items), len(FEATURES)), np.float32)
+    for place, name in enumerate(FEATURES):
+        features[:, place] = columns[name]
     return features
 
 
@@ -171,7 +179,7 @@ def _encoder_features(items: IntArray, *, signals: Signals, item_vectors: FloatA
     if signals.query_vector is None:
         nothing = np.zeros(len(items), np.float32)
         return {"encoder_score": nothing, "encoder_rank": nothing}
-    scores = item_vectors[items] @ signals.query_vector
+    scores = item_vectors.take(items, axis=0) @ signals.query_vector
     rank = np.empty(len(items), np.float32)
     rank[np.argsort(-scores, kind="stable")] = np.arange(len(items))
     return {"encoder_score": scores, "encoder_rank": 1.0 / np.sqrt(1.0 + rank)}

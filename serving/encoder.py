@@ -31,7 +31,7 @@ class Encoder:
         """The vector (D,) to look for among `item_vectors` (N, D). The history must not be empty."""
         length = len(inputs.items)
         feed = {
-            "history_vectors": item_vectors[inputs.items][None],
+            "history_vectors": item_vectors.take(inputs.items, axis=0)[None],
             "kinds": inputs.kinds[None],
             "ages": inputs.ages[None],
             "lengths": np.array([length], np.int64),

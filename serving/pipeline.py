@@ -5,7 +5,7 @@ describe the person → what each source says → candidates with features → o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from configs.schema import SurfaceConfig
 from features.columns import KIND
-from features.histories import History, IntArray, encoder_inputs
+from features.histories import History, IntArray, distinct, encoder_inputs
 from features.person import Person, describe
-from serving.answer import Answer, Query
+from serving.answer import Answer, Query, no_items
 from serving.bundle import Bundle
-from serving.candidates import HALF_LIVES, Candidates, Signals, describe_candidates, sum_neighbours
+from serving.candidates import HALF_LIVES, Candidates, Scores, Signals, describe_candidates, sum_neighbours
 from serving.encoder import Encoder
 from serving.index import Index
 from serving.ranker import Ranker
@@ -56,6 +56,7 @@ class Pipeline:
         history = bundle.settings.history
         self._input_kinds = np.array([KIND[kind] for kind in history.input_kinds], np.int8)
         self._target_kinds = np.array([KIND[kind] for kind in history.target_kinds], np.int8)
+        self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
         order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
         self._by_popularity = order[bundle.recommendable[order]].astype(np.int32)
 
@@ -75,10 +76,7 @@ class Pipeline:
         """The list of one surface: ranked, filtered by its rules, filled up where it is short, each item with its reasons."""
         ranked = self.rank(query)
         chosen = self.choose(query, ranked)
-        recommendations = tuple(
-            explain(int(item), float(score), ranked=ranked if place < chosen.num_ranked else None, bundle=self.bundle)
-            for place, (item, score) in enumerate(zip(chosen.items, chosen.scores, strict=True))
-        )
+        recommendations = explain(chosen, ranked=ranked, bundle=self.bundle)
         return Answer(recommendations, query.num_results, *self._remarks(query, chosen))
 
     def choose(self, query: Query, ranked: Ranked) -> Chosen:
@@ -91,7 +89,8 @@ class Pipeline:
         missing = query.num_results - len(items)
         if missing and surface.fill_with == "popular":
             barred[items] = True
-            filling = self._by_popularity[~barred[self._by_popularity]][:missing]
+            enough = self._by_popularity[: missing + np.count_nonzero(barred) - self._num_never_shown]
+            filling = enough[~barred[enough]][:missing]
             return Chosen(
                 items=np.concatenate([items, filling]),
                 scores=np.concatenate([scores, np.full(len(filling), scores.min(initial=0.0), np.float32)]),
@@ -111,18 +110,14 @@ class Pipeline:
         ordered = Candidates(candidates.items[order], candidates.features[order], candidates.proposed_by)
         return Ranked(items=ordered.items, scores=scores[order], person=person, signals=signals, candidates=ordered)
 
-    def candidates(self, query: Query) -> tuple[Candidates, Person, Signals]:
-        """What the surface's sources propose, with features: what the ranker is trained on and served with."""
+    def candidates(self, query: Query, *, known: tuple[Person, Signals] | None = None) -> tuple[Candidates, Person, Signals]:
+        """What the surface's sources propose, with features: what the ranker is trained on and served with.
+
+        `known` is what an earlier call said of the same history at the same moment, so that only the page is looked at anew.
+        """
         bundle, settings = self.bundle, self.bundle.settings.candidates
-        person = describe(
-            query.history,
-            as_of=query.as_of,
-            target_kinds=self._target_kinds,
-            item_categories=bundle.tables.category,
-            half_lives=HALF_LIVES,
-            num_recent=settings.together_history,
-        )
-        signals = self._signals(query, person)
+        person, signals = known or self._know(query)
+        signals = self._with_context(signals, person=person, page_items=query.page_items)
         repeats = np.argsort(-person.own.decayed[:, 1], kind="stable")[: settings.repeat_candidates]
         together = [found.best(settings.together_candidates) for found in (signals.context, signals.together, signals.following)]
         proposed = {
@@ -132,7 +127,7 @@ class Pipeline:
             "popular": self._by_popularity[: settings.popular_candidates],
         }
         wanted: dict[str, IntArray] = {name: proposed[name] for name in bundle.surfaces[query.surface].sources}
-        items = np.unique(np.concatenate(list(wanted.values()))).astype(np.int32)
+        items = distinct(np.concatenate(list(wanted.values()))).astype(np.int32)
         items = items[bundle.recommendable[items]]
         features = describe_candidates(
             items,
@@ -159,19 +154,33 @@ class Pipeline:
         """What sold most in the recent window and can be bought."""
         return self._by_popularity[:num_items]
 
-    def _signals(self, query: Query, person: Person) -> Signals:
+    def _know(self, query: Query) -> tuple[Person, Signals]:
+        """What the history says by itself: all but the context."""
         tables, settings = self.bundle.tables, self.bundle.settings.candidates
-        context = np.concatenate([query.page_items, person.cart_items, person.visit_items])
-        context = context[np.sort(np.unique(context, return_index=True)[1])].astype(np.int32)
+        person = describe(
+            query.history,
+            as_of=query.as_of,
+            target_kinds=self._target_kinds,
+            item_categories=tables.category,
+            half_lives=HALF_LIVES,
+            num_recent=settings.together_history,
+        )
         vector = self.query_vector(query.history, as_of=query.as_of)
-        return Signals(
+        signals = Signals(
             together=sum_neighbours(tables.in_baskets, person.recent_items),
             following=sum_neighbours(tables.in_next_baskets, person.recent_items),
-            context=sum_neighbours(tables.in_baskets, context),
-            context_items=context,
+            context=Scores.none(),
+            context_items=no_items(),
             query_vector=vector,
             nearest=self.nearest(vector, num_items=settings.encoder_candidates),
         )
+        return person, signals
+
+    def _with_context(self, signals: Signals, *, person: Person, page_items: IntArray) -> Signals:
+        """The same with what is on the page, in the cart, or was just looked at."""
+        items = np.concatenate([page_items, person.cart_items, person.visit_items])
+        items = items[np.sort(np.unique(items, return_index=True)[1])].astype(np.int32)
+        return replace(signals, context=sum_neighbours(self.bundle.tables.in_baskets, items), context_items=items)
 
     def _score(self, candidates: Candidates) -> NDArray[np.float32]:
         if self._ranker is None:

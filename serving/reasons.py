@@ -1,4 +1,4 @@
-"""Why an item is in a list, in a code for programs and a sentence for people."""
+"""Why an item is in a list, in a code for programs and a sentence for people. Shapes: A items to go with, K neighbours."""
 
 from __future__ import annotations
 
@@ -12,45 +12,55 @@ from serving.answer import Reason, Recommendation
 from serving.bundle import Bundle
 
 if TYPE_CHECKING:
-    from serving.pipeline import Ranked
+    from serving.pipeline import Chosen, Ranked
 
 
-def explain(item: int, score: float, *, ranked: Ranked | None, bundle: Bundle) -> Recommendation:
-    """A recommendation with its reasons, the strongest first; `source` is the source behind the first.
+def explain(chosen: Chosen, *, ranked: Ranked, bundle: Bundle) -> tuple[Recommendation, ...]:
+    """Every item of a list with its reasons, the strongest first; `source` is the source behind the first.
 
-    Without `ranked` the item stands for its popularity alone.
+    What fills the list after the ranked items stands there for its popularity alone.
     """
-    reasons = _reasons(item, ranked=ranked, bundle=bundle) if ranked else []
-    reasons = reasons or [Reason("popular", "Popular in the shop lately")]
-    return Recommendation(item=item, score=score, source=_SOURCE[reasons[0].code], reasons=tuple(reasons[:2]))
+    reasons = _reasons(chosen.items[: chosen.num_ranked], ranked=ranked, bundle=bundle)
+    reasons += [[_POPULAR]] * (len(chosen.items) - chosen.num_ranked)
+    return tuple(
+        Recommendation(item=item, score=score, source=_SOURCE[why[0].code], reasons=tuple(why[:2]))
+        for item, score, why in zip(chosen.items.tolist(), chosen.scores.tolist(), reasons, strict=True)
+    )
 
 
+_POPULAR = Reason("popular", "Popular in the shop lately")
 _SOURCE = {"bought_before": "repeats", "goes_with": "together", "for_you": "encoder", "popular": "popular"}
 
 
-def _reasons(item: int, *, ranked: Ranked, bundle: Bundle) -> list[Reason]:
-    tables, signals, person = bundle.tables, ranked.signals, ranked.person
-    reasons = []
-    companion = _companion(item, among=signals.context_items, neighbours=tables.in_baskets)
-    if companion is not None:
-        reasons.append(Reason("goes_with", f"Goes with {bundle.titles[companion]}", companion))
-    place = int(np.searchsorted(person.own.items, item))
-    if place < len(person.own) and person.own.items[place] == item:
-        times, days = int(person.own.counts[place]), int(person.own.days_since[place])
-        reasons.append(Reason("bought_before", f"Bought {_times(times)}, last {_ago(days)}"))
-    elif companion is None:
-        companion = _companion(item, among=person.recent_items, neighbours=tables.in_baskets)
-        if companion is not None:
-            reasons.append(Reason("goes_with", f"Often bought with {bundle.titles[companion]}", companion))
-    if item in signals.nearest:
-        reasons.append(Reason("for_you", "Fits what was bought lately"))
-    return reasons
+def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Reason]]:
+    neighbours, own = bundle.tables.in_baskets, ranked.person.own
+    goes_with = companions(items, among=ranked.signals.context_items, neighbours=neighbours)
+    bought_with = companions(items, among=ranked.person.recent_items, neighbours=neighbours)
+    nearest = set(ranked.signals.nearest.tolist())
+    listed = []
+    for item, place in zip(items.tolist(), np.searchsorted(own.items, items).tolist(), strict=True):
+        reasons = []
+        if item in goes_with:
+            reasons.append(Reason("goes_with", f"Goes with {bundle.titles[goes_with[item]]}", goes_with[item]))
+        if place < len(own) and own.items[place] == item:
+            times, days = int(own.counts[place]), int(own.days_since[place])
+            reasons.append(Reason("bought_before", f"Bought {_times(times)}, last {_ago(days)}"))
+        elif item in bought_with and item not in goes_with:
+            reasons.append(Reason("goes_with", f"Often bought with {bundle.titles[bought_with[item]]}", bought_with[item]))
+        if item in nearest:
+            reasons.append(Reason("for_you", "Fits what was bought lately"))
+        listed.append(reasons or [_POPULAR])
+    return listed
 
 
-def _companion(item: int, *, among: IntArray, neighbours: Neighbours) -> int | None:
-    """The item of `among` that goes best with `item`, or None."""
-    scores = np.where(neighbours.items[among] == item, neighbours.scores[among], 0).max(axis=1, initial=0)
-    return int(among[np.argmax(scores)]) if len(among) and scores.max() > 0 else None
+def companions(items: IntArray, *, among: IntArray, neighbours: Neighbours) -> dict[int, int]:
+    """Item → the item of `among` that goes best with it, the earlier of equals; without those that go with none of them."""
+    near_AK, scores_AK = neighbours.items.take(among, axis=0), neighbours.scores.take(among, axis=0)
+    row, column = np.nonzero(np.isin(near_AK, items) & (scores_AK > 0))
+    found = near_AK[row, column]
+    order = np.lexsort((row, -scores_AK[row, column], found))
+    distinct, first = np.unique(found[order], return_index=True)
+    return dict(zip(distinct.tolist(), among[row[order[first]]].tolist(), strict=True))
 
 
 def _times(count: int) -> str:

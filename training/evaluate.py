@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,10 @@ class _Replay:
         self._pipeline, self._depth = pipeline, depth
         self._query = Query(history=history, as_of=as_of, num_results=depth)
         self._ranked: Ranked = pipeline.rank(self._query)
-        self._own = self._ranked.person.own.items
+        own = self._ranked.person.own.items
+        self._is_own = np.zeros(len(pipeline.bundle.item_vectors), bool)
+        self._is_own[own] = True
+        self._barred = {"all": np.empty(0, np.int32), "new": own, "repeat": np.flatnonzero(~self._is_own).astype(np.int32)}
         can_be_shown = pipeline.bundle.recommendable
         lists = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
         self._sources = {name: items[can_be_shown[items]] for name, items in lists.items()}
@@ -130,28 +133,25 @@ class _Replay:
         """Those of `items` that belong to the part."""
         match part:
             case "repeat":
-                return items[np.isin(items, self._own)]
+                return items[self._is_own[items]]
             case "new":
-                return items[~np.isin(items, self._own)]
+                return items[~self._is_own[items]]
             case _:
                 return items
 
     def ranked(self, system: str, part: str) -> IntArray:
         """The first places of a system's list for the part."""
         if system == PIPELINE:
-            barred = {"all": np.empty(0, np.int32), "new": self._own, "repeat": self._not_own()}[part]
-            query = Query(self._query.history, self._query.as_of, exclude=barred, num_results=self._depth)
-            return self._pipeline.choose(query, self._ranked).items
+            return self._pipeline.choose(replace(self._query, exclude=self._barred[part]), self._ranked).items
         return self.part_of(self._sources[system], part)[: self._depth]
-
-    def _not_own(self) -> IntArray:
-        return np.setdiff1d(np.arange(len(self._pipeline.bundle.item_vectors), dtype=np.int32), self._own)
 
 
 def _filled(pipeline: Pipeline, items: IntArray, ranked: Ranked) -> IntArray:
     """A source's list, then what is popular, as a page would be filled."""
     popular = pipeline.most_popular(len(ranked.person.own) + 1000)
-    return np.concatenate([items, popular[~np.isin(popular, items)]])
+    stands = np.zeros(len(pipeline.bundle.item_vectors), bool)
+    stands[items] = True
+    return np.concatenate([items, popular[~stands[popular]]])
 
 
 def _by(scores: NDArray[np.float32], items: IntArray) -> IntArray:

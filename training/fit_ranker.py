@@ -7,7 +7,7 @@ Shapes: G lists, C candidates of a list, F features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from features.splits import Cut
 from models.losses import listwise_softmax
 from models.ranker import RankerNetwork
 from serving.answer import Query
+from serving.candidates import Candidates
 from serving.pipeline import Pipeline
 
 LISTS_AT_ONCE = 64
@@ -73,19 +74,22 @@ def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *
 def _lists_of_user(
     pipeline: Pipeline, past: History, future: History, *, as_of: int, generator: np.random.Generator
 ) -> list[RankedList]:
-    lists = [_list(pipeline, Query(history=past, as_of=as_of), np.unique(future.items))]
+    home = Query(history=past, as_of=as_of)
+    candidates, person, signals = pipeline.candidates(home)
+    lists = [_list(candidates, home, np.unique(future.items))]
     baskets, sizes = np.unique(future.baskets, return_counts=True)
     if (sizes > 1).any():
         basket = np.unique(future.items[future.baskets == generator.choice(baskets[sizes > 1])])
         generator.shuffle(basket)
         num_page = int(generator.integers(1, min(MAX_PAGE_ITEMS, max(len(basket) - 1, 1)) + 1))
         page, rest = basket[:num_page].astype(np.int32), basket[num_page:]
-        lists.append(_list(pipeline, Query(history=past, as_of=as_of, page_items=page), rest))
+        with_page = replace(home, page_items=page)
+        candidates, *_ = pipeline.candidates(with_page, known=(person, signals))
+        lists.append(_list(candidates, with_page, rest))
     return [one for one in lists if one is not None]
 
 
-def _list(pipeline: Pipeline, query: Query, relevant: IntArray) -> RankedList | None:
-    candidates, _, _ = pipeline.candidates(query)
+def _list(candidates: Candidates, query: Query, relevant: IntArray) -> RankedList | None:
     away = np.isin(candidates.items, query.page_items)
     is_relevant = np.isin(candidates.items, relevant) & ~away
     return RankedList(candidates.features[~away], is_relevant[~away]) if is_relevant.any() else None

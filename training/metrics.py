@@ -5,7 +5,9 @@ Definitions: recall = hits / relevant; capped recall = hits / min(k, relevant); 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +20,25 @@ def user_metrics(ranked: NDArray[np.int32], relevant: NDArray[np.int32], *, cuto
 
     `relevant` are distinct and at least one. A list shorter than a cutoff just has nothing in the missing places.
     """
-    hits = np.isin(ranked[: max(cutoffs)], relevant)
-    places = np.flatnonzero(hits)
-    gains = 1.0 / np.log2(places + 2.0)
-    ideal = np.cumsum(1.0 / np.log2(np.arange(max(cutoffs)) + 2.0))
+    wanted = set(relevant.tolist())
+    places = [place for place, item in enumerate(ranked[: max(cutoffs)].tolist()) if item in wanted]
+    discounts, ideal = _discounts(max(cutoffs))
+    gains = discounts[places]
     values = {}
     for k in cutoffs:
-        num_hits = int(np.searchsorted(places, k))
+        num_hits = bisect_left(places, k)
         values[f"recall_{k}"] = num_hits / len(relevant)
         values[f"capped_recall_{k}"] = num_hits / min(k, len(relevant))
         values[f"ndcg_{k}"] = float(gains[:num_hits].sum() / ideal[min(k, len(relevant)) - 1])
         values[f"mrr_{k}"] = 1.0 / (places[0] + 1.0) if num_hits else 0.0
     return values
+
+
+@cache
+def _discounts(depth: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What a hit at each of the first places counts in NDCG, and the sum of the first so many."""
+    discounts = 1.0 / np.log2(np.arange(depth) + 2.0)
+    return discounts, np.cumsum(discounts)
 
 
 def coverage(lists: Sequence[NDArray[np.int32]], *, k: int, num_items: int) -> float:
@@ -40,12 +49,8 @@ def coverage(lists: Sequence[NDArray[np.int32]], *, k: int, num_items: int) -> f
 
 def mean_and_interval(values: NDArray[np.float64], *, samples: int, seed: int) -> tuple[float, float, float]:
     """The mean over users with its 95 % bootstrap interval (percentiles over resampled users): (mean, low, high)."""
-    if len(values) == 0:
-        return float("nan"), float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
-    means = np.array([values[generator.integers(0, len(values), len(values))].mean() for _ in range(samples)])
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(values.mean()), float(low), float(high)
+    ((mean, low, high),) = _means_and_intervals(values[:, None], samples=samples, seed=seed)
+    return mean, low, high
 
 
 def difference_interval(
@@ -57,5 +62,20 @@ def difference_interval(
 
 def summarise(rows: Sequence[Mapping[str, float]], *, samples: int, seed: int) -> dict[str, tuple[float, float, float]]:
     """Metric → (mean, low, high) over users' rows."""
-    names = rows[0].keys() if rows else ()
-    return {name: mean_and_interval(np.array([row[name] for row in rows]), samples=samples, seed=seed) for name in names}
+    if not rows:
+        return {}
+    values_UM = np.array([list(row.values()) for row in rows])
+    return dict(zip(rows[0], _means_and_intervals(values_UM, samples=samples, seed=seed), strict=True))
+
+
+def _means_and_intervals(values_UM: NDArray[np.float64], *, samples: int, seed: int) -> list[tuple[float, float, float]]:
+    """`mean_and_interval` of each column, all on the same resampled users. Shapes: U users, M metrics."""
+    num_users, num_metrics = values_UM.shape
+    if not num_users:
+        return [(float("nan"), float("nan"), float("nan"))] * num_metrics
+    generator = np.random.default_rng(seed)
+    drawn = (generator.integers(0, num_users, num_users) for _ in range(samples))
+    # how often each user was drawn, times the users' numbers, is the sum over the drawn
+    means_SM = np.stack([np.bincount(users, minlength=num_users) @ values_UM for users in drawn]) / num_users
+    low_M, high_M = np.percentile(means_SM, [2.5, 97.5], axis=0)
+    return list(zip(values_UM.mean(axis=0).tolist(), low_M.tolist(), high_M.tolist(), strict=True))

@@ -83,3 +83,14 @@ def test_a_summary_has_every_metric_of_the_rows() -> None:
     assert summary["a"][0] == 2.0
     assert summary["b"] == (0.0, 0.0, 0.0)
     assert summarise([], samples=50, seed=0) == {}
+
+
+def test_the_intervals_of_a_table_are_those_of_each_metric_resampled_user_by_user() -> None:
+    generator = np.random.default_rng(3)
+    rows = [dict(zip(("a", "b"), generator.random(2).tolist(), strict=True)) for _ in range(37)]
+    found = summarise(rows, samples=50, seed=5)
+    assert list(found) == ["a", "b"]
+    for name, interval in found.items():
+        values, draws = np.array([row[name] for row in rows]), np.random.default_rng(5)
+        means = [values[draws.integers(0, len(values), len(values))].mean() for _ in range(50)]
+        assert interval == pytest.approx((values.mean(), *np.percentile(means, [2.5, 97.5])))
