@@ -112,9 +112,11 @@ def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption =
     """
     settings = _settings(config, set_, out)
     from configs.console import say
+    from scripts.run_settings import remark_differences
     from training.run_log import run_named
 
     found = run_named(settings.workspace, run)
+    remark_differences(settings, found)
     from training.champion import export as run_export
 
     exported = run_export(settings, found)
@@ -207,9 +209,11 @@ def _settings(config: Path | None, overrides: list[str] | None, out: Path | None
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
+    from scripts.run_settings import remark_differences
     from training.run_log import run_named
 
     run = run_named(settings.workspace, run_name)
+    remark_differences(settings, run)
     from training.report import report
 
     report(settings, run)

@@ -19,7 +19,7 @@ from serving.champion import POINTER_FILE, read_pointer
 from training.evaluate import PIPELINE, SOURCES
 from training.fit import fit
 from training.metrics import difference_interval
-from training.report import headline_metric, report, settings_of
+from training.report import headline_metric, report, require_same_data, settings_of
 from training.run_log import RunLog, write_json
 from training.tracking import register, require_tracking, set_champion, sync
 from training.train import train
@@ -38,10 +38,11 @@ class Exported:
 
 def export(config: Config, run: RunLog) -> Exported:
     """Fit on everything, write the bundle, register it, and let the gate decide. Evaluates the run first if need be."""
+    dataset = Dataset.open(config.workspace / "dataset")
+    require_same_data(run, dataset)
     require_tracking(config)
     if not (run.folder / "evaluation_users.npz").is_file():
         report(config, run)
-    dataset = Dataset.open(config.workspace / "dataset")
     settings = settings_of(run, config)
     _, test, everything = cuts(dataset, settings.split)
     bundle = config.workspace / "bundles" / run.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from configs.console import say
+from configs.exceptions import ArtefactError
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
@@ -23,6 +24,7 @@ def report(config: Config, run: RunLog) -> dict[str, Any]:
     The test window is read here and nowhere else. The run's own settings count, whatever `config` says of models.
     """
     dataset = Dataset.open(config.workspace / "dataset")
+    require_same_data(run, dataset)
     settings = settings_of(run, config)
     validation, test, everything = cuts(dataset, settings.split)
     folder = bundle_folder(run, test)
@@ -38,6 +40,16 @@ def report(config: Config, run: RunLog) -> dict[str, Any]:
     sync(run, settings)
     say(f"evaluated: pipeline {headline} {summary['systems']['pipeline']['all'][headline][0]:.4f}")
     return summary
+
+
+def require_same_data(run: RunLog, dataset: Dataset) -> None:
+    """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be another item."""
+    trained_on = run.read().get("dataset", dataset.fingerprint)
+    if trained_on != dataset.fingerprint:
+        raise ArtefactError(
+            f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds now "
+            f"({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the former again."
+        )
 
 
 def settings_of(run: RunLog, config: Config) -> Config:

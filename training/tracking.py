@@ -148,7 +148,7 @@ def _start(client: Any, run: RunLog, config: Config) -> str:
     experiment_id = experiment.experiment_id if experiment else client.create_experiment(config.tracking.experiment, location)
     run_id = str(client.create_run(experiment_id, run_name=run.name).info.run_id)
     run.update(mlflow_run=run_id)
-    for key, value in _flat(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))).items():
+    for key, value in flat(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))).items():
         client.log_param(run_id, key, str(value)[:500])
     for key, value in run.read().items():
         if isinstance(value, str | int | float | bool | None):
@@ -183,11 +183,12 @@ def _log_table(client: Any, run: RunLog, run_id: str) -> None:
                         client.log_metric(run_id, f"{system}_{part}_{metric}_high", high)
 
 
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings under names with points: `training.seed`."""
+    found: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, dict) and value:
-            flat.update(_flat(value, f"{prefix}{key}."))
+            found.update(flat(value, f"{prefix}{key}."))
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found
