@@ -24,10 +24,20 @@ STORE_FILE: Final = "events.db"
 MAX_PEOPLE_KEPT: Final = 10_000
 """People whose histories stay in memory; the ones asked for longest ago are forgotten first."""
 
-_LATELY_ACTIVE: Final = (
-    f"SELECT who, count(*), max(timestamp) AS latest FROM events INDEXED BY latest_of_person WHERE {ITEM_EVENT} "
-    "GROUP BY who ORDER BY latest DESC, who LIMIT ?"
+_NEXT_PERSON: Final = f"SELECT min(who) FROM events INDEXED BY latest_of_person WHERE {ITEM_EVENT}"
+_LATEST_OF_PERSON: Final = (
+    f"SELECT max(timestamp) FROM events INDEXED BY latest_of_person WHERE events.who = people.who AND {ITEM_EVENT}"
 )
+_LATELY_ACTIVE: Final = f"""
+WITH RECURSIVE people (who) AS (
+    {_NEXT_PERSON}
+    UNION ALL
+    SELECT ({_NEXT_PERSON} AND events.who > people.who) FROM people WHERE people.who IS NOT NULL
+)
+SELECT who, ({_LATEST_OF_PERSON}) AS latest FROM people WHERE who IS NOT NULL ORDER BY latest DESC, who LIMIT ?
+"""
+"""Two steps in the index for each person, however many events they have: 1.5 M events in milliseconds, where grouping them
+took more than ten seconds on a cold disk."""
 _LATEST_EVENTS: Final = (
     f"SELECT {', '.join(EVENT_COLUMNS)} FROM events INDEXED BY latest_of_person WHERE who = ? AND {ITEM_EVENT} "
     "ORDER BY timestamp DESC, number DESC LIMIT ?"
@@ -106,14 +116,15 @@ class EventStore:
         return int(count)
 
     def sample_people(self, limit: int) -> list[ActivePerson]:
-        """The people who did something latest. Reads the whole index: fractions of a second for millions of events."""
+        """The people who did something latest."""
         with explained(self.path):
             connection = connect(self.path)
             try:
                 rows = connection.execute(_LATELY_ACTIVE, (limit,)).fetchall()
+                counts = [connection.execute(_COUNT_OF_PERSON, (who,)).fetchone()[0] for who, _ in rows]
             finally:
                 connection.close()
-        return [ActivePerson(*row) for row in rows]
+        return [ActivePerson(who, count, latest) for (who, latest), count in zip(rows, counts, strict=True)]
 
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
