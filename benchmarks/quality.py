@@ -23,7 +23,7 @@ from features.artefact import read_manifest, sha256_file
 from features.prepare import prepare
 from training.report import report
 from training.run_log import RunLog
-from training.table import table_lines
+from training.table import table_lines, text_lines
 from training.train import train
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +61,7 @@ def main() -> int:
     summary = json.loads((run.folder / "evaluation.json").read_text()) if arguments.run else report(config, run)
     PAGE.write_text("\n".join(page(config, run, summary)) + "\n", encoding="utf-8")
     verdicts = verdict_lines(summary)
-    sys.stdout.write("\n".join([*table_lines(summary, k=20), "", *verdicts]) + "\n")
+    sys.stdout.write("\n".join([*text_lines(summary, k=20), "", *verdicts]) + "\n")
     missed = [line for line in verdicts if "not reached" in line]
     return 1 if arguments.check and missed else 0
 

@@ -24,7 +24,7 @@ from configs.exceptions import ServingError
 from configs.schema import Config
 from scripts.store import import_tables
 from serving.app import refuse_used_port, start
-from training.tracking import artifact_location, tracking_uri
+from training.tracking import artifact_location, experiment_path, tracking_uri
 
 SHOWN = 8
 """Length of the lists on the last screen."""
@@ -79,17 +79,19 @@ def _last_screen(config: Config, url: str, mlflow_url: str | None, *, minutes: s
         bought = client.get(f"/v1/users/{person}").raise_for_status().json()
         console.rule(f"Household {person}")
         _show_history(console, bought["events"])
+        console.print()
         before = _recommend(client, person)
         _show_list(console, before, heading="Recommended, and why")
         posted = _post_two_events(client, person, before)
         after = _recommend(client, person)
-        _show_list(console, after, heading=f"After two events ({posted}): what is new is marked", seen=before)
+        console.print(f"\nThe household {posted}.\n", markup=False)
+        _show_list(console, after, heading="After two events; what is new is marked", seen=before)
     console.rule("The pipeline against every source alone")
     console.print((run.folder / "evaluation.txt").read_text(encoding="utf-8"), markup=False)
     console.rule(f"Ready after {minutes}")
-    console.print(f"shop page    {url}/shop")
+    console.print(f"shop page    {url}/shop/?who={person}")
     console.print(f"API          {url}/docs")
-    console.print(f"MLflow       {mlflow_url or 'not started: tracking is off'}")
+    console.print(f"MLflow       {mlflow_url + experiment_path(config) if mlflow_url else 'not started: tracking is off'}")
 
 
 def _recommend(client: httpx.Client, person: str) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def _post_two_events(client: httpx.Client, person: str, answer: dict[str, Any]) 
 
 
 def _show_history(console: Console, events: list[dict[str, Any]]) -> None:
-    table = Table(title="Bought lately", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="Bought lately", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for heading in ("when", "item", "price"):
         table.add_column(heading)
     for event in events[:SHOWN]:
@@ -123,9 +125,9 @@ def _show_history(console: Console, events: list[dict[str, Any]]) -> None:
 
 def _show_list(console: Console, answer: dict[str, Any], *, heading: str, seen: dict[str, Any] | None = None) -> None:
     known = {item["item_id"] for item in seen["items"]} if seen else set()
-    table = Table(title=heading, title_justify="left", box=None, pad_edge=False)
-    for column in ("", "item", "price", "because"):
-        table.add_column(column)
+    table = Table(title=heading, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for column, width in (("", 3), ("item", 34), ("price", 6), ("because", 32)):
+        table.add_column(column, width=width, no_wrap=True, overflow="ellipsis", justify="right" if column == "price" else "left")
     for item in answer["items"]:
         mark = "new" if seen and item["item_id"] not in known else str(item["rank"])
         price = item["fields"].get("price")

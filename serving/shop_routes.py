@@ -69,9 +69,9 @@ def _event(service: Service, event: Event) -> dict[str, Any]:
         "timestamp": _iso(event.timestamp),
         "item_id": event.item_id,
         "quantity": event.quantity,
-        "price": event.price,
         "transaction_id": event.transaction_id,
         **{name: fields.get(name) for name in shown},
+        "price": fields.get("price") if event.price is None else event.price,
     }
 
 

@@ -14,7 +14,7 @@ from serving.pipeline import Pipeline
 from training.evaluate import evaluate, save_users
 from training.fit import bundle_folder, fit
 from training.run_log import RunLog, write_json
-from training.table import table_lines
+from training.table import text_lines
 from training.tracking import sync
 
 
@@ -32,7 +32,7 @@ def report(config: Config, run: RunLog) -> dict[str, Any]:
     evaluation = evaluate(Pipeline.load(folder), dataset, test, everything, config=settings)
     summary = evaluation.summary(settings)
     headline = headline_metric(settings)
-    lines = table_lines(summary, k=settings.evaluation.headline_k)
+    lines = text_lines(summary, k=settings.evaluation.headline_k)
     write_json(run.folder / "evaluation.json", summary)
     (run.folder / "evaluation.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     save_users(evaluation, run.folder / "evaluation_users.npz", metric=headline)

@@ -14,12 +14,23 @@ ROWS = {
 }
 
 
+def text_lines(summary: dict[str, Any], *, k: int) -> list[str]:
+    """The same in short, for a terminal of 80 columns."""
+    lines = [f"{f'capped recall@{k}':<30} {'all items (95 %)':<25}  {'repeat':<7}  {'new':<7} coverage"]
+    for system, label in ROWS.items():
+        parts = summary["systems"][system]
+        mean, low, high = parts["all"][f"capped_recall_{k}"]
+        others = [_mean(parts[part].get(f"capped_recall_{k}")) for part in ("repeat", "new")]
+        cover = f"{summary['coverage'][system][str(k)]:.3f}"
+        lines.append(f"{label:<30} {mean:.4f} ({low:.4f} to {high:.4f})  {others[0]:<7}  {others[1]:<7} {cover}")
+    return [*lines, "", _users(summary)]
+
+
 def table_lines(summary: dict[str, Any], *, k: int) -> list[str]:
     """A Markdown table: capped recall at k on all, repeat and new items with 95 % intervals, then other figures on all items.
 
     `summary` is `Evaluation.summary`.
     """
-    users = summary["users"]
     lines = [
         f"| | capped recall@{k}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | coverage@{k} |",
         "|---|---|---|---|---|---|---|---|",
@@ -30,13 +41,16 @@ def table_lines(summary: dict[str, Any], *, k: int) -> list[str]:
         cells += [_mean(parts["all"].get(metric)) for metric in ("recall_100", "ndcg_10", "mrr_10")]
         cells.append(f"{summary['coverage'][system][str(k)]:.3f}")
         lines.append(f"| {label} | {' | '.join(cells)} |")
+    return [*lines, "", _users(summary)]
+
+
+def _users(summary: dict[str, Any]) -> str:
+    users = summary["users"]
     sample = "" if users["all"] == summary["users_in_window"] else f", a sample of {summary['users_in_window']:,}"
-    lines.append("")
-    lines.append(
-        f"{users['all']:,} users with a target after the cut{sample}; {users['repeat']:,} of them with repeat items, "
+    return (
+        f"{users['all']:,} users with a target after the cut{sample}; {users['repeat']:,} with repeat items,\n"
         f"{users['new']:,} with new ones. In brackets: 95 % bootstrap interval over users."
     )
-    return lines
 
 
 def _interval(value: list[float] | None) -> str:

@@ -88,6 +88,13 @@ def _follow(client: Any, run: RunLog, config: Config) -> None:
     client.update_run(run_id, status=status)
 
 
+def experiment_path(config: Config) -> str:
+    """Where in the MLflow pages the runs are, as the part of the address after the host."""
+    client = _client(config)
+    experiment = client.get_experiment_by_name(config.tracking.experiment) if client else None
+    return f"/#/experiments/{experiment.experiment_id}" if experiment else ""
+
+
 def register(run: RunLog, bundle: Path, config: Config, *, version: str) -> str | None:
     """Register a bundle folder as a new model version; returns MLflow's version number, None without MLflow."""
     client = _client(config)
