@@ -183,7 +183,7 @@ class TrainingConfig(Section):
     """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""
 
     max_minutes: float | None = Field(None, gt=0)
-    """Stop the first fit at the end of the epoch that passes this time."""
+    """Stop the first fit after this time, in the middle of an epoch if need be."""
 
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """`auto`: bf16 on a GPU, 32 bit on a CPU."""
@@ -212,9 +212,6 @@ class CandidatesConfig(Section):
 
     popularity_days: float = Field(28, gt=0)
     """What sold in this many days before `as_of` is popular."""
-
-    half_life_days: float = Field(120, gt=0)
-    """After this time a purchase counts half among a user's own items."""
 
     num_neighbours: int = Field(50, ge=1)
     """Items kept for each item in the co-occurrence tables."""

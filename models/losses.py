@@ -34,7 +34,7 @@ def sampled_softmax(
 ) -> Tensor:
     """Cross-entropy against `negatives_K`, shared by all queries and corrected for how often each is expected (logQ).
 
-    `log_expected_K` is the logarithm of the expected number of draws of each negative in this batch, so that the sum over
+    `log_expected_K` is the logarithm of the chance that each negative is among this batch's, so that the sum over
     negatives estimates the sum over the catalogue; the target stands in the sum once, uncorrected, and a negative that is
     the pair's target is left out (Yi et al. 2019, doi:10.1145/3298689.3346996; Khrylchenko et al. 2025, arXiv:2507.09331).
     """

@@ -24,6 +24,7 @@ from configs.exceptions import ServingError
 from configs.schema import Config
 from scripts.store import import_tables
 from serving.app import refuse_used_port, start
+from training.run_log import RunLog
 from training.tracking import artifact_location, experiment_path, tracking_uri
 
 SHOWN = 8
@@ -35,13 +36,13 @@ def run_demo(config: Config, *, ends: bool) -> None:
     started = time.monotonic()
     refuse_used_port("127.0.0.1", config.tracking.port, setting="tracking.port")
     refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
-    bundle = _build(config)
+    run, bundle = _build(config)
     import_tables(config)
     say(f"starting the server ({_minutes(started)})")
     server = start(config, bundle)
     try:
         with _mlflow_pages(config) as mlflow_url:
-            _last_screen(config, server.url, mlflow_url, minutes=_minutes(started))
+            _last_screen(config, run, server.url, mlflow_url, minutes=_minutes(started))
             if not ends:
                 say("Ctrl-C stops everything.")
                 _wait_for_signal()
@@ -49,7 +50,7 @@ def run_demo(config: Config, *, ends: bool) -> None:
         server.stop()
 
 
-def _build(config: Config) -> Path:
+def _build(config: Config) -> tuple[RunLog, Path]:
     from features.prepare import prepare
     from features.report_table import render_report
     from training.champion import export
@@ -66,19 +67,16 @@ def _build(config: Config) -> Path:
     say("4 of 4: fitting on everything and writing the bundle")
     exported = export(config, run)
     say(f"champion: {'yes' if exported.is_champion else 'no'} ({exported.why})")
-    return exported.bundle
+    return run, exported.bundle
 
 
-def _last_screen(config: Config, url: str, mlflow_url: str | None, *, minutes: str) -> None:
-    from training.run_log import RunLog
-
+def _last_screen(config: Config, run: RunLog, url: str, mlflow_url: str | None, *, minutes: str) -> None:
     console = Console()
-    run = RunLog.latest(config.workspace / "runs")
     with httpx.Client(base_url=url, timeout=10) as client:
         person = client.get("/v1/shop/people", params={"limit": 1}).raise_for_status().json()["people"][0]["id"]
         bought = client.get(f"/v1/users/{person}").raise_for_status().json()
         console.rule(f"Household {person}")
-        _show_history(console, bought["events"])
+        _show_history(console, [event for event in bought["events"] if event["event_type"] == "purchase"])
         console.print()
         before = _recommend(client, person)
         _show_list(console, before, heading="Recommended, and why")

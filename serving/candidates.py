@@ -25,6 +25,9 @@ Column = NDArray[np.floating[Any]]
 HALF_LIVES = (30.0, 120.0, 365.0)
 """Days after which a purchase counts half, in the three decayed counts of own items."""
 
+OWN_ORDER = HALF_LIVES.index(120.0)
+"""The count by which own items are ordered where no ranker is asked: the best of the three alone on Complete Journey."""
+
 FEATURES_OF_TIME = ("own_days_since", "own_due", "item_due", "popularity_trend", "item_age")
 """Features that mean nothing on an ordinal clock; there they are 0."""
 

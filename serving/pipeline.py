@@ -17,7 +17,7 @@ from features.histories import History, IntArray, distinct, encoder_inputs
 from features.person import Person, describe
 from serving.answer import Answer, Query, no_items
 from serving.bundle import Bundle
-from serving.candidates import HALF_LIVES, Candidates, Scores, Signals, describe_candidates, sum_neighbours
+from serving.candidates import HALF_LIVES, OWN_ORDER, Candidates, Scores, Signals, describe_candidates, sum_neighbours
 from serving.encoder import Encoder
 from serving.index import Index
 from serving.ranker import Ranker
@@ -83,7 +83,7 @@ class Pipeline:
         """Apply the surface's rules to ranked candidates, and fill a short list with what is popular."""
         surface = self.bundle.surfaces[query.surface]
         barred = self._barred(query, ranked.person, surface)
-        order = self._ordered(ranked, surface)
+        order = self._ordered(query, ranked, surface)
         order = order[~barred[ranked.items[order]]][: query.num_results]
         items, scores = ranked.items[order], ranked.scores[order]
         missing = query.num_results - len(items)
@@ -101,7 +101,7 @@ class Pipeline:
     def rank(self, query: Query) -> Ranked:
         """Score every candidate of the surface's sources, best first; no rule is applied.
 
-        With nothing to go by, the score is popularity: the ranker learnt from people with a history.
+        With nothing to go by, the score is popularity alone.
         """
         candidates, person, signals = self.candidates(query)
         is_stranger = not len(query.history) and not len(query.page_items)
@@ -118,7 +118,7 @@ class Pipeline:
         bundle, settings = self.bundle, self.bundle.settings.candidates
         person, signals = known or self._know(query)
         signals = self._with_context(signals, person=person, page_items=query.page_items)
-        repeats = np.argsort(-person.own.decayed[:, 1], kind="stable")[: settings.repeat_candidates]
+        repeats = np.argsort(-person.own.decayed[:, OWN_ORDER], kind="stable")[: settings.repeat_candidates]
         together = [found.best(settings.together_candidates) for found in (signals.context, signals.together, signals.following)]
         proposed = {
             "repeats": person.own.items[repeats],
@@ -187,10 +187,11 @@ class Pipeline:
             raise AssertionError("this bundle was made to fit a ranker with and has none yet")
         return self._ranker.scores(candidates.features)
 
-    def _ordered(self, ranked: Ranked, surface: SurfaceConfig) -> NDArray[np.intp]:
-        if surface.order_by == "ranker" or not len(ranked.signals.context_items):
+    def _ordered(self, query: Query, ranked: Ranked, surface: SurfaceConfig) -> NDArray[np.intp]:
+        if surface.order_by == "ranker" or not len(query.page_items):
             return np.arange(len(ranked.items))
-        return np.argsort(-ranked.candidates.feature("context_score"), kind="stable")
+        goes_with_page = sum_neighbours(self.bundle.tables.in_baskets, query.page_items).at(ranked.items)
+        return np.argsort(-goes_with_page, kind="stable")
 
     def _barred(self, query: Query, person: Person, surface: SurfaceConfig) -> NDArray[np.bool_]:
         barred = ~self.bundle.recommendable
@@ -209,7 +210,7 @@ class Pipeline:
             if self.bundle.surfaces[query.surface].fill_with == "popular":
                 shortfall = "the catalogue has no more items that may be shown"
             else:
-                shortfall = "nothing is known of this person yet" if is_stranger else "there are no more items to buy again"
+                shortfall = "nothing is known of this person yet" if is_stranger else "the surface's sources have no more items"
         if is_stranger and len(chosen.items):
             fallback = "popular: nothing is known of this person yet"
         elif chosen.num_ranked < len(chosen.items):

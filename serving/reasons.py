@@ -36,6 +36,7 @@ def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Re
     neighbours, own = bundle.tables.in_baskets, ranked.person.own
     goes_with = companions(items, among=ranked.signals.context_items, neighbours=neighbours)
     bought_with = companions(items, among=ranked.person.recent_items, neighbours=neighbours)
+    bought_after = companions(items, among=ranked.person.recent_items, neighbours=bundle.tables.in_next_baskets)
     nearest = set(ranked.signals.nearest.tolist())
     listed = []
     for item, place in zip(items.tolist(), np.searchsorted(own.items, items).tolist(), strict=True):
@@ -47,6 +48,8 @@ def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Re
             reasons.append(Reason("bought_before", f"Bought {_times(times)}, last {_ago(days)}"))
         elif item in bought_with and item not in goes_with:
             reasons.append(Reason("goes_with", f"Often bought with {bundle.titles[bought_with[item]]}", bought_with[item]))
+        elif item in bought_after and item not in goes_with:
+            reasons.append(Reason("goes_with", f"Often bought after {bundle.titles[bought_after[item]]}", bought_after[item]))
         if item in nearest:
             reasons.append(Reason("for_you", "Fits what was bought lately"))
         listed.append(reasons or [_POPULAR])

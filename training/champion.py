@@ -95,9 +95,19 @@ def _champion_users(run: RunLog, config: Config, dataset: Dataset) -> np.ndarray
     )
     if champion.read().get("dataset") != dataset.fingerprint or not same_table:
         say(f"fitting the champion's settings ({pointer.run}) on the present data, to compare on the same window")
-        champion = train(theirs.model_copy(update={"split": ours.split, "evaluation": ours.evaluation}))
+        champion = train(_on_the_table_of(ours, theirs))
+        champion.update(refit_of=pointer.run)
         report(config, champion)
     elif not (champion.folder / "evaluation_users.npz").is_file():
         report(config, champion)
-    found = np.load(champion.folder / "evaluation_users.npz")[PIPELINE]
-    return np.asarray(found, np.float64)
+    mine, found = np.load(run.folder / "evaluation_users.npz"), np.load(champion.folder / "evaluation_users.npz")
+    if not np.array_equal(mine["users"], found["users"]):
+        raise AssertionError("the same data and settings gave tables over different users")
+    return np.asarray(found[PIPELINE], np.float64)
+
+
+def _on_the_table_of(ours: Config, theirs: Config) -> Config:
+    """Their settings, asked the question that ours were asked."""
+    inputs = tuple(dict.fromkeys((*theirs.history.input_kinds, *ours.history.target_kinds)))
+    history = theirs.history.model_copy(update={"target_kinds": ours.history.target_kinds, "input_kinds": inputs})
+    return theirs.model_copy(update={"split": ours.split, "evaluation": ours.evaluation, "history": history})

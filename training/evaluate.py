@@ -17,6 +17,7 @@ from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import Cut, targets_between
 from serving.answer import Query
+from serving.candidates import OWN_ORDER
 from serving.pipeline import Pipeline, Ranked
 from training.metrics import coverage, difference_interval, summarise, user_metrics
 
@@ -165,7 +166,7 @@ def _most_bought(pipeline: Pipeline, ranked: Ranked) -> IntArray:
 
 def _repeats(pipeline: Pipeline, ranked: Ranked) -> IntArray:
     own = ranked.person.own
-    return _filled(pipeline, _by(own.decayed[:, 1], own.items), ranked)
+    return _filled(pipeline, _by(own.decayed[:, OWN_ORDER], own.items), ranked)
 
 
 def _together(pipeline: Pipeline, ranked: Ranked) -> IntArray:

@@ -114,8 +114,6 @@ def _fit(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers
             trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
-    if trainer.interrupted:
-        raise TrainingError("Training was interrupted. Nothing that was finished is lost; train again to go on.")
     if best is not None:
         encoder.load_state_dict(_encoder_weights(Path(best.best_model_path)))
         Path(best.best_model_path).unlink()

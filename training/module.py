@@ -54,8 +54,10 @@ class EncoderModule(pl.LightningModule):
     def _loss(self, query_SD: Tensor, batch: Batch) -> Tensor:
         encoder = self.encoder
         if self.config.loss == "full_softmax":
-            everything_N = torch.arange(len(self.known_N), device=query_SD.device)
-            return full_softmax(query_SD, batch.pair_state_P, batch.targets_P, encoder.item_vectors(everything_N))
+            # an item that nobody had before the cut is not pushed away: it may be the next window's novelty
+            known_M = torch.nonzero(self.known_N).squeeze(1)
+            targets_P = torch.searchsorted(known_M, batch.targets_P)
+            return full_softmax(query_SD, batch.pair_state_P, targets_P, encoder.item_vectors(known_M))
         assert self._generator is not None
         negatives_K, log_expected_K = self._sampler.draw(self._generator)
         both_PKD = encoder.item_vectors(torch.cat([batch.targets_P, negatives_K]))

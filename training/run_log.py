@@ -42,11 +42,12 @@ class RunLog:
 
     @classmethod
     def latest(cls, runs: Path) -> RunLog:
-        """The newest finished run; raises ArtefactError when there is none."""
-        finished = [folder for folder in sorted(runs.glob("*/"), reverse=True) if cls(folder).read().get("status") == "finished"]
-        if not finished:
-            raise ArtefactError(f"{runs}: no finished run here. Make one with `shopkeeper train`.")
-        return cls(finished[0])
+        """The newest finished run that somebody asked for; raises ArtefactError when there is none."""
+        for folder in sorted(runs.glob("*/"), reverse=True):
+            entries = cls(folder).read()
+            if entries.get("status") == "finished" and "refit_of" not in entries:
+                return cls(folder)
+        raise ArtefactError(f"{runs}: no finished run here. Make one with `shopkeeper train`.")
 
     @property
     def name(self) -> str:
@@ -97,17 +98,25 @@ def environment() -> dict[str, Any]:
     import torch
 
     root = Path(__file__).parent.parent
-    commit = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True, check=False)
+    in_checkout = (root / ".git").exists()
     return {
-        "commit": commit.stdout.strip() or None,
-        "uncommitted_changes": bool(changed.stdout.strip()),
+        "commit": (_git(root, "rev-parse", "HEAD") or None) if in_checkout else None,
+        "uncommitted_changes": bool(_git(root, "status", "--porcelain")) if in_checkout else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cpu": _cpu_name(),
         "cores": os.cpu_count(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git answers; nothing where it is not installed."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
 
 
 def _cpu_name() -> str:

@@ -96,28 +96,31 @@ def experiment_path(config: Config) -> str:
 
 
 def register(run: RunLog, bundle: Path, config: Config, *, version: str) -> str | None:
-    """Register a bundle folder as a new model version; returns MLflow's version number, None without MLflow."""
-    client = _client(config)
-    if client is None:
-        return None
-    from mlflow.exceptions import MlflowException
-
+    """Register a bundle folder as a new model version; returns MLflow's version number, None without MLflow or where it fails."""
     name = config.tracking.model_name
     try:
-        client.get_registered_model(name)
-    except MlflowException:
-        client.create_registered_model(name)
-    registered = client.create_model_version(
-        name, source=bundle.resolve().as_uri(), run_id=run.read().get("mlflow_run"), tags={"bundle_version": version}
-    )
+        client = _client(config)
+        if client is None:
+            return None
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        registered = client.create_model_version(
+            name, source=bundle.resolve().as_uri(), run_id=run.read().get("mlflow_run"), tags={"bundle_version": version}
+        )
+    except _mlflow_errors() as error:
+        say(f"The bundle is written, but MLflow did not register it. ({_first_line(error)})")
+        return None
     return str(registered.version)
 
 
 def set_champion(config: Config, *, model_version: str) -> None:
-    """Move the alias."""
-    client = _client(config)
-    if client is not None:
-        client.set_registered_model_alias(config.tracking.model_name, CHAMPION, model_version)
+    """Move the alias; where MLflow fails, say so: the workspace's pointer is what a server reads."""
+    try:
+        client = _client(config)
+        if client is not None:
+            client.set_registered_model_alias(config.tracking.model_name, CHAMPION, model_version)
+    except _mlflow_errors() as error:
+        say(f"The bundle is champion in {config.workspace}, but MLflow's alias did not move. ({_first_line(error)})")
 
 
 def _client(config: Config) -> Any:
@@ -158,7 +161,7 @@ def _start(client: Any, run: RunLog, config: Config) -> str:
     for key, value in flat(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))).items():
         client.log_param(run_id, key, str(value)[:500])
     for key, value in run.read().items():
-        if isinstance(value, str | int | float | bool | None):
+        if key != "status" and isinstance(value, str | int | float | bool | None):
             client.set_tag(run_id, key, str(value))
     return run_id
 

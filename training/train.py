@@ -1,8 +1,6 @@
-"""The three steps a person runs on a prepared dataset, each a function that reads like its line.
+"""A prepared dataset becomes a run: encoders for every cut and their curves, which MLflow follows.
 
-train      dataset -> run: encoders for every cut, curves, MLflow
-evaluate   run -> table: the pipeline fitted at the test cut against every source, on the window after it
-export     run -> bundle: fitted on everything, gated, registered, champion if it won
+`report.py` makes the run's table, and `champion.py` the bundle that is served.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import shutil
 
 from configs.console import say
-from configs.exceptions import ShopkeeperError
 from configs.load import dump_config
 from configs.schema import Config
 from features.dataset import Dataset
@@ -36,9 +33,11 @@ def train(config: Config) -> RunLog:
     say(f"run {run.folder}")
     try:
         fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
-    except (ShopkeeperError, KeyboardInterrupt) as error:
+    except BaseException as error:
         run.update(status="failed", error=str(error) or type(error).__name__)
         sync(run, config)
+        if isinstance(error, SystemExit):  # how Lightning passes Ctrl-C on
+            raise KeyboardInterrupt from error
         raise
     run.update(status="finished")
     sync(run, config)

@@ -42,3 +42,8 @@ def test_the_worked_example_is_the_file_in_configs() -> None:
     assert yaml.safe_load(block.group(1)) == yaml.safe_load(
         Path(ROOT / "configs" / "csv_example.yaml").read_text(encoding="utf-8")
     )
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    assert "@@" not in README
+    assert "Not measured" not in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
