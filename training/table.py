@@ -16,7 +16,7 @@ ROWS = {
 
 def text_lines(summary: dict[str, Any], *, k: int) -> list[str]:
     """The same in short, for a terminal of 80 columns."""
-    lines = [f"{f'capped recall@{k}':<30} {'all items (95 %)':<25}  {'repeat':<7}  {'new':<7} coverage"]
+    lines = [f"{f'capped recall@{k}':<30} {'all items (95 %)':<25}  {'repeat':<7}  {'new':<7} cover"]
     for system, label in ROWS.items():
         parts = summary["systems"][system]
         mean, low, high = parts["all"][f"capped_recall_{k}"]

@@ -7,7 +7,7 @@ import polars as pl
 # Word in title case (a regular expression) → what it stands for.
 _WORDS = {
     r"Frzn": "Frozen",
-    r"Sft Drinks": "Soft Drinks",
+    r"Sft": "Soft",
     r"Sngl Srv": "Single Serve",
     r"Sgl Sv/Vend Mach Snacks": "Single Serve Snacks",
     r"Non-Crbntd Drnking/Mneral Wate": "Still Drinking Water",
