@@ -60,6 +60,15 @@ def check(config: Config) -> None:
         )
     if "home" not in config.surfaces:
         raise ConfigError("surfaces has no 'home', which is the default surface and the one that is evaluated: add it.")
+    if min(config.evaluation.cutoffs) < 1:
+        raise ConfigError(
+            f"evaluation.cutoffs={list(config.evaluation.cutoffs)}: a list has at least one place: remove what is below 1."
+        )
+    if config.tracking.enabled and config.tracking.port == config.serving.port:
+        raise ConfigError(
+            f"tracking.port and serving.port are both {config.serving.port}: set one of them to another port, such as "
+            f"tracking.port={config.serving.port % 65535 + 1}."
+        )
     if config.evaluation.headline_k not in config.evaluation.cutoffs:
         raise ConfigError(
             f"evaluation.headline_k={config.evaluation.headline_k} is not among evaluation.cutoffs="

@@ -85,12 +85,16 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ArtefactError(f"{path}: cannot be read ({error}). {_REMEDY[kind]}") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files", {}), dict):
+        raise other_version(folder, kind=kind, error=TypeError("not the entries of a manifest"))
     if manifest.get("kind") != kind:
         raise ArtefactError(f"{folder}: this is a {manifest.get('kind')!r} folder, but a {kind!r} folder is needed.")
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise ArtefactError(
             f"{folder}: has schema version {manifest.get('schema_version')}, this program reads {SCHEMA_VERSION}. {_REMEDY[kind]}"
         )
+    if missing := {"files", "fingerprint"} - set(manifest):
+        raise other_version(folder, kind=kind, error=KeyError(*sorted(missing)))
     for name, expected in manifest["files"].items():
         file = folder / name
         if not file.is_file():
@@ -98,6 +102,14 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
         if verify and sha256_file(file) != expected:
             raise ArtefactError(f"{file}: was changed after the {kind} was written (its sha256 differs). {_REMEDY[kind]}")
     return manifest
+
+
+def other_version(folder: Path, *, kind: str, error: Exception) -> ArtefactError:
+    """For a manifest that is JSON of the right kind and yet does not say what it should."""
+    what = " ".join(str(error).split())
+    return ArtefactError(
+        f"{folder / MANIFEST}: made by another version of Shopkeeper, or edited ({type(error).__name__}: {what}). {_REMEDY[kind]}"
+    )
 
 
 def sha256_file(path: Path) -> str:

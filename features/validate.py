@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -72,7 +72,7 @@ def validate_events(
     reasons = frame.select(_reason(frame, data=data, now=now, currency=currency, rates=prepare.exchange_rates)).to_series()
     rejected = pl.concat([raw.rejected, refuse(raw, reasons)])
     good = to_shop_currency(frame.filter(reasons.is_null()), currency, prepare.exchange_rates)
-    unique = _deduplicated(good, has_lines=c.LINE in raw.frame.columns)
+    unique = _deduplicated(good)
     events = unique.sort(c.TIMESTAMP, maintain_order=True)
     if data.clock == "real":
         events = with_sessions(events, gap_minutes=prepare.session_gap_minutes)
@@ -132,8 +132,7 @@ def _without(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int
     if no_consent is None or no_consent.is_empty() or c.USER_ID not in raw.frame.columns:
         return raw, 0
     theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
-    kept = RawTable(name=raw.name, where=raw.where, frame=raw.frame.filter(~theirs), rejected=raw.rejected, called=raw.called)
-    return kept, int(theirs.sum())
+    return replace(raw, frame=raw.frame.filter(~theirs)), int(theirs.sum())
 
 
 def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
@@ -200,14 +199,16 @@ def _reason(frame: pl.DataFrame, *, data: DataConfig, now: datetime, currency: s
     return pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
 
 
-def _deduplicated(frame: pl.DataFrame, *, has_lines: bool) -> pl.DataFrame:
-    """One row for each (event_id, line) that the sender gave.
+def _deduplicated(frame: pl.DataFrame) -> pl.DataFrame:
+    """One row for each (event_id, line) that the sender gave; a blank line is line 0.
 
-    Without a column of lines, rows that share an event_id but not the item are the lines of one event.
+    Without any lines, rows that share an event_id but not the item are the lines of one event.
     """
+    has_lines = frame[c.LINE].is_not_null().any()
+    frame = frame.with_columns(pl.col(c.LINE).fill_null(0))
     key = [c.EVENT_ID, c.LINE] if has_lines else [c.EVENT_ID, c.ITEM_ID]
     if frame[SENT].any():
         frame = frame.filter(~pl.col(SENT) | pl.struct(key).is_first_distinct())
     if not has_lines and frame[SENT].any():
         return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over(c.EVENT_ID).alias(c.LINE))
-    return frame.with_columns(pl.col(c.LINE).fill_null(0))
+    return frame

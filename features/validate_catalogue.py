@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -34,6 +34,10 @@ ITEM_TEXT: Final = (
 )
 _ALWAYS: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
 _ITEM_NUMBERS: Final = (c.PRICE, "sale_price", "cost_of_goods_sold")
+_CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
+    ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
+)
+"""1.0, 0.0 and nan are what pandas makes of a column of 1 and 0 with gaps."""
 _NOT_AN_ATTRIBUTE: Final = (c.USER_ID, "consent", "attributes", "created_at", FILE, ROW)
 
 
@@ -48,7 +52,7 @@ class ValidCatalogue:
     """Earlier rows of an id that a later row replaces"""
     unused_columns: tuple[str, ...] = ()
     no_consent: pl.Series | None = None
-    """users: the ids of those who did not consent. They are in no table."""
+    """users: the ids whose consent is not a clear yes. They are in no table."""
 
 
 def validate_items(raw: RawTable | None) -> ValidCatalogue:
@@ -81,7 +85,7 @@ def validate_items(raw: RawTable | None) -> ValidCatalogue:
 def validate_users(raw: RawTable | None) -> ValidCatalogue:
     """Users by user_id with their attributes as one JSON object; every column that is not ours becomes an attribute.
 
-    In a file with a consent column, a blank is no consent.
+    In a file with a consent column only a clear yes is consent: neither a no, nor a blank, nor a word that is not understood.
     """
     if raw is None:
         schema = {c.USER_ID: pl.String, "attributes": pl.String, "created_at": pl.String}
@@ -98,10 +102,16 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
         frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias("attributes"))
     created = raw.frame["created_at"].cast(pl.String) if "created_at" in found else pl.lit(None, dtype=pl.String)
     frame = frame.with_columns(created.alias("created_at"), *_consent(raw))
-    valid = _finish(
-        raw, frame, _id_rules(c.USER_ID) | {"consent is neither true nor false": pl.col("_bad_consent")}, key=c.USER_ID
+    rules = _id_rules(c.USER_ID) | {"consent is neither true nor false": pl.col("_bad_consent")}
+    valid = _finish(raw, frame, rules, key=c.USER_ID)
+    last = frame.drop_nulls(c.USER_ID).unique(c.USER_ID, keep="last", maintain_order=True)
+    no_consent = last.filter(~pl.col("_consent"))[c.USER_ID]
+    return replace(
+        valid,
+        frame=valid.frame.filter(~pl.col(c.USER_ID).is_in(no_consent.implode())).drop("_consent"),
+        unused_columns=tuple(extra) if "attributes" in found else (),
+        no_consent=no_consent,
     )
-    return _without_consent(valid, unused=tuple(extra) if "attributes" in found else ())
 
 
 def _consent(raw: RawTable) -> list[pl.Series]:
@@ -112,33 +122,8 @@ def _consent(raw: RawTable) -> list[pl.Series]:
             pl.repeat(False, length, eager=True).alias("_bad_consent"),
         ]
     text = raw.frame["consent"].cast(pl.String).str.strip_chars().str.to_lowercase()
-    words = {
-        "true": True,
-        "yes": True,
-        "1": True,
-        "t": True,
-        "y": True,
-        "false": False,
-        "no": False,
-        "0": False,
-        "f": False,
-        "n": False,
-        "": False,
-    }
-    given = text.replace_strict(words, default=None, return_dtype=pl.Boolean)
+    given = text.replace_strict(_CONSENT, default=None, return_dtype=pl.Boolean)
     return [given.fill_null(value=False).alias("_consent"), (given.is_null() & text.is_not_null()).alias("_bad_consent")]
-
-
-def _without_consent(valid: ValidCatalogue, *, unused: tuple[str, ...]) -> ValidCatalogue:
-    agreed = valid.frame["_consent"]
-    return ValidCatalogue(
-        frame=valid.frame.filter(agreed).drop("_consent"),
-        rejected=valid.rejected,
-        num_rows=valid.num_rows,
-        duplicates=valid.duplicates,
-        unused_columns=unused,
-        no_consent=valid.frame.filter(~agreed)[c.USER_ID],
-    )
 
 
 def _require(raw: RawTable, column: str, *, setting: str) -> None:

@@ -1,4 +1,4 @@
-"""The event store of a workspace, filled from its tables the first time it is wanted."""
+"""The event store of a workspace, filled from its tables."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from serving.store import STORE_FILE
 
 
 def filled_store(config: Config) -> Path:
-    """The store's path; a workspace with tables and no store yet gets one."""
-    path = config.workspace / STORE_FILE
-    if not path.exists() and (config.workspace / "tables").is_dir():
-        import_tables(config)
-    return path
+    """The store's path, with the workspace's tables in it: they are imported where that was not done, or not finished."""
+    if (config.workspace / "tables").is_dir():
+        import_tables(config, quiet=True)
+    return config.workspace / STORE_FILE
 
 
-def import_tables(config: Config) -> None:
-    """Import the workspace's tables, with progress, and say what was done."""
+def import_tables(config: Config, *, quiet: bool = False) -> None:
+    """Import the workspace's tables, with progress, and say what was done; `quiet` where that is nothing."""
     tables = config.workspace / "tables"
     total = int(read_manifest(tables, kind="tables")["num_events"])
     done = 0
@@ -33,7 +32,8 @@ def import_tables(config: Config) -> None:
 
         result = import_events(tables, config.workspace / STORE_FILE, progress=progress)
     if result.already_imported:
-        say("these tables were imported before: nothing to do")
+        if not quiet:
+            say("these tables were imported before: nothing to do")
     else:
         say(
             f"imported {result.imported:,} events into {config.workspace / STORE_FILE} ({result.duplicates:,} were there already)"

@@ -47,7 +47,8 @@ class Server:
 
         with contextlib.redirect_stdout(io.StringIO()):  # Ray prints there that its controller is gone
             try:
-                serve.shutdown()
+                if ray.is_initialized():  # else it would start Ray to have something to shut down
+                    serve.shutdown()
             finally:
                 ray.shutdown()
                 shutil.rmtree(self.run_folder, ignore_errors=True)
@@ -103,21 +104,23 @@ def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
         max_body_bytes=config.serving.max_body_bytes,
         currency=config.prepare.currency,
         exchange_rates=dict(config.prepare.exchange_rates),
-    )
-    ray.init(
-        address="local",
-        num_cpus=max(1, config.serving.num_replicas),
-        object_store_memory=_OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
+        host=config.serving.host,
     )
     replicas = cast(Any, Replica).options(num_replicas=config.serving.num_replicas)
     try:
+        ray.init(
+            address="local",
+            num_cpus=max(1, config.serving.num_replicas),
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
         ray_serve.start(http_options={"host": config.serving.host, "port": config.serving.port})
         ray_serve.run(replicas.bind(settings), name="shopkeeper", route_prefix="/")
-    except (RuntimeError, ray.exceptions.RayError) as error:
-        raise ServingError(f"The server did not start. {str(error).strip().splitlines()[-1]} {_LOGS}") from error
+    except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise ServingError(f"The server did not start. {said[-1]} {_LOGS}") from error
 
 
 def _wait_until_ready(url: str) -> None:
@@ -140,6 +143,8 @@ def _refuse_other_machines(host: str) -> None:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_loopback = False
+    if is_loopback and ":" in host:
+        raise ServingError(f"serving.host={host}: the server listens on IPv4 alone: set serving.host=127.0.0.1.")
     if not is_loopback:
         raise ServingError(
             f"serving.host={host} lets other machines in, and this server has no keys yet: set serving.host=127.0.0.1."

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
 from configs.schema import CandidatesConfig, HistoryConfig, Section, SurfaceConfig
-from features.artefact import read_manifest
+from features.artefact import other_version, read_manifest
 from features.columns import AVAILABILITY, ID
 from features.fit_sources import SourceTables
 
@@ -49,15 +49,18 @@ class Bundle:
     def open(cls, folder: Path) -> Bundle:
         """Read a bundle; raises ArtefactError when a file is missing or was changed, or the parts disagree."""
         manifest = read_manifest(folder, kind="bundle", verify=True)
-        bundle = cls(
-            folder=folder,
-            manifest=manifest,
-            settings=BundleSettings.model_validate(manifest["settings"]),
-            catalogue=pl.read_parquet(folder / "catalogue.parquet"),
-            item_vectors=np.asarray(np.load(folder / "items.npy", mmap_mode="r")),
-            tables=SourceTables.load(folder),
-        )
-        bundle._check_parts_agree()
+        try:
+            bundle = cls(
+                folder=folder,
+                manifest=manifest,
+                settings=BundleSettings.model_validate(manifest["settings"]),
+                catalogue=pl.read_parquet(folder / "catalogue.parquet"),
+                item_vectors=np.asarray(np.load(folder / "items.npy", mmap_mode="r")),
+                tables=SourceTables.load(folder),
+            )
+            bundle._check_parts_agree()
+        except (KeyError, TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+            raise other_version(folder, kind="bundle", error=error) from None
         return bundle
 
     @property
@@ -67,6 +70,12 @@ class Bundle:
     @property
     def version(self) -> str:
         return str(self.manifest["fingerprint"])
+
+    @property
+    def currency(self) -> str | None:
+        """The shop's currency, where its events named it."""
+        currency: str | None = self.manifest.get("currency")
+        return currency
 
     @property
     def as_of(self) -> int:
@@ -102,6 +111,8 @@ class Bundle:
         return np.asarray(self.tables.known & ~sold_out)
 
     def _check_parts_agree(self) -> None:
+        if missing := {"name", "as_of", "features"} - set(self.manifest):
+            raise KeyError(*sorted(missing))
         counts = {
             "catalogue.parquet": len(self.catalogue),
             "items.npy": len(self.item_vectors),

@@ -18,19 +18,20 @@ _SEARCHED: Final = (ID, TITLE, PRODUCT_TYPE, BRAND)
 class Catalogue:
     """Row i is item i. Legend: N items."""
 
-    def __init__(self, rows: pl.DataFrame, *, popularity: NDArray[np.floating[Any]]) -> None:
-        """`popularity` (N,) orders what a search finds."""
+    def __init__(self, rows: pl.DataFrame, *, popularity: NDArray[np.floating[Any]], currency: str | None = None) -> None:
+        """`popularity` (N,) orders what a search finds. `currency` is for rows that name none."""
         self._rows = rows
         self._popularity = popularity
+        self._fallback_currency = currency
         self._values: dict[str, list[Any]] = {}
         self.columns = tuple(rows.columns)
 
     @cached_property
     def currency(self) -> str | None:
-        """The shop's currency, where the catalogue names one and no more."""
-        if CURRENCY not in self.columns:
-            return None
-        named = self._rows[CURRENCY].drop_nulls().unique().to_list()
+        """What prices are in; None where the catalogue names several currencies, or nothing names any."""
+        named = self._rows[CURRENCY].drop_nulls().unique().to_list() if CURRENCY in self.columns else []
+        if not named:
+            return self._fallback_currency
         return str(named[0]) if len(named) == 1 else None
 
     def fields(self, item: int, names: Sequence[str]) -> dict[str, Any]:

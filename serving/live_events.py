@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from serving.event_log import Event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST = 2**53
+_UNIX = re.compile(r"\s*(?!\d{8}\s*$)[\d.]+\s*")
+"""A number that is no date like 20240131; `datetime.fromisoformat` would read some as years long gone."""
 MAX_ATTRIBUTES_BYTES = 10_000
 
 
@@ -52,7 +55,7 @@ def _time(value: object) -> datetime:
         return value
     parsed: datetime | None = None
     with contextlib.suppress(ValueError, OverflowError, pl.exceptions.PolarsError):
-        parsed = _from_iso(value) if isinstance(value, str) else None
+        parsed = _from_iso(value) if isinstance(value, str) and not _UNIX.fullmatch(value) else None
         if parsed is None and isinstance(value, str | int | float) and not isinstance(value, bool):
             parsed = parse_timestamps(pl.Series([value])).item()
     if parsed is None:
@@ -168,11 +171,15 @@ def parse_event(value: object) -> LiveEvent:
 def to_rows(event: LiveEvent, *, now: int, money: Money) -> list[Event]:
     """The rows of the log that an event becomes, one an item. `now` in microseconds. Raises Rejection.
 
-    Without a `timestamp` it happened now; without an `event_id` one is made.
+    Without a `timestamp` it happened now; without an `event_id` one is made. A clock that is up to a day fast is forgiven: what
+    it calls the future happened now, and so counts at once.
     """
     timestamp = now if event.timestamp is None else (event.timestamp - _EPOCH) // timedelta(microseconds=1)
     if timestamp > now + MICROSECONDS_PER_DAY:
         raise Rejection("timestamp", "is more than a day ahead: check the sender's clock")
+    if timestamp < 0:
+        raise Rejection("timestamp", "is before 1970")
+    timestamp = min(timestamp, now)
     if event.items is not None and event.item_id is not None:
         raise Rejection("items", "stands beside item_id: send one of them")
     if event.event_type in ITEM_EVENT_TYPES and event.item_id is None and event.items is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -53,10 +53,13 @@ class Service:
         money: Money | None = None,
         clock: Callable[[], int] = now_in_microseconds,
     ) -> None:
+        """Where `money` names no currency, it is the one of the bundle's data, or of its catalogue."""
         self.pipeline, self.store = pipeline, store
-        self.catalogue = Catalogue(pipeline.bundle.catalogue, popularity=np.asarray(pipeline.bundle.tables.popularity))
+        bundle, money = pipeline.bundle, money or Money()
+        currency = money.currency or bundle.currency
+        self.catalogue = Catalogue(bundle.catalogue, popularity=np.asarray(bundle.tables.popularity), currency=currency)
         self._max_events_kept = max_events_kept
-        self._money = money or Money(currency=self.catalogue.currency)
+        self._money = replace(money, currency=currency or self.catalogue.currency)
         self._clock = clock
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:

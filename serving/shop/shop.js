@@ -201,8 +201,10 @@ async function follow() {
   const place = new URLSearchParams(location.search);
   const who = place.get("who") || state.people[0]?.id || newVisitor();
   const item = place.get("item");
-  show(who, item ? await call(`items/${encodeURIComponent(item)}`) : null);
+  const opened = item && (await call(`items/${encodeURIComponent(item)}`).catch(() => null));
+  show(who, opened);
   await refresh();
+  if (item && !opened) $("said").textContent = "That product is not in the shop any more.";
 }
 
 // --- who is shopping ---

@@ -17,11 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
-from hand_made_bundle import write_bundle
+from worked_example import Example
 
 from configs.exceptions import ServingError
 from configs.load import load_config
 from serving.app import start
+from serving.champion import champion_bundle
 
 SERVE = """
 import sys
@@ -44,9 +45,9 @@ def free_port() -> int:
 class Live:
     """A server in a process of its own, and a client of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.workspace, self.port = folder / "shop", free_port()
-        command = [sys.executable, "-c", SERVE, str(self.workspace), str(write_bundle(folder / "bundle")), str(self.port)]
+    def __init__(self, workspace: Path, bundle: Path) -> None:
+        self.workspace, self.bundle, self.port = workspace, bundle, free_port()
+        command = [sys.executable, "-c", SERVE, str(self.workspace), str(self.bundle), str(self.port)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
 
@@ -68,8 +69,8 @@ class Live:
             return False
         return response.status_code == 200 and response.json()["accepted"] + response.json()["duplicates"] == 1
 
-    def recommend(self) -> dict[str, Any]:
-        response = self.client.post("/v1/recommend", json={"user_id": "ann", "num_results": 5})
+    def recommend(self, surface: str = "home") -> dict[str, Any]:
+        response = self.client.post("/v1/recommend", json={"user_id": "ann", "surface": surface, "num_results": 5})
         assert response.status_code == 200, response.text
         return dict(response.json())
 
@@ -83,8 +84,9 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    server = Live(tmp_path_factory.mktemp("live"))
+def live(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """The champion that prepare, train and export made, over an event store of its own."""
+    server = Live(tmp_path_factory.mktemp("live") / "shop", champion_bundle(example.workspace))
     try:
         server.wait_for("ready")
         yield server
@@ -99,8 +101,16 @@ def test_events_change_the_answer(live: Live) -> None:
     assert live.buy("cheese3", "first")
     answer = live.recommend()
     assert answer["fallback_used"] is None
-    assert answer["items"][0]["item_id"] == "cheese3"
-    assert all(item["item_id"].startswith("cheese") for item in answer["items"])
+    assert "cheese3" in [item["item_id"] for item in answer["items"]]
+
+
+def test_a_foreign_page_is_refused_through_haproxy(live: Live) -> None:
+    event = {"event_type": "purchase", "user_id": "ann", "item_id": "cheese3"}
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        refused = live.client.post("/v1/events", json={"events": [event]}, headers=headers)
+        assert refused.status_code == 403, refused.text
+    own = {"Origin": f"http://127.0.0.1:{live.port}"}
+    assert live.client.post("/v1/recommend", json={}, headers=own).status_code == 200
 
 
 def test_a_replica_has_no_torch(live: Live) -> None:
@@ -139,7 +149,7 @@ def test_haproxy_and_the_replica_listen_on_loopback_alone(live: Live) -> None:
 def test_a_port_in_use_is_said_before_anything_starts(live: Live, tmp_path: Path) -> None:
     config = load_config(overrides=[f"serving.port={live.port}"], workspace=tmp_path)
     with pytest.raises(ServingError, match=rf"{live.port}.*in use.*serving\.port={live.port + 1}"):
-        start(config, live.workspace.parent / "bundle")
+        start(config, live.bundle)
 
 
 def test_after_kill_9_it_answers_again_and_every_acknowledged_event_is_in_the_log(live: Live) -> None:
@@ -153,7 +163,7 @@ def test_after_kill_9_it_answers_again_and_every_acknowledged_event_is_in_the_lo
         acknowledged |= {name} if live.buy("bread3", name) else set()
         time.sleep(0.2)
     assert live.buy("bread5", "after")
-    assert "bread5" in [item["item_id"] for item in live.recommend()["items"]]
+    assert {"bread5", "cheese3"} <= {item["item_id"] for item in live.recommend("buy_again")["items"]}
     assert len(acknowledged) >= 21
     connection = sqlite3.connect(live.workspace / "events.db")
     stored = {row[0] for row in connection.execute("SELECT event_id FROM events")}

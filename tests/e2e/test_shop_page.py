@@ -195,6 +195,15 @@ def test_a_product_opens_with_what_goes_with_it_and_back_closes_it(shop: LiveSho
     assert len(shop.stored("ann", "view_item")) == 1, "going back and forth is no second look"
 
 
+def test_a_bookmarked_product_that_is_gone_leaves_the_rest_of_the_shop(shop: LiveShop, page: Page) -> None:
+    page.browser.get(f"{shop.address}?who=ann&item=gone")
+    assert page.items("home")[0] == "cheese4"
+    assert not page.one("#product").is_displayed()
+    assert not page.one("#banner").is_displayed()
+    until(lambda: page.texts("#said") == ["That product is not in the shop any more."])
+    assert all("items/gone" in str(entry["message"]) for entry in page.browser.get_log("browser"))
+
+
 def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
     page.become("ann")
     before = page.items("home")

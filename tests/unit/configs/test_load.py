@@ -90,6 +90,8 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         ),
         (["history.target_kinds=[purchase, review]"], r"history\.target_kinds has review, which history\.input_kinds lacks"),
         (["surfaces={start: {}}"], r"surfaces has no 'home'"),
+        (["evaluation.cutoffs=[0, 20]"], r"evaluation\.cutoffs=\[0, 20\]: a list has at least one place"),
+        (["serving.port=5000"], r"tracking\.port and serving\.port are both 5000.*tracking\.port=5001"),
         (["evaluation.headline_k=7"], r"evaluation\.headline_k=7 is not among evaluation\.cutoffs=\[5, 10, 20, 100\]"),
     ],
 )
@@ -103,6 +105,7 @@ def test_settings_that_contradict_each_other(overrides: list[str], message: str)
     [
         (["training.learning_rate=1e-3"], lambda config: config.training.learning_rate == 0.001),
         (["training.learning_rate= 0.5"], lambda config: config.training.learning_rate == 0.5),
+        (["tracking.enabled=false", "serving.port=5000"], lambda config: config.serving.port == config.tracking.port),
         (["tracking.enabled=false"], lambda config: config.tracking.enabled is False),
         (["training.max_minutes=null"], lambda config: config.training.max_minutes is None),
         (["evaluation.cutoffs=[5, 20]"], lambda config: config.evaluation.cutoffs == (5, 20)),

@@ -132,6 +132,54 @@ def test_who_did_not_consent_is_in_no_table_not_even_among_the_refused(
     assert tables.rejected.collect().is_empty()
 
 
+def test_only_a_clear_yes_is_consent_and_users_who_are_not_listed_are_kept(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
+    users = tmp_path / "users.csv"
+    rows = ("ann,1.0", "bob,0.0", "cid,maybe", "dan,nein", "eve,yes", "eve,maybe", "fay,?", "fay,yes")
+    users.write_text("user_id,consent\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    names = ("ann", "bob", "cid", "dan", "eve", "fay", "guest")
+    events = "".join(f"purchase,2024-05-01,{name},{item}\n" for name in names for item in ("tea", "jam"))
+    report = prepare_csv("event_type,timestamp,user_id,item_id\n" + events, f"data.users={users}")
+    assert report.dropped["user without consent"] == 8
+    tables = Tables.open(workspace / "tables")
+    assert tables.events.collect()["user_id"].unique().sort().to_list() == ["ann", "fay", "guest"]
+    assert tables.users.collect()["user_id"].to_list() == ["ann", "fay"]
+    assert tables.rejected.collect()["line"].to_list() == [4, 5, 7, 8]
+
+
+def test_consent_as_pandas_writes_it(tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime) -> None:
+    pl.DataFrame({"user_id": [1, 2, 3], "consent": [1.0, 0.0, float("nan")]}).write_parquet(tmp_path / "users.parquet")
+    days = [datetime(2024, 5, day) for day in range(1, 7)]
+    pl.DataFrame({"timestamp": days, "user_id": [1, 2, 3] * 2, "item_id": ["tea"] * 6}).write_parquet(tmp_path / "a.parquet")
+    overrides = ["data.event_type=purchase", f"data.users={tmp_path / 'users.parquet'}"]
+    report = prepare(make_config(tmp_path / "a.parquet", *overrides, source="parquet"), now=now)
+    assert report.refused == {}
+    assert events_in(workspace)["user_id"].to_list() == ["1", "1"]
+
+
+def test_someone_without_consent_changes_nothing_in_how_the_others_are_read(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
+    users = tmp_path / "users.csv"
+    users.write_text("user_id;consent\nbob;no\n", encoding="utf-8")
+    german = ["data.decimal=','", "data.timestamp_format='%d.%m.%Y'"]
+    rows = "purchase;01.05.2024;ann;tea;2,50\npurchase;02.05.2024;ann;tea;2,50\npurchase;02.05.2024;bob;tea;1,50\n"
+    report = prepare_csv("event_type;timestamp;user_id;item_id;price\n" + rows, *german, f"data.users={users}")
+    assert report.refused == {}
+    assert events_in(workspace).select("user_id", "price").rows() == [("ann", 2.5), ("ann", 2.5)]
+
+
+def test_a_blank_line_is_line_0(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    header = "event_id,line,event_type,timestamp,user_id,item_id\n"
+    rows = "e1,,purchase,2024-05-01,ann,tea\ne1,1,purchase,2024-05-01,ann,jam\ne1,0,purchase,2024-05-01,ann,tea\n"
+    report = prepare_csv(header + rows)
+    assert report.dropped == {"duplicate event": 1}
+    assert events_in(workspace).select("line", "item_id").rows() == [(0, "tea"), (1, "jam")]
+    prepare_csv(header + rows.replace(",1,", ",,").replace(",0,", ",,"))
+    assert events_in(workspace).select("line", "item_id").rows() == [(0, "tea"), (1, "jam")]
+
+
 def test_sessions_are_made_from_pauses_where_there_are_none(prepare_csv: PrepareCsv, workspace: Path) -> None:
     prepare_csv(
         "event_type,timestamp,user_id,visitor_id,session_id,item_id\n"

@@ -7,6 +7,8 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
 from features.columns import MICROSECONDS_PER_DAY
 from serving.answer import Answer, Query
 from serving.api import build_app
+from serving.bundle import Bundle
+from serving.live_events import Money
 from serving.overload import MAX_WAITING
 from serving.pipeline import Pipeline
 from serving.service import Service
@@ -29,9 +33,10 @@ MAX_BODY = 100_000
 class Shop:
     """A client of the app."""
 
-    def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
+    def __init__(self, pipeline: Pipeline, store: EventStore, money: Money | None = None) -> None:
         self.store = store
-        self.app = build_app(Service(pipeline, store, max_events_kept=100, clock=lambda: NOW), max_body_bytes=MAX_BODY)
+        service = Service(pipeline, store, max_events_kept=100, money=money, clock=lambda: NOW)
+        self.app = build_app(service, max_body_bytes=MAX_BODY)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:
@@ -54,6 +59,12 @@ class Shop:
 
 def bought(item_id: str, **more: Any) -> dict[str, Any]:
     return {"event_type": "purchase", "user_id": "ann", "item_id": item_id, **more}
+
+
+def with_bundle(pipeline: Pipeline, bundle: Bundle) -> Pipeline:
+    other = copy(pipeline)
+    other.bundle = bundle
+    return other
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -179,6 +190,58 @@ def test_an_event_with_items_is_a_row_each_and_other_names_and_times_are_underst
     assert {(event.item_id, event.price, event.line) for event in latest} == {("fruit1", 2.0, 0), ("fruit2", None, 1)}
     assert {(event.event_type, event.currency, event.transaction_id) for event in latest} == {("purchase", "USD", "t1")}
     assert {NOW - event.timestamp for event in latest} == {3_600_000_000}
+
+
+def test_a_clock_that_is_fast_hides_nothing_from_the_next_answer(shop: Shop) -> None:
+    assert shop.send(bought("cheese4", timestamp=(NOW + MICROSECONDS_PER_DAY // 2) / 1e6))["accepted"] == 1
+    assert shop.store.latest_events("ann", limit=1)[0].timestamp == NOW
+    assert shop.recommend(user_id="ann", num_results=1)["items"][0]["item_id"] == "cheese4"
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("1699963200", 1_699_963_200),
+        ("1699963200.5", 1_699_963_200.5),
+        ("1699963200000", 1_699_963_200),
+        ("1610123112345", 1_610_123_112.345),  # 1610-12-31, the ISO parser would say
+        (" 1610123112345 ", 1_610_123_112.345),
+        ("20231114", 1_699_920_000),
+        ("2023-11-14T12:00:00Z", 1_699_963_200),
+    ],
+)
+def test_times_as_text(shop: Shop, sent: str, stored: float) -> None:
+    assert shop.send(bought("fruit1", timestamp=sent))["accepted"] == 1
+    assert shop.store.latest_events("ann", limit=1)[0].timestamp == round(stored * 1e6)
+
+
+def test_a_time_before_1970_is_refused_as_in_the_tables(shop: Shop) -> None:
+    (rejected,) = shop.send(bought("fruit1", timestamp="1969-12-31T23:59:59Z"))["rejected"]
+    assert (rejected["field"], rejected["message"]) == ("timestamp", "is before 1970")
+
+
+@pytest.mark.parametrize("manifest", ["EUR", None])
+@pytest.mark.parametrize("configured", ["EUR", None])
+def test_prices_are_turned_into_the_currency_of_the_settings_or_the_bundle(
+    pipeline: Pipeline, tmp_path: Path, configured: str | None, manifest: str | None
+) -> None:
+    """Where neither says anything it is the catalogue's, USD."""
+    bundle = replace(pipeline.bundle, manifest=pipeline.bundle.manifest | {"currency": manifest})
+    money = Money(currency=configured, rates={"GBP": 2.0, "USD": 0.5})
+    own = "EUR" if configured or manifest else "USD"
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = Shop(with_bundle(pipeline, bundle), store, money)
+        assert shop.send(bought("fruit1", price=3, currency="GBP"), bought("fruit2", price=3))["accepted"] == 2
+        found = {event.item_id: (event.price, event.currency) for event in store.latest_events("ann", limit=2)}
+    assert found == {"fruit1": (6.0, own), "fruit2": (3.0, own)}
+
+
+def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeline, tmp_path: Path) -> None:
+    bundle = pipeline.bundle
+    nameless = replace(bundle, manifest=bundle.manifest | {"currency": "EUR"}, catalogue=bundle.catalogue.drop("currency"))
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = Shop(with_bundle(pipeline, nameless), store)
+        assert shop.call("GET", "/v1/shop").json()["currency"] == "EUR"
 
 
 @pytest.mark.parametrize(
