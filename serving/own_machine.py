@@ -1,4 +1,4 @@
-"""There are no keys yet, so only programs on this machine are answered, and no web page of someone else's through a browser."""
+"""While there are no keys: programs on this machine are answered, and in a browser the server's own pages alone."""
 
 from __future__ import annotations
 
