@@ -24,7 +24,7 @@ def said(example: Example, command: str) -> str:
 def test_every_command_names_what_it_made_and_the_next(example: Example) -> None:
     assert "Go: there is enough to train on" in said(example, "prepare")
     assert "Next: shopkeeper train" in said(example, "prepare")
-    assert re.search(r"\| the pipeline \| 0\.\d{4}", said(example, "train"))
+    assert re.search(r"^the pipeline +0\.\d{4}", said(example, "train"), re.MULTILINE)
     assert "Next: shopkeeper export" in said(example, "train")
     assert re.search(r"champion  yes: pipeline capped_recall_10 0\.\d{4}.*first champion", said(example, "export"))
 
@@ -69,7 +69,7 @@ def test_mlflow_has_the_run_with_all_that_a_figure_needs(example: Example) -> No
         assert re.fullmatch("[0-9a-f]{40}", run.data.tags["commit"])
     assert [round(point.step) for point in client.get_metric_history(run.info.run_id, "validation_loss")] == [0, 1, 2]
     assert run.data.metrics["validation_interactions_per_second"] > 0
-    printed = re.search(r"\| the pipeline \| (0\.\d{4})", said(example, "train"))
+    printed = re.search(r"^the pipeline +(0\.\d{4})", said(example, "train"), re.MULTILINE)
     assert printed is not None
     assert f"{run.data.metrics['pipeline_all_capped_recall_10']:.4f}" == printed[1]
     assert run.data.metrics["pipeline_all_capped_recall_10"] > run.data.metrics["popular_all_capped_recall_10"]
