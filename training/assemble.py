@@ -53,14 +53,7 @@ def assemble(
         vectors = _item_vectors(encoder, tables)
         np.save(folder / "items.npy", vectors)
         _write_catalogue(dataset, folder)
-        limit = config.export.max_onnx_difference
-        gates = {
-            "encoder_difference": export_encoder(
-                encoder, folder / "user_encoder.onnx", max_length=config.history.max_length, max_difference=limit
-            )
-        }
-        if ranker is not None:
-            gates["ranker_difference"] = export_ranker(ranker, folder / "ranker.onnx", max_difference=limit)
+        gates = _export_graphs(encoder, ranker, folder, config)
         built = _write_index(folder, dataset, cut, vectors=vectors, tables=tables, config=config)
         settings = BundleSettings(
             history=config.history, candidates=config.candidates, surfaces=config.surfaces, has_times=dataset.has_times
@@ -89,6 +82,16 @@ def assemble(
                 "settings": settings.model_dump(mode="json"),
             },
         )
+
+
+def _export_graphs(encoder: Encoder, ranker: RankerNetwork | None, folder: Path, config: Config) -> dict[str, float]:
+    """Write the ONNX graphs; returns how far each is from torch."""
+    limit, max_length = config.export.max_onnx_difference, config.history.max_length
+    path = folder / "user_encoder.onnx"
+    differences = {"encoder_difference": export_encoder(encoder, path, max_length=max_length, max_difference=limit)}
+    if ranker is not None:
+        differences["ranker_difference"] = export_ranker(ranker, folder / "ranker.onnx", max_difference=limit)
+    return differences
 
 
 @torch.no_grad()
