@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.exceptions import ConfigError
-from configs.schema import Config
+from configs.schema import TARGET_KINDS, Config
 
 
 def load_config(path: Path | None = None, *, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
@@ -52,10 +52,16 @@ def check(config: Config) -> None:
         raise ConfigError("data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out.")
     if config.split.kind == "leave_one_out" and data.shift_to_today and data.clock == "ordinal":
         raise ConfigError("data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them.")
+    hopeless = [kind for kind in config.history.targets if kind not in TARGET_KINDS]
+    if hopeless:
+        raise ConfigError(
+            f"history.targets has {', '.join(hopeless)}, which a recommendation cannot bring about: it can be "
+            f"{', '.join(TARGET_KINDS)}. (A refund or a removal from the cart takes its purchase or addition away by itself.)"
+        )
     unread = [kind for kind in config.history.target_kinds if kind not in config.history.input_kinds]
     if unread:
         raise ConfigError(
-            f"history.target_kinds has {', '.join(unread)}, which history.input_kinds lacks: the encoder would have to "
+            f"history.targets has {', '.join(unread)}, which history.input_kinds lacks: the encoder would have to "
             "predict events it never sees. Add them to input_kinds."
         )
     if "home" not in config.surfaces:
@@ -123,7 +129,7 @@ def _explain(error: ValidationError, *, where: str) -> str:
     lines = [f"{where}: {error.error_count()} setting(s) are wrong:"]
     for problem in error.errors():
         location = [str(part) for part in problem["loc"]]
-        key = ".".join(location)
+        key = ".".join(part for part in location if part != "[key]")
         if problem["type"] == "extra_forbidden":
             lines.append(f"  {key}: no such setting. {_suggest(location)}")
         else:

@@ -6,7 +6,7 @@ Times are days unless a name says otherwise. A setting that nothing reads does n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,11 @@ EventType = Literal[
     "contact",
 ]
 """The order is part of the format: an event type's place here is its code in datasets. Append, never reorder."""
+
+TARGET_KINDS: tuple[EventType, ...] = ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "purchase", "review")
+"""What a recommendation can bring about: event types that name an item, but for those that take another back."""
+
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -114,16 +119,22 @@ class SplitConfig(Section):
 class HistoryConfig(Section):
     """Which events count, and how many of them."""
 
-    target_kinds: tuple[EventType, ...] = Field(("purchase",), min_length=1)
-    """The events that recommendations should bring about. Popularity, own items and co-occurrence count these."""
+    targets: dict[EventType, Weight] = Field({"purchase": 1.0}, min_length=1)
+    """The events that recommendations should bring about, each with its weight: `{purchase: 1, add_to_cart: 0.3}`. Popularity,
+    own items and co-occurrence count these. A refund takes its purchase away, a removal from the cart its addition."""
 
     input_kinds: tuple[EventType, ...] = Field(
-        ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "purchase"), min_length=1
+        ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "remove_from_cart", "purchase", "refund"), min_length=1
     )
     """The events that stand in a history given to the encoder."""
 
     max_length: int = Field(200, ge=1, le=2048)
     """The encoder reads this many of a user's latest events."""
+
+    @property
+    def target_kinds(self) -> tuple[EventType, ...]:
+        """The event types of `targets`."""
+        return tuple(self.targets)
 
 
 class EncoderConfig(Section):

@@ -77,6 +77,9 @@ def _words(annotation: Any) -> str:
         return " or ".join("nothing" if one is NoneType else _words(one) for one in inside)
     if origin is tuple:
         return f"list of {_words(inside[0])}".replace("an event type", "event types").replace("number", "numbers")
+    if origin is typing.Annotated:
+        bounds = [f" > {one.gt}" for one in getattr(inside[1], "metadata", ()) if getattr(one, "gt", None) is not None]
+        return "".join([_words(inside[0]), *bounds])
     if origin is dict:
         return f"mapping of {_words(inside[0])} to {_words(inside[1])}"
     names = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}

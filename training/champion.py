@@ -88,10 +88,10 @@ def _champion_users(run: RunLog, config: Config, dataset: Dataset) -> np.ndarray
         say(f"the champion's run {champion.folder} is gone, so it cannot be compared")
         return None
     ours, theirs = settings_of(run, config), settings_of(champion, config)
-    same_table = (ours.split, ours.evaluation, ours.history.target_kinds) == (
+    same_table = (ours.split, ours.evaluation, ours.history.targets) == (
         theirs.split,
         theirs.evaluation,
-        theirs.history.target_kinds,
+        theirs.history.targets,
     )
     if champion.read().get("dataset") != dataset.fingerprint or not same_table:
         say(f"fitting the champion's settings ({pointer.run}) on the present data, to compare on the same window")
@@ -109,5 +109,5 @@ def _champion_users(run: RunLog, config: Config, dataset: Dataset) -> np.ndarray
 def _on_the_table_of(ours: Config, theirs: Config) -> Config:
     """Their settings, asked the question that ours were asked."""
     inputs = tuple(dict.fromkeys((*theirs.history.input_kinds, *ours.history.target_kinds)))
-    history = theirs.history.model_copy(update={"target_kinds": ours.history.target_kinds, "input_kinds": inputs})
+    history = theirs.history.model_copy(update={"targets": ours.history.targets, "input_kinds": inputs})
     return theirs.model_copy(update={"split": ours.split, "evaluation": ours.evaluation, "history": history})

@@ -236,7 +236,7 @@ def _validation(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Config) ->
     if not rows:
         raise TooLittleDataError(
             f"Nobody who has events before the {cut.name} cut has one of {', '.join(config.history.target_kinds)} in the window "
-            "after it, so training could not be judged: set a longer split.window_days, or other history.target_kinds."
+            "after it, so training could not be judged: set a longer split.window_days, or other history.targets."
         )
     return DataLoader(validation_batches(rows, batch_tokens=config.training.batch_tokens), batch_size=None)  # type: ignore[arg-type]
 
@@ -253,6 +253,6 @@ def _codes(kinds: tuple[str, ...]) -> NDArray[np.int8]:
 def _nothing_to_learn(dataset: Dataset, cut: Cut, config: Config) -> TooLittleDataError:
     found = ", ".join(f"{kind} ({count:,})" for kind, count in dataset.manifest["kinds"].items())
     return TooLittleDataError(
-        f"No user has two events before the {cut.name} cut with one of history.target_kinds "
+        f"No user has two events before the {cut.name} cut with one of history.targets "
         f"({', '.join(config.history.target_kinds)}). The data has: {found}."
     )

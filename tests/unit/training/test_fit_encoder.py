@@ -89,7 +89,7 @@ def test_the_first_fit_sees_nothing_after_its_cut(small_shop: tuple[Path, Datase
 
 def test_a_kind_that_nobody_did_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
     with pytest.raises(TooLittleDataError, match=r"No user has two events.*\(add_to_cart\).*The data has: .*purchase \([\d,]+\)"):
-        train(small_shop, tmp_path, "history.target_kinds=[add_to_cart]")
+        train(small_shop, tmp_path, "history.targets={add_to_cart: 1}")
 
 
 def test_a_window_in_which_nobody_did_anything_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
