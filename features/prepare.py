@@ -44,7 +44,7 @@ def prepare(
     items = validate_items(raw.items)
     events = validate_events(raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
-    report = make_report(events, items, users, prepare=config.prepare)
+    report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
     _stop_if_too_many_refused(rejected, report, config)
     if show:
         show(report)

@@ -32,11 +32,13 @@ class RawTable:
     """What stands before the cents in text"""
     timestamp_format: str | None = None
     """The strftime form of times, where they are not ISO 8601 or unix times"""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Rows that the source left out on purpose, by reason: they are in neither `frame` nor `rejected`"""
 
     @property
     def num_rows(self) -> int:
         """Rows found, readable or not."""
-        return len(self.frame) + len(self.rejected)
+        return len(self.frame) + len(self.rejected) + sum(self.dropped.values())
 
     def name_in_file(self, column: str) -> str:
         """What the user calls one of our columns."""
@@ -55,6 +57,8 @@ class RawTables:
     events: RawTable
     items: RawTable | None = None
     users: RawTable | None = None
+    remarks: tuple[str, ...] = ()
+    """What the source has to tell about the files, for the report: sentences"""
 
 
 def no_rejected() -> pl.DataFrame:

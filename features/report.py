@@ -59,12 +59,21 @@ class Report:
     currency: str | None
     no_go: str | None
     """Why there is too little to train on; None for a go"""
+    remarks: list[str]
+    """What the source tells about its files"""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def make_report(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogue, *, prepare: PrepareConfig) -> Report:
+def make_report(
+    events: ValidEvents,
+    items: ValidCatalogue,
+    users: ValidCatalogue,
+    *,
+    prepare: PrepareConfig,
+    remarks: tuple[str, ...] = (),
+) -> Report:
     """Count everything once over the valid tables."""
     frame = events.events.select(
         c.EVENT_TYPE, c.TIMESTAMP, c.ITEM_ID, who_expr().alias("_name"), *(code(pl.col(name)).name.keep() for name in _CODED)
@@ -110,6 +119,7 @@ def make_report(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogu
         suspected_bots=_bots(frame),
         currency=events.currency,
         no_go=_no_go(len(mine), active, prepare),
+        remarks=list(remarks),
     )
 
 

@@ -40,6 +40,7 @@ def _figures(report: Report) -> list[tuple[str, str]]:
     figures += [("refused", f"{count:,} × {reason}") for reason, count in report.refused.items()]
     figures += [("dropped", f"{count:,} × {reason}") for reason, count in report.dropped.items()]
     figures += [("columns not used", f"{table}: {', '.join(names)}") for table, names in report.unused_columns.items()]
+    figures += [("remark", remark) for remark in report.remarks]
     if report.suspected_bots:
         people = ", ".join(report.suspected_bots)
         figures.append(("suspected bots", f"{people} (over {BOT_EVENTS_A_DAY:,} events in a day; kept)"))

@@ -81,7 +81,7 @@ def validate_events(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
         rejected=rejected,
         num_rows=raw.num_rows + without_consent,
-        dropped={"duplicate event": len(good) - len(unique), "user without consent": without_consent},
+        dropped={**raw.dropped, "duplicate event": len(good) - len(unique), "user without consent": without_consent},
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
     )
