@@ -77,6 +77,7 @@ def assemble(
                     "recall_100": built.recall,
                     "milliseconds": round(built.milliseconds, 3),
                     "exact_milliseconds": round(built.exact_milliseconds, 3),
+                    "tried": [point.as_json() for point in built.tried],
                 },
                 "made_by": dict(made_by),
                 "settings": settings.model_dump(mode="json"),
@@ -120,13 +121,14 @@ def _write_index(
 ) -> BuiltIndex:
     known = np.flatnonzero(tables.known)
     served = ServedEncoder(folder / "user_encoder.onnx")
-    queries = [served.query_vector(inputs, vectors) for inputs in _sample_inputs(dataset, cut, config)]
+    queries = [served.query_vector(inputs, vectors) for inputs in sample_inputs(dataset, cut, config)]
     built = build_index(np.ascontiguousarray(vectors[known]), known.astype(np.int32), np.stack(queries), config.export)
     faiss.write_index(built.index, str(folder / "items.faiss"))
     return built
 
 
-def _sample_inputs(dataset: Dataset, cut: Cut, config: Config) -> list[EncoderInputs]:
+def sample_inputs(dataset: Dataset, cut: Cut, config: Config) -> list[EncoderInputs]:
+    """Real histories, as the encoder reads them, that measure the index."""
     kinds = np.array([KIND[kind] for kind in config.history.input_kinds], np.int8)
     users = np.random.default_rng(config.training.seed).permutation(dataset.num_users)
     found: list[EncoderInputs] = []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import faiss
 import numpy as np
@@ -20,6 +22,21 @@ EF_SEARCH = (64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
+class IndexPoint:
+    """One way of searching: what it finds, and how fast."""
+
+    kind: str
+    recall: float
+    """recall@100 against exact search, on trained vectors and real queries"""
+    milliseconds: float
+    """for one query on one thread"""
+
+    def as_json(self) -> dict[str, Any]:
+        """As manifests have it."""
+        return {"kind": self.kind, "recall_100": round(self.recall, 5), "milliseconds": round(self.milliseconds, 3)}
+
+
+@dataclass(frozen=True)
 class BuiltIndex:
     """An index with what was measured on it."""
 
@@ -30,6 +47,8 @@ class BuiltIndex:
     milliseconds: float
     """for one query on one thread"""
     exact_milliseconds: float
+    tried: tuple[IndexPoint, ...]
+    """Every way that was measured, exact search first"""
 
 
 def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], config: ExportConfig) -> BuiltIndex:
@@ -43,43 +62,51 @@ def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
     depth = min(RECALL_AT, len(items))
     truth, exact_ms = _search(exact, queries, depth)
     recall = _recall(truth, _by_hand(vectors, items, queries, depth))
-    best = BuiltIndex(exact, "exact", recall, exact_ms, exact_ms)
+    tried = [IndexPoint("exact", recall, exact_ms)]
+    index = exact
     if len(items) > config.exact_below:
-        best = _hnsw(vectors, items, queries, truth, exact_ms, config) or best
-    if best.recall < config.min_index_recall:
+        graph, points = _hnsw(vectors, items, queries, truth)
+        for point in points:
+            tried.append(point)
+            if point.recall >= config.min_index_recall:
+                break
+        if tried[-1].recall >= config.min_index_recall and tried[-1].milliseconds < exact_ms:
+            index = graph
+    chosen = tried[0] if index is exact else tried[-1]
+    if chosen.recall < config.min_index_recall:
         raise GateError(
-            f"The index finds {best.recall:.3f} of the true {depth} nearest items, export.min_index_recall is "
+            f"The index finds {chosen.recall:.3f} of the true {depth} nearest items, export.min_index_recall is "
             f"{config.min_index_recall:g}. The bundle was not written."
         )
-    return best
+    return BuiltIndex(index, chosen.kind, chosen.recall, chosen.milliseconds, exact_ms, tuple(tried))
+
+
+def hnsw_points(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32]) -> list[IndexPoint]:
+    """Exact search and HNSW at every breadth, for people to see, whatever an export would choose. Shapes as in `build_index`."""
+    built = build_index(vectors, items, queries, ExportConfig(exact_below=len(items), min_index_recall=0))
+    truth, _ = _search(built.index, queries, min(RECALL_AT, len(items)))
+    _, points = _hnsw(vectors, items, queries, truth)
+    return [*built.tried, *points]
 
 
 def _hnsw(
-    vectors: NDArray[np.float32],
-    items: IntArray,
-    queries: NDArray[np.float32],
-    truth: NDArray[np.int64],
-    exact_ms: float,
-    config: ExportConfig,
-) -> BuiltIndex | None:
-    """The fastest HNSW that reaches the recall, or None when exact search is as fast."""
+    vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], truth: NDArray[np.int64]
+) -> tuple[faiss.Index, Iterator[IndexPoint]]:
+    """An HNSW index, and what it reaches at one breadth after another; it stays at the last that was asked for."""
     graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = 200
     index = faiss.IndexIDMap(graph)
     faiss.omp_set_num_threads(os.cpu_count() or 1)
     index.add_with_ids(vectors, items.astype(np.int64))
     faiss.omp_set_num_threads(1)
-    for breadth in EF_SEARCH:
-        graph.hnsw.efSearch = breadth
-        found, milliseconds = _search(index, queries, truth.shape[1])
-        recall = _recall(found, truth)
-        if recall >= config.min_index_recall:
-            return (
-                BuiltIndex(index, f"hnsw, efSearch {breadth}", recall, milliseconds, exact_ms)
-                if milliseconds < exact_ms
-                else None
-            )
-    return None
+
+    def points() -> Iterator[IndexPoint]:
+        for breadth in EF_SEARCH:
+            graph.hnsw.efSearch = breadth
+            found, milliseconds = _search(index, queries, truth.shape[1])
+            yield IndexPoint(f"hnsw, efSearch {breadth}", _recall(found, truth), milliseconds)
+
+    return index, points()
 
 
 def _search(index: faiss.Index, queries: NDArray[np.float32], depth: int) -> tuple[NDArray[np.int64], float]:

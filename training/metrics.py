@@ -49,7 +49,7 @@ def coverage(lists: Sequence[NDArray[np.int32]], *, k: int, num_items: int) -> f
 
 def mean_and_interval(values: NDArray[np.float64], *, samples: int, seed: int) -> tuple[float, float, float]:
     """The mean over users with its 95 % bootstrap interval (percentiles over resampled users): (mean, low, high)."""
-    ((mean, low, high),) = _means_and_intervals(values[:, None], samples=samples, seed=seed)
+    ((mean, low, high),) = means_and_intervals(values[:, None], samples=samples, seed=seed)
     return mean, low, high
 
 
@@ -65,10 +65,10 @@ def summarise(rows: Sequence[Mapping[str, float]], *, samples: int, seed: int) -
     if not rows:
         return {}
     values_UM = np.array([list(row.values()) for row in rows])
-    return dict(zip(rows[0], _means_and_intervals(values_UM, samples=samples, seed=seed), strict=True))
+    return dict(zip(rows[0], means_and_intervals(values_UM, samples=samples, seed=seed), strict=True))
 
 
-def _means_and_intervals(values_UM: NDArray[np.float64], *, samples: int, seed: int) -> list[tuple[float, float, float]]:
+def means_and_intervals(values_UM: NDArray[np.float64], *, samples: int, seed: int) -> list[tuple[float, float, float]]:
     """`mean_and_interval` of each column, all on the same resampled users. Shapes: U users, M metrics."""
     num_users, num_metrics = values_UM.shape
     if not num_users:

@@ -1,0 +1,51 @@
+"""Bands of users by the length of their history, and of items by how much they sell: where a pipeline is strong or weak.
+
+Shapes: U users, N items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+POPULARITY_BANDS = ("head", "middle", "tail", "never sold before")
+"""Items by target events before the cut, the best sellers first: each of the first three bands has a third of these events.
+An item of the last had none, so that nothing fitted before the cut can recommend it."""
+
+
+@dataclass(frozen=True)
+class Bands:
+    """A name for each band and the band of each user."""
+
+    names: tuple[str, ...]
+    of: NDArray[np.int8]
+    """(U,) place in `names`"""
+
+
+def item_bands(popularity: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+    """(N,) place in `POPULARITY_BANDS` of each item, from its number of target events before the cut (N,)."""
+    order = np.argsort(-popularity, kind="stable")
+    sold = popularity[order].astype(np.float64)
+    share_before = (np.cumsum(sold) - sold) / max(sold.sum(), 1.0)
+    bands = np.empty(len(popularity), np.int8)
+    bands[order] = np.minimum(share_before * 3, 2).astype(np.int8)
+    bands[popularity <= 0] = len(POPULARITY_BANDS) - 1
+    return bands
+
+
+def history_bands(lengths: NDArray[np.int64]) -> Bands:
+    """Users by their target events before the cut (U,): those without any, and quarters of the others.
+
+    Where many have the same number there are fewer bands.
+    """
+    some = lengths[lengths > 0]
+    edges = np.unique(np.quantile(some, (0.25, 0.5, 0.75, 1.0), method="higher")) if len(some) else np.empty(0, np.int64)
+    lows = [int(some.min()), *(int(edge) + 1 for edge in edges[:-1])] if len(some) else []
+    names = [str(low) if low == high else f"{low:,} to {int(high):,}" for low, high in zip(lows, edges, strict=True)]
+    of = np.searchsorted(edges, lengths).astype(np.int8)
+    if (lengths == 0).any():
+        return Bands(("none", *names), np.where(lengths == 0, 0, of + 1).astype(np.int8))
+    return Bands(tuple(names), of)
