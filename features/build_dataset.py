@@ -19,6 +19,7 @@ from features.codes import code
 from features.dataset import Dataset
 from features.tables import Tables
 from features.who import who_expr
+from features.write_features import write_features
 
 
 def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
@@ -52,6 +53,7 @@ def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
         people.write_parquet(scratch / "users.parquet", statistics=False)
         contents = _contents(events, num_items=len(items), num_users=len(users))
         contents |= {"clock": tables.manifest["clock"], "currency": tables.manifest["currency"]}
+        contents |= write_features(scratch, kinds=tuple(contents["kinds"]), has_times=contents["clock"] == "real")
         write_manifest(scratch, kind="dataset", made_from=tables.fingerprint, contents=contents)
     return Dataset.open(out_folder)
 

@@ -4,6 +4,10 @@
     offsets.npy                                             (U + 1,)  user u owns events offsets[u]:offsets[u + 1]
     category.npy                                            (N,)  leaf category of each item as a code, -1 without one
     items.parquet, users.parquet                            row i is item (user) i: raw ids, catalogue, attributes
+    user_number.npy, user_category.npy                      (E, F), (E,)  each event's user as of its time (`UserFeatures`)
+    user_attribute.npy                                      (U, A)  what the shop knows of each user, as codes
+    item_code.npy                                           (N, G)  what the catalogue says of each item, as codes
+    item_vocabulary.parquet                                 which code stands for what (`item_codes.py`)
 
 `build_dataset.py` writes it from the tables.
 """
@@ -17,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.artefact import read_manifest
+from features.artefact import other_version, read_manifest
+from features.columns import KIND
 from features.histories import History, IntArray, TimeArray
 
 
@@ -80,6 +85,41 @@ class Dataset:
         return bool(self.manifest["clock"] == "real")
 
     @property
+    def user_numbers(self) -> NDArray[np.float32]:
+        """(E, F) numbers of each event's user as of its time: `UserFeatures.numbers`. Mapped anew at each call, as all below."""
+        return self._feature("user_number")
+
+    @property
+    def user_categories(self) -> IntArray:
+        """(E,) favourite category of each event's user as of its time, a code of `categories`; -1 without one"""
+        return self._feature("user_category")
+
+    @property
+    def user_attributes(self) -> IntArray:
+        """(U, A) codes of the manifest's `user_attributes`, from 1; 0 where unknown"""
+        return self._feature("user_attribute")
+
+    @property
+    def item_codes(self) -> IntArray:
+        """(N, G) codes of `item_codes.ITEM_CODES`, from 1; 0 where unknown"""
+        return self._feature("item_code")
+
+    @property
+    def user_attribute_sizes(self) -> tuple[int, ...]:
+        """(A,) how many codes each attribute has, 0 among them."""
+        return tuple(1 + len(values) for values in self._entry("user_attributes").values())
+
+    @property
+    def item_code_sizes(self) -> tuple[int, ...]:
+        """(G,) how many codes each column has, 0 among them."""
+        return tuple(self._entry("item_code_sizes"))
+
+    @property
+    def profile_kinds(self) -> NDArray[np.int8]:
+        """Codes of the event types that `user_features` counts."""
+        return np.array([KIND[kind] for kind in self._entry("profile_kinds")], np.int8)
+
+    @property
     def users(self) -> IntArray:
         """(E,) the user index of each event."""
         return np.repeat(np.arange(self.num_users, dtype=np.int32), np.diff(self.offsets))
@@ -92,6 +132,18 @@ class Dataset:
     def events_where(self, mask: NDArray[np.bool_]) -> tuple[IntArray, History]:
         """The events picked by `mask` (E,) as flat arrays: (user of each, events)."""
         return self.users[mask], self._events(mask)
+
+    def _feature(self, name: str) -> Any:
+        try:
+            return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+        except FileNotFoundError as error:
+            raise other_version(self.folder, kind="dataset", error=error) from None
+
+    def _entry(self, name: str) -> Any:
+        try:
+            return self.manifest[name]
+        except KeyError as error:
+            raise other_version(self.folder, kind="dataset", error=error) from None
 
     def _events(self, which: slice | NDArray[np.bool_]) -> History:
         return History(
