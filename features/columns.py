@@ -48,7 +48,7 @@ ITEM_EVENT_TYPES: Final = (
 )
 """Event types that mean nothing without an item: `item_id` is required. (`view_item_list` rows may carry one too.)"""
 
-UNDOES: Final = {"refund": "purchase", "remove_from_cart": "add_to_cart"}
+UNDOES: Final[dict[EventType, EventType]] = {"refund": "purchase", "remove_from_cart": "add_to_cart"}
 """Event type → what it takes back: the latest event of that type, of the same person and item, that still stands."""
 
 EVENT_TYPE_ALIASES: Final = {

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
-from features.columns import KIND
 from features.cooccurrence import Neighbours, basket_neighbours, next_neighbours
 from features.dataset import Dataset
 from features.histories import IntArray, TimeArray
 from features.popularity import first_seen, popularity
 from features.repeats import repeat_rates
-from features.splits import Cut
+from features.splits import Cut, targets_before
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class SourceTables:
     """One row an item (N). In a bundle each field is one `.npy` file of its name."""
 
     popularity: NDArray[np.float32]
-    """(N,) target events in the recent window"""
+    """(N,) summed weight of the target events in the recent window"""
     popularity_before: NDArray[np.float32]
-    """(N,) target events in the window before that one"""
+    """(N,) the same in the window before that one"""
     popularity_all: NDArray[np.float32]
-    """(N,) target events in all"""
+    """(N,) the same over all time"""
     first_seen: TimeArray
     """(N,) microseconds; the cut itself for an item without events before it"""
     repeat_rate: NDArray[np.float32]
@@ -57,7 +56,7 @@ class SourceTables:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(N,) True for items with a target event before the cut: only these have a fitted vector."""
+        """(N,) True for items with a target event before the cut that was not taken back: only these have a fitted vector."""
         return self.popularity_all > 0
 
     def save(self, folder: Path) -> None:
@@ -72,13 +71,15 @@ class SourceTables:
 
 
 def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
-    """Fit popularity, repeats and co-occurrence on everyone's target events before the cut."""
-    kinds = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
-    users, events = dataset.events_where(cut.past(dataset) & np.isin(dataset.kinds, kinds))
+    """Fit popularity, repeats and co-occurrence on everyone's target events before the cut, without those taken back before it.
+
+    The weight of a kind counts in popularity. Co-occurrence and repeat rates ask whether, not how much, so there it does not.
+    """
+    users, events, weights = targets_before(dataset, cut, targets=config.history.targets)
     settings, num_items, as_of = config.candidates, dataset.num_items, cut.as_of
     days = settings.popularity_days if dataset.has_times else None
-    recent = popularity(events, num_items=num_items, as_of=as_of, days=days)
-    two_windows = popularity(events, num_items=num_items, as_of=as_of, days=2 * days if days else None)
+    recent = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=days)
+    two_windows = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=2 * days if days else None)
     rates = repeat_rates(users, events, num_items=num_items, as_of=as_of)
     together = basket_neighbours(events, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours)
     following = next_neighbours(
@@ -87,7 +88,7 @@ def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
     return SourceTables(
         popularity=recent,
         popularity_before=two_windows - recent,
-        popularity_all=popularity(events, num_items=num_items, as_of=as_of, days=None),
+        popularity_all=popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=None),
         first_seen=first_seen(events, num_items=num_items, as_of=as_of),
         repeat_rate=rates.rate,
         repeat_gap_days=rates.gap_days,

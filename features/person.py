@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import EventType
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.repeats import OwnItems, own_items
+from features.weights import target_weights
 
 CART_DAYS = 1.0
 """What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
@@ -34,29 +37,35 @@ class Person:
     categories: IntArray
     """(G,) categories bought from, ascending"""
     category_shares: NDArray[np.float32]
-    """(G,) share of the person's target events in each"""
+    """(G,) share of the weight of the person's target events in each"""
     log_price_mean: float
     """Mean of the natural logarithm of the prices paid; NaN where none is known"""
     log_price_deviation: float
 
 
 def describe(
-    history: History, *, as_of: int, target_kinds: NDArray[np.int8], item_categories: IntArray, half_lives: tuple[float, ...],
-    num_recent: int,
+    history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray,
+    half_lives: tuple[float, ...], num_recent: int,
 ) -> Person:  # fmt: skip
-    """Aggregate a history. `item_categories` (N,) holds each item's category code, -1 without one."""
+    """Aggregate a history. `item_categories` (N,) holds each item's category code, -1 without one.
+
+    What was bought and brought back by `as_of` counts nowhere but among what was looked at.
+    """
     past = history.before(as_of)
-    targets = past.of_kinds(target_kinds)
-    categories, counts = np.unique(item_categories[targets.items], return_counts=True)
-    prices = targets.prices[targets.prices > 0]
+    weights = target_weights(None, past, targets)
+    counts = weights > 0
+    standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
+    categories, group = np.unique(item_categories[standing.items], return_inverse=True)
+    shares = np.bincount(group, weights=weights, minlength=len(categories)) / max(float(weights.sum()), 1e-9)
+    prices = standing.prices[standing.prices > 0]
     return Person(
-        own=own_items(targets, as_of=as_of, half_lives=half_lives),
-        recent_items=_latest_distinct(targets.items)[:num_recent],
+        own=own_items(standing, weights=weights, as_of=as_of, half_lives=half_lives),
+        recent_items=_latest_distinct(standing.items)[:num_recent],
         visit_items=_visit_items(past, as_of=as_of),
         cart_items=_cart_items(past, as_of=as_of),
-        num_baskets=len(np.unique(targets.baskets)),
+        num_baskets=len(np.unique(standing.baskets)),
         categories=categories[categories >= 0],
-        category_shares=(counts / max(len(targets), 1)).astype(np.float32)[categories >= 0],
+        category_shares=shares.astype(np.float32)[categories >= 0],
         log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
         log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
     )

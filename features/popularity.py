@@ -1,4 +1,4 @@
-"""What sells: counts of target events in a window that ends at `as_of`. Shapes: E events, N items."""
+"""What sells: target events by weight in a window that ends at `as_of`. Shapes: E events, N items."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from features.columns import MICROSECONDS_PER_DAY
 from features.histories import History, TimeArray
 
 
-def popularity(events: History, *, num_items: int, as_of: int, days: float | None) -> NDArray[np.float32]:
-    """How many of `events` (E) each item had in the `days` before `as_of` (None: ever before): (N,)."""
+def popularity(
+    events: History, *, weights: NDArray[np.float32], num_items: int, as_of: int, days: float | None
+) -> NDArray[np.float32]:
+    """The summed `weights` (E,) of each item's `events` in the `days` before `as_of` (None: ever before): (N,)."""
     since = as_of - int(days * MICROSECONDS_PER_DAY) if days is not None else np.iinfo(np.int64).min
     recent = (events.times >= since) & (events.times < as_of)
-    return np.bincount(events.items[recent], minlength=num_items).astype(np.float32)
+    return np.bincount(events.items[recent], weights=weights[recent], minlength=num_items).astype(np.float32)
 
 
 def first_seen(events: History, *, num_items: int, as_of: int) -> TimeArray:

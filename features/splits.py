@@ -8,16 +8,18 @@ Between two neighbouring cuts stand the events that a model fitted at the first 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.exceptions import TooLittleDataError
-from configs.schema import SplitConfig
-from features.columns import KIND, MICROSECONDS_PER_DAY
+from configs.schema import EventType, SplitConfig
+from features.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
-from features.histories import History, TimeArray
+from features.histories import History, IntArray, TimeArray
+from features.weights import counting_kinds, target_weights
 
 LEAVE_ONE_OUT_WARNING = (
     "split.kind=leave_one_out trains on events that came after other users' test events, so its figures flatter: "
@@ -77,14 +79,34 @@ def cut_at(dataset: Dataset, as_of: int, *, name: str) -> Cut:
     return Cut(name=name, ends=ends, as_of=as_of, per_user=False)
 
 
-def targets_between(dataset: Dataset, earlier: Cut, later: Cut, *, kinds: tuple[str, ...]) -> dict[int, NDArray[np.int32]]:
-    """For each user with any: the distinct items of their events of `kinds` after `earlier` and before `later`."""
-    codes = np.array([KIND[kind] for kind in kinds], np.int8)
-    wanted = later.past(dataset) & ~earlier.past(dataset) & np.isin(dataset.kinds, codes)
-    users, items = dataset.users[wanted], np.asarray(dataset.items[wanted])
+def targets_before(
+    dataset: Dataset, cut: Cut, *, targets: Mapping[EventType, float]
+) -> tuple[IntArray, History, NDArray[np.float32]]:
+    """The target events before the cut that nothing before it took back: (user of each, events, weights above 0)."""
+    return _standing(dataset, cut.past(dataset), targets)
+
+
+def targets_between(
+    dataset: Dataset, earlier: Cut, later: Cut, *, targets: Mapping[EventType, float]
+) -> dict[int, NDArray[np.int32]]:
+    """For each user with any: the distinct items of their target events after `earlier` and before `later`.
+
+    What was bought and brought back between the cuts is none of them; what came back later is.
+    """
+    users, events, _ = _standing(dataset, later.past(dataset) & ~earlier.past(dataset), targets)
+    items = events.items
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     parts = np.split(items, starts)[1:]  # what stands before the first start is empty
     return {int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], parts, strict=True)}
+
+
+def _standing(
+    dataset: Dataset, mask: NDArray[np.bool_], targets: Mapping[EventType, float]
+) -> tuple[IntArray, History, NDArray[np.float32]]:
+    users, events = dataset.events_where(mask & np.isin(dataset.kinds, counting_kinds(targets)))
+    weights = target_weights(users, events, targets)
+    counts = weights > 0
+    return users[counts], events.take(counts), weights[counts]
 
 
 def _leave_one_out(dataset: Dataset) -> tuple[Cut, Cut, Cut]:

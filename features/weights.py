@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import EventType
 from features.columns import KIND, UNDOES
 from features.histories import History, IntArray, TimeArray
 
 _IS_UNDO = np.isin(np.arange(256), [KIND[undo] for undo in UNDOES])
 
 
-def target_weights(users: IntArray | None, events: History, targets: Mapping[str, float]) -> NDArray[np.float32]:
+def target_weights(users: IntArray | None, events: History, targets: Mapping[EventType, float]) -> NDArray[np.float32]:
     """The weight (E,) of each event as a target: that of its kind in `targets`; 0 for another kind and for an event undone.
 
     A refund undoes the latest purchase before it, or at its time, of the same person and item that no other refund has undone;
@@ -34,7 +35,7 @@ def target_weights(users: IntArray | None, events: History, targets: Mapping[str
     return weights
 
 
-def counting_kinds(targets: Mapping[str, float]) -> NDArray[np.int8]:
+def counting_kinds(targets: Mapping[EventType, float]) -> NDArray[np.int8]:
     """The codes of the kinds that `target_weights` has to see: the targets, and what undoes them."""
     return np.array([KIND[kind] for kind in (*targets, *UNDOES) if kind in targets or UNDOES[kind] in targets], np.int8)
 

@@ -55,7 +55,6 @@ class Pipeline:
         self._encoder, self._index, self._ranker = encoder, index, ranker
         history = bundle.settings.history
         self._input_kinds = np.array([KIND[kind] for kind in history.input_kinds], np.int8)
-        self._target_kinds = np.array([KIND[kind] for kind in history.target_kinds], np.int8)
         self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
         order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
         self._by_popularity = order[bundle.recommendable[order]].astype(np.int32)
@@ -160,7 +159,7 @@ class Pipeline:
         person = describe(
             query.history,
             as_of=query.as_of,
-            target_kinds=self._target_kinds,
+            targets=self.bundle.settings.history.targets,
             item_categories=tables.category,
             half_lives=HALF_LIVES,
             num_recent=settings.together_history,

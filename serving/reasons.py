@@ -34,6 +34,7 @@ _SOURCE = {"bought_before": "repeats", "goes_with": "together", "for_you": "enco
 
 def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Reason]]:
     neighbours, own = bundle.tables.in_baskets, ranked.person.own
+    verb = "Bought" if bundle.settings.history.target_kinds == ("purchase",) else "Chosen"
     goes_with = companions(items, among=ranked.signals.context_items, neighbours=neighbours)
     bought_with = companions(items, among=ranked.person.recent_items, neighbours=neighbours)
     bought_after = companions(items, among=ranked.person.recent_items, neighbours=bundle.tables.in_next_baskets)
@@ -44,8 +45,8 @@ def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Re
         if item in goes_with:
             reasons.append(Reason("goes_with", f"Goes with {bundle.titles[goes_with[item]]}", goes_with[item]))
         if place < len(own) and own.items[place] == item:
-            times, days = int(own.counts[place]), int(own.days_since[place])
-            reasons.append(Reason("bought_before", f"Bought {_times(times)}, last {_ago(days)}"))
+            times, days = int(own.num_events[place]), int(own.days_since[place])
+            reasons.append(Reason("bought_before", f"{verb} {_times(times)}, last {_ago(days)}"))
         elif item in bought_with and item not in goes_with:
             reasons.append(Reason("goes_with", f"Often bought with {bundle.titles[bought_with[item]]}", bought_with[item]))
         elif item in bought_after and item not in goes_with:

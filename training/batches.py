@@ -8,7 +8,7 @@ Shape suffixes: B histories, L positions, S states that predict, P pairs of a st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from configs.schema import EventType
 from features.dataset import Dataset
 from features.histories import History, IntArray, TimeArray, ages_in_days
 from features.splits import Cut
+from features.weights import counting_kinds, target_weights
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Batch:
     pair_state_P: Tensor
     """Which of the S states each pair belongs to."""
     targets_P: Tensor
+    pair_weight_P: Tensor
+    """What each pair's target counts, above 0."""
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
@@ -50,20 +54,30 @@ class Events:
     """(U,) where each user's events begin"""
     lengths: TimeArray
     """(U,)"""
-    is_target: NDArray[np.bool_]
-    """(E,)"""
+    weights: NDArray[np.float32]
+    """(E,) what each counts as a target; 0 for one that is none, or that was taken back before the cut"""
+
+    @property
+    def is_target(self) -> NDArray[np.bool_]:
+        """(E,)"""
+        return self.weights > 0
 
     @classmethod
-    def before(cls, dataset: Dataset, cut: Cut, *, input_kinds: NDArray[np.int8], target_kinds: NDArray[np.int8]) -> Events:
+    def before(cls, dataset: Dataset, cut: Cut, *, input_kinds: NDArray[np.int8], targets: Mapping[EventType, float]) -> Events:
         """The events of `input_kinds` before the cut, of users with at least two."""
-        users, events = dataset.events_where(cut.past(dataset) & np.isin(dataset.kinds, input_kinds))
+        kinds = np.union1d(input_kinds, counting_kinds(targets))
+        users, events = dataset.events_where(cut.past(dataset) & np.isin(dataset.kinds, kinds))
+        weights = target_weights(users, events, targets)
+        is_input = np.isin(events.kinds, input_kinds)
+        if not is_input.all():
+            users, events, weights = users[is_input], events.take(is_input), weights[is_input]
         lengths = np.bincount(users, minlength=dataset.num_users)
         starts = np.cumsum(lengths) - lengths
         return cls(
             events=events,
             starts=starts[lengths > 1],
             lengths=lengths[lengths > 1],
-            is_target=np.isin(events.kinds, target_kinds),
+            weights=weights,
         )
 
 
@@ -113,8 +127,8 @@ class TrainingBatches:
         event_BL = shuffled[position_BL]
         events = self._events.events
         baskets_BL = np.where(valid_BL, events.baskets[position_BL], -1)
-        is_target_BL = valid_BL & self._events.is_target[event_BL]
-        states_S, pair_state_P, targets_at_P = next_basket_pairs(baskets_BL, is_target_BL)
+        weights_BL = np.where(valid_BL, self._events.weights[event_BL], 0)
+        states_S, pair_state_P, targets_at_P = next_basket_pairs(baskets_BL, weights_BL > 0)
         items_BL = np.where(valid_BL, events.items[event_BL], 0)
         last_times_B = events.times[starts + lengths - 1]
         ages_BL = np.where(valid_BL, ages_in_days(events.times[event_BL], as_of=last_times_B[:, None]), 0)
@@ -126,6 +140,7 @@ class TrainingBatches:
             states_S=torch.from_numpy(states_S),
             pair_state_P=torch.from_numpy(pair_state_P),
             targets_P=torch.from_numpy(items_BL.ravel()[targets_at_P].astype(np.int64)),
+            pair_weight_P=torch.from_numpy(weights_BL.ravel()[targets_at_P].astype(np.float32)),
         )
 
 

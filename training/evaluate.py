@@ -75,7 +75,7 @@ class Evaluation:
 
 def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, config: Config) -> Evaluation:
     """Rank the whole catalogue for each user with a target between the cuts. Raises TooLittleDataError when nobody has."""
-    relevant = targets_between(dataset, cut, later, kinds=config.history.target_kinds)
+    relevant = targets_between(dataset, cut, later, targets=config.history.targets)
     users = np.array(sorted(relevant), np.int32)
     if not len(users):
         raise TooLittleDataError(f"Nobody has one of {', '.join(config.history.target_kinds)} after the {cut.name} cut.")

@@ -26,7 +26,7 @@ from configs.schema import Config
 from features.columns import KIND
 from features.dataset import Dataset
 from features.histories import encoder_inputs
-from features.splits import Cut, targets_between
+from features.splits import Cut, targets_before, targets_between
 from models.encoder import Encoder, build_encoder
 from training.batches import Events, TrainingBatches, validation_batches
 from training.initial_vectors import svd_item_vectors
@@ -52,6 +52,8 @@ def fit_encoders(
     before and sees the longer past for `refit_epochs`.
     """
     validation, *later = timeline
+    if unseen := [kind for kind in config.history.targets if kind not in dataset.manifest["kinds"]]:
+        say(f"history.targets has {', '.join(unseen)}, of which the data holds none. It holds: {_kinds_found(dataset)}.")
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_encoder(config.encoder, num_items=dataset.num_items, max_length=config.history.max_length)
     if config.training.initial_vectors == "svd":
@@ -91,9 +93,8 @@ def _fit(
     next_cut: Cut | None,
     after_epoch: Callable[[], None],
 ) -> Encoder:
-    events = Events.before(
-        dataset, cut, input_kinds=_codes(config.history.input_kinds), target_kinds=_codes(config.history.target_kinds)
-    )
+    history = config.history
+    events = Events.before(dataset, cut, input_kinds=_codes(history.input_kinds), targets=history.targets)
     if not events.is_target.any() or not len(events.starts):
         raise _nothing_to_learn(dataset, cut, config)
     training = config.training
@@ -122,13 +123,13 @@ def _fit(
 
 
 def _svd_vectors(dataset: Dataset, cut: Cut, config: Config) -> Tensor:
-    wanted = cut.past(dataset) & np.isin(dataset.kinds, _codes(config.history.target_kinds))
-    if not wanted.any():
+    users, events, weights = targets_before(dataset, cut, targets=config.history.targets)
+    if not len(users):
         raise _nothing_to_learn(dataset, cut, config)
-    users, items = dataset.users[wanted].astype(np.int64), dataset.items[wanted].astype(np.int64)
     return svd_item_vectors(
-        torch.from_numpy(users),
-        torch.from_numpy(items),
+        torch.from_numpy(users.astype(np.int64)),
+        torch.from_numpy(events.items.astype(np.int64)),
+        torch.from_numpy(weights),
         num_items=dataset.num_items,
         dim=config.encoder.dim,
         seed=config.training.seed,
@@ -221,7 +222,7 @@ class _Recorder(Callback):
 
 
 def _validation(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Config) -> Any:
-    relevant = targets_between(dataset, cut, next_cut, kinds=config.history.target_kinds)
+    relevant = targets_between(dataset, cut, next_cut, targets=config.history.targets)
     users = np.array(sorted(relevant))
     if len(users) > MAX_VALIDATION_USERS:
         users = np.random.default_rng(config.training.seed).choice(users, MAX_VALIDATION_USERS, replace=False)
@@ -251,8 +252,11 @@ def _codes(kinds: tuple[str, ...]) -> NDArray[np.int8]:
 
 
 def _nothing_to_learn(dataset: Dataset, cut: Cut, config: Config) -> TooLittleDataError:
-    found = ", ".join(f"{kind} ({count:,})" for kind, count in dataset.manifest["kinds"].items())
     return TooLittleDataError(
         f"No user has two events before the {cut.name} cut with one of history.targets "
-        f"({', '.join(config.history.target_kinds)}). The data has: {found}."
+        f"({', '.join(config.history.target_kinds)}). The data has: {_kinds_found(dataset)}."
     )
+
+
+def _kinds_found(dataset: Dataset) -> str:
+    return ", ".join(f"{kind} ({count:,})" for kind, count in dataset.manifest["kinds"].items())

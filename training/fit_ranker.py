@@ -17,10 +17,10 @@ from torch import Tensor
 from configs.console import say, working
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config, RankerConfig
-from features.columns import KIND
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import Cut
+from features.weights import target_weights
 from models.losses import listwise_softmax
 from models.ranker import RankerNetwork
 from serving.answer import Query
@@ -46,7 +46,6 @@ class RankedList:
 def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *, config: Config) -> RankerNetwork:
     """Train on the window between the cuts with a pipeline fitted at the earlier one. Raises TooLittleDataError."""
     generator = np.random.default_rng(config.ranker.seed)
-    codes = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
     starts, ends = earlier.ends, later.ends
     users = np.flatnonzero(ends > starts)
     if len(users) > config.ranker.max_users:
@@ -56,7 +55,8 @@ def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *
         for user in users:
             whole = dataset.history(int(user))
             first, last = int(starts[user] - dataset.offsets[user]), int(ends[user] - dataset.offsets[user])
-            past, future = whole.take(slice(0, first)), whole.take(slice(first, last)).of_kinds(codes)
+            past, future = whole.take(slice(0, first)), whole.take(slice(first, last))
+            future = future.take(target_weights(None, future, config.history.targets) > 0)
             lists.append(_lists_of_user(pipeline, past, future, as_of=earlier.moment(past), generator=generator))
             work.advance()
     generator.shuffle(lists)

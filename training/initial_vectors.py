@@ -19,18 +19,19 @@ NORM_OF_FREQUENT = 2.0
 """Length of the vectors of the items that are bought most: gives first logits of a sensible size."""
 
 
-def svd_item_vectors(users_E: Tensor, items_E: Tensor, *, num_items: int, dim: int, seed: int) -> Tensor:
-    """Right singular vectors (N, D) of the user-item matrix with entries log(1 + count).
+def svd_item_vectors(users_E: Tensor, items_E: Tensor, weights_E: Tensor, *, num_items: int, dim: int, seed: int) -> Tensor:
+    """Right singular vectors (N, D) of the user-item matrix with entries log(1 + summed weight).
 
     Columns beyond the rank of a small shop's matrix are small random numbers.
     """
     num_users = int(users_E.max()) + 1
-    pairs, counts = torch.unique(users_E * num_items + items_E, return_counts=True)
+    pairs, pair_E = torch.unique(users_E * num_items + items_E, return_inverse=True)
+    sums = torch.bincount(pair_E, weights=weights_E)
     torch.manual_seed(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch remarks that it does not check our indices
         matrix_UN = torch.sparse_coo_tensor(
-            torch.stack([pairs // num_items, pairs % num_items]), torch.log1p(counts.float()), (num_users, num_items)
+            torch.stack([pairs // num_items, pairs % num_items]), torch.log1p(sums.float()), (num_users, num_items)
         ).coalesce()
         rank = min(dim, num_users, num_items)
         _, _, right_NR = torch.svd_lowrank(matrix_UN, q=rank, niter=ITERATIONS)

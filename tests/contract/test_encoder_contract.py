@@ -182,7 +182,7 @@ def checkerboard(*, half: int, num_users: int = 40, length: int = 15) -> Events:
         prices=np.ones(count, np.float32),
     )
     starts = np.arange(num_users, dtype=np.int64) * length
-    return Events(events, starts=starts, lengths=np.full(num_users, length, np.int64), is_target=np.ones(count, bool))
+    return Events(events, starts=starts, lengths=np.full(num_users, length, np.int64), weights=np.ones(count, np.float32))
 
 
 def states_of(encoder: Encoder, batch: Batch) -> Tensor:

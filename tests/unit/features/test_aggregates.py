@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.cooccurrence import MIN_TOGETHER, SHRINKAGE, Neighbours, basket_neighbours, neighbour_scores, next_neighbours
@@ -55,6 +56,10 @@ def before(rows: Rows, day: int = 10) -> Rows:
     return sorted((row for row in rows if row[1] < day), key=lambda row: row[:2])
 
 
+def ones(events: History) -> NDArray[np.float32]:
+    return np.ones(len(events), np.float32)
+
+
 def one_person(rows: Rows) -> History:
     return events_of([(0, day, items) for _, day, items in rows])[1]
 
@@ -69,7 +74,7 @@ def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Row
         for item in items:
             counts[item] += days is None or day >= 10 - days
             first[item] = min(first[item], day * MICROSECONDS_PER_DAY)
-    found = popularity(events, num_items=NUM_ITEMS, as_of=AS_OF, days=days)
+    found = popularity(events, weights=ones(events), num_items=NUM_ITEMS, as_of=AS_OF, days=days)
     assert found.tolist() == [counts[item] for item in range(NUM_ITEMS)]
     assert first_seen(events, num_items=NUM_ITEMS, as_of=AS_OF).tolist() == first
 
@@ -77,7 +82,8 @@ def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Row
 @given(baskets_strategy)
 @settings(max_examples=80, deadline=None)
 def test_own_items_count_decay_and_space(rows: Rows) -> None:
-    own = own_items(one_person(rows), as_of=AS_OF, half_lives=(2.0, 30.0))
+    person = one_person(rows)
+    own = own_items(person, weights=ones(person), as_of=AS_OF, half_lives=(2.0, 30.0))
     days: dict[int, list[int]] = defaultdict(list)
     for _, day, items in before(rows):
         for item in items:
@@ -187,15 +193,15 @@ def test_neighbour_scores_are_weighted_sums_of_lists(rows: Rows, of: list[int]) 
 
 
 AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
-    "popularity": lambda _, e: popularity(e, num_items=NUM_ITEMS, as_of=AS_OF, days=5),
-    "popularity_all": lambda _, e: popularity(e, num_items=NUM_ITEMS, as_of=AS_OF, days=None),
+    "popularity": lambda _, e: popularity(e, weights=ones(e), num_items=NUM_ITEMS, as_of=AS_OF, days=5),
+    "popularity_all": lambda _, e: popularity(e, weights=ones(e), num_items=NUM_ITEMS, as_of=AS_OF, days=None),
     "first_seen": lambda _, e: first_seen(e, num_items=NUM_ITEMS, as_of=AS_OF),
     "repeat_rates": lambda u, e: repeat_rates(u, e, num_items=NUM_ITEMS, as_of=AS_OF),
     "basket_neighbours": lambda _, e: basket_neighbours(e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3),
     "next_neighbours": lambda u, e: next_neighbours(u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5),
-    "own_items": lambda _, e: own_items(by_time(e), as_of=AS_OF, half_lives=(3.0,)),
+    "own_items": lambda _, e: own_items(by_time(e), weights=ones(e), as_of=AS_OF, half_lives=(3.0,)),
     "describe": lambda _, e: describe(
-        by_time(e), as_of=AS_OF, target_kinds=PURCHASE, item_categories=CATEGORIES, half_lives=(3.0,), num_recent=5
+        by_time(e), as_of=AS_OF, targets={"purchase": 1.0}, item_categories=CATEGORIES, half_lives=(3.0,), num_recent=5
     ),
     "encoder_inputs": lambda _, e: encoder_inputs(by_time(e), as_of=AS_OF, kinds=PURCHASE, max_length=7),
 }

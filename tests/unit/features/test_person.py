@@ -24,9 +24,8 @@ def person_after(*events: tuple[str, int, float], num_recent: int = 10) -> Perso
         baskets=np.array([round(minutes * MINUTE) for _, _, minutes in events], np.int64),
         prices=np.array([math.e ** (item + 1) if item < 3 else np.nan for _, item, _ in events], np.float32),
     )
-    kinds = np.array([KIND["purchase"]], np.int8)
     return describe(
-        history, as_of=AS_OF, target_kinds=kinds, item_categories=CATEGORIES, half_lives=(30.0,), num_recent=num_recent
+        history, as_of=AS_OF, targets={"purchase": 1.0}, item_categories=CATEGORIES, half_lives=(30.0,), num_recent=num_recent
     )
 
 

@@ -95,19 +95,22 @@ def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() ->
 def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
     dataset = dataset_of()
     validation, test, everything = cuts(dataset, SplitConfig(window_days=2))
-    found = targets_between(dataset, validation, test, kinds=("purchase",))
+    found = targets_between(dataset, validation, test, targets={"purchase": 1.0})
     assert {user: items.tolist() for user, items in found.items()} == {2: [0]}
-    found = targets_between(dataset, validation, everything, kinds=("purchase", "view_item"))
+    found = targets_between(dataset, validation, everything, targets={"purchase": 1.0, "view_item": 0.5})
     assert {user: items.tolist() for user, items in found.items()} == {0: [1], 1: [4], 2: [0, 1]}
-    assert targets_between(dataset, test, test, kinds=("purchase",)) == {}
-    assert targets_between(dataset, validation, everything, kinds=("refund",)) == {}
+    assert targets_between(dataset, test, test, targets={"purchase": 1.0}) == {}
+    assert targets_between(dataset, validation, everything, targets={"review": 1.0}) == {}
 
 
 def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
     dataset = dataset_of()
     validation, test, everything = cuts(dataset, SplitConfig(kind="leave_one_out"))
-    assert {u: i.tolist() for u, i in targets_between(dataset, validation, test, kinds=("purchase",)).items()} == {0: [3], 2: [0]}
-    assert {u: i.tolist() for u, i in targets_between(dataset, test, everything, kinds=("purchase",)).items()} == {0: [1]}
+    assert {u: i.tolist() for u, i in targets_between(dataset, validation, test, targets={"purchase": 1.0}).items()} == {
+        0: [3],
+        2: [0],
+    }
+    assert {u: i.tolist() for u, i in targets_between(dataset, test, everything, targets={"purchase": 1.0}).items()} == {0: [1]}
 
 
 def tables_at(dataset: Dataset, as_of: int) -> SourceTables:

@@ -40,7 +40,12 @@ def shop_of(baskets_of_users: list[list[int]], *, seed: int = 0) -> Events:
         prices=np.ones(count, np.float32),
     )
     keep = lengths > 1
-    return Events(events, starts=(np.cumsum(lengths) - lengths)[keep], lengths=lengths[keep], is_target=is_target)
+    return Events(
+        events,
+        starts=(np.cumsum(lengths) - lengths)[keep],
+        lengths=lengths[keep],
+        weights=np.where(is_target, 0.5, 0).astype(np.float32),
+    )
 
 
 def epoch(events: Events, *, number: int = 0, seed: int = 0, batch_tokens: int = 24) -> list[Batch]:
@@ -172,12 +177,12 @@ def test_the_example_in_the_docstring_is_true() -> None:
 def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset: Dataset) -> None:
     cut, _, _ = cuts(shop_dataset, SplitConfig(window_days=14))
     purchase = np.array([KIND["purchase"]], np.int8)
-    bought = Events.before(shop_dataset, cut, input_kinds=purchase, target_kinds=purchase)
+    bought = Events.before(shop_dataset, cut, input_kinds=purchase, targets={"purchase": 1.0})
     assert bought.is_target.all()
     assert bought.events.times.max() < cut.as_of
     assert set(bought.events.kinds.tolist()) == {KIND["purchase"]}
     both = Events.before(
-        shop_dataset, cut, input_kinds=np.array([KIND["purchase"], KIND["view_item"]], np.int8), target_kinds=purchase
+        shop_dataset, cut, input_kinds=np.array([KIND["purchase"], KIND["view_item"]], np.int8), targets={"purchase": 1.0}
     )
     assert len(both.events) > len(bought.events)
     assert both.is_target.sum() == len(bought.events)

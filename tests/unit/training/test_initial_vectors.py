@@ -19,7 +19,7 @@ def purchases() -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_items_of_the_same_buyers_start_close_together() -> None:
     users, items = purchases()
-    vectors = svd_item_vectors(users, items, num_items=NUM_ITEMS, dim=2, seed=0)
+    vectors = svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=2, seed=0)
     similarity = torch.nn.functional.cosine_similarity(vectors[:, None], vectors[None], dim=2)
     bought = slice(0, NUM_ITEMS - 1)
     same_half = (torch.arange(NUM_ITEMS) < HALF)[:, None] == (torch.arange(NUM_ITEMS) < HALF)[None]
@@ -30,8 +30,8 @@ def test_items_of_the_same_buyers_start_close_together() -> None:
 
 def test_a_width_beyond_the_rank_is_filled_and_a_seed_gives_the_same_vectors() -> None:
     users, items = purchases()
-    vectors = svd_item_vectors(users, items, num_items=NUM_ITEMS, dim=64, seed=3)
+    vectors = svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3)
     assert vectors.shape == (NUM_ITEMS, 64)
     assert torch.isfinite(vectors).all()
     assert (vectors.std(dim=0) > 0).all()
-    assert torch.equal(vectors, svd_item_vectors(users, items, num_items=NUM_ITEMS, dim=64, seed=3))
+    assert torch.equal(vectors, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3))
