@@ -194,7 +194,11 @@ class TrainingConfig(Section):
     """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""
 
     max_minutes: float | None = Field(None, gt=0)
-    """Stop the first fit after this time, in the middle of an epoch if need be."""
+    """Stop the first fit after this time, in the middle of an epoch if need be. The time before a kill counts."""
+
+    checkpoint_minutes: float = Field(5, gt=0)
+    """Save the state of a fit at least this often, and at the end of each epoch, so that `shopkeeper train --resume` goes on from
+    there."""
 
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """`auto`: bf16 on a GPU, 32 bit on a CPU."""

@@ -1,4 +1,4 @@
-"""Folders that are whole or absent: written beside their place, then renamed, with a `manifest.json`.
+"""Folders and files that are whole or absent: written beside their place, then renamed; a folder has a `manifest.json`.
 
 Every artefact (tables, dataset, bundle) is a folder whose manifest names its kind, schema version, counts, what it was made
 from, and its own fingerprint (a hash over the hashes of its files).
@@ -6,6 +6,7 @@ from, and its own fingerprint (a hash over the hashes of its files).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,10 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from configs.exceptions import ArtefactError
+from configs.exceptions import ArtefactError, ShopkeeperError
 
 MANIFEST = "manifest.json"
 SCHEMA_VERSION = 1
+FULL_BYTES = 65_536
+"""Less room than this after a write that failed: the disk is why."""
 
 
 @contextmanager
@@ -32,16 +35,60 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
     check_replaceable(folder, kind=kind)
     scratch = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.part"
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir()
-        yield scratch
-        if not (scratch / MANIFEST).is_file():
-            raise AssertionError(f"{kind}: write_manifest was not called")
-        _replace(folder, scratch)
-    except OSError as error:
-        raise ArtefactError(f"{folder}: could not be written ({error}). Nothing was changed.") from error
+        with whole_or_said(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            scratch.mkdir()
+            yield scratch
+            if not (scratch / MANIFEST).is_file():
+                raise AssertionError(f"{kind}: write_manifest was not called")
+            _replace(folder, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def writing_file(path: Path) -> Iterator[Path]:
+    """Yield a scratch path; the file written there takes the place of `path` if the block ends without an error.
+
+    It is on the disk before it is renamed, so that after a kill or a power cut `path` is the old file or the new one, whole.
+    """
+    scratch = path.with_name(f".{path.name}.part")
+    try:
+        with whole_or_said(path):
+            yield scratch
+            _to_disk(scratch)
+            scratch.replace(path)
+            _to_disk(path.parent)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_or_said(place: Path) -> Iterator[None]:
+    """Turn the many errors by which libraries tell of a full disk, and every OSError, into an ArtefactError with a remedy."""
+    try:
+        yield
+    except (ShopkeeperError, AssertionError):
+        raise
+    except Exception as error:
+        if disk_is_full(error, place):
+            raise ArtefactError(
+                f"{place}: could not be written, for the disk is full ({_room(place)}). What stood there before is still "
+                "there, whole. Make room, or choose a place on another disk with --out, and give the command again."
+            ) from error
+        if isinstance(error, OSError):
+            raise ArtefactError(f"{place}: could not be written ({error}). Nothing was changed.") from error
+        raise
+
+
+def disk_is_full(error: Exception, place: Path) -> bool:
+    """Whether an error came of a full disk. torch, FAISS and Polars lose the number of the system's error on the way."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    try:
+        return shutil.disk_usage(_there(place)).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 def check_replaceable(folder: Path, *, kind: str) -> None:
@@ -133,11 +180,29 @@ def _is_kind(folder: Path, kind: str) -> bool:
         return False
 
 
+def _there(place: Path) -> Path:
+    """The nearest folder above a place that is there."""
+    return next(parent for parent in place.absolute().parents if parent.is_dir())
+
+
+def _room(place: Path) -> str:
+    usage = shutil.disk_usage(_there(place))
+    return f"{usage.free / 1e6:,.1f} MB of {usage.total / 1e6:,.0f} MB are free"
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _replace(folder: Path, scratch: Path) -> None:
     for path in scratch.rglob("*"):
         if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            _to_disk(path)
     if folder.exists():
         old = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.old.part"
         folder.rename(old)
@@ -145,3 +210,4 @@ def _replace(folder: Path, scratch: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     else:
         scratch.rename(folder)
+    _to_disk(folder.parent)

@@ -85,13 +85,13 @@ class TrainingBatches:
     """Iterates over one epoch. Epoch e of seed s is always the same, whatever ran before."""
 
     def __init__(self, events: Events, *, max_length: int, batch_tokens: int, seed: int) -> None:
-        self._events, self._max_length, self._batch_tokens, self._seed = events, max_length, batch_tokens, seed
-        self._epoch = 0
+        self._events, self._max_length, self.batch_tokens, self._seed = events, max_length, batch_tokens, seed
+        self._epoch = self._first = 0
         self.num_tokens = int(events.lengths.sum())
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self._epoch = epoch
+    def set_epoch(self, epoch: int, *, first: int = 0) -> None:
+        """Choose the epoch whose batches come next, and the batch to begin with: where a killed training stood."""
+        self._epoch, self._first = epoch, first
 
     def num_batches(self) -> int:
         """Batches of the present epoch; another epoch may have one more or less, since histories are cut elsewhere."""
@@ -101,7 +101,7 @@ class TrainingBatches:
         generator = np.random.default_rng((self._seed, self._epoch))
         batches, starts, lengths = self._plan(generator)
         shuffled = _shuffled_within_baskets(self._events.events.baskets, generator)
-        for rows in batches:
+        for rows in batches[self._first :]:
             yield self._batch(starts[rows], lengths[rows], shuffled)
 
     def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], TimeArray, TimeArray]:
@@ -111,9 +111,9 @@ class TrainingBatches:
         batches, first = [], 0
         while first < len(order):
             # lengths ascend, so a batch is as wide as its last row: take rows while rows x width stays in bounds
-            last = first + max(1, self._batch_tokens // int(lengths[order[first]]))
-            while last - first > 1 and (last - first) * int(lengths[order[min(last, len(order)) - 1]]) > self._batch_tokens:
-                last = first + max(1, self._batch_tokens // int(lengths[order[min(last, len(order)) - 1]]))
+            last = first + max(1, self.batch_tokens // int(lengths[order[first]]))
+            while last - first > 1 and (last - first) * int(lengths[order[min(last, len(order)) - 1]]) > self.batch_tokens:
+                last = first + max(1, self.batch_tokens // int(lengths[order[min(last, len(order)) - 1]]))
             batches.append(order[first:last])
             first = last
         generator.shuffle(batches)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from configs.exceptions import TrainingError
 from configs.schema import TrainingConfig
 from models.encoder import Encoder
 from models.losses import full_softmax, sampled_softmax
@@ -25,7 +23,8 @@ class EncoderModule(pl.LightningModule):
         super().__init__()
         self.encoder, self.config, self._sampler = encoder, config, sampler
         self.register_buffer("known_N", known_N, persistent=False)
-        self._generator: torch.Generator | None = None
+        self.generator = torch.Generator()
+        """Draws the negatives; where it stands is part of a checkpoint."""
         self._hits: list[float] = []
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
@@ -35,21 +34,14 @@ class EncoderModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Negatives are drawn on the device, by a generator of their own."""
         self._sampler.to(self.device)
-        self._generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        self.generator = torch.Generator(self.device).manual_seed(self.config.seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The mean loss over the batch's pairs of state and target."""
         vectors_BLD = self.encoder.item_vectors(batch.items_BL)
         states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B)
         query_SD = states_BLD.flatten(0, 1)[batch.states_S]
-        loss = self._loss(query_SD, batch)
-        if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"The loss became {loss.item()} in epoch {self.current_epoch}, step {batch_idx}. Try a lower "
-                f"training.learning_rate (now {self.config.learning_rate:g}) or training.precision=32-true."
-            )
-        self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.targets_P))
-        return loss
+        return self._loss(query_SD, batch)
 
     def _loss(self, query_SD: Tensor, batch: Batch) -> Tensor:
         encoder = self.encoder
@@ -58,8 +50,7 @@ class EncoderModule(pl.LightningModule):
             known_M = torch.nonzero(self.known_N).squeeze(1)
             targets_P = torch.searchsorted(known_M, batch.targets_P)
             return full_softmax(query_SD, batch.pair_state_P, targets_P, encoder.item_vectors(known_M))
-        assert self._generator is not None
-        negatives_K, log_expected_K = self._sampler.draw(self._generator)
+        negatives_K, log_expected_K = self._sampler.draw(self.generator)
         both_PKD = encoder.item_vectors(torch.cat([batch.targets_P, negatives_K]))
         target_PD, negative_KD = both_PKD[: len(batch.targets_P)], both_PKD[len(batch.targets_P) :]
         return sampled_softmax(query_SD, batch.pair_state_P, batch.targets_P, target_PD, negatives_K, negative_KD, log_expected_K)

@@ -4,6 +4,7 @@ run.json           status, config fingerprint, hardware, git commit, data finger
 config.yaml        every setting, defaults included
 metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "time": ..., "metrics": {...}}
 encoder-*.pt       weights fitted on the events before each cut
+resume.pt          where a fit that is not done stands (`checkpoint.py`)
 evaluation.json    the table of the pipeline against every source
 """
 
@@ -14,12 +15,13 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from configs.exceptions import ArtefactError
+from features.artefact import writing_file
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,25 @@ class RunLog:
 
     def log(self, series: str, step: int, metrics: Mapping[str, float]) -> None:
         """Append one line to the curves."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"series": series, "step": step, "time": time.time(), "metrics": dict(metrics)}) + "\n")
+        line = {"series": series, "step": step, "time": time.time(), "metrics": dict(metrics)}
+        self._write_curves([*self.curves(), line])
 
     def curves(self) -> list[dict[str, Any]]:
         """Every line of the curves."""
         path = self.folder / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+    def keep_curves(self, keep: Callable[[dict[str, Any]], bool]) -> None:
+        """Take the other lines out of the curves."""
+        lines = self.curves()
+        kept = [line for line in lines if keep(line)]
+        if len(kept) < len(lines):
+            self._write_curves(kept)
+
+    def _write_curves(self, lines: list[dict[str, Any]]) -> None:
+        """All of them at once: a few hundred lines, and never half a one."""
+        with writing_file(self.folder / "metrics.jsonl") as scratch:
+            scratch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def run_named(workspace: Path, name: str | None) -> RunLog:
@@ -88,9 +102,8 @@ def run_named(workspace: Path, name: str | None) -> RunLog:
 
 def write_json(path: Path, value: Any) -> None:
     """Write beside and rename, so that a reader never sees half a file."""
-    scratch = path.with_name(f".{path.name}.part")
-    scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    scratch.replace(path)
+    with writing_file(path) as scratch:
+        scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def environment() -> dict[str, Any]:
