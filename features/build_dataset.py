@@ -25,8 +25,8 @@ from features.write_features import write_features
 def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
     """Write the dataset folder whole, or not at all; the same tables give the same fingerprint.
 
-    Items and users are those with at least one item event, in the order of their first one (ties by id). Events of one
-    transaction share a basket number and the earliest of their times; a refund is another basket than the purchase it names, so
+    Items and users are those with at least one item event, in the order of their first one (ties by id); after them come the
+    items that the catalogue alone knows, by id, which a model with an item tower can give a vector. Events of one transaction share a basket number and the earliest of their times; a refund is another basket than the purchase it names, so
     that it keeps its own time. Every other event is a basket of its own.
 
     Raises ArtefactError for tables that are not there, DataError when they hold no item event.
@@ -36,12 +36,7 @@ def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
     if events.is_empty():
         raise DataError(f"{tables_folder}: holds no event with an item, so there is nothing to learn from.")
     items, users = _in_order_of_appearance(events, "item"), _in_order_of_appearance(events, "who")
-    events = (
-        events.join(items.select("item", "item_index"), on="item", how="left", maintain_order="left")
-        .join(users.select("who", "who_index"), on="who", how="left", maintain_order="left")
-        .select("who_index", "item_index", "kind", "time", "basket", "price")
-        .sort("who_index", "time", "basket", "item_index", maintain_order=True)
-    )
+    events = _in_order_of_users(events, items, users)
     catalogue = _catalogue(tables, items, events)
     people = users.select(pl.col("who").alias(c.USER_ID)).join(
         tables.users.collect(), on=c.USER_ID, how="left", maintain_order="left"
@@ -51,7 +46,7 @@ def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
             np.save(scratch / f"{name}.npy", array)
         catalogue.write_parquet(scratch / "items.parquet", statistics=False)
         people.write_parquet(scratch / "users.parquet", statistics=False)
-        contents = _contents(events, num_items=len(items), num_users=len(users))
+        contents = _contents(events, num_items=len(catalogue), num_users=len(users))
         contents |= {"clock": tables.manifest["clock"], "currency": tables.manifest["currency"]}
         contents |= write_features(scratch, kinds=tuple(contents["kinds"]), has_times=contents["clock"] == "real")
         write_manifest(scratch, kind="dataset", made_from=tables.fingerprint, contents=contents)
@@ -65,8 +60,8 @@ def _item_events(tables: Tables) -> pl.DataFrame:
     events = (
         tables.events.filter(wanted)
         .select(
-            who_expr().alias("who"),
-            pl.col(c.ITEM_ID).alias("item"),
+            who_expr().cast(pl.Categorical).alias("who"),
+            pl.col(c.ITEM_ID).cast(pl.Categorical).alias("item"),
             pl.col(c.EVENT_TYPE).replace_strict(codes, return_dtype=pl.Int8).alias("kind"),
             pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
             pl.col(c.PRICE).cast(pl.Float32).alias("price"),
@@ -75,7 +70,9 @@ def _item_events(tables: Tables) -> pl.DataFrame:
         .collect()
         .with_row_index("row")
     )
-    in_basket = events.filter(pl.col("transaction").is_not_null()).select("row", code(pl.col("who")), "kind", "transaction")
+    in_basket = events.filter(pl.col("transaction").is_not_null()).select(
+        "row", pl.col("who").to_physical(), "kind", "transaction"
+    )
     first = in_basket.select("row", pl.col("row").min().over("who", "kind", "transaction").alias("first"))
     basket = events["row"].to_numpy().astype(np.int64)
     basket[first["row"].to_numpy()] = first["first"].to_numpy()
@@ -84,29 +81,56 @@ def _item_events(tables: Tables) -> pl.DataFrame:
 
 
 def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The distinct values of `key` by the time of their first event, with `<key>_index`."""
-    first = events.group_by(key).agg(pl.col("time").min()).sort("time", key)
-    return first.select(key).with_columns(pl.int_range(pl.len(), dtype=pl.Int32).alias(f"{key}_index"))
+    """The distinct values of `key` by the time of their first event, as text, with their `code` in the Categorical column."""
+    first = events.group_by(pl.col(key).to_physical().alias("code"), key).agg(pl.col("time").min())
+    return first.with_columns(pl.col(key).cast(pl.String)).sort("time", key).select(key, "code")
+
+
+def _in_order_of_users(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """The events under the index of their user and item, by user, time, basket and item.
+
+    Baskets are numbered by their first event and events come by time, so who and basket, packed into one number, say it all but
+    the item: one sort of numbers instead of four columns.
+    """
+    who, item = _index(users["code"])[events["who"].to_physical()], _index(items["code"])[events["item"].to_physical()]
+    return events.select(
+        "kind",
+        "time",
+        "price",
+        pl.Series("who_index", who),
+        pl.Series("item_index", item),
+        pl.Series("place", who.astype(np.int64) << 32 | events["basket"].to_numpy()),
+    ).sort("place", "item_index", maintain_order=True)
+
+
+def _index(codes: pl.Series) -> NDArray[np.int32]:
+    """Code → its place in `codes`."""
+    index = np.full(int(codes.max()) + 1, -1, np.int32)  # type: ignore[call-overload]
+    index[codes.to_numpy()] = np.arange(len(codes), dtype=np.int32)
+    return index
 
 
 def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it.
 
-    Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so never shown.
+    Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so never shown. What
+    the catalogue lists and nobody touched comes last.
     """
     listed = tables.items.collect().with_columns(pl.lit(True).alias("_listed"))
     paid = events.group_by("item_index").agg(pl.col("price").median().cast(pl.Float64).alias("_paid"))
-    rows = items.rename({"item": c.ID}).join(listed, on=c.ID, how="left", maintain_order="left")
+    rows = items.select(pl.col("item").alias(c.ID), pl.int_range(pl.len(), dtype=pl.Int32).alias("item_index"))
+    rows = rows.join(listed, on=c.ID, how="left", maintain_order="left")
     rows = rows.join(paid, on="item_index", how="left", maintain_order="left")
     rows = rows.with_columns(pl.col(c.PRICE).fill_null(pl.col("_paid").round(2)))
     if len(listed):
         unlisted = pl.col("_listed").is_null()
         rows = rows.with_columns(pl.when(unlisted).then(pl.lit("out_of_stock")).otherwise(c.AVAILABILITY).alias(c.AVAILABILITY))
-    return rows.drop("_paid", "_listed", "item_index")
+    untouched = listed.join(rows, on=c.ID, how="anti").sort(c.ID)
+    return pl.concat([rows.drop("_paid", "item_index"), untouched], how="diagonal").drop("_listed")
 
 
 def _arrays(events: pl.DataFrame, catalogue: pl.DataFrame, *, num_users: int) -> dict[str, NDArray[Any]]:
-    basket = events["basket"].to_numpy()
+    basket = events["place"].to_numpy()  # no two users share one
     starts = np.ones(len(basket), dtype=np.int64)
     starts[1:] = basket[1:] != basket[:-1]
     counts = np.bincount(events["who_index"].to_numpy(), minlength=num_users)

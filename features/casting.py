@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from configs.exceptions import ConfigError, DataError
+from features.codes import on_distinct
 from features.raw import RawTable
 from features.timestamps import parse_formatted, parse_timestamps
 
@@ -25,7 +26,20 @@ def as_ids(raw: RawTable, column: str) -> pl.Series:
     ):
         raise _wrong_type(raw, column, expected="text or whole numbers")
     text = values.cast(pl.String)
-    return text.set(text.str.strip_chars().str.len_bytes() == 0, None)
+    blank = text.str.strip_chars().str.len_bytes() == 0
+    return text.set(blank, None) if blank.any() else text
+
+
+def as_codes(raw: RawTable, column: str) -> pl.Series:
+    """The same as a Categorical column."""
+    values = raw.frame[column]
+    if values.dtype != pl.Categorical:
+        return as_ids(raw, column).cast(pl.Categorical)
+    names = values.unique().cast(pl.String)
+    blank = names.filter(names.str.strip_chars().str.len_bytes() == 0)
+    if blank.is_empty():
+        return values
+    return on_distinct(values, lambda text: text.set(text.is_in(blank.implode()), None)).cast(pl.Categorical)
 
 
 def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
@@ -45,11 +59,15 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
         raise _wrong_type(raw, column, expected=expected)
     if values.dtype.is_float():
         values = values.fill_nan(None)  # pandas' missing value
+    if whole and values.dtype.is_integer() and values.is_between(-(2**53), 2**53, closed="none").all():
+        return _checked(raw, column, values, values.cast(pl.Int64), expected=expected)
     numbers = values.cast(pl.Float64, strict=False)
     usable = numbers.is_finite()
     if whole:
         usable = usable & (numbers == numbers.floor()) & (numbers.abs() < 2**53)
-    numbers = numbers.set(~usable.fill_null(value=False), None).cast(dtype)
+    if not usable.all(ignore_nulls=True):
+        numbers = numbers.set(~usable.fill_null(value=False), None)
+    numbers = numbers.cast(dtype)
     return _checked(raw, column, values, numbers, expected=expected)
 
 

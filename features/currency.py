@@ -29,7 +29,7 @@ def shop_currency(events: pl.DataFrame, prepare: PrepareConfig) -> str | None:
 def to_shop_currency(events: pl.DataFrame, currency: str | None, rates: dict[str, float]) -> pl.DataFrame:
     """Prices in the shop's currency. Rows that name none are taken to be in it."""
     if not rates:
-        return events.with_columns(pl.col(c.CURRENCY).fill_null(pl.lit(currency, dtype=pl.String)))
+        return events.with_columns(pl.lit(currency, dtype=pl.String).alias(c.CURRENCY))
     own = {currency: 1.0} if currency else {}
     rate = pl.col(c.CURRENCY).replace_strict(rates | own, default=1.0, return_dtype=pl.Float64)
     return events.with_columns(

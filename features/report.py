@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from configs.schema import PrepareConfig
 from features import columns as c
-from features.codes import code
+from features.codes import who_coded
 from features.validate import ValidEvents
 from features.validate_catalogue import ValidCatalogue
-from features.who import who_expr
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 BOT_EVENTS_A_DAY = 1000
 """A person with more events than this in one day is suspected to be a program. Nothing is removed."""
 
 
-_CODED = (c.TRANSACTION_ID, c.SESSION_ID)
+_CODED = (c.ITEM_ID, c.TRANSACTION_ID, c.SESSION_ID)
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,10 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def without_times(self) -> Report:
+        """The same for an ordinal clock, whose times and days mean nothing."""
+        return replace(self, first_time=None, last_time=None, days=0.0, suspected_bots=[])
+
 
 def make_report(
     events: ValidEvents,
@@ -75,17 +78,18 @@ def make_report(
     remarks: tuple[str, ...] = (),
 ) -> Report:
     """Count everything once over the valid tables."""
+    who = who_coded(events.events)
     frame = events.events.select(
-        c.EVENT_TYPE, c.TIMESTAMP, c.ITEM_ID, who_expr().alias("_name"), *(code(pl.col(name)).name.keep() for name in _CODED)
-    ).with_columns(code(pl.col("_name")).alias("_who"), code(pl.col(c.ITEM_ID)).alias("_item"))
+        c.EVENT_TYPE, c.TIMESTAMP, who.to_physical().alias("_who"), *(pl.col(name).to_physical() for name in _CODED)
+    )
     mine = frame.filter(pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES))
     per_user = mine.group_by("_who").len()["len"]
-    num_users, num_items = len(per_user), mine["_item"].n_unique()
+    num_users, num_items = len(per_user), mine[c.ITEM_ID].n_unique()
     active = int((per_user >= 2).sum())
     pairs = mine.select(_pair().n_unique()).item() if len(mine) else 0
     first, last = frame[c.TIMESTAMP].min(), frame[c.TIMESTAMP].max()
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
-    known = mine[c.ITEM_ID].is_in(items.frame[c.ID].implode())
+    listed = items.frame[c.ID].cast(pl.Categorical).to_physical()
     tables: dict[str, ValidEvents | ValidCatalogue] = {"events": events, "items": items, "users": users}
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
@@ -110,13 +114,13 @@ def make_report(
         last_time=last.isoformat() if last else None,  # type: ignore[union-attr]
         days=round((last - first).total_seconds() / 86400, 2) if first and last else 0.0,  # type: ignore[operator, union-attr]
         density=pairs / (num_users * num_items) if pairs else 0.0,
-        events_without_catalogue=int((~known).sum()),
+        events_without_catalogue=int((~mine[c.ITEM_ID].is_in(listed.implode())).sum()),
         repeat_purchase_share=_repeat_share(mine),
         basket_size=_quantiles(
             mine.filter(pl.col(c.TRANSACTION_ID).is_not_null()).group_by("_who", c.TRANSACTION_ID).len()["len"]
         ),
         session_length=_quantiles(frame.filter(pl.col(c.SESSION_ID).is_not_null()).group_by(c.SESSION_ID).len()["len"]),
-        suspected_bots=_bots(frame),
+        suspected_bots=_bots(frame, who),
         currency=events.currency,
         no_go=_no_go(len(mine), active, prepare),
         remarks=list(remarks),
@@ -147,7 +151,7 @@ def _quantiles(sizes: pl.Series) -> dict[str, float]:
 
 def _pair() -> pl.Expr:
     """User and item as one number."""
-    return pl.col("_who").cast(pl.UInt64) * 2**32 + pl.col("_item").cast(pl.UInt64)
+    return pl.col("_who").cast(pl.UInt64) * 2**32 + pl.col(c.ITEM_ID).cast(pl.UInt64)
 
 
 def _repeat_share(mine: pl.DataFrame) -> float | None:
@@ -159,8 +163,11 @@ def _repeat_share(mine: pl.DataFrame) -> float | None:
     return float(1 - pairs["_pair"].n_unique() / len(pairs))
 
 
-def _bots(frame: pl.DataFrame) -> list[str]:
-    daily = frame.group_by("_who", pl.col(c.TIMESTAMP).dt.date().alias("_day")).len()
-    busy = daily.filter(pl.col("len") > BOT_EVENTS_A_DAY).sort("len", "_who", descending=[True, False])
-    names = busy.join(frame.select("_who", "_name").unique("_who"), on="_who", maintain_order="left")
-    return names["_name"].unique(maintain_order=True).head(20).to_list()
+def _bots(frame: pl.DataFrame, who: pl.Series) -> list[str]:
+    """The busiest people, by the key of `who`, which has a row for each of `frame`."""
+    active = frame.group_by("_who").len().filter(pl.col("len") > BOT_EVENTS_A_DAY)["_who"]
+    mine = frame["_who"].is_in(active.implode())
+    events = frame.filter(mine).select(c.TIMESTAMP, who.filter(mine).cast(pl.String).alias("_name"))
+    daily = events.group_by("_name", pl.col(c.TIMESTAMP).dt.date().alias("_day")).len()
+    busy = daily.filter(pl.col("len") > BOT_EVENTS_A_DAY).sort("len", "_name", descending=[True, False])
+    return busy["_name"].unique(maintain_order=True).head(20).to_list()

@@ -6,8 +6,7 @@ import numpy as np
 import polars as pl
 
 from features import columns as c
-from features.codes import code
-from features.who import who_expr
+from features.codes import who_coded
 
 
 def with_sessions(events: pl.DataFrame, *, gap_minutes: float) -> pl.DataFrame:
@@ -18,15 +17,17 @@ def with_sessions(events: pl.DataFrame, *, gap_minutes: float) -> pl.DataFrame:
     missing = events[c.SESSION_ID].is_null()
     if not missing.any():
         return events
-    blank = events.filter(missing).select(who_expr().alias("who"), pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"))
-    people = blank.select(code(pl.col("who"))).to_series().to_numpy()
-    order = np.argsort(people, kind="stable")  # each person's events together, by time
-    people, times = people[order], blank["time"].to_numpy()[order]
+    blank = (events if missing.all() else events.filter(missing)).select(c.USER_ID, c.VISITOR_ID, c.TIMESTAMP)
+    who = who_coded(blank)
+    numbered = pl.DataFrame({"who": who.to_physical()}).with_row_index("row")
+    order = numbered.sort("who", maintain_order=True)["row"].to_numpy()  # each person's events together, by time
+    people, times = who.to_physical().to_numpy()[order], blank[c.TIMESTAMP].dt.epoch("us").to_numpy()[order]
     starts = np.ones(len(order), dtype=np.bool_)
     starts[1:] = (people[1:] != people[:-1]) | (np.diff(times) > gap_minutes * 60e6)
-    begins = np.empty_like(times)
-    begins[order] = times[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
-    names = blank.select(pl.concat_str([pl.col("who"), pl.lit("@"), pl.Series(begins // 1_000_000).cast(pl.String)])).to_series()
-    if missing.all():
-        return events.with_columns(names.alias(c.SESSION_ID))
-    return events.with_columns(events[c.SESSION_ID].scatter(missing.arg_true(), names))
+    session = np.empty(len(order), np.int64)
+    session[order] = np.cumsum(starts) - 1
+    seconds = pl.Series(times[starts] // 1_000_000).cast(pl.String)
+    names = pl.select(pl.concat_str([who[order[starts]].cast(pl.String), pl.lit("@"), seconds]).cast(pl.Categorical)).to_series()
+    number = np.zeros(len(events), np.int64)
+    number[missing.to_numpy()] = session
+    return events.with_columns(pl.coalesce(pl.col(c.SESSION_ID), names.gather(number)).alias(c.SESSION_ID))

@@ -11,7 +11,8 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import DataConfig, PrepareConfig
 from features import columns as c
-from features.casting import as_ids, as_numbers, as_timestamps
+from features.casting import as_codes, as_ids, as_numbers, as_timestamps
+from features.codes import on_distinct
 from features.currency import shop_currency, to_shop_currency
 from features.event_ids import SENT, with_event_ids
 from features.raw import FILE, ROW, RawTable, refuse
@@ -37,7 +38,8 @@ OPTIONAL: Final = {
 }
 """Columns of an event that are kept when the file has them; a value that is no number becomes null."""
 
-_IDS = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID, c.EVENT_ID)
+_CODED = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID)
+_EVENT_TYPE = pl.Enum(c.EVENT_TYPES)
 _AHEAD = timedelta(days=1)
 
 
@@ -46,7 +48,7 @@ class ValidEvents:
     """What came of a raw events table."""
 
     events: pl.DataFrame
-    """Valid rows in the schema of the tables, by time"""
+    """Valid rows in the schema of the tables, by time. Ids (all but event_id) are Categorical and event_type an Enum"""
     rejected: pl.DataFrame
     num_rows: int
     """Rows found in the files"""
@@ -69,9 +71,11 @@ def validate_events(
     if data.shift_to_today:
         frame = _shifted(frame, now)
     currency = shop_currency(frame, prepare)
-    reasons = frame.select(_reason(frame, data=data, now=now, currency=currency, rates=prepare.exchange_rates)).to_series()
-    rejected = pl.concat([raw.rejected, refuse(raw, reasons)])
-    good = to_shop_currency(frame.filter(reasons.is_null()), currency, prepare.exchange_rates)
+    rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
+    bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
+    rejected = pl.concat([raw.rejected, _refused(raw, frame, bad, rules)]) if bad.any() else raw.rejected
+    good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
+    del frame  # a second copy of all events would stand beside the next ones
     unique = _deduplicated(good)
     events = unique.sort(c.TIMESTAMP, maintain_order=True)
     if data.clock == "real":
@@ -138,12 +142,15 @@ def _without(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int
 def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
     """Our columns with our types; what cannot be cast is null, and `_bad_<column>` says that there was something."""
     found = raw.frame.columns
-    ids = [as_ids(raw, name) if name in found else pl.Series(name, [None] * len(raw.frame), dtype=pl.String) for name in _IDS]
-    frame = raw.frame.select(FILE, ROW).with_columns(ids)
+    frame = raw.frame.select(FILE, ROW).with_columns(
+        as_ids(raw, c.EVENT_ID) if c.EVENT_ID in found else pl.lit(None, dtype=pl.String).alias(c.EVENT_ID),
+        *(as_codes(raw, name) if name in found else pl.lit(None, dtype=pl.Categorical).alias(name) for name in _CODED),
+    )
     if data.event_type is not None:
-        frame = frame.with_columns(pl.lit(data.event_type).alias(c.EVENT_TYPE), _bad_event_type=pl.lit(value=False))
+        fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
+        frame = frame.with_columns(fixed, _bad_event_type=pl.lit(value=False))
     else:
-        frame = frame.with_columns(_event_types(as_ids(raw, c.EVENT_TYPE)))
+        frame = frame.with_columns(_event_types(as_codes(raw, c.EVENT_TYPE)))
     if data.clock == "ordinal":
         row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
@@ -155,15 +162,19 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
         if name in found:
             text = as_ids(raw, name)
             frame = frame.with_columns(text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0])
-    currency = as_ids(raw, c.CURRENCY).str.to_uppercase() if c.CURRENCY in found else pl.lit(None, dtype=pl.String)
-    return frame.with_columns(currency.alias(c.CURRENCY))
+    if c.CURRENCY not in found:
+        return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
+    return frame.with_columns(on_distinct(as_codes(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(c.CURRENCY))
 
 
 def _event_types(text: pl.Series) -> list[pl.Series]:
-    words = text.str.strip_chars().str.to_lowercase()
     names = {name: name for name in c.EVENT_TYPES} | c.EVENT_TYPE_ALIASES
-    known = words.replace_strict(names, default=None, return_dtype=pl.String).alias(c.EVENT_TYPE)
-    return [known, (known.is_null() & text.is_not_null()).alias("_bad_event_type")]
+
+    def known(words: pl.Series) -> pl.Series:
+        return words.str.strip_chars().str.to_lowercase().replace_strict(names, default=None, return_dtype=_EVENT_TYPE)
+
+    types = on_distinct(text, known).alias(c.EVENT_TYPE)
+    return [types, (types.is_null() & text.is_not_null()).alias("_bad_event_type")]
 
 
 def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
@@ -174,12 +185,19 @@ def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
     return frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=(now - last) // timedelta(days=1)))
 
 
-def _reason(frame: pl.DataFrame, *, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]) -> pl.Expr:
-    """The first rule that a row breaks, in words, or null."""
-    too_long = [pl.col(name).str.len_bytes() > c.MAX_ID_BYTES for name in _IDS]
+def _refused(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
+    """The bad rows, each with the first rule that it breaks."""
+    first = pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
+    return refuse(replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series())
+
+
+def _rules(*, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]) -> dict[str, pl.Expr]:
+    """What must not be, in words, and the rows where it is."""
+    too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CODED]
+    too_long.append(pl.col(c.EVENT_ID).str.len_bytes() > c.MAX_ID_BYTES)
     future = pl.col(c.TIMESTAMP) > now + _AHEAD if data.clock == "real" else pl.lit(value=False)
     known = [code for code in (currency, *rates) if code]
-    rules = {
+    return {
         "timestamp is not understood": pl.col("_bad_timestamp"),
         "timestamp is missing": pl.col(c.TIMESTAMP).is_null(),
         "timestamp is more than a day ahead": future,
@@ -196,7 +214,6 @@ def _reason(frame: pl.DataFrame, *, data: DataConfig, now: datetime, currency: s
         "line is not a whole number": pl.col("_bad_line"),
         "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in(known),
     }
-    return pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
 
 
 def _deduplicated(frame: pl.DataFrame) -> pl.DataFrame:
