@@ -26,8 +26,10 @@ def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
     """Write the dataset folder whole, or not at all; the same tables give the same fingerprint.
 
     Items and users are those with at least one item event, in the order of their first one (ties by id); after them come the
-    items that the catalogue alone knows, by id, which a model with an item tower can give a vector. Events of one transaction share a basket number and the earliest of their times; a refund is another basket than the purchase it names, so
-    that it keeps its own time. Every other event is a basket of its own.
+    items that the catalogue alone knows, by id, which a model with an item tower can give a vector.
+
+    Events of one transaction share a basket number and the earliest of their times; a refund is another basket than the purchase
+    it names, so that it keeps its own time. Every other event is a basket of its own.
 
     Raises ArtefactError for tables that are not there, DataError when they hold no item event.
     """
