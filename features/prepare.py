@@ -14,8 +14,13 @@ from features.artefact import check_replaceable
 from features.build_dataset import build_dataset
 from features.raw import RawTables
 from features.report import Report, make_report
+from features.sources.amazon_reviews import read_amazon_reviews
 from features.sources.complete_journey import read_complete_journey
 from features.sources.files import read_files
+from features.sources.movielens import read_movielens
+from features.sources.online_retail import read_online_retail
+from features.sources.session_text import read_session_text
+from features.sources.taobao import read_taobao
 from features.tables import write_tables
 from features.validate import validate_events
 from features.validate_catalogue import validate_items, validate_users
@@ -45,6 +50,8 @@ def prepare(
     events = validate_events(raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
+    if config.data.clock == "ordinal":
+        report = report.without_times()
     _stop_if_too_many_refused(rejected, report, config)
     if show:
         show(report)
@@ -75,6 +82,16 @@ def read_raw(data: DataConfig) -> RawTables:
             return read_complete_journey()
         case "csv" | "parquet" | "jsonl":
             return read_files(data)
+        case "online_retail":
+            return read_online_retail(data)
+        case "taobao":
+            return read_taobao(data)
+        case "amazon_reviews":
+            return read_amazon_reviews(data)
+        case "movielens":
+            return read_movielens(data)
+        case "session_text":
+            return read_session_text(data)
 
 
 def _rejected_file(config: Config) -> Path:

@@ -28,7 +28,7 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         ("events kept", f"{report.num_events:,} ({kinds})"),
         ("users", f"{report.num_users:,}, of whom {report.num_active_users:,} have two or more item events"),
         ("items", f"{report.num_items:,} with an event, {report.num_catalogue:,} in the catalogue"),
-        ("time", f"{report.first_time} to {report.last_time} ({report.days:,.0f} days)"),
+        ("time", _time(report)),
         ("density", f"{report.density:.3%} of all pairs of user and item"),
         ("not in the catalogue", f"the item of {report.events_without_catalogue:,} events"),
     ]
@@ -45,3 +45,9 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         people = ", ".join(report.suspected_bots)
         figures.append(("suspected bots", f"{people} (over {BOT_EVENTS_A_DAY:,} events in a day; kept)"))
     return figures
+
+
+def _time(report: Report) -> str:
+    if report.first_time is None:
+        return "none: the order of the rows stands for it"
+    return f"{report.first_time} to {report.last_time} ({report.days:,.0f} days)"

@@ -86,7 +86,7 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
     [
         (["encoder.dim=10", "encoder.num_heads=4"], r"encoder\.dim=10 cannot be divided among encoder\.num_heads=4"),
         (["training.batch_tokens=100"], r"training\.batch_tokens=100 is less than history\.max_length=200"),
-        (["data.source=complete_journey", "data.items=x.csv"], r"complete_journey brings its own files: remove data\.events"),
+        (["data.source=complete_journey", "data.items=x.csv"], r"complete_journey brings its own files: remove data\.items"),
         (["data.clock=ordinal"], r"clock=ordinal has no days.*set split\.kind=leave_one_out"),
         (
             ["data.clock=ordinal", "split.kind=leave_one_out", "data.shift_to_today=true"],

@@ -1,0 +1,40 @@
+"""Refuses settings of data that the chosen source would not read: nothing that is set is silently ignored."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from configs.exceptions import ConfigError
+from configs.schema import DataConfig
+
+_OF_THE_FILES: Final = ("event_columns", "item_columns", "user_columns", "timestamp_format", "decimal")
+"""Only one's own files need these: the published ones are known."""
+_READS: Final[dict[str, tuple[str, ...]]] = {
+    "complete_journey": (),
+    "online_retail": ("events",),
+    "taobao": ("events",),
+    "amazon_reviews": ("events", "items", "event_type"),
+    "movielens": ("events", "items", "users", "event_type"),
+    "session_text": ("events", "event_type", "layout"),
+}
+"""Source of published data → which of the settings below it reads."""
+_SETTINGS: Final = ("events", "items", "users", "event_type", "layout", *_OF_THE_FILES)
+
+
+def check_source(data: DataConfig) -> None:
+    """Raises ConfigError for a setting that the source does not read, and for text files without times on a real clock."""
+    reads = _READS.get(data.source, tuple(name for name in _SETTINGS if name != "layout"))
+    unread = [
+        f"data.{name}"
+        for name in _SETTINGS
+        if name not in reads and getattr(data, name) != DataConfig.model_fields[name].get_default(call_default_factory=True)
+    ]
+    if unread and data.source == "complete_journey":
+        raise ConfigError(f"data.source=complete_journey brings its own files: remove {', '.join(unread)}.")
+    if unread:
+        takes = ", ".join(f"data.{name}" for name in reads)
+        raise ConfigError(f"data.source={data.source} does not read {', '.join(unread)}: remove that. It reads {takes}.")
+    if data.source == "session_text" and data.clock != "ordinal":
+        raise ConfigError(
+            "data.source=session_text reads files without times: set data.clock=ordinal and split.kind=leave_one_out."
+        )
