@@ -60,6 +60,16 @@ def ones(events: History) -> NDArray[np.float32]:
     return np.ones(len(events), np.float32)
 
 
+def some_weights(events: History) -> NDArray[np.float32]:
+    """Of each event by its item and day: 1, 1.5 or 2."""
+    days = events.times // MICROSECONDS_PER_DAY
+    return (1 + (events.items + days) % 3 / 2).astype(np.float32)
+
+
+def weight(item: int, day: int) -> float:
+    return 1 + (item + day) % 3 / 2
+
+
 def one_person(rows: Rows) -> History:
     return events_of([(0, day, items) for _, day, items in rows])[1]
 
@@ -68,14 +78,14 @@ def one_person(rows: Rows) -> History:
 @settings(max_examples=80, deadline=None)
 def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Rows, days: float | None) -> None:
     _, events = events_of(rows)
-    counts: Counter[int] = Counter()
+    sums: dict[int, float] = defaultdict(float)
     first = [AS_OF] * NUM_ITEMS
     for _, day, items in before(rows):
         for item in items:
-            counts[item] += days is None or day >= 10 - days
+            sums[item] += weight(item, day) * (days is None or day >= 10 - days)
             first[item] = min(first[item], day * MICROSECONDS_PER_DAY)
-    found = popularity(events, weights=ones(events), num_items=NUM_ITEMS, as_of=AS_OF, days=days)
-    assert found.tolist() == [counts[item] for item in range(NUM_ITEMS)]
+    found = popularity(events, weights=some_weights(events), num_items=NUM_ITEMS, as_of=AS_OF, days=days)
+    assert found.tolist() == [sums[item] for item in range(NUM_ITEMS)]
     assert first_seen(events, num_items=NUM_ITEMS, as_of=AS_OF).tolist() == first
 
 
@@ -83,7 +93,7 @@ def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Row
 @settings(max_examples=80, deadline=None)
 def test_own_items_count_decay_and_space(rows: Rows) -> None:
     person = one_person(rows)
-    own = own_items(person, weights=ones(person), as_of=AS_OF, half_lives=(2.0, 30.0))
+    own = own_items(person, weights=some_weights(person), as_of=AS_OF, half_lives=(2.0, 30.0))
     days: dict[int, list[int]] = defaultdict(list)
     for _, day, items in before(rows):
         for item in items:
@@ -91,8 +101,11 @@ def test_own_items_count_decay_and_space(rows: Rows) -> None:
     assert own.items.tolist() == sorted(days)
     for place, item in enumerate(sorted(days)):
         ages = [10 - day for day in days[item]]
-        assert own.counts[place] == len(ages)
-        assert own.decayed[place].tolist() == pytest.approx([sum(0.5 ** (age / life) for age in ages) for life in (2.0, 30.0)])
+        weights = [weight(item, day) for day in days[item]]
+        assert own.num_events[place] == len(ages)
+        assert own.counts[place] == sum(weights)
+        decayed = [sum(one * 0.5 ** (age / life) for one, age in zip(weights, ages, strict=True)) for life in (2.0, 30.0)]
+        assert own.decayed[place].tolist() == pytest.approx(decayed)
         assert own.days_since[place] == min(ages)
         span = max(ages) - min(ages)
         expected = span / (len(ages) - 1) if span else math.nan

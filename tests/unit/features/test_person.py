@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
+from configs.schema import EventType
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.histories import History
 from features.person import Person, describe
 
 MINUTE = 60_000_000
 AS_OF = 100 * MICROSECONDS_PER_DAY
+PURCHASES: Mapping[EventType, float] = {"purchase": 1.0}
 CATEGORIES = np.array([5, 5, 7, -1, 7, 9], np.int32)
 
 
-def person_after(*events: tuple[str, int, float], num_recent: int = 10) -> Person:
+def person_after(*events: tuple[str, int, float], num_recent: int = 10, targets: Mapping[EventType, float] = PURCHASES) -> Person:
     """Describe someone by (event type, item, minutes ago)."""
     events = tuple(sorted(events, key=lambda event: -event[2]))
     history = History(
@@ -24,9 +27,7 @@ def person_after(*events: tuple[str, int, float], num_recent: int = 10) -> Perso
         baskets=np.array([round(minutes * MINUTE) for _, _, minutes in events], np.int64),
         prices=np.array([math.e ** (item + 1) if item < 3 else np.nan for _, item, _ in events], np.float32),
     )
-    return describe(
-        history, as_of=AS_OF, targets={"purchase": 1.0}, item_categories=CATEGORIES, half_lives=(30.0,), num_recent=num_recent
-    )
+    return describe(history, as_of=AS_OF, targets=targets, item_categories=CATEGORIES, half_lives=(30.0,), num_recent=num_recent)
 
 
 def test_recent_items_are_the_latest_distinct_targets_first() -> None:
@@ -82,6 +83,36 @@ def test_what_happens_now_or_later_is_not_known_yet() -> None:
     assert person.cart_items.tolist() == [1]
     assert person.visit_items.tolist() == [1]
     assert person.own.items.tolist() == [0]
+
+
+def test_what_was_brought_back_is_no_longer_an_own_item() -> None:
+    events = (("purchase", 0, 500.0), ("purchase", 2, 400.0), ("purchase", 0, 300.0), ("purchase", 4, 200.0))
+    person = person_after(*events, ("refund", 2, 100.0), ("refund", 0, 50.0))
+    assert person.own.items.tolist() == [0, 4]
+    assert person.own.counts.tolist() == [1, 1]
+    assert person.own.days_since[0] == pytest.approx(500 / 1440)
+    assert person.recent_items.tolist() == [4, 0]
+    assert person.num_baskets == 2
+    assert person.category_shares.tolist() == [0.5, 0.5]
+    assert person.log_price_mean == pytest.approx(1.0)
+
+
+def test_a_refund_that_comes_now_or_later_has_taken_nothing_back_yet() -> None:
+    kept = person_after(("purchase", 1, 500.0), ("refund", 1, 0.0))
+    assert kept.own.items.tolist() == [1]
+
+
+def test_targets_count_by_weight_and_a_removal_takes_back_what_was_put_in() -> None:
+    weights: Mapping[EventType, float] = {"purchase": 1.0, "add_to_cart": 0.25}
+    in_cart = (("add_to_cart", 0, 500.0), ("purchase", 0, 400.0), ("add_to_cart", 2, 300.0))
+    person = person_after(*in_cart, targets=weights)
+    assert person.own.items.tolist() == [0, 2]
+    assert person.own.counts.tolist() == [1.25, 0.25]
+    assert person.own.num_events.tolist() == [2, 1]
+    assert person.category_shares.tolist() == pytest.approx([1.25 / 1.5, 0.25 / 1.5])
+    removed = person_after(*in_cart, ("remove_from_cart", 2, 200.0), targets=weights)
+    assert removed.own.items.tolist() == [0]
+    assert removed.own.counts.tolist() == [1.25]
 
 
 def test_a_stranger_is_described_by_nothing() -> None:

@@ -11,7 +11,7 @@ from configs.schema import SplitConfig
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.fit_sources import SourceTables, fit_sources
-from features.splits import cut_at, cuts, targets_between
+from features.splits import Cut, cut_at, cuts, targets_between
 
 USERS = (
     [(0, "purchase", 1), (3, "view_item", 2), (5, "purchase", 3), (9, "purchase", 1)],
@@ -113,8 +113,9 @@ def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
     assert {u: i.tolist() for u, i in targets_between(dataset, test, everything, targets={"purchase": 1.0}).items()} == {0: [1]}
 
 
-def tables_at(dataset: Dataset, as_of: int) -> SourceTables:
-    return fit_sources(dataset, cut_at(dataset, as_of, name="test"), load_config(overrides=["candidates.num_neighbours=4"]))
+def tables_at(dataset: Dataset, as_of: int, *overrides: str) -> SourceTables:
+    config = load_config(overrides=["candidates.num_neighbours=4", *overrides])
+    return fit_sources(dataset, cut_at(dataset, as_of, name="test"), config)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
@@ -134,6 +135,38 @@ def test_no_source_sees_an_event_at_or_after_the_cut(shop_dataset: Dataset, shar
     for name, values in vars(expected).items():
         np.testing.assert_array_equal(getattr(found, name), values, err_msg=name)
     assert (found.popularity != tables_at(shop_dataset, as_of + 10 * MICROSECONDS_PER_DAY).popularity).any()
+
+
+RETURNS = (
+    [(0, "purchase", 1), (3, "refund", 1), (5, "purchase", 3), (9, "refund", 3)],
+    [(1, "purchase", 4), (1, "purchase", 5), (2, "add_to_cart", 2), (3, "remove_from_cart", 2), (7, "add_to_cart", 0)],
+    [(6, "purchase", 2), (7, "refund", 2), (8, "purchase", 0), (8, "purchase", 4), (9, "refund", 4)],
+)
+
+
+def test_a_refund_counts_from_its_own_time_on() -> None:
+    dataset = dataset_of(RETURNS)
+    assert tables_at(dataset, 2 * MICROSECONDS_PER_DAY).popularity_all.tolist() == [0, 1, 0, 0, 1, 1]
+    tables = tables_at(dataset, 6 * MICROSECONDS_PER_DAY)
+    assert tables.popularity_all.tolist() == [0, 0, 0, 1, 1, 1]
+    assert tables.known.tolist() == [False, False, False, True, True, True]
+    assert tables.first_seen[1] == 6 * MICROSECONDS_PER_DAY, "nothing of it is left"
+    tables = tables_at(dataset, 20 * MICROSECONDS_PER_DAY, "history.targets={purchase: 2, add_to_cart: 0.5}")
+    assert tables.popularity_all.tolist() == [2.5, 0, 0, 0, 2, 2]
+
+
+def test_what_was_bought_and_brought_back_within_the_window_is_not_relevant() -> None:
+    dataset = dataset_of(RETURNS)
+    earlier, inside, later = (cut_at(dataset, day * MICROSECONDS_PER_DAY, name="cut") for day in (4, 9, 20))
+
+    def found(first: Cut, second: Cut, **targets: float) -> dict[int, list[int]]:
+        between = targets_between(dataset, first, second, targets=targets)  # type: ignore[arg-type]
+        return {user: items.tolist() for user, items in between.items()}
+
+    assert found(earlier, inside, purchase=1) == {0: [3], 2: [0, 4]}, "brought back after the window"
+    assert found(earlier, later, purchase=1) == {2: [0]}
+    assert found(inside, later, purchase=1) == {}
+    assert found(earlier, later, purchase=1, add_to_cart=0.1) == {1: [0], 2: [0]}
 
 
 def test_tables_count_targets_alone_and_come_back_from_their_files(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def shop_of(baskets_of_users: list[list[int]], *, seed: int = 0) -> Events:
         events,
         starts=(np.cumsum(lengths) - lengths)[keep],
         lengths=lengths[keep],
-        weights=np.where(is_target, 0.5, 0).astype(np.float32),
+        weights=np.where(is_target, 0.5 + np.arange(count) % 3, 0).astype(np.float32),
     )
 
 
@@ -69,6 +69,7 @@ def test_pairs_are_each_target_with_the_state_before_its_basket(baskets_of_users
             (int(batch.states_S[state]), int(target)) for state, target in zip(batch.pair_state_P, batch.targets_P, strict=True)
         }
         assert len(found) == len(batch.targets_P)
+        assert batch.pair_weight_P.tolist() == events.weights[batch.targets_P.numpy()].tolist()
         expected = set()
         for row, items in enumerate(rows_of(batch)):
             for item in items:
@@ -187,6 +188,39 @@ def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset
     assert len(both.events) > len(bought.events)
     assert both.is_target.sum() == len(bought.events)
     assert (bought.lengths > 1).all()
+
+
+def with_refund(dataset: Dataset, place: int, *, days_later: float) -> Dataset:
+    """The dataset and one event more: that of `place` is brought back."""
+    owner = int(dataset.users[place])
+    time = int(dataset.times[place]) + int(days_later * MICROSECONDS_PER_DAY)
+    after = int(dataset.offsets[owner] + np.searchsorted(dataset.history(owner).times, time, side="right"))
+    added = {"items": dataset.items[place], "kinds": KIND["refund"], "times": time, "baskets": 10**9, "prices": np.nan}
+    arrays = {name: np.insert(np.asarray(getattr(dataset, name)), after, value) for name, value in added.items()}
+    offsets = dataset.offsets + (np.arange(len(dataset.offsets)) > owner)
+    return Dataset(**{**vars(dataset), **arrays, "offsets": offsets})
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_what_was_brought_back_before_the_cut_is_no_target_whether_or_not_the_refund_is_read(
+    shop_dataset: Dataset, is_read: bool
+) -> None:
+    cut, *_ = cuts(shop_dataset, SplitConfig(window_days=14))
+    place = int(np.flatnonzero((shop_dataset.kinds == KIND["purchase"]) & (shop_dataset.times < cut.as_of - 10 * 86_400e6))[-1])
+    kinds = np.array([KIND["purchase"], KIND["view_item"], KIND["refund"]], np.int8)[: 3 if is_read else 2]
+
+    def events_of(dataset: Dataset) -> Events:
+        cut, *_ = cuts(dataset, SplitConfig(window_days=14))
+        return Events.before(dataset, cut, input_kinds=kinds, targets={"purchase": 1.0, "view_item": 0.25})
+
+    before = events_of(shop_dataset)
+    assert set(before.weights.tolist()) == {1.0, 0.25}
+    returned = events_of(with_refund(shop_dataset, place, days_later=0.01))
+    assert len(returned.events) == len(before.events) + is_read
+    assert before.weights.sum() - returned.weights.sum() == 1
+    assert (returned.weights[returned.events.kinds == KIND["refund"]] == 0).all()
+    kept = events_of(with_refund(shop_dataset, place, days_later=20))
+    assert kept.weights.tolist() == before.weights.tolist(), "a refund after the cut takes nothing away before it"
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.integers(30, 90))

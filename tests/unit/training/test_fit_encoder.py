@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,16 @@ def test_the_first_fit_sees_nothing_after_its_cut(small_shop: tuple[Path, Datase
 def test_a_kind_that_nobody_did_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
     with pytest.raises(TooLittleDataError, match=r"No user has two events.*\(add_to_cart\).*The data has: .*purchase \([\d,]+\)"):
         train(small_shop, tmp_path, "history.targets={add_to_cart: 1}")
+
+
+def test_a_target_that_nobody_did_beside_one_that_they_did_is_remarked_on(
+    small_shop: tuple[Path, Dataset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(small_shop, tmp_path, "history.targets={purchase: 1, review: 1}", "history.input_kinds=[purchase, review]")
+    found = " ".join(capsys.readouterr().err.split())
+    assert re.search(r"history\.targets has review, of which the data holds none\. It holds: .*purchase \([\d,]+\)", found)
+    train(small_shop, tmp_path / "purchases")
+    assert "history.targets" not in capsys.readouterr().err
 
 
 def test_a_window_in_which_nobody_did_anything_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:

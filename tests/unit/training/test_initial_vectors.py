@@ -28,6 +28,16 @@ def test_items_of_the_same_buyers_start_close_together() -> None:
     assert vectors[NUM_ITEMS - 1].norm() < 0.1 < vectors[bought].norm(dim=1).min()
 
 
+def test_an_event_of_weight_two_says_as_much_as_two_events() -> None:
+    users, items = purchases()
+    twice = torch.cat([users, users[:50]]), torch.cat([items, items[:50]])
+    weights = torch.ones(len(users))
+    weights[:50] = 2
+    weighted = svd_item_vectors(users, items, weights, num_items=NUM_ITEMS, dim=2, seed=0)
+    assert torch.equal(weighted, svd_item_vectors(*twice, torch.ones(len(twice[0])), num_items=NUM_ITEMS, dim=2, seed=0))
+    assert not torch.equal(weighted, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=2, seed=0))
+
+
 def test_a_width_beyond_the_rank_is_filled_and_a_seed_gives_the_same_vectors() -> None:
     users, items = purchases()
     vectors = svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3)
