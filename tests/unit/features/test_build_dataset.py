@@ -151,8 +151,11 @@ def test_catalogue_rows_stand_at_their_item_and_gaps_are_null(prepare_csv: Prepa
         ("tea", "Tea", 3.0, None),
         ("jam", "Jam", 3.0, None),
         ("nut", None, None, None),
+        ("old", "Old", 1.0, None),
     ]
-    assert Dataset.open(workspace / "dataset").categories.tolist() == [0, 1, -1]
+    dataset = Dataset.open(workspace / "dataset")
+    assert dataset.categories.tolist() == [0, 2, -1, 1]
+    assert dataset.num_items == 4  # the old one, which nobody touched, comes last
 
 
 def test_a_person_is_known_by_user_id_and_else_as_a_visitor(prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path) -> None:
