@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from configs.console import say
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts
-from serving.champion import POINTER_FILE, read_pointer
-from training.evaluate import PIPELINE, SOURCES
+from serving.champion import POINTER_FILE
 from training.fit import fit
-from training.metrics import difference_interval
 from training.report import headline_metric, report, require_same_data, settings_of
+from training.review.breakdowns import over_run
+from training.review.compared_run import present_champion, same_question
+from training.review.user_figures import PIPELINE, UserFigures
+from training.review.write import write_review
 from training.run_log import RunLog, write_json
 from training.tracking import register, require_tracking, set_champion, sync
 from training.train import train
@@ -41,69 +41,69 @@ def export(config: Config, run: RunLog) -> Exported:
     dataset = Dataset.open(config.workspace / "dataset")
     require_same_data(run, dataset)
     require_tracking(config)
-    if not (run.folder / "evaluation_users.npz").is_file():
+    if UserFigures.find(run.folder) is None:
         report(config, run)
     settings = settings_of(run, config)
     _, test, everything = cuts(dataset, settings.split)
     bundle = config.workspace / "bundles" / run.name
     version = fit(dataset, test, everything, bundle, config=settings, run=run)
     model_version = register(run, bundle, settings, version=version)
-    is_champion, why = _wins(run, config, dataset)
+    is_champion, why = _wins(run, config)
     if is_champion:
         write_json(config.workspace / POINTER_FILE, {"bundle": f"bundles/{run.name}", "version": version, "run": run.name})
         if model_version is not None:
             set_champion(settings, model_version=model_version)
     run.update(bundle={"version": version, "model_version": model_version, "champion": is_champion, "why": why})
+    write_review(run, config)
     sync(run, settings)
     return Exported(bundle, version, is_champion, why)
 
 
-def _wins(run: RunLog, config: Config, dataset: Dataset) -> tuple[bool, str]:
-    mine = np.load(run.folder / "evaluation_users.npz")
-    name = headline_metric(settings_of(run, config))
-    means = {system: float(mine[system].mean()) for system in (PIPELINE, *SOURCES)}
-    best_source = max(SOURCES, key=lambda source: means[source])
+def _wins(run: RunLog, config: Config) -> tuple[bool, str]:
+    mine = _figures(run)
+    settings = settings_of(run, config)
+    name = headline_metric(settings)
+    means = {system: float(parts["all"].mean()) for system, parts in mine.values.items()}
+    best_source = max((system for system in means if system != PIPELINE), key=lambda source: means[source])
     found = f"pipeline {name} {means[PIPELINE]:.4f}, best source alone {best_source} {means[best_source]:.4f}"
     if means[PIPELINE] <= means[best_source]:
         return False, f"{found}: a source alone is as good, so the champion stays"
-    champion = _champion_users(run, config, dataset)
+    champion = _comparable_champion(run, config)
     if champion is None:
         return True, f"{found}: the first champion"
-    samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
-    margin, low, high = difference_interval(mine[PIPELINE], champion, samples=samples, seed=seed)
-    found = f"{found}, against the champion {margin:+.4f} ({low:+.4f} to {high:+.4f})"
-    return margin > 0, f"{found}: {'the new champion' if margin > 0 else 'the champion stays'}"
+    differences = over_run(mine, _figures(champion), name=champion.name, config=settings.evaluation)
+    if not differences or differences[0].by != "all":
+        raise AssertionError("the same data and settings gave tables over different users")
+    margin = differences[0]
+    found = f"{found}, against the champion {margin.mean:+.4f} ({margin.low:+.4f} to {margin.high:+.4f})"
+    return margin.mean > 0, f"{found}: {'the new champion' if margin.mean > 0 else 'the champion stays'}"
 
 
-def _champion_users(run: RunLog, config: Config, dataset: Dataset) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    """The champion's figure for each user of this run's table; None when there is no other champion.
+def _figures(run: RunLog) -> UserFigures:
+    figures = UserFigures.find(run.folder)
+    if figures is None:
+        raise AssertionError(f"{run.folder} was just evaluated")
+    return figures
+
+
+def _comparable_champion(run: RunLog, config: Config) -> RunLog | None:
+    """The champion's run with its figures over the users of this run's table; None when there is no other champion.
 
     A champion trained on other data is trained again on this, with its own settings: its deployed bundle knows the window.
     """
-    pointer = read_pointer(config.workspace)
-    if pointer is None or pointer.run == run.name:
+    champion = present_champion(run, config)
+    if champion is None:
         return None
-    champion = RunLog(config.workspace / "runs" / pointer.run)
-    if not champion.read():
-        say(f"the champion's run {champion.folder} is gone, so it cannot be compared")
-        return None
-    ours, theirs = settings_of(run, config), settings_of(champion, config)
-    same_table = (ours.split, ours.evaluation, ours.history.targets) == (
-        theirs.split,
-        theirs.evaluation,
-        theirs.history.targets,
-    )
-    if champion.read().get("dataset") != dataset.fingerprint or not same_table:
-        say(f"fitting the champion's settings ({pointer.run}) on the present data, to compare on the same window")
-        champion = train(_on_the_table_of(ours, theirs))
-        champion.update(refit_of=pointer.run)
+    name = champion.name
+    if not same_question(run, champion, config):
+        say(f"fitting the champion's settings ({name}) on the present data, to compare on the same window")
+        champion = train(_on_the_table_of(settings_of(run, config), settings_of(champion, config)))
+        champion.update(refit_of=name)
         report(config, champion)
-    elif not (champion.folder / "evaluation_users.npz").is_file():
+    elif UserFigures.find(champion.folder) is None:
         report(config, champion)
-    mine, found = np.load(run.folder / "evaluation_users.npz"), np.load(champion.folder / "evaluation_users.npz")
-    if not np.array_equal(mine["users"], found["users"]):
-        raise AssertionError("the same data and settings gave tables over different users")
-    return np.asarray(found[PIPELINE], np.float64)
+    run.update(compared_with={"champion": name, "run": champion.name})
+    return champion
 
 
 def _on_the_table_of(ours: Config, theirs: Config) -> Config:

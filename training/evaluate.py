@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,20 @@ from numpy.typing import NDArray
 from configs.console import working
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config
+from features.columns import KIND
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import Cut, targets_between
 from serving.answer import Query
 from serving.candidates import OWN_ORDER
 from serving.pipeline import Pipeline, Ranked
-from training.metrics import coverage, difference_interval, summarise, user_metrics
+from training.metrics import coverage, summarise, user_metrics
+from training.queries import query_at
+from training.review.bands import POPULARITY_BANDS, item_bands
+from training.review.user_figures import PIPELINE, UserFigures
 
 PARTS = ("all", "repeat", "new")
 """all: every item bought in the window. repeat: list and truth are the user's own items alone. new: both without them."""
-
-PIPELINE = "pipeline"
-
-Interval = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,12 @@ class Evaluation:
     """system → part → one row a user"""
     coverage: Mapping[str, Mapping[int, float]]
     """system → k → share of the catalogue shown in the part `all`"""
+    relevant: Mapping[int, IntArray]
+    """user → items of the window"""
+    figures: UserFigures
+    """The headline metric of every user, with what tells users and items apart"""
+    times_shown: NDArray[np.int64]
+    """(N,) how many users have the item in the first `headline_k` places of the pipeline's list"""
 
     def values(self, system: str, *, part: str, metric: str) -> NDArray[np.float64]:
         """One number a user."""
@@ -63,15 +68,6 @@ class Evaluation:
             "coverage": {system: {str(k): share for k, share in shares.items()} for system, shares in self.coverage.items()},
         }
 
-    def margin(self, system: str, *, over: str, metric: str, config: Config) -> Interval:
-        """Mean of `system` minus `over` on the part `all`, with its paired interval."""
-        return difference_interval(
-            self.values(system, part="all", metric=metric),
-            self.values(over, part="all", metric=metric),
-            samples=config.evaluation.bootstrap_samples,
-            seed=config.evaluation.seed,
-        )
-
 
 def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, config: Config) -> Evaluation:
     """Rank the whole catalogue for each user with a target between the cuts. Raises TooLittleDataError when nobody has."""
@@ -82,45 +78,93 @@ def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, conf
     num_in_window = len(users)
     if num_in_window > config.evaluation.max_users:
         users = np.sort(np.random.default_rng(config.evaluation.seed).choice(users, config.evaluation.max_users, replace=False))
-    depth = max(config.evaluation.cutoffs)
-    rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {part: [] for part in PARTS} for name in (PIPELINE, *SOURCES)}
-    shown: dict[str, list[IntArray]] = {name: [] for name in rows}
-    members: dict[str, list[int]] = {part: [] for part in PARTS}
+    found = _Found(pipeline, config)
     with working(f"replaying the pipeline at the {cut.name} cut", total=len(users)) as work:
         for user in users:
-            history = cut.history(dataset, int(user))
-            replay = _Replay(pipeline, history, as_of=cut.moment(history), depth=depth)
-            for part in PARTS:
-                truth = replay.part_of(relevant[int(user)], part)
-                if not len(truth):
-                    continue
-                members[part].append(int(user))
-                for name in rows:
-                    ranked = replay.ranked(name, part)
-                    rows[name][part].append(user_metrics(ranked, truth, cutoffs=config.evaluation.cutoffs))
-                    if part == "all":
-                        shown[name].append(ranked)
+            query = query_at(dataset, cut, int(user), num_results=max(config.evaluation.cutoffs))
+            found.add(int(user), _Replay(pipeline, query), relevant[int(user)], history=query.history)
             work.advance()
-    num_items = int(pipeline.bundle.recommendable.sum())
     return Evaluation(
         cut=cut.name,
         as_of=cut.as_of,
         num_users_in_window=num_in_window,
-        users={part: np.array(found, np.int32) for part, found in members.items()},
-        rows=rows,
-        coverage={
-            name: {k: coverage(lists, k=k, num_items=num_items) for k in config.evaluation.cutoffs}
-            for name, lists in shown.items()
-        },
+        users={part: np.array(members, np.int32) for part, members in found.members.items()},
+        rows=found.rows,
+        coverage=found.coverage(),
+        relevant=relevant,
+        figures=found.figures(),
+        times_shown=found.times_shown(),
     )
+
+
+class _Found:
+    """What the replay of one user after another adds up to."""
+
+    def __init__(self, pipeline: Pipeline, config: Config) -> None:
+        self._cutoffs, self._k = config.evaluation.cutoffs, config.evaluation.headline_k
+        self._target_kinds = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
+        self._bands_N = item_bands(np.asarray(pipeline.bundle.tables.popularity_all))
+        self._num_recommendable = int(pipeline.bundle.recommendable.sum())
+        self.members: dict[str, list[int]] = {part: [] for part in PARTS}
+        self.rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {part: [] for part in PARTS} for name in SYSTEMS}
+        self._shown: dict[str, list[IntArray]] = {name: [] for name in SYSTEMS}
+        self._lengths: list[int] = []
+        self._relevant: list[NDArray[np.int64]] = []
+        self._hits: dict[str, list[NDArray[np.int64]]] = {name: [] for name in SYSTEMS}
+
+    def add(self, user: int, replay: _Replay, relevant: IntArray, *, history: History) -> None:
+        """Every system's list for one user against what is relevant to them, part by part."""
+        self._lengths.append(len(history.of_kinds(self._target_kinds)))
+        self._relevant.append(self._by_band(relevant))
+        for part in PARTS:
+            truth = replay.part_of(relevant, part)
+            if not len(truth):
+                continue
+            self.members[part].append(user)
+            for name in SYSTEMS:
+                ranked = replay.ranked(name, part)
+                self.rows[name][part].append(user_metrics(ranked, truth, cutoffs=self._cutoffs))
+                if part == "all":
+                    self._shown[name].append(ranked)
+                    first = ranked[: self._k]
+                    self._hits[name].append(self._by_band(first[np.isin(first, truth)]))
+
+    def coverage(self) -> dict[str, dict[int, float]]:
+        """system → k → share of the catalogue."""
+        num_items = self._num_recommendable
+        return {
+            name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs} for name, lists in self._shown.items()
+        }
+
+    def figures(self) -> UserFigures:
+        """The headline metric user by user."""
+        metric = f"capped_recall_{self._k}"
+        return UserFigures(
+            k=self._k,
+            users={part: np.array(members, np.int32) for part, members in self.members.items()},
+            values={
+                name: {part: np.array([row[metric] for row in rows]) for part, rows in parts.items()}
+                for name, parts in self.rows.items()
+            },
+            history_lengths=np.array(self._lengths, np.int64),
+            relevant_UB=np.stack(self._relevant),
+            hits_UB={name: np.stack(hits) for name, hits in self._hits.items()},
+        )
+
+    def times_shown(self) -> NDArray[np.int64]:
+        """(N,) users who have the item in the first places of the pipeline's list."""
+        shown = np.concatenate([ranked[: self._k] for ranked in self._shown[PIPELINE]])
+        return np.bincount(shown, minlength=len(self._bands_N))
+
+    def _by_band(self, items: IntArray) -> NDArray[np.int64]:
+        return np.bincount(self._bands_N[items], minlength=len(POPULARITY_BANDS))
 
 
 class _Replay:
     """One user's lists: the pipeline's as the home page would show it, and each source's alone."""
 
-    def __init__(self, pipeline: Pipeline, history: History, *, as_of: int, depth: int) -> None:
-        self._pipeline, self._depth = pipeline, depth
-        self._query = Query(history=history, as_of=as_of, num_results=depth)
+    def __init__(self, pipeline: Pipeline, query: Query) -> None:
+        self._pipeline, self._query, self._depth = pipeline, query, query.num_results
         self._ranked: Ranked = pipeline.rank(self._query)
         own = self._ranked.person.own.items
         self._is_own = np.zeros(len(pipeline.bundle.item_vectors), bool)
@@ -192,7 +236,5 @@ SOURCES: Mapping[str, Callable[[Pipeline, Ranked], IntArray]] = {
 """Every source alone: popular (recent window), the user's most bought items, the same with decay, co-occurrence, the encoder."""
 
 
-def save_users(evaluation: Evaluation, path: Path, *, metric: str) -> None:
-    """Keep each user's headline figure of each system, so that two runs can be compared user by user."""
-    arrays: dict[str, Any] = {system: evaluation.values(system, part="all", metric=metric) for system in evaluation.rows}
-    np.savez_compressed(path, users=evaluation.users["all"], **arrays)
+SYSTEMS = (PIPELINE, *SOURCES)
+"""Everything that a table compares, over the same users."""

@@ -1,4 +1,4 @@
-"""Fits the pipeline at the test cut, replays it on the last window, and writes the table into the run."""
+"""Fits the pipeline at the test cut, replays it on the last window, and writes the table and the review into the run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts
 from serving.pipeline import Pipeline
-from training.evaluate import evaluate, save_users
+from training.evaluate import evaluate
 from training.fit import bundle_folder, fit
-from training.run_log import RunLog, write_json
+from training.review.compared_run import note_champion
+from training.review.record import record
+from training.review.write import write_review
+from training.run_log import RunLog
 from training.table import text_lines
 from training.tracking import sync
 
 
 def report(config: Config, run: RunLog) -> dict[str, Any]:
-    """The evaluation of a run, also written to `evaluation.json` and `evaluation.txt` and sent to MLflow.
+    """The evaluation of a run, also written to `evaluation.json`, `evaluation.txt` and `review/`, and sent to MLflow.
 
     The test window is read here and nowhere else. The run's own settings count, whatever `config` says of models.
     """
@@ -29,14 +32,15 @@ def report(config: Config, run: RunLog) -> dict[str, Any]:
     validation, test, everything = cuts(dataset, settings.split)
     folder = bundle_folder(run, test)
     fit(dataset, validation, test, folder, config=settings, run=run)
-    evaluation = evaluate(Pipeline.load(folder), dataset, test, everything, config=settings)
-    summary = evaluation.summary(settings)
+    pipeline = Pipeline.load(folder)
+    evaluation = evaluate(pipeline, dataset, test, everything, config=settings)
+    summary = record(run, evaluation, pipeline, dataset, test, config=settings)
     headline = headline_metric(settings)
     lines = text_lines(summary, k=settings.evaluation.headline_k)
-    write_json(run.folder / "evaluation.json", summary)
     (run.folder / "evaluation.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    save_users(evaluation, run.folder / "evaluation_users.npz", metric=headline)
     run.update(evaluation={system: parts["all"][headline][0] for system, parts in summary["systems"].items()})
+    note_champion(run, config)
+    write_review(run, config)
     sync(run, settings)
     say(f"evaluated: pipeline {headline} {summary['systems']['pipeline']['all'][headline][0]:.4f}")
     return summary

@@ -6,7 +6,6 @@ The folder is the truth, so a run from a machine without MLflow is imported by t
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sqlite3
@@ -19,10 +18,10 @@ from configs.console import say
 from configs.exceptions import TrainingError
 from configs.schema import Config
 from training.run_log import RunLog
+from training.tracked_evaluation import log_evaluation
 
 CHAMPION = "champion"
 SQLITE = "sqlite:///"
-TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
 
 
 def tracking_uri(config: Config) -> str:
@@ -83,7 +82,7 @@ def _follow(client: Any, run: RunLog, config: Config) -> None:
         if (run.folder / name).is_file():
             client.log_artifact(run_id, str(run.folder / name))
     if "evaluation" in entries:
-        _log_table(client, run, run_id)
+        log_evaluation(client, run, run_id)
     status = {"finished": "FINISHED", "failed": "FAILED"}.get(str(entries.get("status")), "RUNNING")
     client.update_run(run_id, status=status)
 
@@ -179,18 +178,6 @@ def _log_curves(client: Any, run: RunLog, run_id: str) -> None:
     for first in range(0, len(metrics), 500):
         client.log_batch(run_id, metrics=metrics[first : first + 500])
     run.update(mlflow_lines=len(lines))
-
-
-def _log_table(client: Any, run: RunLog, run_id: str) -> None:
-    table = json.loads((run.folder / "evaluation.json").read_text(encoding="utf-8"))
-    for system, parts in table["systems"].items():
-        for part, metrics in parts.items():
-            for metric, (mean, low, high) in metrics.items():
-                if metric.rsplit("_", 1)[0] in TABLE_METRICS:
-                    client.log_metric(run_id, f"{system}_{part}_{metric}", mean)
-                    if system == "pipeline":
-                        client.log_metric(run_id, f"{system}_{part}_{metric}_low", low)
-                        client.log_metric(run_id, f"{system}_{part}_{metric}_high", high)
 
 
 def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -56,8 +56,7 @@ def breakdowns(figures: UserFigures, config: EvaluationConfig) -> list[Breakdown
             continue
         values_UM = np.stack(list(part.values.values()), axis=1)
         intervals = means_and_intervals(values_UM, samples=config.bootstrap_samples, seed=config.seed)
-        rounded = {system: _rounded(interval) for system, interval in zip(part.values, intervals, strict=True)}
-        found.append(Breakdown(part.by, part.name, len(part.users), rounded))
+        found.append(Breakdown(part.by, part.name, len(part.users), dict(zip(part.values, intervals, strict=True))))
     return found
 
 
@@ -68,7 +67,7 @@ def over_sources(figures: UserFigures, config: EvaluationConfig) -> list[Differe
     for system, values in everyone.values.items():
         if system != PIPELINE:
             paired = difference_interval(everyone.values[PIPELINE], values, samples=config.bootstrap_samples, seed=config.seed)
-            found.append(Difference(system, "all", everyone.name, len(everyone.users), *_rounded(paired)))
+            found.append(Difference(system, "all", everyone.name, len(everyone.users), *paired))
     return sorted(found, key=lambda difference: difference.mean)
 
 
@@ -86,13 +85,14 @@ def over_run(figures: UserFigures, other: UserFigures, *, name: str, config: Eva
         paired = difference_interval(
             part.values[PIPELINE], same.values[PIPELINE], samples=config.bootstrap_samples, seed=config.seed
         )
-        found.append(Difference(name, part.by, part.name, len(part.users), *_rounded(paired)))
+        found.append(Difference(name, part.by, part.name, len(part.users), *paired))
     return found
 
 
 def as_json(rows: list[Breakdown] | list[Difference]) -> list[dict[str, Any]]:
     """Plain entries for `evaluation.json`."""
-    return [asdict(row) for row in rows]
+    found: list[dict[str, Any]] = [_rounded(asdict(row)) for row in rows]
+    return found
 
 
 def breakdowns_of(summary: dict[str, Any]) -> list[Breakdown]:
@@ -106,6 +106,14 @@ def differences_of(summary: dict[str, Any]) -> list[Difference]:
     return [Difference(**row) for row in summary.get("over_sources", [])]
 
 
-def _rounded(interval: Interval) -> Interval:
-    mean, low, high = interval
-    return round(mean, 5), round(low, 5), round(high, 5)
+def _rounded(value: Any) -> Any:
+    """The same with numbers of five places."""
+    match value:
+        case float():
+            return round(value, 5)
+        case dict():
+            return {key: _rounded(inner) for key, inner in value.items()}
+        case tuple() | list():
+            return [_rounded(inner) for inner in value]
+        case _:
+            return value

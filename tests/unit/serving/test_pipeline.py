@@ -21,7 +21,9 @@ from serving.answer import Answer, Query
 from serving.bundle import Bundle
 from serving.pipeline import Pipeline
 from serving.ranker import Ranker
-from training.evaluate import PARTS, PIPELINE, SOURCES, evaluate
+from training.evaluate import PARTS, SOURCES, evaluate
+from training.review.breakdowns import over_sources
+from training.review.user_figures import PIPELINE
 
 MINUTE = 60_000_000
 
@@ -285,9 +287,9 @@ def test_the_parts_of_the_table_add_up(tiny_pipeline: Pipeline, shop_dataset: Da
         assert 0 < summary["coverage"][system]["20"] <= 1
     best_alone = max(summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popular", "together"))
     assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
-    margin = evaluation.margin(PIPELINE, over="popular", metric="capped_recall_20", config=shop_config)
+    over = {difference.over: difference for difference in over_sources(evaluation.figures, shop_config.evaluation)}
     by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
         "popular", part="all", metric="capped_recall_20"
     )
-    assert margin[0] == pytest.approx(by_hand.mean())
-    assert margin[1] > 0
+    assert over["popular"].mean == pytest.approx(by_hand.mean(), abs=1e-5)
+    assert over["popular"].verdict == "better"

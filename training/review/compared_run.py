@@ -1,0 +1,54 @@
+"""Which run a run is compared with: the champion, where both were asked the same question."""
+
+from __future__ import annotations
+
+from configs.console import say
+from configs.exceptions import ConfigError
+from configs.load import load_config
+from configs.schema import Config
+from serving.champion import read_pointer
+from training.review.user_figures import UserFigures
+from training.run_log import RunLog
+
+
+def present_champion(run: RunLog, config: Config) -> RunLog | None:
+    """The champion's run; None when there is none, when it is this run itself, or when its folder is gone."""
+    pointer = read_pointer(config.workspace)
+    if pointer is None or pointer.run == run.name:
+        return None
+    champion = RunLog(config.workspace / "runs" / pointer.run)
+    if not champion.read():
+        say(f"the champion's run {champion.folder} is gone, so it cannot be compared")
+        return None
+    return champion
+
+
+def same_question(run: RunLog, other: RunLog, config: Config) -> bool:
+    """Whether the tables of both are over the same users and the same items: the same data, window, targets and evaluation."""
+    ours, theirs = (load_config(one.folder / "config.yaml", workspace=config.workspace) for one in (run, other))
+    return (
+        run.read().get("dataset") == other.read().get("dataset")
+        and (ours.split, ours.evaluation) == (theirs.split, theirs.evaluation)
+        and ours.history.targets == theirs.history.targets
+    )
+
+
+def note_champion(run: RunLog, config: Config) -> None:
+    """Write into `run.json` which run this one can be compared with, where the champion was asked the same question."""
+    champion = present_champion(run, config)
+    if champion is None or UserFigures.find(champion.folder) is None:
+        return
+    try:
+        if same_question(run, champion, config):
+            run.update(compared_with={"champion": champion.name, "run": champion.name})
+    except ConfigError as error:
+        say(f"the champion {champion.name} is of another version and is not compared ({error})")
+
+
+def compared_run(run: RunLog) -> tuple[str, RunLog] | None:
+    """(name of the champion, the run to compare with): the champion itself, or its settings fitted on the same data."""
+    found = run.read().get("compared_with")
+    if not found:
+        return None
+    other = RunLog(run.folder.parent / found["run"])
+    return (str(found["champion"]), other) if other.read() else None
