@@ -23,6 +23,8 @@ def on_distinct(values: pl.Series, function: Callable[[pl.Series], pl.Series]) -
     numbers = values.to_physical()
     distinct = values.unique()
     results = function(distinct.cast(pl.String))
+    if values.is_empty():
+        return results.alias(values.name)  # with nothing to replace, replace_strict would give the numbers back
     return numbers.replace_strict(distinct.to_physical(), results, return_dtype=results.dtype).alias(values.name)
 
 

@@ -1,0 +1,29 @@
+"""A setting that the chosen source does not read is an error that names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from configs.exceptions import ConfigError
+from configs.load import load_config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.source=taobao", "data.event_type=purchase"], r"taobao does not read data\.event_type: .*It reads data\.events\."),
+        (["data.source=online_retail", "data.decimal=','"], r"online_retail does not read data\.decimal"),
+        (["data.source=movielens", "data.event_columns={user_id: u}"], r"movielens does not read data\.event_columns"),
+        (["data.source=csv", "data.layout=line_a_user"], r"csv does not read data\.layout"),
+        (["data.source=session_text"], r"data\.clock=ordinal and split\.kind=leave_one_out"),
+    ],
+)
+def test_what_a_source_does_not_read_is_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_config(overrides=overrides)
+
+
+def test_what_a_source_reads_is_taken() -> None:
+    text = ["data.source=session_text", "data.clock=ordinal", "split.kind=leave_one_out", "data.layout=line_a_user"]
+    assert load_config(overrides=text).data.layout == "line_a_user"
+    assert load_config(overrides=["data.source=movielens", "data.users=users.dat", "data.event_type=review"]).data.users
