@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from configs.exceptions import ShopkeeperError
+from configs.exceptions import ConfigError, ShopkeeperError
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -77,25 +78,41 @@ def train(
     evaluate_too: Annotated[
         bool, typer.Option("--evaluate/--no-evaluate", help="Print the table of the pipeline against every source at the end.")
     ] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was killed or failed, as if nothing had happened.")
+    ] = False,
+    run: Annotated[
+        str | None, typer.Option("--run", help="With --resume: which run. Default: the newest unfinished one.")
+    ] = None,
 ) -> None:
     """Train the encoder on the prepared dataset; the run goes into MLflow.
 
     The encoder is fitted before the validation window and stopped by it, then carried on over the later windows. Needs no
     more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little else.
+
+    `--resume` goes on by the run's own settings; `--set` may change those that a second try may need, such as
+    `training.learning_rate` and `training.batch_tokens`.
     """
     settings = _settings(config, set_, out)
+    if run is not None and not resume:
+        raise ConfigError(f"--run {run} says which run to go on with: give --resume too.")
     from configs.console import say
     from features.artefact import read_manifest
 
     read_manifest(settings.workspace / "dataset", kind="dataset")
+    from scripts.run_settings import settings_to_resume
+    from training.resume import run_to_resume
     from training.train import train as run_train
 
-    run = run_train(settings)
+    found = run_to_resume(settings.workspace, run, evaluated=evaluate_too) if resume else None
+    if found is not None:
+        settings = settings_to_resume(settings, found, overrides=set_ or (), from_file=config is not None)
+    trained = run_train(settings, resume=found)
     if evaluate_too:
-        _show_table(settings, run.name)
-        say(f"Trained: {run.folder}. Next: shopkeeper export {_AGAIN}")
+        _show_table(settings, str(trained.folder))
+        say(f"Trained: {trained.folder}. Next: shopkeeper export {_AGAIN}")
     else:
-        typer.echo(str(run.folder))
+        typer.echo(str(trained.folder))
 
 
 @app.command()
@@ -230,7 +247,8 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"Error: {place}{error.strerror or error}. Is the place there, writable, and not full?\n")
+        remedy = "Make room" if error.errno in (ENOSPC, EDQUOT) else "Is the place there, writable, and not full? Mend that"
+        sys.stderr.write(f"Error: {place}{error.strerror or error}. {remedy}, or choose another with --out.\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

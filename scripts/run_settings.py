@@ -1,12 +1,16 @@
-"""A run is judged and exported with the settings it was trained with: others on the command line are not passed over."""
+"""A run is judged, exported and resumed by the settings it was trained with: others on the command line are not passed over."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
 from configs.console import say
 from configs.load import dump_config
 from configs.schema import Config
+from training.resume import resumed_config
 from training.run_log import RunLog
 from training.tracking import flat
 
@@ -16,12 +20,26 @@ SHOWN = 10
 def remark_differences(config: Config, run: RunLog) -> None:
     """Say which settings of `config` do not count, since the run has others."""
     path = run.folder / "config.yaml"
-    if not path.is_file():
-        return
-    ours, theirs = flat(yaml.safe_load(dump_config(config))), flat(yaml.safe_load(path.read_text(encoding="utf-8")))
+    if path.is_file():
+        _remark(_flat(dump_config(config)), _flat(path.read_text(encoding="utf-8")), run, remedy="Train anew to change them.")
+
+
+def settings_to_resume(config: Config, run: RunLog, *, overrides: Sequence[str], from_file: bool) -> Config:
+    """The run's own settings, with what --set may change; what a --config file says otherwise does not count, and is said."""
+    resumed = resumed_config(run, overrides, workspace=config.workspace)
+    if from_file:
+        _remark(_flat(dump_config(config)), _flat(dump_config(resumed)), run, remedy="Only --set changes them, and not all.")
+    return resumed
+
+
+def _remark(ours: dict[str, Any], theirs: dict[str, Any], run: RunLog, *, remedy: str) -> None:
     names = [name for name in {**theirs, **ours} if name != "workspace" and ours.get(name) != theirs.get(name)]
     if not names:
         return
     told = [f"{name}={theirs.get(name)} (not {ours.get(name)})" for name in names[:SHOWN]]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    say(f"note: the settings of the run {run.name} count: {', '.join(told)}{more}. Train anew to change them.")
+    say(f"note: the settings of the run {run.name} count: {', '.join(told)}{more}. {remedy}")
+
+
+def _flat(text: str) -> dict[str, Any]:
+    return flat(yaml.safe_load(text))

@@ -20,7 +20,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from configs.console import working
+from configs.console import say, working
 from configs.exceptions import TooLittleDataError, TrainingError
 from configs.schema import Config
 from features.columns import KIND

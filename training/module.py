@@ -36,8 +36,10 @@ class EncoderModule(pl.LightningModule):
         self._sampler.to(self.device)
         self.generator = torch.Generator(self.device).manual_seed(self.config.seed)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The mean loss over the batch's pairs of state and target."""
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """The mean loss over the batch's pairs of state and target; None, and no step, for a batch without any."""
+        if not len(batch.targets_P):
+            return None
         vectors_BLD = self.encoder.item_vectors(batch.items_BL)
         states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B)
         query_SD = states_BLD.flatten(0, 1)[batch.states_S]

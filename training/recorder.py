@@ -58,10 +58,11 @@ class Recorder(Callback):
         self._last_step = time.monotonic()
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self._loss = self._loss + outputs["loss"].detach().double() * len(batch.targets_P)
-        self._pairs += len(batch.targets_P)
         note = ""
-        if batch_idx % STEPS_BETWEEN_LOOKS == 0:
+        if outputs:  # none for a batch without a target
+            self._loss = self._loss + outputs["loss"].detach().double() * len(batch.targets_P)
+            self._pairs += len(batch.targets_P)
+        if outputs and batch_idx % STEPS_BETWEEN_LOOKS == 0:
             self.require_finite(trainer, module)
             note = f"loss {float(outputs['loss']):.3f}"
         self._work.advance(note=note)

@@ -10,18 +10,23 @@ evaluation.json    the table of the pipeline against every source
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from configs.exceptions import ArtefactError
+from configs.exceptions import ArtefactError, TrainingError
 from features.artefact import writing_file
+
+if TYPE_CHECKING:
+    from features.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,18 @@ class RunLog:
         path = self.folder / "metrics.jsonl"
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training this run meanwhile; a kill lets it go. Raises TrainingError where one does."""
+        with (self.folder / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TrainingError(
+                    f"{self.folder}: another process is training this run. Wait for it, or stop it first."
+                ) from None
+            yield
+
     def keep_curves(self, keep: Callable[[dict[str, Any]], bool]) -> None:
         """Take the other lines out of the curves."""
         lines = self.curves()
@@ -98,6 +115,16 @@ def run_named(workspace: Path, name: str | None) -> RunLog:
         there = ", ".join(sorted(path.parent.name for path in runs.glob("*/run.json"))) or "none"
         raise ArtefactError(f"--run {name}: no such run in {runs}. There: {there}.")
     return RunLog(folder)
+
+
+def require_same_data(run: RunLog, dataset: Dataset) -> None:
+    """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be another item."""
+    trained_on = run.read().get("dataset", dataset.fingerprint)
+    if trained_on != dataset.fingerprint:
+        raise ArtefactError(
+            f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds now "
+            f"({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the former again."
+        )
 
 
 def write_json(path: Path, value: Any) -> None:

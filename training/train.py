@@ -5,40 +5,92 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import time
+from collections.abc import Iterator
 
 from configs.console import say
-from configs.load import dump_config
+from configs.exceptions import ArtefactError, TrainingError
+from configs.load import dump_config, load_config
 from configs.schema import Config
+from features.artefact import writing_file
 from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, cuts
 from training.fit_encoder import fit_encoders
-from training.run_log import RunLog, environment
+from training.resume import changed_settings, way_on
+from training.run_log import RunLog, environment, require_same_data
 from training.tracking import require_tracking, sync
 
 
-def train(config: Config) -> RunLog:
-    """Train on `<workspace>/dataset`; returns the new run under `<workspace>/runs`. Needs no Polars, Ray, FAISS or MLflow."""
+def train(config: Config, *, resume: RunLog | None = None, refit_of: str | None = None) -> RunLog:
+    """Train on `<workspace>/dataset`; returns the new run under `<workspace>/runs`. Needs no Polars, Ray, FAISS or MLflow.
+
+    With `resume`, go on with that run where it stood when it was killed. `refit_of` names the run whose settings these are.
+    """
     dataset = Dataset.open(config.workspace / "dataset")
     timeline = cuts(dataset, config.split)
     if config.split.kind == "leave_one_out":
         say(LEAVE_ONE_OUT_WARNING)
     require_tracking(config)
-    run = RunLog.create(config.workspace / "runs", name=config.name)
-    (run.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
-    report = config.workspace / "tables" / "report.json"
-    if report.is_file():
-        shutil.copyfile(report, run.folder / "prepare_report.json")
-    run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
-    say(f"run {run.folder}")
-    try:
-        fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
-    except BaseException as error:
-        run.update(status="failed", error=str(error) or type(error).__name__)
-        sync(run, config)
-        if isinstance(error, SystemExit):  # how Lightning passes Ctrl-C on
-            raise KeyboardInterrupt from error
-        raise
-    run.update(status="finished")
-    sync(run, config)
+    run = resume or RunLog.create(config.workspace / "runs", name=config.name)
+    with run.held():
+        if resume is None:
+            _begin(run, config, refit_of=refit_of)
+        else:
+            require_same_data(run, dataset)
+            if run.read().get("status") == "finished":
+                say(f"run {run.folder} is trained")
+                return run
+            _go_on(run, config)
+        run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
+        with _ending(run, config):
+            fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
     return run
+
+
+def _begin(run: RunLog, config: Config, *, refit_of: str | None) -> None:
+    """What must be there for a run to be gone on with; nothing stays of one that could not begin."""
+    try:
+        run.update(status="running", **({"refit_of": refit_of} if refit_of else {}))
+        report = config.workspace / "tables" / "report.json"
+        if report.is_file():
+            with writing_file(run.folder / "prepare_report.json") as scratch:
+                shutil.copyfile(report, scratch)
+        _write_settings(run, config)
+    except BaseException:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    say(f"run {run.folder}")
+
+
+def _go_on(run: RunLog, config: Config) -> None:
+    before = load_config(run.folder / "config.yaml", workspace=config.workspace)
+    changed = changed_settings(before, config)
+    say(f"run {run.folder} goes on with its own settings" + (f", but for {', '.join(changed)}" if changed else ""))
+    _write_settings(run, config)
+    run.update(error=None, resumed=[*run.read().get("resumed", []), {"time": time.time(), "changed": changed}])
+
+
+def _write_settings(run: RunLog, config: Config) -> None:
+    with writing_file(run.folder / "config.yaml") as scratch:
+        scratch.write_text(dump_config(config), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _ending(run: RunLog, config: Config) -> Iterator[None]:
+    """Note in the run and in MLflow how it ended, and tell a user whose training stopped early how to go on."""
+    try:
+        yield
+        run.update(status="finished")
+    except BaseException as error:
+        with contextlib.suppress(ArtefactError):  # on a full disk the run stays `running`, which can be resumed as well
+            run.update(status="failed", error=str(error) or type(error).__name__)
+            sync(run, config)
+        if isinstance(error, SystemExit | KeyboardInterrupt):  # Lightning passes Ctrl-C on as the former
+            say(way_on(run))
+            raise KeyboardInterrupt from error
+        if isinstance(error, TrainingError | ArtefactError):
+            raise type(error)(f"{error} {way_on(run)}") from error
+        raise
+    sync(run, config)
