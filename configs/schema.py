@@ -155,28 +155,47 @@ class HistoryConfig(Section):
 class EncoderConfig(Section):
     """The neural model that turns a history into a query vector."""
 
-    model: Literal["sasrec"] = "sasrec"
-    """`sasrec`: self-attention (Kang & McAuley 2018, arXiv:1808.09781)."""
+    model: Literal["sasrec", "gru4rec", "hstu", "two_tower"] = "sasrec"
+    """`sasrec`: self-attention (arXiv:1808.09781). `gru4rec`: a recurrent network (arXiv:1511.06939). `hstu`: gated attention
+    with biases of place and time (arXiv:2402.17152). `two_tower`: the history pooled by importance and age, with user features,
+    and items described by the catalogue, so that an item without history has a vector."""
 
     dim: int = Field(64, ge=4, le=1024)
     """Width D of the one space of queries and items."""
 
     num_layers: int = Field(2, ge=1, le=24)
-    """Self-attention blocks, one upon the other."""
+    """Blocks (or recurrent layers), one upon the other."""
 
     num_heads: int = Field(2, ge=1, le=32)
-    """Heads of each block; a divisor of `dim`."""
+    """Heads of attention or pooling; a divisor of `dim`. `gru4rec` has none."""
 
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of the values set to zero in training, against learning by heart."""
+
+    items: Literal["auto", "id", "features"] = "auto"
+    """What an item's vector is made of. `id`: a row of a table. `features`: id, category path, brand and price band through a
+    tower. `auto`: features for `two_tower`, id for the others."""
+
+    id_dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of the items whose id a tower does without in training, so that the features alone say something."""
+
+    normalize: bool = False
+    """All vectors of length 1 and a learned temperature: cosine in place of the dot product."""
+
+    temperature: float = Field(0.05, gt=0.01, le=1)
+    """Where the learned temperature starts, with `normalize`."""
 
 
 class TrainingConfig(Section):
     """How the encoder is trained."""
 
-    loss: Literal["sampled_softmax", "full_softmax"] = "sampled_softmax"
+    loss: Literal["sampled_softmax", "full_softmax", "in_batch_softmax", "gbce"] = "sampled_softmax"
     """`full_softmax` compares with every item: best below some 20,000 items. `sampled_softmax` with `num_negatives`, corrected
-    for how often each is drawn (logQ)."""
+    for how often each is drawn (logQ). `in_batch_softmax` with the other targets of the batch, corrected likewise. `gbce`:
+    binary cross-entropy with `num_negatives` drawn evenly, calibrated by `gbce_calibration` (arXiv:2308.07192)."""
+
+    gbce_calibration: float = Field(0.75, ge=0, le=1)
+    """The t of gBCE: 0 is plain binary cross-entropy, 1 undoes the overconfidence that few negatives cause."""
 
     num_negatives: int = Field(1024, ge=1)
     """Items drawn for each batch, shared by its queries."""

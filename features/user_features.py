@@ -61,6 +61,11 @@ def user_features(
     return UserFeatures(numbers=numbers.astype(np.float32), category=_favourite(counted, item_categories))
 
 
+def user_codes(categories: IntArray | np.int32, attributes: IntArray) -> NDArray[np.int64]:
+    """What a user tower looks up: favourite category (...) and attributes (..., A - 1) → (..., A); 0 is unknown."""
+    return np.concatenate([np.asarray(categories)[..., None] + 1, attributes], axis=-1).astype(np.int64)
+
+
 def _sum(prices: NDArray[np.float32]) -> float:
     return float(np.nansum(prices, dtype=np.float64))
 

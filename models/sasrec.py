@@ -5,46 +5,30 @@ Shape suffixes: B histories, L positions, D width, H heads, N items.
 
 from __future__ import annotations
 
-from typing import ClassVar, get_args
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from configs.schema import EncoderConfig, EventType
-from models.encoder import Encoder
+from configs.schema import EncoderConfig
+from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 
 
 class SASRec(Encoder):
     """Causal attention over item vectors plus position and kind of event. Ages are not used: order alone counts."""
 
-    causal: ClassVar[bool] = True
-
-    def __init__(self, config: EncoderConfig, *, num_items: int, max_length: int) -> None:
-        super().__init__()
-        self.items = nn.Embedding(num_items, config.dim)
-        self.positions = nn.Embedding(max_length, config.dim)
-        self.kinds = nn.Embedding(len(get_args(EventType)), config.dim)
+    def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
+        super().__init__(config, shape)
+        self.positions = nn.Embedding(shape.max_length, config.dim)
+        self.kinds = nn.Embedding(NUM_KINDS, config.dim)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(AttentionBlock(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim)
-        nn.init.normal_(self.items.weight, std=config.dim**-0.5)
         nn.init.normal_(self.positions.weight, std=0.02)
         nn.init.zeros_(self.kinds.weight)  # a kind that training never saw changes nothing
         _start_as_mean(self.blocks[0])
 
-    def start_from(self, item_vectors: Tensor) -> None:
-        """See `Encoder.start_from`."""
-        with torch.no_grad():
-            self.items.weight.copy_(item_vectors)
-
-    def item_vectors(self, items: Tensor) -> Tensor:
-        """Indices (...) → rows of the embedding table (..., D)."""
-        vectors: Tensor = self.items(items)
-        return vectors
-
     def states(
-        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user_features: Tensor | None = None
+        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
     ) -> Tensor:
         """See `Encoder.states`. Padding stands at the end, so the causal mask alone keeps it out."""
         positions_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)

@@ -32,7 +32,15 @@ def print_recommendations(
     with EventStore.open(filled_store(config)) as store:
         history = store.history(user or "", index, limit=config.serving.max_events_kept)
     now = time.time_ns() // 1000
-    answer = pipeline.recommend(Query(history=history, as_of=now, surface=surface, page_items=page, num_results=num_results))
+    query = Query(
+        history=history,
+        as_of=now,
+        surface=surface,
+        page_items=page,
+        num_results=num_results,
+        user_attributes=pipeline.bundle.user_attributes(user),
+    )
+    answer = pipeline.recommend(query)
     console = answers()
     console.print(answer_table(answer, pipeline.bundle))
     for remark in (answer.shortfall_reason, answer.fallback_used):

@@ -28,6 +28,8 @@ class Query:
     exclude: IntArray = field(default_factory=no_items)
     """Items that must not be in the list."""
     num_results: int = 20
+    user_attributes: IntArray = field(default_factory=no_items)
+    """(A,) codes of what the shop knows of the person, see `Bundle.user_attributes`; empty for nothing."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 manifest.json        sha256 of each file, name, as_of, settings, names of the ranker's features
 user_encoder.onnx    history vectors -> query vector           items.npy      (N, D) item vectors
+item_encoder.onnx    catalogue features -> item vector, of models with an item tower, with item_vocabulary.parquet
+users.parquet        codes of users' attributes, for models that read them
 ranker.onnx          candidate features -> score               items.faiss    the index over the known ones
 catalogue.parquet    row i is item i: raw id, title, price, …  *.npy          the sources' tables (`SourceTables`)
 """
@@ -18,10 +20,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
-from configs.schema import CandidatesConfig, HistoryConfig, Section, SurfaceConfig
+from configs.schema import CandidatesConfig, EventType, HistoryConfig, Section, SurfaceConfig
 from features.artefact import other_version, read_manifest
-from features.columns import AVAILABILITY, ID
+from features.columns import AVAILABILITY, ID, USER_ID
 from features.fit_sources import SourceTables
+from features.histories import IntArray
+
+USERS_FILE = "users.parquet"
 
 
 class BundleSettings(Section):
@@ -31,6 +36,8 @@ class BundleSettings(Section):
     candidates: CandidatesConfig
     surfaces: dict[str, SurfaceConfig]
     has_times: bool
+    profile_kinds: tuple[EventType, ...] = ("purchase",)
+    """The event types that `user_features` counts."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,11 @@ class Bundle:
         return int(self.manifest["as_of"])
 
     @property
+    def num_user_attributes(self) -> int:
+        """How many attributes of a user the encoder reads."""
+        return int(self.manifest.get("num_user_attributes", 0))
+
+    @property
     def surfaces(self) -> dict[str, SurfaceConfig]:
         return self.settings.surfaces
 
@@ -102,13 +114,27 @@ class Bundle:
         named = self.catalogue.select(pl.coalesce([column for column in ("title", ID) if column in self.catalogue.columns]))
         return named.to_series().to_list()
 
+    def user_attributes(self, user_id: str | None) -> IntArray:
+        """(A,) codes of what the shop knew of a user when the bundle was made; empty for nothing."""
+        return self._user_attributes.get(user_id or "", np.empty(0, np.int32))
+
+    @cached_property
+    def _user_attributes(self) -> dict[str, IntArray]:
+        path = self.folder / USERS_FILE
+        if not path.is_file():
+            return {}
+        users = pl.read_parquet(path)
+        codes = users.drop(USER_ID).to_numpy().astype(np.int32)
+        return dict(zip(users[USER_ID].to_list(), codes, strict=True))
+
     @cached_property
     def recommendable(self) -> NDArray[np.bool_]:
-        """(N,) True for items that were known at `as_of` and can be bought."""
+        """(N,) True for items that have a vector (known at `as_of`, or described to an item tower) and can be bought."""
+        has_vector = self.item_vectors.any(axis=1)
         if AVAILABILITY not in self.catalogue.columns:
-            return np.asarray(self.tables.known)
+            return np.asarray(has_vector)
         sold_out = self.catalogue[AVAILABILITY].eq_missing("out_of_stock").to_numpy()
-        return np.asarray(self.tables.known & ~sold_out)
+        return np.asarray(has_vector & ~sold_out)
 
     def _check_parts_agree(self) -> None:
         if missing := {"name", "as_of", "features"} - set(self.manifest):

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import SurfaceConfig
-from features.columns import KIND
-from features.histories import History, IntArray, distinct, encoder_inputs
+from features.histories import IntArray, distinct
 from features.person import Person, describe
 from serving.answer import Answer, Query, no_items
 from serving.bundle import Bundle
 from serving.candidates import HALF_LIVES, OWN_ORDER, Candidates, Scores, Signals, describe_candidates, sum_neighbours
 from serving.encoder import Encoder
 from serving.index import Index
+from serving.query_vector import QueryVectors
 from serving.ranker import Ranker
 from serving.reasons import explain
 
@@ -52,9 +52,14 @@ class Pipeline:
 
     def __init__(self, bundle: Bundle, *, encoder: Encoder, index: Index, ranker: Ranker | None) -> None:
         self.bundle = bundle
-        self._encoder, self._index, self._ranker = encoder, index, ranker
-        history = bundle.settings.history
-        self._input_kinds = np.array([KIND[kind] for kind in history.input_kinds], np.int8)
+        self._index, self._ranker = index, ranker
+        self._query_vectors = QueryVectors(
+            encoder,
+            item_vectors=bundle.item_vectors,
+            item_categories=bundle.tables.category,
+            num_user_attributes=bundle.num_user_attributes,
+            settings=bundle.settings,
+        )
         self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
         order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
         self._by_popularity = order[bundle.recommendable[order]].astype(np.int32)
@@ -139,11 +144,9 @@ class Pipeline:
         )
         return Candidates(items=items, features=features, proposed_by=wanted), person, signals
 
-    def query_vector(self, history: History, *, as_of: int) -> NDArray[np.float32] | None:
+    def query_vector(self, query: Query) -> NDArray[np.float32] | None:
         """The encoder's answer to a history, (D,); None where nothing of it is an input."""
-        settings = self.bundle.settings.history
-        inputs = encoder_inputs(history, as_of=as_of, kinds=self._input_kinds, max_length=settings.max_length)
-        return self._encoder.query_vector(inputs, self.bundle.item_vectors) if len(inputs.items) else None
+        return self._query_vectors.of(query)
 
     def nearest(self, query_vector: NDArray[np.float32] | None, *, num_items: int) -> IntArray:
         """The items nearest to a query vector, best first."""
@@ -164,7 +167,7 @@ class Pipeline:
             half_lives=HALF_LIVES,
             num_recent=settings.together_history,
         )
-        vector = self.query_vector(query.history, as_of=query.as_of)
+        vector = self.query_vector(query)
         signals = Signals(
             together=sum_neighbours(tables.in_baskets, person.recent_items),
             following=sum_neighbours(tables.in_next_baskets, person.recent_items),

@@ -76,6 +76,7 @@ class Service:
             page_items=self._indices(request.item_ids),
             exclude=self._indices(request.exclude_item_ids),
             num_results=request.num_results,
+            user_attributes=bundle.user_attributes(request.user_id),
         )
         answer = self.pipeline.recommend(query)
         return {

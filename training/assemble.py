@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,20 @@ from numpy.typing import NDArray
 from configs.exceptions import GateError
 from configs.schema import Config
 from features.artefact import write_manifest, writing
-from features.columns import ID, KIND
+from features.columns import ID, USER_ID
 from features.dataset import Dataset
 from features.fit_sources import SourceTables, fit_sources
-from features.histories import EncoderInputs, encoder_inputs
 from features.splits import Cut
 from models.encoder import Encoder
 from models.ranker import RankerNetwork
-from serving.bundle import BundleSettings
+from serving.bundle import USERS_FILE, BundleSettings
 from serving.candidates import FEATURES
 from serving.encoder import Encoder as ServedEncoder
+from serving.item_encoder import GRAPH_FILE, VOCABULARY_FILE, ItemEncoder
+from serving.query_vector import QueryVectors
 from training.build_index import BuiltIndex, build_index
-from training.export_onnx import export_encoder, export_ranker
-
-NUM_INDEX_QUERIES = 200
-"""Real histories whose query vectors measure the index."""
+from training.export_onnx import export_encoder, export_item_encoder, export_ranker
+from training.queries import index_queries
 
 
 def assemble(
@@ -50,14 +50,20 @@ def assemble(
     tables = fit_sources(dataset, cut, config)
     with writing(out, kind="bundle") as folder:
         tables.save(folder)
-        vectors = _item_vectors(encoder, tables)
-        np.save(folder / "items.npy", vectors)
         _write_catalogue(dataset, folder)
-        gates = _export_graphs(encoder, ranker, folder, config)
-        built = _write_index(folder, dataset, cut, vectors=vectors, tables=tables, config=config)
+        if encoder.reads_user:
+            _write_users(dataset, folder)
+        gates = _export_graphs(encoder, ranker, folder, dataset, config)
+        vectors = _item_vectors(encoder, tables, folder)
+        np.save(folder / "items.npy", vectors)
         settings = BundleSettings(
-            history=config.history, candidates=config.candidates, surfaces=config.surfaces, has_times=dataset.has_times
+            history=config.history,
+            candidates=config.candidates,
+            surfaces=config.surfaces,
+            has_times=dataset.has_times,
+            profile_kinds=dataset.manifest["profile_kinds"],
         )
+        built = _write_index(folder, dataset, cut, vectors=vectors, settings=settings, config=config)
         return write_manifest(
             folder,
             kind="bundle",
@@ -69,6 +75,7 @@ def assemble(
                 "num_items": dataset.num_items,
                 "num_known_items": int(tables.known.sum()),
                 "currency": dataset.manifest["currency"],
+                "num_user_attributes": len(dataset.user_attribute_sizes),
                 "dim": vectors.shape[1],
                 "features": list(FEATURES),
                 "gates": gates,
@@ -85,22 +92,39 @@ def assemble(
         )
 
 
-def _export_graphs(encoder: Encoder, ranker: RankerNetwork | None, folder: Path, config: Config) -> dict[str, float]:
+def _export_graphs(
+    encoder: Encoder, ranker: RankerNetwork | None, folder: Path, dataset: Dataset, config: Config
+) -> dict[str, float]:
     """Write the ONNX graphs; returns how far each is from torch."""
     limit, max_length = config.export.max_onnx_difference, config.history.max_length
     path = folder / "user_encoder.onnx"
     differences = {"encoder_difference": export_encoder(encoder, path, max_length=max_length, max_difference=limit)}
+    if (tower := encoder.item_tower) is not None:
+        found = export_item_encoder(encoder, tower, folder / GRAPH_FILE, max_difference=limit)
+        differences["item_encoder_difference"] = found
+        shutil.copyfile(dataset.folder / VOCABULARY_FILE, folder / VOCABULARY_FILE)
     if ranker is not None:
         differences["ranker_difference"] = export_ranker(ranker, folder / "ranker.onnx", max_difference=limit)
     return differences
 
 
 @torch.no_grad()
-def _item_vectors(encoder: Encoder, tables: SourceTables) -> NDArray[np.float32]:
-    """(N, D); zeros for items without an event before the cut, whose vectors nothing has trained."""
+def _item_vectors(encoder: Encoder, tables: SourceTables, folder: Path) -> NDArray[np.float32]:
+    """(N, D). An item without an event before the cut has the vector of its description where there is an item tower, else 0."""
     vectors = encoder.item_vectors(torch.arange(len(tables.known))).float().numpy().copy()
-    vectors[~tables.known] = 0.0
+    unknown = ~tables.known
+    vectors[unknown] = 0.0
+    if encoder.item_tower is not None and unknown.any():
+        vectors[unknown] = ItemEncoder(folder).vectors(pl.read_parquet(folder / "catalogue.parquet").filter(unknown))
     return np.ascontiguousarray(vectors, np.float32)
+
+
+def _write_users(dataset: Dataset, folder: Path) -> None:
+    """The attributes of the users that have any: the server looks them up by id."""
+    codes = np.asarray(dataset.user_attributes)
+    ids = pl.read_parquet(dataset.folder / "users.parquet", columns=[USER_ID])
+    columns = [pl.Series(f"attribute_{place}", codes[:, place]) for place in range(codes.shape[1])]
+    ids.with_columns(columns).filter(pl.Series(codes.any(axis=1))).write_parquet(folder / USERS_FILE)
 
 
 def _write_catalogue(dataset: Dataset, folder: Path) -> None:
@@ -117,26 +141,18 @@ def _write_catalogue(dataset: Dataset, folder: Path) -> None:
 
 
 def _write_index(
-    folder: Path, dataset: Dataset, cut: Cut, *, vectors: NDArray[np.float32], tables: SourceTables, config: Config
+    folder: Path, dataset: Dataset, cut: Cut, *, vectors: NDArray[np.float32], settings: BundleSettings, config: Config
 ) -> BuiltIndex:
-    known = np.flatnonzero(tables.known)
-    served = ServedEncoder(folder / "user_encoder.onnx")
-    queries = [served.query_vector(inputs, vectors) for inputs in sample_inputs(dataset, cut, config)]
-    built = build_index(np.ascontiguousarray(vectors[known]), known.astype(np.int32), np.stack(queries), config.export)
+    with_vector = np.flatnonzero(vectors.any(axis=1))
+    query_vectors = QueryVectors(
+        ServedEncoder(folder / "user_encoder.onnx"),
+        item_vectors=vectors,
+        item_categories=dataset.categories,
+        num_user_attributes=len(dataset.user_attribute_sizes),
+        settings=settings,
+    )
+    found = [query_vectors.of(query) for query in index_queries(dataset, cut, config)]
+    queries = np.stack([vector for vector in found if vector is not None])
+    built = build_index(np.ascontiguousarray(vectors[with_vector]), with_vector.astype(np.int32), queries, config.export)
     faiss.write_index(built.index, str(folder / "items.faiss"))
     return built
-
-
-def sample_inputs(dataset: Dataset, cut: Cut, config: Config) -> list[EncoderInputs]:
-    """Real histories, as the encoder reads them, that measure the index."""
-    kinds = np.array([KIND[kind] for kind in config.history.input_kinds], np.int8)
-    users = np.random.default_rng(config.training.seed).permutation(dataset.num_users)
-    found: list[EncoderInputs] = []
-    for user in users:
-        history = cut.history(dataset, int(user))
-        inputs = encoder_inputs(history, as_of=cut.moment(history), kinds=kinds, max_length=config.history.max_length)
-        if len(inputs.items):
-            found.append(inputs)
-        if len(found) == NUM_INDEX_QUERIES:
-            break
-    return found

@@ -9,7 +9,7 @@ Shape suffixes: B histories, L positions, S states that predict, P pairs of a st
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,9 +18,11 @@ from torch import Tensor
 
 from configs.schema import EventType
 from features.dataset import Dataset
-from features.histories import History, IntArray, TimeArray, ages_in_days
+from features.histories import History, TimeArray, ages_in_days
 from features.splits import Cut
 from features.weights import counting_kinds, target_weights
+from models.encoder import UserFeatures
+from training.user_table import UserTable
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,14 @@ class Batch:
     targets_P: Tensor
     pair_weight_P: Tensor
     """What each pair's target counts, above 0."""
+    user: UserFeatures | None = None
+    """For models that read the user: as of the event after each position (B, L, ...)"""
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        return Batch(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        tensors = {name: value.to(device, non_blocking=True) for name, value in vars(self).items() if name != "user"}
+        user = UserFeatures(self.user.numbers.to(device), self.user.codes.to(device)) if self.user else None
+        return Batch(**tensors, user=user)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Events:
     """(U,)"""
     weights: NDArray[np.float32]
     """(E,) what each counts as a target; 0 for one that is none, or that was taken back before the cut"""
+    rows: TimeArray
+    """(E,) place of each among the dataset's events"""
 
     @property
     def is_target(self) -> NDArray[np.bool_]:
@@ -66,11 +74,12 @@ class Events:
     def before(cls, dataset: Dataset, cut: Cut, *, input_kinds: NDArray[np.int8], targets: Mapping[EventType, float]) -> Events:
         """The events of `input_kinds` before the cut, of users with at least two."""
         kinds = np.union1d(input_kinds, counting_kinds(targets))
-        users, events = dataset.events_where(cut.past(dataset) & np.isin(dataset.kinds, kinds))
-        weights = target_weights(users, events, targets)
+        wanted = cut.past(dataset) & np.isin(dataset.kinds, kinds)
+        users, events = dataset.events_where(wanted)
+        rows, weights = np.flatnonzero(wanted), target_weights(users, events, targets)
         is_input = np.isin(events.kinds, input_kinds)
         if not is_input.all():
-            users, events, weights = users[is_input], events.take(is_input), weights[is_input]
+            users, events, rows, weights = users[is_input], events.take(is_input), rows[is_input], weights[is_input]
         lengths = np.bincount(users, minlength=dataset.num_users)
         starts = np.cumsum(lengths) - lengths
         return cls(
@@ -78,15 +87,19 @@ class Events:
             starts=starts[lengths > 1],
             lengths=lengths[lengths > 1],
             weights=weights,
+            rows=rows,
         )
 
 
 class TrainingBatches:
     """Iterates over one epoch. Epoch e of seed s is always the same, whatever ran before."""
 
-    def __init__(self, events: Events, *, max_length: int, batch_tokens: int, seed: int) -> None:
+    def __init__(
+        self, events: Events, *, max_length: int, batch_tokens: int, seed: int, user_table: UserTable | None = None
+    ) -> None:
         self._events, self._max_length, self.batch_tokens, self._seed = events, max_length, batch_tokens, seed
         self._epoch = self._first = 0
+        self._user_table = user_table
         self.num_tokens = int(events.lengths.sum())
 
     def set_epoch(self, epoch: int, *, first: int = 0) -> None:
@@ -141,7 +154,16 @@ class TrainingBatches:
             pair_state_P=torch.from_numpy(pair_state_P),
             targets_P=torch.from_numpy(items_BL.ravel()[targets_at_P].astype(np.int64)),
             pair_weight_P=torch.from_numpy(weights_BL.ravel()[targets_at_P].astype(np.float32)),
+            user=self._user(event_BL),
         )
+
+    def _user(self, event_BL: NDArray[np.intp]) -> UserFeatures | None:
+        """The user as of the event after each position, which is what the state there foresees."""
+        if self._user_table is None:
+            return None
+        next_BL = np.concatenate([event_BL[:, 1:], event_BL[:, -1:]], axis=1)
+        numbers_BLF, codes_BLA = self._user_table.at(self._events.rows[next_BL])
+        return UserFeatures(torch.from_numpy(numbers_BLF), torch.from_numpy(codes_BLA))
 
 
 def next_basket_pairs(
@@ -184,51 +206,3 @@ def _shuffled_within_baskets(baskets: TimeArray, generator: np.random.Generator)
     """An order of all events that moves them only within their own basket (baskets stand together in the flat order)."""
     runs = np.cumsum(np.concatenate([[0], baskets[1:] != baskets[:-1]]))
     return np.lexsort((generator.random(len(baskets)), runs))
-
-
-@dataclass(frozen=True)
-class ValidationBatch:
-    """Histories that end at a cut, and the items that came after it."""
-
-    items_BL: Tensor
-    kinds_BL: Tensor
-    ages_BL: Tensor
-    lengths_B: Tensor
-    relevant: tuple[IntArray, ...]
-    """B arrays of distinct items"""
-
-    def to(self, device: torch.device) -> ValidationBatch:
-        """The same on a device."""
-        return replace(
-            self,
-            items_BL=self.items_BL.to(device),
-            kinds_BL=self.kinds_BL.to(device),
-            ages_BL=self.ages_BL.to(device),
-            lengths_B=self.lengths_B.to(device),
-        )
-
-
-def validation_batches(
-    rows: list[tuple[IntArray, NDArray[np.int64], NDArray[np.float32], IntArray]], *, batch_tokens: int
-) -> list[ValidationBatch]:
-    """Pad (items, kinds, ages, relevant) rows into batches of like length."""
-    rows = sorted(rows, key=lambda row: len(row[0]))
-    batches, first = [], 0
-    while first < len(rows):
-        count = max(1, batch_tokens // len(rows[min(first + max(1, batch_tokens // len(rows[first][0])), len(rows)) - 1][0]))
-        part = rows[first : first + count]
-        first += count
-        batches.append(
-            ValidationBatch(
-                items_BL=_padded([row[0].astype(np.int64) for row in part]),
-                kinds_BL=_padded([row[1] for row in part]),
-                ages_BL=_padded([row[2] for row in part]),
-                lengths_B=torch.tensor([len(row[0]) for row in part]),
-                relevant=tuple(row[3] for row in part),
-            )
-        )
-    return batches
-
-
-def _padded(rows: list[NDArray[np.int64]] | list[NDArray[np.float32]]) -> Tensor:
-    return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)

@@ -18,17 +18,16 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from configs.console import say, working
 from configs.exceptions import TooLittleDataError, TrainingError
 from configs.schema import Config
 from features.columns import KIND
 from features.dataset import Dataset
-from features.histories import encoder_inputs
-from features.splits import Cut, targets_before, targets_between
-from models.encoder import Encoder, build_encoder
-from training.batches import Events, TrainingBatches, validation_batches
+from features.splits import Cut, targets_before
+from models.encoder import Encoder
+from training.batches import Events, TrainingBatches
+from training.build_model import build_model
 from training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_torch
 from training.initial_vectors import svd_item_vectors
 from training.module import EncoderModule
@@ -38,9 +37,8 @@ from training.recorder import Recorder
 from training.resumption import Resumption
 from training.run_log import RunLog
 from training.stopping import Stopping
-
-MAX_VALIDATION_USERS = 2000
-"""Early stopping needs a trend, not a table."""
+from training.user_table import UserTable
+from training.validation import validation_loader
 
 
 def fit_encoders(
@@ -63,7 +61,7 @@ def fit_encoders(
     if unseen := [kind for kind in config.history.targets if kind not in dataset.manifest["kinds"]]:
         say(f"history.targets has {', '.join(unseen)}, of which the data holds none. It holds: {_kinds_found(dataset)}.")
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
-    encoder = build_encoder(config.encoder, num_items=dataset.num_items, max_length=config.history.max_length)
+    encoder = build_model(dataset, config)
     if not _take_up(encoder, run, validation):
         if config.training.initial_vectors == "svd":
             encoder.start_from(_svd_vectors(dataset, validation, config))
@@ -107,7 +105,7 @@ def load_encoder(folder: Path, dataset: Dataset, *, cut: str, config: Config) ->
     path = folder / f"encoder-{cut}.pt"
     if not path.is_file():
         raise TrainingError(f"{path}: this run has no encoder for the cut {cut!r}. Train again with `shopkeeper train`.")
-    encoder = build_encoder(config.encoder, num_items=dataset.num_items, max_length=config.history.max_length)
+    encoder = build_model(dataset, config)
     encoder.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return encoder.eval()
 
@@ -128,11 +126,18 @@ def _fit(
         raise _nothing_to_learn(dataset, cut, config)
     training = config.training
     batches = TrainingBatches(
-        events, max_length=config.history.max_length, batch_tokens=training.batch_tokens, seed=training.seed
+        events,
+        max_length=config.history.max_length,
+        batch_tokens=training.batch_tokens,
+        seed=training.seed,
+        user_table=UserTable.of(dataset) if encoder.reads_user else None,
     )
     target_items = torch.from_numpy(events.events.items[events.is_target].astype(np.int64))
     sampler = NegativeSampler(
-        target_items, num_items=dataset.num_items, num_negatives=training.num_negatives, popular_share=training.popular_share
+        target_items,
+        num_items=dataset.num_items,
+        num_negatives=training.num_negatives,
+        popular_share=0.0 if training.loss == "gbce" else training.popular_share,  # its calibration is for even draws
     )
     known_N = torch.bincount(target_items, minlength=dataset.num_items) > 0
     module = EncoderModule(encoder, sampler=sampler, known_N=known_N, config=training)
@@ -151,7 +156,7 @@ def _fit(
         )
         trainer = _trainer(config, [recorder, *([stopping] if stopping else []), resumption], epochs=epochs)
         if not resumption.go_on(trainer, module):
-            validation = _validation(dataset, cut, next_cut, config=config) if next_cut else None
+            validation = validation_loader(dataset, cut, next_cut, config=config) if next_cut else None
             with warnings.catch_warnings(), explained_memory(config):
                 warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers
                 trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
@@ -199,27 +204,6 @@ def _trainer(config: Config, callbacks: list[Callback], *, epochs: int) -> Any:
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-
-
-def _validation(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Config) -> Any:
-    relevant = targets_between(dataset, cut, next_cut, targets=config.history.targets)
-    users = np.array(sorted(relevant))
-    if len(users) > MAX_VALIDATION_USERS:
-        users = np.random.default_rng(config.training.seed).choice(users, MAX_VALIDATION_USERS, replace=False)
-    rows = []
-    for user in users:
-        history = cut.history(dataset, int(user))
-        inputs = encoder_inputs(
-            history, as_of=cut.moment(history), kinds=_codes(config.history.input_kinds), max_length=config.history.max_length
-        )
-        if len(inputs.items):
-            rows.append((inputs.items, inputs.kinds, inputs.ages, relevant[int(user)]))
-    if not rows:
-        raise TooLittleDataError(
-            f"Nobody who has events before the {cut.name} cut has one of {', '.join(config.history.target_kinds)} in the window "
-            "after it, so training could not be judged: set a longer split.window_days, or other history.targets."
-        )
-    return DataLoader(validation_batches(rows, batch_tokens=config.training.batch_tokens), batch_size=None)  # type: ignore[arg-type]
 
 
 def _codes(kinds: tuple[str, ...]) -> NDArray[np.int8]:

@@ -26,6 +26,7 @@ from models.ranker import RankerNetwork
 from serving.answer import Query
 from serving.candidates import Candidates
 from serving.pipeline import Pipeline
+from training.queries import query_at
 
 LISTS_AT_ONCE = 64
 HELD_BACK = 0.1
@@ -55,9 +56,9 @@ def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *
         for user in users:
             whole = dataset.history(int(user))
             first, last = int(starts[user] - dataset.offsets[user]), int(ends[user] - dataset.offsets[user])
-            past, future = whole.take(slice(0, first)), whole.take(slice(first, last))
+            future = whole.take(slice(first, last))
             future = future.take(target_weights(None, future, config.history.targets) > 0)
-            lists.append(_lists_of_user(pipeline, past, future, as_of=earlier.moment(past), generator=generator))
+            lists.append(_lists_of_user(pipeline, query_at(dataset, earlier, int(user)), future, generator=generator))
             work.advance()
     generator.shuffle(lists)
     num_held_back = max(1, int(HELD_BACK * len(lists)))
@@ -71,10 +72,7 @@ def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *
     return _train(training, held_back, config.ranker)
 
 
-def _lists_of_user(
-    pipeline: Pipeline, past: History, future: History, *, as_of: int, generator: np.random.Generator
-) -> list[RankedList]:
-    home = Query(history=past, as_of=as_of)
+def _lists_of_user(pipeline: Pipeline, home: Query, future: History, *, generator: np.random.Generator) -> list[RankedList]:
     candidates, person, signals = pipeline.candidates(home)
     lists = [_list(candidates, home, np.unique(future.items))]
     baskets, sizes = np.unique(future.baskets, return_counts=True)

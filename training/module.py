@@ -1,4 +1,4 @@
-"""The LightningModule: one step of any encoder with either softmax, and recall on the validation window."""
+"""The LightningModule: one step of any encoder with any loss, and recall on the validation window."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import Tensor
 
 from configs.schema import TrainingConfig
 from models.encoder import Encoder
-from models.losses import full_softmax, sampled_softmax
-from training.batches import Batch, ValidationBatch
+from models.losses import full_softmax, gbce, sampled_softmax
+from training.batches import Batch
 from training.negatives import NegativeSampler
+from training.validation import ValidationBatch
 
 
 class EncoderModule(pl.LightningModule):
@@ -41,21 +42,26 @@ class EncoderModule(pl.LightningModule):
         if not len(batch.targets_P):
             return None
         vectors_BLD = self.encoder.item_vectors(batch.items_BL)
-        states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B)
+        states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
         query_SD = states_BLD.flatten(0, 1)[batch.states_S]
         return self._loss(query_SD, batch)
 
     def _loss(self, query_SD: Tensor, batch: Batch) -> Tensor:
-        encoder = self.encoder
-        if self.config.loss == "full_softmax":
+        encoder, loss, weights = self.encoder, self.config.loss, batch.pair_weight_P
+        if loss == "full_softmax":
             # an item that nobody had before the cut is not pushed away: it may be the next window's novelty
             known_M = torch.nonzero(self.known_N).squeeze(1)
             targets_P = torch.searchsorted(known_M, batch.targets_P)
-            return full_softmax(query_SD, batch.pair_state_P, targets_P, encoder.item_vectors(known_M))
-        negatives_K, log_expected_K = self._sampler.draw(self.generator)
+            return full_softmax(query_SD, batch.pair_state_P, targets_P, encoder.item_vectors(known_M), pair_weight_P=weights)
+        in_batch = loss == "in_batch_softmax"
+        negatives_K, log_expected_K = self._sampler.of_batch(batch.targets_P) if in_batch else self._sampler.draw(self.generator)
         both_PKD = encoder.item_vectors(torch.cat([batch.targets_P, negatives_K]))
         target_PD, negative_KD = both_PKD[: len(batch.targets_P)], both_PKD[len(batch.targets_P) :]
-        return sampled_softmax(query_SD, batch.pair_state_P, batch.targets_P, target_PD, negatives_K, negative_KD, log_expected_K)
+        pairs = batch.pair_state_P, batch.targets_P, target_PD, negatives_K, negative_KD
+        if loss == "gbce":
+            num_items, calibration = int(self.known_N.sum()), self.config.gbce_calibration
+            return gbce(query_SD, *pairs, num_items=num_items, calibration=calibration, pair_weight_P=weights)
+        return sampled_softmax(query_SD, *pairs, log_expected_K, pair_weight_P=weights)
 
     def on_validation_epoch_start(self) -> None:
         """Item vectors are the same for all validation batches."""
@@ -65,7 +71,7 @@ class EncoderModule(pl.LightningModule):
     def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
         """capped recall at `monitor_k` over the whole catalogue, nothing taken out."""
         history_BLD = self.encoder.item_vectors(batch.items_BL)
-        query_BD = self.encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B)
+        query_BD = self.encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
         scores_BN = (query_BD @ self._vectors_ND.T).masked_fill(~self.known_N, -torch.inf)
         k = min(self.config.monitor_k, scores_BN.shape[1])
         for best, relevant in zip(scores_BN.topk(k).indices.cpu().numpy(), batch.relevant, strict=True):
@@ -76,8 +82,10 @@ class EncoderModule(pl.LightningModule):
         self.log("validation_recall", float(np.mean(self._hits)) if self._hits else 0.0)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; item vectors and norms are not decayed."""
-        matrices = [value for name, value in self.encoder.named_parameters() if value.ndim > 1 and "items" not in name]
-        others = [value for name, value in self.encoder.named_parameters() if value.ndim <= 1 or "items" in name]
+        """AdamW; tables and norms are not decayed."""
+        tables = {id(module.weight) for module in self.encoder.modules() if isinstance(module, torch.nn.Embedding)}
+        weights = list(self.encoder.parameters())
+        matrices = [weight for weight in weights if weight.ndim > 1 and id(weight) not in tables]
+        others = [weight for weight in weights if weight.ndim <= 1 or id(weight) in tables]
         groups = [{"params": matrices, "weight_decay": self.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
         return torch.optim.AdamW(groups, lr=self.config.learning_rate, betas=(0.9, 0.98), fused=True)

@@ -1,4 +1,7 @@
-"""Draws the negatives of sampled softmax: some by popularity, some evenly. Shapes: E target events, N items, K negatives."""
+"""Draws the negatives of the sampled losses: some by popularity, some evenly, or the batch's own targets.
+
+Shapes: E target events, N items, K negatives, P pairs of a query and a target.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ class NegativeSampler:
         self._num_popular = round(popular_share * num_negatives)
         self._num_even = num_negatives - self._num_popular
         popular_N = counts_N / counts_N.sum()
+        self._log_not_next_N = torch.log1p(-popular_N.clamp(max=1 - 1e-12))
         even = 1.0 / len(self._known)
         # the chance of being left out by every draw of either kind, in logarithms for the many rare items
-        missed_N = self._num_popular * torch.log1p(-popular_N.clamp(max=1 - 1e-12)) + self._num_even * _log1m(even)
+        missed_N = self._num_popular * self._log_not_next_N + self._num_even * _log1m(even)
         self._log_expected_N = torch.log(-torch.expm1(missed_N).clamp(max=-1e-12)).float()
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -29,10 +33,17 @@ class NegativeSampler:
         negatives_K = torch.unique(torch.cat([self._events_E[popular], self._known[even]]))
         return negatives_K, self._log_expected_N[negatives_K]
 
+    def of_batch(self, targets_P: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for the batch's own targets: an item of frequency p is among P of them with chance 1 - (1 - p)^P."""
+        negatives_K = torch.unique(targets_P)
+        missed_K = len(targets_P) * self._log_not_next_N[negatives_K]
+        return negatives_K, torch.log(-torch.expm1(missed_K).clamp(max=-1e-12)).float()
+
     def to(self, device: torch.device) -> None:
         """Move the tables, so that draws are made where the model is."""
         self._events_E, self._known = self._events_E.to(device), self._known.to(device)
         self._log_expected_N = self._log_expected_N.to(device)
+        self._log_not_next_N = self._log_not_next_N.to(device)
 
 
 def _log1m(probability: float) -> float:

@@ -16,41 +16,68 @@ from torch import Tensor
 from configs.schema import EncoderConfig
 from features.columns import KIND
 from features.histories import History
-from models.encoder import Encoder, build_encoder
-from models.losses import full_softmax, sampled_softmax
+from models.encoder import DataShape, Encoder, UserFeatures, build_encoder
+from models.losses import full_softmax, gbce, sampled_softmax
 from training.batches import Batch, Events, TrainingBatches
-from training.export_onnx import export_encoder
+from training.export_onnx import export_encoder, export_item_encoder
+from training.negatives import NegativeSampler
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
+VARIANTS = [*[(model, {}) for model in MODELS], ("sasrec", {"items": "features"}), ("two_tower", {"normalize": True})]
+"""Every model by itself, and each way that a setting wraps one."""
 NUM_ITEMS = 12
 MAX_LENGTH = 10
 DIM = 8
-INPUTS = ("history_vectors", "kinds", "ages", "lengths")
+INPUTS = ("history_vectors", "kinds", "ages", "lengths", "user_numbers", "user_codes")
+SHAPE = DataShape(
+    num_items=NUM_ITEMS,
+    max_length=MAX_LENGTH,
+    item_codes=torch.stack([torch.arange(NUM_ITEMS) // 6 + 1, torch.arange(NUM_ITEMS) // 3, torch.arange(NUM_ITEMS) % 3], dim=1),
+    item_code_sizes=(3, 4, 3),
+    num_user_numbers=5,
+    user_code_sizes=(4, 3),
+)
+Variant = tuple[str, dict[str, object]]
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor, UserFeatures]
+"""(items, kinds, ages, lengths, user)"""
 
 
-@pytest.fixture(params=MODELS)
-def model(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+WITH_TOWER = [variant for variant in VARIANTS if variant[0] == "two_tower" or variant[1].get("items") == "features"]
+
+
+def name_of(variant: Variant) -> str:
+    return "-".join([variant[0], *variant[1]])
+
+
+@pytest.fixture(params=VARIANTS, ids=name_of)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    found: Variant = request.param
+    return found
 
 
 @pytest.fixture
-def encoder(model: str) -> Encoder:
-    return build(model)
+def encoder(variant: Variant) -> Encoder:
+    return build(variant)
 
 
-def build(model: str) -> Encoder:
+def settings(variant: Variant, **others: object) -> EncoderConfig:
+    return EncoderConfig.model_validate(
+        {"model": variant[0], "dim": DIM, "num_layers": 2, "dropout": 0.1, **variant[1], **others}
+    )
+
+
+def build(variant: Variant) -> Encoder:
     """A small encoder with weights far enough from 0 that every part of it matters."""
     torch.manual_seed(3)
-    config = EncoderConfig.model_validate({"model": model, "dim": DIM, "num_layers": 2, "dropout": 0.1})
-    encoder = build_encoder(config, num_items=NUM_ITEMS, max_length=MAX_LENGTH).eval()
+    encoder = build_encoder(settings(variant), SHAPE).eval()
     with torch.no_grad():
         for weight in encoder.parameters():
             weight.add_(torch.randn_like(weight) * 0.1)
     return encoder
 
 
-def histories(batch: int, length: int, *, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(items, kinds, ages, lengths); the last history fills the whole width."""
+def histories(batch: int, length: int, *, seed: int = 0) -> Inputs:
+    """Random ones; the last fills the whole width."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, length + 1, (batch,), generator=generator)
     lengths[-1] = length
@@ -59,115 +86,164 @@ def histories(batch: int, length: int, *, seed: int = 0) -> tuple[Tensor, Tensor
         torch.randint(len(KIND), (batch, length), generator=generator),
         torch.rand(batch, length, generator=generator).cumsum(dim=1).flip(1),
         lengths,
+        UserFeatures(
+            torch.randn(batch, 1, SHAPE.num_user_numbers, generator=generator),
+            torch.stack([torch.randint(size, (batch, 1), generator=generator) for size in SHAPE.user_code_sizes], dim=-1),
+        ),
     )
 
 
 @torch.no_grad()
-def queries(encoder: Encoder, items: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor) -> Tensor:
-    return encoder.query_vectors(encoder.item_vectors(items), kinds, ages, lengths)
+def queries(encoder: Encoder, items: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures) -> Tensor:
+    return encoder.query_vectors(encoder.item_vectors(items), kinds, ages, lengths, user)
 
 
 def test_item_vectors_and_states_have_the_shapes_of_the_contract(encoder: Encoder) -> None:
-    items, kinds, ages, lengths = histories(3, 5)
-    assert encoder.item_vectors(items).shape == (3, 5, DIM)
+    items, kinds, ages, lengths, user = histories(3, 5)
+    vectors = encoder.item_vectors(items)
+    assert vectors.shape == (3, 5, DIM)
     assert encoder.item_vectors(torch.arange(NUM_ITEMS)).shape == (NUM_ITEMS, DIM)
-    assert encoder.states(encoder.item_vectors(items), kinds, ages, lengths).shape == (3, 5, DIM)
-    assert encoder.query_vectors(encoder.item_vectors(items), kinds, ages, lengths).shape == (3, DIM)
+    assert encoder.states(vectors, kinds, ages, lengths, user).shape == (3, 5, DIM)
+    assert encoder.query_vectors(vectors, kinds, ages, lengths, user).shape == (3, DIM)
 
 
-def test_it_starts_from_given_item_vectors(encoder: Encoder) -> None:
+def test_it_starts_from_given_item_vectors(variant: Variant) -> None:
+    torch.manual_seed(3)
+    encoder = build_encoder(settings(variant), SHAPE).eval()
     given = torch.randn(NUM_ITEMS, DIM, generator=torch.Generator().manual_seed(8))
     encoder.start_from(given)
-    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), given)
+    expected = torch.nn.functional.normalize(given, dim=-1) if variant[1].get("normalize") else given
+    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected)
 
 
 def test_a_batch_gives_what_its_rows_give_alone(encoder: Encoder) -> None:
-    items, kinds, ages, lengths = histories(5, MAX_LENGTH)
-    together = queries(encoder, items, kinds, ages, lengths)
+    items, kinds, ages, lengths, user = histories(5, MAX_LENGTH)
+    together = queries(encoder, items, kinds, ages, lengths, user)
     for row, length in enumerate(lengths.tolist()):
-        alone = queries(encoder, *(part[row : row + 1, :length] for part in (items, kinds, ages)), lengths[row : row + 1])
-        torch.testing.assert_close(alone[0], together[row])
+        one = slice(row, row + 1)
+        mine = UserFeatures(user.numbers[one], user.codes[one])
+        alone = queries(encoder, items[one, :length], kinds[one, :length], ages[one, :length], lengths[one], mine)
+        torch.testing.assert_close(alone[0], together[row], rtol=1e-4, atol=1e-5)
 
 
 def test_what_stands_in_the_padding_changes_nothing(encoder: Encoder) -> None:
-    items, kinds, ages, lengths = histories(5, MAX_LENGTH)
+    items, kinds, ages, lengths, user = histories(5, MAX_LENGTH)
     is_padding = torch.arange(MAX_LENGTH) >= lengths[:, None]
     assert is_padding.any()
-    other_items, other_kinds, other_ages, _ = histories(5, MAX_LENGTH, seed=1)
-    filled = [
-        torch.where(is_padding, other, part) for other, part in ((other_items, items), (other_kinds, kinds), (other_ages, ages))
-    ]
-    torch.testing.assert_close(queries(encoder, *filled, lengths), queries(encoder, items, kinds, ages, lengths))
+    others = histories(5, MAX_LENGTH, seed=1)[:3]
+    filled = [torch.where(is_padding, other, part) for other, part in zip(others, (items, kinds, ages), strict=True)]
+    torch.testing.assert_close(queries(encoder, *filled, lengths, user), queries(encoder, items, kinds, ages, lengths, user))
 
 
 def test_the_latest_event_matters(encoder: Encoder) -> None:
-    items, kinds, ages, lengths = histories(1, 6)
+    items, *rest = histories(1, 6)
     other = items.clone()
     other[0, 5] = (other[0, 5] + 1) % NUM_ITEMS
-    assert not torch.allclose(queries(encoder, items, kinds, ages, lengths), queries(encoder, other, kinds, ages, lengths))
+    assert not torch.allclose(queries(encoder, items, *rest), queries(encoder, other, *rest))
+
+
+def test_the_kind_of_an_event_matters(encoder: Encoder) -> None:
+    items, kinds, *rest = histories(1, 6)
+    assert not torch.allclose(queries(encoder, items, kinds, *rest), queries(encoder, items, (kinds + 1) % len(KIND), *rest))
+
+
+def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> None:
+    *history, user = histories(2, 6)
+    for other in (user._replace(numbers=user.numbers + 1), user._replace(codes=(user.codes + 1) % 3)):
+        same = torch.allclose(queries(encoder, *history, other), queries(encoder, *history, user))
+        assert same is not encoder.reads_user
 
 
 @torch.no_grad()
 def test_no_position_sees_the_future(encoder: Encoder) -> None:
     if not encoder.causal:
         pytest.skip("this model does not claim it: only its last state is trained")
-    items, kinds, ages, _ = histories(2, MAX_LENGTH)
+    items, kinds, ages, _, user = histories(2, MAX_LENGTH)
     full = torch.full((2,), MAX_LENGTH)
-    states = encoder.states(encoder.item_vectors(items), kinds, ages, full)
-    later_items, later_kinds, later_ages, _ = histories(2, MAX_LENGTH, seed=1)
+    by_position = UserFeatures(torch.randn(2, MAX_LENGTH, 5), user.codes.expand(-1, MAX_LENGTH, -1).clone())
+    states = encoder.states(encoder.item_vectors(items), kinds, ages, full, by_position)
+    later = histories(2, MAX_LENGTH, seed=1)
     for seen in range(1, MAX_LENGTH):
-        changed = [part.clone() for part in (items, kinds, ages)]
-        for part, later in zip(changed, (later_items, later_kinds, later_ages), strict=True):
-            part[:, seen:] = later[:, seen:]
-        again = encoder.states(encoder.item_vectors(changed[0]), changed[1], changed[2], full)
+        changed = [part.clone() for part in (items, kinds, ages, *by_position)]
+        for part, other in zip(
+            changed, (*later[:3], torch.randn(2, MAX_LENGTH, 5), torch.zeros_like(by_position.codes)), strict=True
+        ):
+            part[:, seen:] = other[:, seen:]
+        again = encoder.states(encoder.item_vectors(changed[0]), changed[1], changed[2], full, UserFeatures(*changed[3:]))
         torch.testing.assert_close(again[:, :seen], states[:, :seen])
 
 
 def test_a_shift_of_all_ages_changes_nothing_for_a_causal_model(encoder: Encoder) -> None:
     if not encoder.causal:
         pytest.skip("this model may look at the time of the question")
-    items, kinds, ages, lengths = histories(4, 7)
-    torch.testing.assert_close(
-        queries(encoder, items, kinds, ages + 100, lengths), queries(encoder, items, kinds, ages, lengths), rtol=1e-4, atol=1e-4
-    )
+    items, kinds, ages, lengths, user = histories(4, 7)
+    ages = (ages * 64).round() / 64  # so that the shift itself rounds nothing
+    shifted = queries(encoder, items, kinds, ages + 128, lengths, user)
+    torch.testing.assert_close(shifted, queries(encoder, items, kinds, ages, lengths, user), rtol=1e-4, atol=1e-4)
 
 
-def test_saved_and_loaded_it_gives_the_same_numbers(encoder: Encoder, model: str, tmp_path: Path) -> None:
+def test_saved_and_loaded_it_gives_the_same_numbers(encoder: Encoder, variant: Variant, tmp_path: Path) -> None:
     torch.save(encoder.state_dict(), tmp_path / "weights.pt")
-    config = EncoderConfig.model_validate({"model": model, "dim": DIM, "num_layers": 2, "dropout": 0.1})
     torch.manual_seed(99)
-    loaded = build_encoder(config, num_items=NUM_ITEMS, max_length=MAX_LENGTH).eval()
+    loaded = build_encoder(settings(variant), SHAPE).eval()
     inputs = histories(3, 6)
     assert not torch.allclose(queries(loaded, *inputs), queries(encoder, *inputs))
     loaded.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
     assert torch.equal(queries(loaded, *inputs), queries(encoder, *inputs))
 
 
-@pytest.mark.parametrize("loss", ["full_softmax", "sampled_softmax"])
-def test_it_learns_a_checkerboard(model: str, loss: str) -> None:
+@pytest.mark.parametrize("loss", ["full_softmax", "sampled_softmax", "in_batch_softmax", "gbce"])
+def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
     """Users stay in their half of the catalogue, so the right half must end up above the wrong one for every user."""
     half = NUM_ITEMS // 2
-    config = EncoderConfig.model_validate({"model": model, "dim": DIM, "num_layers": 1, "dropout": 0.0})
     torch.manual_seed(0)
-    encoder = build_encoder(config, num_items=NUM_ITEMS, max_length=MAX_LENGTH)
+    encoder = build_encoder(settings(variant, num_layers=1, dropout=0.0), SHAPE)
     batches = TrainingBatches(checkerboard(half=half), max_length=MAX_LENGTH, batch_tokens=100, seed=0)
     optimizer = torch.optim.Adam(encoder.parameters(), lr=0.01)
-    for epoch in range(12):
+    for epoch in range(30):
         batches.set_epoch(epoch)
         for batch in batches:
             optimizer.zero_grad()
             LOSSES[loss](encoder, batch).backward()
             optimizer.step()
+        if epoch % 5 == 4 and all_halves_are_right(encoder.eval(), half=half):
+            break
+        encoder.train()
     assert all(weight.grad is not None for weight in encoder.parameters()), "a part of the model takes no part in training"
+    assert all_halves_are_right(encoder.eval(), half=half)
+
+
+@torch.no_grad()
+def all_halves_are_right(encoder: Encoder, *, half: int) -> bool:
     generator = torch.Generator().manual_seed(5)
     items = torch.randint(half, (20, 6), generator=generator)
     items[10:] += half
     of_first_half = torch.arange(20) < 10
-    scores = queries(encoder.eval(), items, torch.full_like(items, KIND["purchase"]), torch.zeros(20, 6), torch.full((20,), 6))
+    bought = torch.full_like(items, KIND["purchase"])
+    scores = queries(encoder, items, bought, torch.zeros(20, 6), torch.full((20,), 6), unknown_user(20))
     scores = scores @ encoder.item_vectors(torch.arange(NUM_ITEMS)).T
     right = torch.where(of_first_half[:, None], scores[:, :half], scores[:, half:])
     wrong = torch.where(of_first_half[:, None], scores[:, half:], scores[:, :half])
-    assert (right.min(dim=1).values > wrong.max(dim=1).values).all()
+    return bool((right.min(dim=1).values > wrong.max(dim=1).values).all())
+
+
+def unknown_user(batch: int) -> UserFeatures:
+    return UserFeatures(torch.zeros(batch, 1, SHAPE.num_user_numbers), torch.zeros(batch, 1, 2, dtype=torch.long))
+
+
+@pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
+def test_an_item_without_history_lies_with_those_that_are_like_it(variant: Variant) -> None:
+    """Started from vectors that its category explains, an unseen item of the category gets the category's direction."""
+    given = torch.zeros(NUM_ITEMS, DIM)
+    given[:6, 0], given[6:, 1] = 1.0, 1.0
+    torch.manual_seed(3)
+    encoder = build_encoder(settings(variant), SHAPE).eval()
+    encoder.start_from(given)
+    codes = torch.tensor([[1, 0, 0], [2, 0, 0]])
+    first, second = encoder.vectors_without_history(codes).detach()
+    assert first[0] > 0.9
+    assert second[1] > 0.9
+    assert first[1].abs() < 0.1
 
 
 def checkerboard(*, half: int, num_users: int = 40, length: int = 15) -> Events:
@@ -182,12 +258,14 @@ def checkerboard(*, half: int, num_users: int = 40, length: int = 15) -> Events:
         prices=np.ones(count, np.float32),
     )
     starts = np.arange(num_users, dtype=np.int64) * length
-    return Events(events, starts=starts, lengths=np.full(num_users, length, np.int64), weights=np.ones(count, np.float32))
+    lengths = np.full(num_users, length, np.int64)
+    return Events(events, starts=starts, lengths=lengths, weights=np.ones(count, np.float32), rows=np.arange(count))
 
 
 def states_of(encoder: Encoder, batch: Batch) -> Tensor:
     vectors = encoder.item_vectors(batch.items_BL)
-    return encoder.states(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B).flatten(0, 1)[batch.states_S]
+    user = unknown_user(len(batch.items_BL))
+    return encoder.states(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, user).flatten(0, 1)[batch.states_S]
 
 
 def full(encoder: Encoder, batch: Batch) -> Tensor:
@@ -198,42 +276,75 @@ def full(encoder: Encoder, batch: Batch) -> Tensor:
 def sampled(encoder: Encoder, batch: Batch) -> Tensor:
     negatives = torch.unique(torch.randint(NUM_ITEMS, (8,)))
     expected = torch.full((len(negatives),), float(np.log(1 - (1 - 1 / NUM_ITEMS) ** 8)))
-    targets = encoder.item_vectors(batch.targets_P)
-    states = states_of(encoder, batch)
-    return sampled_softmax(
-        states, batch.pair_state_P, batch.targets_P, targets, negatives, encoder.item_vectors(negatives), expected
-    )
+    vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
+    pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
+    return sampled_softmax(states_of(encoder, batch), *pairs, negatives, vectors[negatives], expected)
 
 
-LOSSES: dict[str, Callable[[Encoder, Batch], Tensor]] = {"full_softmax": full, "sampled_softmax": sampled}
+def in_batch(encoder: Encoder, batch: Batch) -> Tensor:
+    sampler = NegativeSampler(torch.arange(NUM_ITEMS), num_items=NUM_ITEMS, num_negatives=1, popular_share=0.0)
+    negatives, expected = sampler.of_batch(batch.targets_P)
+    vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
+    pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
+    return sampled_softmax(states_of(encoder, batch), *pairs, negatives, vectors[negatives], expected)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+def binary(encoder: Encoder, batch: Batch) -> Tensor:
+    negatives = torch.unique(torch.randint(NUM_ITEMS, (8,)))
+    vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
+    pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
+    return gbce(states_of(encoder, batch), *pairs, negatives, vectors[negatives], num_items=NUM_ITEMS, calibration=0.75)
+
+
+LOSSES: dict[str, Callable[[Encoder, Batch], Tensor]] = {
+    "full_softmax": full,
+    "sampled_softmax": sampled,
+    "in_batch_softmax": in_batch,
+    "gbce": binary,
+}
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=name_of)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Path]:
-    """An encoder and its graph, the second that this process exports: one exporter froze sizes from then on."""
-    encoder = build(str(request.param))
-    folder = tmp_path_factory.mktemp("onnx")
-    for name in ("first.onnx", "second.onnx"):
-        export_encoder(encoder, folder / name, max_length=MAX_LENGTH, max_difference=1e-4)
-    return encoder, folder / "second.onnx"
+    """An encoder and its graph. A recurrent one's is the second that this process exports: from then on sizes were frozen."""
+    encoder = build(request.param)
+    path = tmp_path_factory.mktemp("onnx") / "user_encoder.onnx"
+    for _ in range(2 if request.param[0] == "gru4rec" else 1):
+        export_encoder(encoder, path, max_length=MAX_LENGTH, max_difference=1e-4)
+    return encoder, path
 
 
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, MAX_LENGTH), (4, 2), (7, 9), (64, 3)])
 def test_the_onnx_graph_gives_the_numbers_of_torch_at_any_size(exported: tuple[Encoder, Path], batch: int, length: int) -> None:
-    """To 1e-5: both compute in 32 bits, in another order of sums."""
+    """To 2e-5: both compute in 32 bits, in another order of sums."""
     encoder, path = exported
-    items, kinds, ages, lengths = histories(batch, length, seed=batch)
+    items, kinds, ages, lengths, user = histories(batch, length, seed=batch)
     vectors = encoder.item_vectors(items).detach()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    feed = {name: value.numpy() for name, value in zip(INPUTS, (vectors, kinds, ages, lengths), strict=True)}
+    values = (vectors, kinds, ages, lengths, user.numbers[:, 0], user.codes[:, 0])
+    feed = {name: value.numpy() for name, value in zip(INPUTS, values, strict=True)}
     found = session.run(["query_vectors"], {value.name: feed[value.name] for value in session.get_inputs()})[0]
-    np.testing.assert_allclose(found, queries(encoder, items, kinds, ages, lengths).numpy(), rtol=1e-5, atol=1e-5)
+    expected = queries(encoder, items, kinds, ages, lengths, user).numpy()
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(expected).max())))
 
 
 def test_the_graph_has_no_frozen_size_and_no_table_of_items(exported: tuple[Encoder, Path]) -> None:
     graph = onnx.load(str(exported[1])).graph
     for value in graph.input:
         sizes = value.type.tensor_type.shape.dim
-        variable = sizes[:-1] if value.name == "history_vectors" else sizes
+        variable = sizes[:-1] if value.name in ("history_vectors", "user_numbers", "user_codes") else sizes
         assert all(size.dim_param and not size.HasField("dim_value") for size in variable), value.name
     assert NUM_ITEMS not in {tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 2}
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
+def test_the_item_graph_gives_the_vectors_of_items_without_history(variant: Variant, tmp_path: Path) -> None:
+    encoder = build(variant)
+    tower = encoder.item_tower
+    assert tower is not None
+    export_item_encoder(encoder, tower, tmp_path / "items.onnx", max_difference=1e-4)
+    session = onnxruntime.InferenceSession(str(tmp_path / "items.onnx"), providers=["CPUExecutionProvider"])
+    codes = torch.tensor([[0, 0, 0], [2, 3, 1], [1, 0, 2]])
+    found = session.run(["item_vectors"], {"codes": codes.numpy()})[0]
+    np.testing.assert_allclose(found, encoder.vectors_without_history(codes).numpy(), rtol=2e-5, atol=2e-5)

@@ -15,9 +15,12 @@ import training.batches
 from configs.schema import SplitConfig
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
-from features.histories import History
+from features.histories import EncoderInputs, History
 from features.splits import cuts
-from training.batches import Batch, Events, TrainingBatches, next_basket_pairs, validation_batches
+from features.user_features import UserFeatures, user_codes, user_features
+from training.batches import Batch, Events, TrainingBatches, next_basket_pairs
+from training.user_table import UserTable
+from training.validation import ValidationRow, validation_batches
 
 MAX_LENGTH = 8
 
@@ -45,6 +48,7 @@ def shop_of(baskets_of_users: list[list[int]], *, seed: int = 0) -> Events:
         starts=(np.cumsum(lengths) - lengths)[keep],
         lengths=lengths[keep],
         weights=np.where(is_target, 0.5 + np.arange(count) % 3, 0).astype(np.float32),
+        rows=np.arange(count),
     )
 
 
@@ -190,6 +194,35 @@ def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset
     assert (bought.lengths > 1).all()
 
 
+def test_a_state_reads_the_user_as_of_the_basket_it_foresees(shop_dataset: Dataset) -> None:
+    """What training reads at a state is what `user_features` says of the history before the next basket."""
+    cut, _, _ = cuts(shop_dataset, SplitConfig(window_days=14))
+    purchase = np.array([KIND["purchase"]], np.int8)
+    events = Events.before(shop_dataset, cut, input_kinds=purchase, targets={"purchase": 1.0})
+    table = UserTable.of(shop_dataset)
+    batch = next(iter(TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=200, seed=0, user_table=table)))
+    assert batch.user is not None
+    numbers, codes = batch.user.numbers.flatten(0, 1), batch.user.codes.flatten(0, 1)
+    for state, of_pair in zip(batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True):
+        matches = [
+            user_codes(np.int32(found.category), shop_dataset.user_attributes[user]).tolist() == codes[state].tolist()
+            and np.allclose(found.numbers, numbers[state], atol=1e-6)
+            for user, found in features_before_buying(shop_dataset, of_pair)
+        ]
+        assert any(matches)
+
+
+def features_before_buying(dataset: Dataset, item: int) -> list[tuple[int, UserFeatures]]:
+    """(user, features just before it) for every time that somebody bought the item."""
+    found = []
+    for row in np.flatnonzero((dataset.items == item) & (dataset.kinds == KIND["purchase"])):
+        user = int(dataset.users[row])
+        history, as_of = dataset.history(user), int(dataset.times[row])
+        given_ = {"profile_kinds": dataset.profile_kinds, "item_categories": dataset.categories, "has_times": True}
+        found.append((user, user_features(history, as_of=as_of, **given_)))
+    return found
+
+
 def with_refund(dataset: Dataset, place: int, *, days_later: float) -> Dataset:
     """The dataset and one event more: that of `place` is brought back."""
     owner = int(dataset.users[place])
@@ -227,15 +260,22 @@ def test_what_was_brought_back_before_the_cut_is_no_target_whether_or_not_the_re
 @settings(max_examples=60, deadline=None)
 def test_validation_batches_hold_every_row_once_within_their_size(lengths: list[int], batch_tokens: int) -> None:
     rows = [
-        (np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32), np.array([row], np.int32))
+        ValidationRow(
+            EncoderInputs(np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32)),
+            relevant=np.array([row], np.int32),
+            numbers=np.full(2, row, np.float32),
+            codes=np.full(3, row, np.int64),
+        )
         for row, length in enumerate(lengths)
     ]
     batches = validation_batches(rows, batch_tokens=batch_tokens)
     seen = []
     for batch in batches:
         assert batch.items_BL.numel() <= batch_tokens
-        for items, length, relevant in zip(batch.items_BL, batch.lengths_B.tolist(), batch.relevant, strict=True):
+        parts = zip(batch.items_BL, batch.lengths_B.tolist(), batch.relevant, batch.user.numbers, strict=True)
+        for items, length, relevant, user_numbers in parts:
             row = int(relevant[0])
             assert items[:length].tolist() == [row] * lengths[row]
+            assert user_numbers.tolist() == [[row] * 2]
             seen.append(row)
     assert sorted(seen) == list(range(len(lengths)))

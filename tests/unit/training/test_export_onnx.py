@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 import training.export_onnx
 from configs.exceptions import GateError
 from configs.schema import EncoderConfig
-from models.encoder import Encoder, build_encoder
+from models.encoder import DataShape, Encoder, build_encoder
 from models.ranker import RankerNetwork
 from training.export_onnx import export_encoder, export_ranker
 
@@ -34,7 +34,7 @@ def ranker() -> RankerNetwork:
 @pytest.fixture
 def encoder() -> Encoder:
     torch.manual_seed(0)
-    return build_encoder(EncoderConfig(dim=4, num_layers=1), num_items=5, max_length=6).eval()
+    return build_encoder(EncoderConfig(dim=4, num_layers=1), DataShape(num_items=5, max_length=6)).eval()
 
 
 def exporter_that_writes(model: onnx.ModelProto) -> Any:

@@ -1,0 +1,53 @@
+"""Cosine similarity with a learnable temperature, round any encoder: all vectors of length 1, queries divided by it.
+
+Keeps popular items from winning by the length of their vectors alone. Source: Wang et al. 2017 (NormFace, arXiv:1704.06369);
+the learnable scale is CLIP's (Radford et al. 2021, arXiv:2103.00020).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.encoder import Encoder, UserFeatures
+from models.items import ItemTower
+
+MAX_SCALE = 100.0
+"""1 / temperature grows no further: sharper softmaxes are unstable."""
+
+
+class CosineEncoder(Encoder):
+    """The dot product of its vectors is cosine / temperature, so index and server need not know."""
+
+    def __init__(self, inner: Encoder, *, temperature: float) -> None:
+        nn.Module.__init__(self)
+        self.inner, self.shape = inner, inner.shape
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.causal, self.reads_user = inner.causal, inner.reads_user  # type: ignore[misc]
+
+    def item_vectors(self, items: Tensor) -> Tensor:
+        """See `Encoder.item_vectors`; of length 1."""
+        return F.normalize(self.inner.item_vectors(items), dim=-1)
+
+    def start_from(self, item_vectors: Tensor) -> None:
+        """Only the directions count."""
+        self.inner.start_from(item_vectors)
+
+    @property
+    def item_tower(self) -> ItemTower | None:
+        """The inner encoder's."""
+        return self.inner.item_tower
+
+    def vectors_without_history(self, codes: Tensor) -> Tensor:
+        """See `Encoder.vectors_without_history`; of length 1."""
+        return F.normalize(self.inner.vectors_without_history(codes), dim=-1)
+
+    def states(
+        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    ) -> Tensor:
+        """See `Encoder.states`; of length 1 / temperature."""
+        scale = self.log_scale.exp().clamp(max=MAX_SCALE)
+        return F.normalize(self.inner.states(history_vectors, kinds, ages, lengths, user), dim=-1) * scale

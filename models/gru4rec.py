@@ -1,0 +1,32 @@
+"""GRU4Rec: a recurrent network over the history (Hidasi et al. 2016, arXiv:1511.06939).
+
+The original's ranking losses are replaced by the softmaxes that all models here share: with them it is as good as its
+successors (Petrov & Macdonald 2022; Klenitskiy & Vasilev 2023, arXiv:2309.07602).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from configs.schema import EncoderConfig
+from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
+
+
+class GRU4Rec(Encoder):
+    """A GRU over item vectors plus kind of event. Order alone counts, ages do not."""
+
+    def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
+        super().__init__(config, shape)
+        self.kinds = nn.Embedding(NUM_KINDS, config.dim)
+        self.dropout = nn.Dropout(config.dropout)
+        self.gru = nn.GRU(config.dim, config.dim, num_layers=config.num_layers, batch_first=True)
+        self.out = nn.Linear(config.dim, config.dim)
+        nn.init.zeros_(self.kinds.weight)
+
+    def states(
+        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    ) -> Tensor:
+        """See `Encoder.states`. A recurrent state never sees what comes later, padding included."""
+        hidden_BLD, _ = self.gru(self.dropout(history_vectors + self.kinds(kinds)))
+        states_BLD: Tensor = self.out(self.dropout(hidden_BLD))
+        return states_BLD

@@ -1,0 +1,75 @@
+"""Where item vectors come from: a row of a table, or a tower over the item's id and catalogue features.
+
+Shape suffixes: N items, D width, G item features, U distinct items of a call.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ItemTable(nn.Embedding):
+    """One free vector an item: (...) indices → (..., D)."""
+
+    def __init__(self, num_items: int, dim: int) -> None:
+        super().__init__(num_items, dim)
+        nn.init.normal_(self.weight, std=dim**-0.5)
+
+    def start_from(self, item_vectors_ND: Tensor) -> None:
+        """See `Encoder.start_from`."""
+        with torch.no_grad():
+            self.weight.copy_(item_vectors_ND)
+
+
+class ItemTower(nn.Module):
+    """An item is its id plus its features (category path, brand, price band), mixed by a small network.
+
+    In training the id of some items is dropped, as in DropoutNet (Volkovs et al. 2017), so that the features alone say where
+    an item lies: what an item without history gets.
+    """
+
+    codes_NG: Tensor
+
+    def __init__(self, codes_NG: Tensor, *, sizes: tuple[int, ...], dim: int, id_dropout: float) -> None:
+        super().__init__()
+        self.register_buffer("codes_NG", codes_NG, persistent=False)
+        self.ids = nn.Embedding(len(codes_NG), dim)
+        self.features = nn.ModuleList(nn.Embedding(size, dim) for size in sizes)
+        self.mix = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim))
+        self.sizes, self.id_dropout = sizes, id_dropout
+        nn.init.normal_(self.ids.weight, std=dim**-0.5)
+        for parameter in (*self.features.parameters(), *self.mix[-1].parameters()):
+            nn.init.zeros_(parameter)  # a value that training never saw changes nothing, and at first nothing is mixed
+
+    def forward(self, items: Tensor) -> Tensor:
+        """Indices (...) → (..., D). Each distinct item is computed once."""
+        distinct_U, place = torch.unique(items, return_inverse=True)
+        ids_UD = self.ids(distinct_U)
+        if self.training and self.id_dropout and len(self.features):
+            ids_UD = ids_UD * (torch.rand_like(ids_UD[:, :1]) >= self.id_dropout)
+        vectors: Tensor = self._mixed(ids_UD + self._described(self.codes_NG[distinct_U]))[place]
+        return vectors
+
+    def without_history(self, codes: Tensor) -> Tensor:
+        """Feature codes (M, G) of items that training never saw → (M, D)."""
+        return self._mixed(self._described(codes))
+
+    def start_from(self, item_vectors_ND: Tensor) -> None:
+        """Give each feature's values the mean of what is left of their items' vectors, and the ids the rest: the sum is whole."""
+        rest_ND = item_vectors_ND.clone()
+        with torch.no_grad():
+            for table_VD, codes_N in zip(self.features.parameters(), self.codes_NG.unbind(1), strict=True):
+                totals_VD = torch.zeros_like(table_VD).index_add_(0, codes_N, rest_ND)
+                table_VD.copy_(totals_VD / torch.bincount(codes_N, minlength=len(table_VD)).clamp(min=1)[:, None])
+                table_VD[0] = 0.0  # unknown says nothing
+                rest_ND -= table_VD[codes_N]
+            self.ids.weight.copy_(rest_ND)
+
+    def _described(self, codes: Tensor) -> Tensor:
+        parts = [table(code) for table, code in zip(self.features, codes.unbind(-1), strict=True)]
+        return torch.stack(parts).sum(dim=0) if parts else codes.new_zeros((*codes.shape[:-1], 1), dtype=torch.float32)
+
+    def _mixed(self, sums: Tensor) -> Tensor:
+        mixed: Tensor = sums + self.mix(sums)
+        return mixed
