@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.losses import full_softmax, listwise_softmax, sampled_softmax
+from models.losses import full_softmax, gbce, listwise_softmax, sampled_softmax
 from models.ranker import RankerNetwork
 
 NUM_ITEMS = 9
@@ -93,6 +93,44 @@ def test_with_every_item_drawn_for_certain_sampled_softmax_is_full_softmax(size:
     assert float(sampled) == pytest.approx(float(full_softmax(query, pair_query, targets, items)), rel=1e-4, abs=1e-4)
 
 
+@given(sizes, st.sets(st.integers(0, NUM_ITEMS - 1), min_size=1), st.floats(0, 1))
+@settings(max_examples=60, deadline=None)
+def test_gbce_is_binary_cross_entropy_with_the_positive_raised_to_its_power(
+    size: tuple[int, int, int], drawn: set[int], calibration: float
+) -> None:
+    query, pair_query, targets, items = example(*size)
+    negatives = torch.tensor(sorted(drawn))
+    share = min(len(drawn) / (NUM_ITEMS - 1), 1.0)
+    power = share * (calibration * (1 - 1 / share) + 1 / share)
+    losses = []
+    for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
+        total = -power * math.log(1 / (1 + math.exp(-dot(query[owner], items[target]))))
+        others = [negative for negative in negatives.tolist() if negative != target]
+        total -= sum(math.log(1 - 1 / (1 + math.exp(-dot(query[owner], items[negative])))) for negative in others)
+        losses.append(total / (len(drawn) + 1))
+    found = gbce(
+        query, pair_query, targets, items[targets], negatives, items[negatives], num_items=NUM_ITEMS, calibration=calibration
+    )
+    assert float(found) == pytest.approx(sum(losses) / len(losses), rel=1e-3, abs=1e-4)
+
+
+def test_a_pair_of_twice_the_weight_counts_as_two_pairs() -> None:
+    query, pair_query, targets, items = example(3, 4, seed=4)
+    weights, twice = torch.tensor([1.0, 2.0, 1.0, 1.0]), torch.tensor([0, 1, 1, 2, 3])
+    negatives, expected = torch.tensor([0, 3, 5]), torch.tensor([0.1, 0.2, 0.3])
+    by_loss = {
+        "full": lambda pairs, goals, **rest: full_softmax(query, pairs, goals, items, **rest),
+        "sampled": lambda pairs, goals, **rest: sampled_softmax(
+            query, pairs, goals, items[goals], negatives, items[negatives], expected, **rest
+        ),
+        "gbce": lambda pairs, goals, **rest: gbce(
+            query, pairs, goals, items[goals], negatives, items[negatives], num_items=NUM_ITEMS, calibration=0.75, **rest
+        ),
+    }
+    for loss in by_loss.values():
+        torch.testing.assert_close(loss(pair_query, targets, pair_weight_P=weights), loss(pair_query[twice], targets[twice]))
+
+
 def test_a_negative_that_is_the_target_is_left_out_whatever_it_weighs() -> None:
     query, pair_query, _, items = example(2, 5, seed=1)
     targets = torch.full((5,), 4)
@@ -122,6 +160,8 @@ def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
         query_, items_ = query.clone().requires_grad_(), items.clone().requires_grad_()
         loss = call_sampled(query_, pair_query, targets, items_, negatives, torch.zeros(len(negatives)))
         loss = loss + full_softmax(query_, pair_query, targets, items_)
+        binary = items_[targets], negatives, items_[negatives]
+        loss = loss + gbce(query_, pair_query, targets, *binary, num_items=NUM_ITEMS, calibration=0.75)
         loss.backward()
         assert torch.isfinite(loss)
         for gradient in (query_.grad, items_.grad):

@@ -23,6 +23,20 @@ def test_the_logarithm_is_that_of_the_share_of_draws_an_item_is_in(popular_share
     assert times_drawn[[0, 3, 5, 6, 8]].sum() == 0, "an item that nobody had is never pushed away"
 
 
+def test_the_batch_as_negatives_knows_how_often_each_item_is_among_its_targets() -> None:
+    sampler = NegativeSampler(TARGETS, num_items=9, num_negatives=1, popular_share=0.0)
+    generator = torch.Generator().manual_seed(0)
+    times_there, chance = torch.zeros(9), torch.full((9,), torch.nan)
+    for _ in range(4000):
+        batch = TARGETS[torch.randint(len(TARGETS), (3,), generator=generator)]
+        negatives, log_expected = sampler.of_batch(batch)
+        assert negatives.tolist() == sorted(set(batch.tolist()))
+        times_there[negatives] += 1
+        chance[negatives] = log_expected.exp()
+    for item in KNOWN:
+        assert float(times_there[item]) / 4000 == pytest.approx(float(chance[item]), abs=0.03)
+
+
 def test_draws_are_distinct_ascending_and_repeat_with_the_seed() -> None:
     sampler = NegativeSampler(TARGETS, num_items=9, num_negatives=50, popular_share=0.5)
     negatives, log_expected = sampler.draw(torch.Generator().manual_seed(1))
