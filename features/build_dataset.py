@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from configs.exceptions import DataError
 from features import columns as c
 from features.artefact import write_manifest, writing
-from features.codes import code
+from features.codes import code, who_coded
 from features.dataset import Dataset
 from features.tables import Tables
-from features.who import who_expr
 from features.write_features import write_features
 
 
-def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
+def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame | None = None) -> Dataset:
     """Write the dataset folder whole, or not at all; the same tables give the same fingerprint.
 
     Items and users are those with at least one item event, in the order of their first one (ties by id); after them come the
@@ -31,10 +30,11 @@ def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
     Events of one transaction share a basket number and the earliest of their times; a refund is another basket than the purchase
     it names, so that it keeps its own time. Every other event is a basket of its own.
 
-    Raises ArtefactError for tables that are not there, DataError when they hold no item event.
+    `events` are those of the tables where they are in memory already, to save reading them. Raises ArtefactError for tables that
+    are not there, DataError when they hold no item event.
     """
     tables = Tables.open(tables_folder)
-    events = _item_events(tables)
+    events = _item_events(tables.events if events is None else events.lazy())
     if events.is_empty():
         raise DataError(f"{tables_folder}: holds no event with an item, so there is nothing to learn from.")
     items, users = _in_order_of_appearance(events, "item"), _in_order_of_appearance(events, "who")
@@ -55,31 +55,31 @@ def build_dataset(tables_folder: Path, out_folder: Path) -> Dataset:
     return Dataset.open(out_folder)
 
 
-def _item_events(tables: Tables) -> pl.DataFrame:
+def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
     """who, item, kind, time, price and basket (the row of the basket's first event) of every item event, in the order of time."""
-    codes = {name: c.KIND[name] for name in c.ITEM_EVENT_TYPES}
-    wanted = pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES)
-    events = (
-        tables.events.filter(wanted)
+    types = pl.Enum(c.EVENT_TYPES)
+    found = (
+        events.with_columns(pl.col(c.EVENT_TYPE).cast(types))
+        .filter(pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES))
         .select(
-            who_expr().cast(pl.Categorical).alias("who"),
+            pl.col(c.USER_ID, c.VISITOR_ID).cast(pl.Categorical),
             pl.col(c.ITEM_ID).cast(pl.Categorical).alias("item"),
-            pl.col(c.EVENT_TYPE).replace_strict(codes, return_dtype=pl.Int8).alias("kind"),
+            pl.col(c.EVENT_TYPE).to_physical().cast(pl.Int8).alias("kind"),
             pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
             pl.col(c.PRICE).cast(pl.Float32).alias("price"),
             code(pl.col(c.TRANSACTION_ID)).alias("transaction"),
         )
         .collect()
-        .with_row_index("row")
     )
-    in_basket = events.filter(pl.col("transaction").is_not_null()).select(
+    coded = found.select(who_coded(found).alias("who"), pl.exclude(c.USER_ID, c.VISITOR_ID)).with_row_index("row")
+    in_basket = coded.filter(pl.col("transaction").is_not_null()).select(
         "row", pl.col("who").to_physical(), "kind", "transaction"
     )
     first = in_basket.select("row", pl.col("row").min().over("who", "kind", "transaction").alias("first"))
-    basket = events["row"].to_numpy().astype(np.int64)
+    basket = coded["row"].to_numpy().astype(np.int64)
     basket[first["row"].to_numpy()] = first["first"].to_numpy()
-    times = events["time"].to_numpy()[basket]
-    return events.select("who", "item", "kind", "price").with_columns(pl.Series("time", times), pl.Series("basket", basket))
+    times = coded["time"].to_numpy()[basket]
+    return coded.select("who", "item", "kind", "price").with_columns(pl.Series("time", times), pl.Series("basket", basket))
 
 
 def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:

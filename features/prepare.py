@@ -50,6 +50,7 @@ def prepare(
     events = validate_events(raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
+    del raw  # as large as all that follows
     if config.data.clock == "ordinal":
         report = report.without_times()
     _stop_if_too_many_refused(rejected, report, config)
@@ -71,7 +72,7 @@ def prepare(
     )
     _rejected_file(config).unlink(missing_ok=True)
     say(f"Writing the dataset of {report.num_users:,} users and {report.num_items:,} items")
-    build_dataset(config.workspace / "tables", config.workspace / "dataset")
+    build_dataset(config.workspace / "tables", config.workspace / "dataset", events=events.events)
     return report
 
 

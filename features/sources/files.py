@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from configs.exceptions import DataError
 from configs.schema import DataConfig
+from features import columns as c
 from features.raw import FILE, ROW, RawTable, RawTables, no_rejected
 from features.sources.csv_rows import read_csv_rows
 from features.sources.jsonl_rows import read_jsonl_rows
 
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
 """(path, name of the table) → (rows with FILE and ROW, rows that could not be read)"""
+
+_CODED: Final = (c.USER_ID, c.VISITOR_ID, c.SESSION_ID, c.ITEM_ID, c.TRANSACTION_ID, c.EVENT_TYPE, c.CURRENCY)
+"""Columns of events that name the same thing again and again."""
 
 
 def read_files(data: DataConfig) -> RawTables:
@@ -23,10 +29,12 @@ def read_files(data: DataConfig) -> RawTables:
         raise DataError(
             f"data.source={data.source} needs the path of the events: set data.events=FILE (a glob such as 'logs/*.csv' too)."
         )
+    coded = frozenset(data.event_columns.get(name, name) for name in _CODED)
     readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
     read = readers[data.source]
+    read_events = partial(_read_parquet, coded=coded) if data.source == "parquet" else read
     return RawTables(
-        events=_table("events", data.events, data.event_columns, read, data),
+        events=_table("events", data.events, data.event_columns, read_events, data),
         items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
         users=_table("users", data.users, data.user_columns, read, data) if data.users else None,
     )
@@ -89,9 +97,12 @@ def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 
-def _read_parquet(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_parquet(path: Path, table: str, *, coded: frozenset[str] = frozenset()) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Text columns that are named in `coded` are Categorical from the start: ten million ids as text are most of the memory."""
     try:
-        frame = pl.read_parquet(path)
+        rows = pl.scan_parquet(path, glob=False)
+        text = [name for name, dtype in rows.collect_schema().items() if name in coded and dtype == pl.String]
+        frame = rows.with_columns(pl.col(text).cast(pl.Categorical)).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
             f"{path}: cannot be read as parquet ({error}). Is data.source right? The {table} are read as parquet."
