@@ -1,0 +1,84 @@
+"""Every model on the way from the dataset to answers: what the server computes is what training computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+import shop
+import torch
+
+from configs.schema import Config, EncoderConfig
+from features.dataset import Dataset
+from features.prepare import prepare
+from features.splits import cuts
+from serving.bundle import Bundle
+from serving.pipeline import Pipeline
+from training.assemble import assemble
+from training.fit_encoder import fit_encoders, load_encoder
+from training.queries import query_at
+from training.run_log import RunLog
+from training.validation import validation_loader
+
+MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Dataset, RunLog, Pipeline]:
+    """(settings, dataset, run, pipeline at the validation cut) of one model on a small shop."""
+    folder = tmp_path_factory.mktemp("model")
+    raw = shop.write_shop(folder / "raw", num_users=30)
+    settings = ("training.max_epochs=1", "training.refit_epochs=0", f"encoder.model={request.param}", "training.batch_tokens=512")
+    config = shop.make_config(raw, folder / "workspace", *settings)
+    prepare(config, now=shop.NOW)
+    dataset = Dataset.open(config.workspace / "dataset")
+    timeline = cuts(dataset, config.split)
+    run = RunLog.create(folder, name="test")
+    fit_encoders(dataset, timeline, config=config, run=run)
+    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    assemble(folder / "bundle", dataset, timeline[0], encoder=encoder, ranker=None, config=config, made_by={})
+    return config, dataset, run, Pipeline.load(folder / "bundle")
+
+
+def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dataset, RunLog, Pipeline]) -> None:
+    """The validation users' query vectors by torch from training's batches, and by the pipeline from their histories."""
+    config, dataset, run, pipeline = fitted
+    validation, test, _ = cuts(dataset, config.split)
+    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    by_torch = []
+    with torch.no_grad():
+        for batch in validation_loader(dataset, validation, test, config=config):
+            vectors = encoder.item_vectors(batch.items_BL)
+            queries = encoder.query_vectors(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
+            by_torch += queries.tolist()
+    by_server = [pipeline.query_vector(query_at(dataset, validation, user)) for user in range(dataset.num_users)]
+    found = np.array([vector for vector in by_server if vector is not None])
+    assert len(by_torch) > 20
+    for vector in by_torch:
+        assert np.abs(found - vector).max(axis=1).min() < 1e-4
+
+
+def test_items_have_the_vectors_of_torch_and_those_without_history_what_their_description_gives(
+    fitted: tuple[Config, Dataset, RunLog, Pipeline],
+) -> None:
+    config, dataset, run, pipeline = fitted
+    bundle = pipeline.bundle
+    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    known = np.flatnonzero(bundle.tables.known)
+    with torch.no_grad():
+        np.testing.assert_allclose(bundle.item_vectors[known], encoder.item_vectors(torch.from_numpy(known)), atol=1e-5)
+    never_sold = bundle.item_index[shop.NEVER_SOLD[0]]
+    has_tower = config.encoder.model == "two_tower"
+    assert bundle.item_vectors[never_sold].any() == has_tower
+    assert bundle.recommendable[never_sold] == has_tower
+
+
+def test_only_a_model_that_reads_the_user_makes_its_bundle_carry_attributes(
+    fitted: tuple[Config, Dataset, RunLog, Pipeline],
+) -> None:
+    config, _, _, pipeline = fitted
+    bundle = Bundle.open(pipeline.bundle.folder)
+    assert (bundle.folder / "users.parquet").is_file() == (config.encoder.model == "two_tower")
+    assert len(bundle.user_attributes("nobody")) == 0
