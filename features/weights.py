@@ -54,7 +54,8 @@ def _undone(users: IntArray, events: History, *, kind: int, undo: int) -> NDArra
     order = np.lexsort((np.arange(len(at)), depth, group))
     at, group, closes, depth = at[order], group[order], closes[order], depth[order]
     same = (group[:-1] == group[1:]) & (depth[:-1] == depth[1:])
-    return at[:-1][same & ~closes[:-1] & closes[1:]]
+    undone: NDArray[np.intp] = at[:-1][same & ~closes[:-1] & closes[1:]]
+    return undone
 
 
 def _depths(group: TimeArray, closes: NDArray[np.bool_]) -> tuple[TimeArray, NDArray[np.bool_]]:
