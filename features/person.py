@@ -12,6 +12,7 @@ from configs.schema import EventType
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.repeats import OwnItems, own_items
+from features.user_features import UserFeatures, user_features
 from features.weights import target_weights
 
 CART_DAYS = 1.0
@@ -41,13 +42,17 @@ class Person:
     log_price_mean: float
     """Mean of the natural logarithm of the prices paid; NaN where none is known"""
     log_price_deviation: float
+    features: UserFeatures
+    """What a user tower reads, too"""
 
 
 def describe(
     history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray,
-    half_lives: tuple[float, ...], num_recent: int,
+    half_lives: tuple[float, ...], num_recent: int, profile_kinds: NDArray[np.int8], has_times: bool,
 ) -> Person:  # fmt: skip
     """Aggregate a history. `item_categories` (N,) holds each item's category code, -1 without one.
+
+    `profile_kinds` and `has_times` are for `user_features`.
 
     What was bought and brought back by `as_of` counts nowhere but among what was looked at.
     """
@@ -68,6 +73,9 @@ def describe(
         category_shares=shares.astype(np.float32)[categories >= 0],
         log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
         log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
+        features=user_features(
+            past, as_of=as_of, profile_kinds=profile_kinds, item_categories=item_categories, has_times=has_times
+        ),
     )
 
 

@@ -28,7 +28,7 @@ HALF_LIVES = (30.0, 120.0, 365.0)
 OWN_ORDER = HALF_LIVES.index(120.0)
 """The count by which own items are ordered where no ranker is asked: the best of the three alone on Complete Journey."""
 
-FEATURES_OF_TIME = ("own_days_since", "own_due", "item_due", "popularity_trend", "item_age")
+FEATURES_OF_TIME = ("own_days_since", "own_due", "item_due", "popularity_trend", "item_age", "user_recency", "user_tenure")
 """Features that mean nothing on an ordinal clock; there they are 0."""
 
 FEATURES = (
@@ -55,6 +55,11 @@ FEATURES = (
     "item_age",
     "has_context",
     "person_events",
+    "user_recency",
+    "user_frequency",
+    "user_money",
+    "user_tenure",
+    "is_favourite_category",
 )
 
 
@@ -138,6 +143,7 @@ def describe_candidates(
         **_encoder_features(items, signals=signals, item_vectors=item_vectors),
         **_item_features(items, tables=tables, as_of=as_of),
         **_taste_features(items, person=person, tables=tables),
+        **_user_features(person),
         "together_score": np.log1p(10 * signals.together.at(items)),
         "next_score": np.log1p(10 * signals.following.at(items)),
         "context_score": np.log1p(10 * signals.context.at(items)),
@@ -199,11 +205,19 @@ def _item_features(items: IntArray, *, tables: SourceTables, as_of: int) -> dict
     }
 
 
+def _user_features(person: Person) -> dict[str, float]:
+    """The same for every candidate: the hidden layer weighs the others by them."""
+    recency, frequency, money, tenure, _ = person.features.numbers.tolist()
+    return {"user_recency": recency, "user_frequency": frequency, "user_money": money, "user_tenure": tenure}
+
+
 def _taste_features(items: IntArray, *, person: Person, tables: SourceTables) -> dict[str, Column]:
     shares = Scores(items=person.categories, values=person.category_shares)
+    favourite = person.features.category
     with np.errstate(invalid="ignore", divide="ignore"):
         away = np.abs(np.log(tables.price[items]) - person.log_price_mean) / max(person.log_price_deviation, 0.1)
     return {
         "category_share": np.sqrt(shares.at(tables.category[items])),
+        "is_favourite_category": (tables.category[items] == favourite).astype(np.float32) * (favourite >= 0),
         "price_distance": np.clip(np.nan_to_num(away, nan=1.0, posinf=5.0), 0, 5),
     }

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import SurfaceConfig
+from features.columns import KIND
 from features.histories import IntArray, distinct
 from features.person import Person, describe
 from serving.answer import Answer, Query, no_items
@@ -60,6 +61,7 @@ class Pipeline:
             num_user_attributes=bundle.num_user_attributes,
             settings=bundle.settings,
         )
+        self._profile_kinds = np.array([KIND[kind] for kind in bundle.settings.profile_kinds], np.int8)
         self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
         order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
         self._by_popularity = order[bundle.recommendable[order]].astype(np.int32)
@@ -166,8 +168,10 @@ class Pipeline:
             item_categories=tables.category,
             half_lives=HALF_LIVES,
             num_recent=settings.together_history,
+            profile_kinds=self._profile_kinds,
+            has_times=self.bundle.settings.has_times,
         )
-        vector = self.query_vector(query)
+        vector = self._query_vectors.of(query, features=person.features)
         signals = Signals(
             together=sum_neighbours(tables.in_baskets, person.recent_items),
             following=sum_neighbours(tables.in_next_baskets, person.recent_items),

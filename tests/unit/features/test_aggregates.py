@@ -214,7 +214,14 @@ AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
     "next_neighbours": lambda u, e: next_neighbours(u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5),
     "own_items": lambda _, e: own_items(by_time(e), weights=ones(e), as_of=AS_OF, half_lives=(3.0,)),
     "describe": lambda _, e: describe(
-        by_time(e), as_of=AS_OF, targets={"purchase": 1.0}, item_categories=CATEGORIES, half_lives=(3.0,), num_recent=5
+        by_time(e),
+        as_of=AS_OF,
+        targets={"purchase": 1.0},
+        item_categories=CATEGORIES,
+        half_lives=(3.0,),
+        num_recent=5,
+        profile_kinds=PURCHASE,
+        has_times=True,
     ),
     "encoder_inputs": lambda _, e: encoder_inputs(by_time(e), as_of=AS_OF, kinds=PURCHASE, max_length=7),
 }

@@ -27,7 +27,16 @@ def person_after(*events: tuple[str, int, float], num_recent: int = 10, targets:
         baskets=np.array([round(minutes * MINUTE) for _, _, minutes in events], np.int64),
         prices=np.array([math.e ** (item + 1) if item < 3 else np.nan for _, item, _ in events], np.float32),
     )
-    return describe(history, as_of=AS_OF, targets=targets, item_categories=CATEGORIES, half_lives=(30.0,), num_recent=num_recent)
+    return describe(
+        history,
+        as_of=AS_OF,
+        targets=targets,
+        item_categories=CATEGORIES,
+        half_lives=(30.0,),
+        num_recent=num_recent,
+        profile_kinds=np.array([KIND["purchase"]], np.int8),
+        has_times=True,
+    )
 
 
 def test_recent_items_are_the_latest_distinct_targets_first() -> None:
