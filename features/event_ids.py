@@ -14,17 +14,21 @@ from features import columns as c
 SENT: Final = "_sent"
 """True where the sender gave the event's id."""
 
-ROWS_AT_ONCE: Final = 100_000
-"""Rows whose texts are in memory at a time."""
+MAX_BYTES: Final = 256
+"""What an id says after so many bytes does not count: a longer one is refused anyway."""
 
-MAX_BYTES: Final = 2048
-"""More than what a row can say whose ids are no longer than they may be; what comes after does not count."""
-
-_LANES: Final = 3
-_KEYS: Final = np.frombuffer(shake_256(b"shopkeeper event ids").digest(MAX_BYTES // 4 * _LANES * 8), "<u8").reshape(-1, _LANES)
-"""(words, 3) fixed random numbers: with others, every made id would change."""
+ROWS_AT_ONCE: Final = 200_000
+"""Rows, or texts, in memory at a time."""
 
 _SAYS: Final = (c.EVENT_TYPE, c.TIMESTAMP, c.USER_ID, c.VISITOR_ID, c.SESSION_ID, c.ITEM_ID, c.TRANSACTION_ID)
+
+
+_LANES: Final = 3
+_WORDS: Final = MAX_BYTES // 4
+_KEYS: Final = np.frombuffer(shake_256(b"shopkeeper event ids").digest((len(_SAYS) + 1) * _WORDS * _LANES * 8), "<u8").reshape(
+    len(_SAYS) + 1, _WORDS, _LANES
+)
+"""Fixed random numbers for each word of each field: with others, every made id would change."""
 
 
 def with_event_ids(events: pl.DataFrame) -> pl.DataFrame:
@@ -38,41 +42,62 @@ def with_event_ids(events: pl.DataFrame) -> pl.DataFrame:
     if not missing.any():
         return events.with_columns(pl.lit(value=True).alias(SENT))
     nameless = (events if missing.all() else events.filter(missing)).select(_SAYS)
-    nameless = nameless.with_columns(_equal_rows_before(nameless))
-    names = pl.concat([_names(nameless.slice(start, ROWS_AT_ONCE)) for start in range(0, len(nameless), ROWS_AT_ONCE)])
+    names = _names(nameless)
     if missing.all():
         return events.with_columns(names.alias(c.EVENT_ID), pl.lit(value=False).alias(SENT))
     return events.with_columns(events[c.EVENT_ID].scatter(missing.arg_true(), names), (~missing).alias(SENT))
 
 
-def _equal_rows_before(rows: pl.DataFrame) -> pl.Series:
-    """For each row how many before it are the very same, as `before`."""
+def _names(rows: pl.DataFrame) -> pl.Series:
+    """24 hex digits for each row, by what it says and how many equal rows stand before it.
+
+    Multilinear hashing (Lemire & Kaser 2014, arXiv:1202.4961) of the row as a record of fields of fixed width, in words of 32
+    bits: in each of the three lanes two records agree with a chance of 2^-32. It is fit for files, not against forgers. A
+    record's sum is that of its fields, so a text is read once, however many rows hold it.
+    """
+    before = _equal_rows_before(rows)
+    tables = {name: _table(rows[name], keys) for name, keys in zip(_SAYS, _KEYS, strict=False) if name != c.TIMESTAMP}
+    parts = []
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        some = rows.slice(start, ROWS_AT_ONCE)
+        microseconds = some[c.TIMESTAMP].dt.epoch("us").fill_null(-1).to_numpy().astype("<i8")
+        sums = microseconds.view("<u4").reshape(-1, 2) @ _KEYS[_SAYS.index(c.TIMESTAMP), :2]
+        sums += before[start : start + ROWS_AT_ONCE, None] * _KEYS[-1, 0]
+        for name, table in tables.items():
+            if len(table) > 1:
+                sums += table.take(some[name].to_physical().fill_null(len(table) - 1).to_numpy(), axis=0)
+        digests = (sums >> np.uint64(32)).astype("<u4").view(np.uint8)
+        parts.append(pl.Series(digests).arr.to_list().cast(pl.Binary).bin.encode("hex"))
+    return pl.concat(parts)
+
+
+def _table(texts: pl.Series, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The sum of each text at its code in the Categorical column; in the last row, for null, nothing: (codes + 1, 3)."""
+    distinct = texts.unique().drop_nulls()
+    codes = distinct.to_physical().cast(pl.Int64).to_numpy()
+    table = np.zeros((int(codes.max(initial=-1)) + 2, _LANES), np.uint64)
+    table[codes] = _text_sums(distinct.cast(pl.String).cast(pl.Binary), keys)
+    return table
+
+
+def _equal_rows_before(rows: pl.DataFrame) -> NDArray[np.uint64]:
+    """For each row how many before it are the very same."""
     hashes = rows.hash_rows()
     ordered = np.sort(hashes.to_numpy())
     repeated = pl.Series(np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
-    before = np.zeros(len(rows), np.int64)
+    before = np.zeros(len(rows), np.uint64)
     twins = hashes.is_in(repeated.implode()).arg_true()
     if len(twins):
         before[twins.to_numpy()] = rows[twins].select(pl.int_range(pl.len()).over(rows.columns)).to_series().to_numpy()
-    return pl.Series("before", before)
+    return before
 
 
-def _names(rows: pl.DataFrame) -> pl.Series:
-    parts = [
-        (pl.col(name).dt.epoch("us") if name == c.TIMESTAMP else pl.col(name)).cast(pl.String).fill_null("") for name in _SAYS
-    ]
-    said = rows.select(pl.concat_str([*parts, pl.col("before").cast(pl.String)], separator="\x1f").cast(pl.Binary)).to_series()
-    digests = _hash(said).tobytes().hex()
-    width = 8 * _LANES
-    return pl.Series([digests[start : start + width] for start in range(0, len(digests), width)], dtype=pl.String)
-
-
-def _hash(texts: pl.Series) -> NDArray[np.uint32]:
-    """96 bits of each text, for all rows at once: (rows, 3).
-
-    Multilinear hashing over words of 32 bits (Lemire & Kaser 2014, arXiv:1202.4961): in each of the three, two
-    texts agree with a chance of 2^-32. It is fit for files, not against forgers.
-    """
-    width = min(-(-int(texts.bin.size().max()) // 4) * 4, MAX_BYTES)  # type: ignore[arg-type]
-    words = np.array(texts.to_list(), f"S{width}").view("<u4").reshape(len(texts), -1).astype(np.uint64)
-    return ((words @ _KEYS[: words.shape[1]]) >> np.uint64(32)).astype("<u4")
+def _text_sums(texts: pl.Series, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The sum of each text's words, each times its keys: (texts, 3)."""
+    sums = np.empty((len(texts), _LANES), np.uint64)
+    for start in range(0, len(texts), ROWS_AT_ONCE):
+        some = texts.slice(start, ROWS_AT_ONCE)
+        width = min(-(-int(some.bin.size().max()) // 4) * 4, MAX_BYTES)  # type: ignore[arg-type]
+        words = np.array(some.to_list(), f"S{width}").view("<u4").reshape(len(some), -1)
+        sums[start : start + len(some)] = words @ keys[: words.shape[1]]
+    return sums
