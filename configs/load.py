@@ -15,13 +15,16 @@ from configs.exceptions import ConfigError
 from configs.schema import TARGET_KINDS, Config
 
 
-def load_config(path: Path | None = None, *, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
-    """Read `path` (all defaults without one), apply `overrides` (`"training.seed=3"`), then `workspace`.
+def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
+    """Read `paths` (all defaults without one), apply `overrides` (`"training.seed=3"`), then `workspace`.
 
+    Where two files give one setting, the later one's counts: a shop's file, then one of `configs/models/`.
     Raises ConfigError for a file that is missing or no YAML mapping, an unknown key, a value of the wrong type, or settings
     that contradict each other.
     """
-    settings = _read_yaml(path) if path else {}
+    settings: dict[str, Any] = {}
+    for path in paths:
+        _add(settings, _read_yaml(path))
     for override in overrides:
         _apply(settings, override)
     if workspace is not None:
@@ -29,7 +32,7 @@ def load_config(path: Path | None = None, *, overrides: Sequence[str] = (), work
     try:
         config = Config.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(_explain(error, where=str(path) if path else "--set")) from None
+        raise ConfigError(_explain(error, where=", ".join(map(str, paths)) or "--set")) from None
     check(config)
     return config
 
@@ -103,6 +106,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: expected `key: value` lines, found {type(settings).__name__}.")
     return settings
+
+
+def _add(settings: dict[str, Any], later: Mapping[str, Any]) -> None:
+    """Setting by setting within a section; a setting that is itself a mapping is replaced whole."""
+    for section, value in later.items():
+        known = settings.get(section)
+        settings[section] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
 
 
 def _apply(settings: dict[str, Any], override: str) -> None:

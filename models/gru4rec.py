@@ -1,4 +1,4 @@
-"""GRU4Rec: a recurrent network over the history (Hidasi et al. 2016, arXiv:1511.06939).
+"""GRU4Rec: a recurrent network over the history (Hidasi, Karatzoglou, Baltrunas and Tikk 2016, arXiv:1511.06939).
 
 The original's ranking losses are replaced by the softmaxes that all models here share: with them it is as good as its
 successors (Petrov & Macdonald 2022; Klenitskiy & Vasilev 2023, arXiv:2309.07602).

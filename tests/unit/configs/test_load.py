@@ -224,3 +224,14 @@ def test_every_setting_says_what_it_is_for() -> None:
         if not field.description and name not in SELF_EXPLAINING and field.annotation not in sections(Config)
     }
     assert silent <= {"Config.surfaces"}
+
+
+def test_a_later_file_changes_its_settings_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(
+        "name: one\nencoder: {dim: 32, dropout: 0.5}\nhistory: {targets: {purchase: 1, view_item: 0.1}}\n", encoding="utf-8"
+    )
+    (tmp_path / "model.yaml").write_text("encoder: {model: hstu, dim: 16}\nhistory: {targets: {purchase: 2}}\n", encoding="utf-8")
+    config = load_config(tmp_path / "shop.yaml", tmp_path / "model.yaml")
+    assert (config.name, config.encoder.model, config.encoder.dim, config.encoder.dropout) == ("one", "hstu", 16, 0.5)
+    assert config.history.targets == {"purchase": 2}
+    assert load_config(tmp_path / "model.yaml", tmp_path / "shop.yaml").encoder.dim == 32
