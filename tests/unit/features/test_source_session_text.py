@@ -84,7 +84,7 @@ def test_ids_may_be_words_where_most_are(prepare_text: PrepareText, workspace: P
         (["1 2", "2 3", "3 4"], "line_a_user"),  # either reading says the same
         (["1 2 3", "2 3", "3 4 5"], "line_a_user"),
         (["1 2", "1 3", "user 2 items"], "line_an_event"),
-        (["1 2 3"], "line_a_user"),
+        (["1 2 3", "1 4", "1 5", "2 6 7", "3 8 9"], "line_a_user"),
     ],
 )
 def test_how_the_layout_is_told(lines: list[str], layout: str) -> None:
