@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,12 @@ SHRINKAGE = 10.0
 MIN_TOGETHER = 2
 """A pair seen together once is chance: in a long tail of items such pairs are most of the pairs, and none of the use."""
 
-ROWS_AT_ONCE = 4096
-"""Items whose neighbours are found in one step: bounds the memory of the pair counts."""
+PAIRS_AT_ONCE = 20_000_000
+"""Pairs of a basket's items counted in one step: bounds the memory of the pair counts to about half a gigabyte."""
+
+MAX_BASKET = 1000
+"""Distinct items. A larger basket (a delivery to a canteen, an import without transaction ids) says nothing about what goes
+together, and its pairs are the square of its size: it is left out."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +39,31 @@ class Neighbours:
 def basket_neighbours(targets: History, *, num_items: int, as_of: int, num_neighbours: int) -> Neighbours:
     """Items bought in one basket, over everyone's target events before `as_of`.
 
+    Baskets of more than `MAX_BASKET` distinct items do not count.
+
     Source: cosine of item columns (Sarwar et al. 2001, doi:10.1145/371920.372071), shrunk as in Bell & Koren 2007.
     """
     past = targets.times < as_of
     incidence = _incidence(targets.items[past], targets.baskets[past], num_items=num_items)
+    incidence = incidence[_is_basket(incidence)]
     return _neighbours(incidence, incidence, num_neighbours=num_neighbours)
 
 
 def next_neighbours(
     users: IntArray, targets: History, *, num_items: int, as_of: int, num_neighbours: int, days: float
 ) -> Neighbours:
-    """Items of a person's next basket, at most `days` after the one that holds the item. `users` (E) says whose each is."""
+    """Items of a person's next basket, at most `days` after the one that holds the item. `users` (E) says whose each is.
+
+    A basket of more than `MAX_BASKET` distinct items neither has a next one nor is it one.
+    """
     past = targets.times < as_of
     baskets, first, group = np.unique(targets.baskets[past], return_index=True, return_inverse=True)
     times, owners = targets.times[past][first], users[past][first]
     follower = _next_basket(owners, times, within=int(days * MICROSECONDS_PER_DAY))
     incidence = sparse.csr_array((np.ones(len(group), np.float32), (group, targets.items[past])), shape=(len(baskets), num_items))
     incidence.data[:] = 1.0  # an item twice in a basket counts once
-    has_next = follower >= 0
+    is_basket = _is_basket(incidence)
+    has_next = (follower >= 0) & is_basket & is_basket[follower]
     return _neighbours(incidence[has_next], incidence[follower[has_next]], num_neighbours=num_neighbours)
 
 
@@ -61,6 +73,22 @@ def _incidence(items: IntArray, baskets: TimeArray, *, num_items: int) -> sparse
     incidence = sparse.csr_array((np.ones(len(rows), np.float32), (rows, items)), shape=(num_baskets, num_items))
     incidence.data[:] = 1.0
     return incidence
+
+
+def _is_basket(incidence: sparse.csr_array) -> NDArray[np.bool_]:
+    """Which baskets are small enough to count."""
+    return np.diff(incidence.indptr) <= MAX_BASKET
+
+
+def _blocks(left: sparse.csr_array, right: sparse.csr_array) -> Iterator[tuple[int, int]]:
+    """Ranges of items with at most `PAIRS_AT_ONCE` pairs each, or one item."""
+    pairs = np.cumsum(left.T @ np.diff(right.indptr).astype(np.float64))
+    start = 0
+    while start < len(pairs):
+        counted = pairs[start - 1] if start else 0.0
+        end = max(int(np.searchsorted(pairs, counted + PAIRS_AT_ONCE, side="right")), start + 1)
+        yield start, end
+        start = end
 
 
 def _next_basket(owners: IntArray, times: TimeArray, *, within: int) -> NDArray[np.intp]:
@@ -81,8 +109,8 @@ def _neighbours(left: sparse.csr_array, right: sparse.csr_array, *, num_neighbou
     left_norm = np.sqrt(np.asarray(left.sum(axis=0)).ravel())
     right_norm = np.sqrt(np.asarray(right.sum(axis=0)).ravel())
     by_item = left.T.tocsr()
-    for start in range(0, num_items, ROWS_AT_ONCE):
-        block = (by_item[start : start + ROWS_AT_ONCE] @ right).tocoo()
+    for start, end in _blocks(left, right):
+        block = (by_item[start:end] @ right).tocoo()
         row, column = block.coords
         keep = ((row + start) != column) & (block.data >= MIN_TOGETHER)
         row, column, count = row[keep], column[keep], block.data[keep]
