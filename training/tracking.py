@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from configs.console import say
 from configs.exceptions import TrainingError
 from configs.schema import Config
 from training.run_log import RunLog
-from training.tracked_evaluation import log_evaluation
+from training.tracked_evaluation import NOTE, log_evaluation
 
 CHAMPION = "champion"
 SQLITE = "sqlite:///"
@@ -122,6 +123,37 @@ def set_champion(config: Config, *, model_version: str) -> None:
         say(f"The bundle is champion in {config.workspace}, but MLflow's alias did not move. ({_first_line(error)})")
 
 
+def champion_source(config: Config) -> str | None:
+    """Where the bundle with the alias lies, as MLflow knows it; None when no version has the alias.
+
+    Raises TrainingError without MLflow.
+    """
+    try:
+        client = _client(config)
+        if client is None:
+            raise TrainingError("Tracking is off, so there is no alias to follow: name the run with --run NAME.")
+        return str(client.get_model_version_by_alias(config.tracking.model_name, CHAMPION).source)
+    except _mlflow_errors() as error:
+        if getattr(error, "error_code", "") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise TrainingError(f"MLflow cannot be used at {tracking_uri(config)} ({_first_line(error)}).") from None
+
+
+def log_comparison(page: Path, config: Config, *, runs: Sequence[str]) -> None:
+    """Keep a comparison as a run of its own, in an experiment beside that of the runs."""
+    try:
+        client = _client(config)
+        if client is None:
+            return
+        experiment_id = _experiment(client, config, name=f"{config.tracking.experiment}-comparisons")
+        run_id = str(client.create_run(experiment_id, run_name="comparison", tags={"runs": ", ".join(runs)}).info.run_id)
+        client.log_artifact(run_id, str(page))
+        client.set_tag(run_id, NOTE, "\n".join(["Compared, the first being the one to beat:", "", *(f"- {run}" for run in runs)]))
+        client.set_terminated(run_id)
+    except _mlflow_errors() as error:
+        say(f"{page} is written, but MLflow did not take it. ({_first_line(error)})")
+
+
 def _client(config: Config) -> Any:
     if not config.tracking.enabled:
         return None
@@ -152,9 +184,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _start(client: Any, run: RunLog, config: Config) -> str:
-    experiment = client.get_experiment_by_name(config.tracking.experiment)
-    location = None if config.tracking.uri else artifact_location(config)
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(config.tracking.experiment, location)
+    experiment_id = _experiment(client, config, name=config.tracking.experiment)
     run_id = str(client.create_run(experiment_id, run_name=run.name).info.run_id)
     run.update(mlflow_run=run_id)
     for key, value in flat(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))).items():
@@ -163,6 +193,13 @@ def _start(client: Any, run: RunLog, config: Config) -> str:
         if key != "status" and isinstance(value, str | int | float | bool | None):
             client.set_tag(run_id, key, str(value))
     return run_id
+
+
+def _experiment(client: Any, config: Config, *, name: str) -> str:
+    """The id of the experiment, which is made if need be."""
+    experiment = client.get_experiment_by_name(name)
+    location = None if config.tracking.uri else artifact_location(config)
+    return str(experiment.experiment_id if experiment else client.create_experiment(name, location))
 
 
 def _log_curves(client: Any, run: RunLog, run_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -19,13 +20,14 @@ p { margin: 6px 0 10px; max-width: 80ch; } p.dim, .dim { color: var(--dim); }
 table { border-collapse: collapse; margin: 8px 0 16px; font-variant-numeric: tabular-nums; font-size: 14px; }
 th, td { text-align: left; padding: 4px 14px 4px 8px; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--dim); font-weight: 600; background: var(--soft); white-space: nowrap; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
 td.number, th.number { text-align: right; white-space: nowrap; overflow-wrap: normal; }
 tr.hit td { background: #e8f5ee; }
-.good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
+.good, .bad { white-space: nowrap; } .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 .cards { display: flex; flex-wrap: wrap; gap: 12px; margin: 14px 0; }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: 10px 16px; min-width: 190px; background: var(--soft); }
 .card b { display: block; font-size: 21px; } .card span { color: var(--dim); font-size: 13px; }
+code { background: var(--soft); border: 1px solid var(--line); border-radius: 4px; padding: 0 4px; font-size: 13px; }
 img { max-width: 100%; height: auto; display: block; margin: 8px 0; }
 details { margin: 10px 0; } summary { cursor: pointer; color: #1c5d99; }
 nav a { margin-right: 14px; color: #1c5d99; text-decoration: none; white-space: nowrap; }
@@ -53,8 +55,10 @@ def tag(name: str, *parts: object, css: str = "") -> Html:
     return Html(f"<{name}{css}>{join(*parts)}</{name}>")
 
 
-def paragraph(*parts: object, css: str = "") -> Html:
-    return tag("p", *parts, css=css)
+def paragraph(*sentences: str, css: str = "") -> Html:
+    """Sentences, in which `this` is set as code."""
+    escaped = text(" ".join(sentences))
+    return tag("p", Html(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)), css=css)
 
 
 def table(

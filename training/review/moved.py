@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,15 @@ class ItemMoved:
 
 def settings_moved(before: RunLog, now: RunLog) -> list[SettingMoved]:
     """Settings that differ, by name."""
-    theirs, ours = _settings(before.folder), _settings(now.folder)
-    return [
-        SettingMoved(name, theirs.get(name), ours.get(name))
-        for name in sorted({**theirs, **ours})
-        if name not in _NOT_COMPARED and theirs.get(name) != ours.get(name)
-    ]
+    return [SettingMoved(name, *values) for name, values in settings_of_runs([before, now]).items()]
+
+
+def settings_of_runs(runs: Sequence[RunLog]) -> dict[str, list[Any]]:
+    """Settings that are not the same in all runs: name → the value in each."""
+    each = [_settings(run.folder) for run in runs]
+    names = sorted({name for settings in each for name in settings} - set(_NOT_COMPARED))
+    found = {name: [settings.get(name) for settings in each] for name in names}
+    return {name: values for name, values in found.items() if any(value != values[0] for value in values)}
 
 
 def items_moved(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[ItemMoved], list[ItemMoved]]:

@@ -8,14 +8,14 @@ from training.review import html, pictures
 from training.review.breakdowns import Difference
 from training.review.gather import Review
 from training.review.html import Html
-from training.review.moved import ItemMoved
+from training.review.moved import NUM_COMPARED, ItemMoved
 from training.review.words import HEADLINE_IN_WORDS, interval, signed, system_name, verdict
 from training.tracking import flat
 
 BY = {
     "history": ("by history length", "target events of the user before the cut"),
     "popularity": ("by item popularity", "what was taken: a third of all sales each, best sellers first"),
-    "repeat / new": ("repeat and new items", "own items alone, and items the user never had"),
+    "repeat / new": ("on repeat and new items", "own items alone, and items the user never had"),
 }
 FILES = {"history": "by_history_length", "popularity": "by_item_popularity", "repeat / new": "by_repeat_or_new"}
 
@@ -164,7 +164,7 @@ def _moved(review: Review, show: Show) -> list[Html]:
         html.table(("part", "users", "difference (95 %)", ""), rows, numbers=(1, 2)),
         html.tag("h3", f"Settings that differ ({len(settings)})"),
         html.table(("setting", "champion", "this run"), settings) if settings else html.paragraph("None."),
-        html.tag("h3", "Items that stand in most lists"),
+        html.tag("h3", f"Among the {NUM_COMPARED} items that stand in most lists"),
         html.columns(_items("Entered", moved.entered), _items("Left", moved.left)),
     ]
 

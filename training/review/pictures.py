@@ -104,30 +104,38 @@ def forest(rows: Sequence[tuple[str, Difference]], *, title: str) -> bytes:
     panel.grid(axis="y", visible=False)
     panel.margins(x=0.08)
     panel.set_title(title)
-    panel.set_xlabel("difference in capped recall: right of the line the pipeline is better")
+    panel.set_xlabel("difference in capped recall; right of the line is better")
     return _png(figure)
 
 
 def index_speed(points: Sequence[Mapping[str, Any]], *, chosen: str) -> bytes:
     """Recall of the nearest-item index against milliseconds a query; exact search is the reference at recall 1."""
     figure, (panel,) = _figure(width=10, height=3.8)
-    for point in points:
-        is_chosen, is_exact = point["kind"] == chosen, point["kind"] == "exact"
-        colour = COLOURS["repeats"] if is_exact else COLOURS["pipeline"]
-        panel.plot(
-            [point["milliseconds"]], [point["recall_100"]], "*" if is_exact else "o", color=colour, ms=15 if is_exact else 8
-        )
-        label = f"{point['kind']} (chosen)" if is_chosen else str(point["kind"])
+    others = sorted((point for point in points if point["kind"] != "exact"), key=lambda point: point["milliseconds"])
+    panel.plot(*_places(others), "o-", color=COLOURS["pipeline"], ms=8, lw=1)
+    panel.plot(*_places([point for point in points if point["kind"] == "exact"]), "*", color=COLOURS["repeats"], ms=16)
+    for place, point in enumerate(sorted(points, key=lambda point: point["milliseconds"])):
+        is_chosen = point["kind"] == chosen
         panel.annotate(
-            label, (point["milliseconds"], point["recall_100"]), xytext=(9, -12), textcoords="offset points", fontsize=9,
+            f"{point['kind']}, chosen" if is_chosen else point["kind"],
+            (point["milliseconds"], point["recall_100"]),
+            xytext=(0, 12 if place % 2 else -18),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
             fontweight="bold" if is_chosen else "normal",
-        )  # fmt: skip
+        )
+    lowest = min(point["recall_100"] for point in points)
+    panel.set_ylim(lowest - 0.35 * (1.02 - lowest) - 0.01, 1.02)
+    panel.set_xlim(0, 1.15 * max(point["milliseconds"] for point in points))
     panel.set_xlabel("milliseconds for one query on one thread (left is better)")
     panel.set_ylabel("recall@100 against exact search")
-    panel.set_xlim(left=0, right=1.25 * max(point["milliseconds"] for point in points))
-    panel.margins(y=0.25)
     panel.set_title("index: what is found, and how fast")
     return _png(figure)
+
+
+def _places(points: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
+    return [point["milliseconds"] for point in points], [point["recall_100"] for point in points]
 
 
 def _points_with_intervals(
@@ -145,7 +153,8 @@ def _points_with_intervals(
 def _name_parts(panel: Axes, rows: Sequence[Breakdown], *, axis: str) -> None:
     panel.set_xticks(range(len(rows)), [f"{row.name}\n{row.num_users:,} users" for row in rows])
     panel.set_xlim(-0.6, len(rows) - 0.4)
-    panel.set_ylim(bottom=0)
+    highest = max((values[2] for row in rows for values in row.systems.values()), default=1.0)
+    panel.set_ylim(0, 1.08 * highest if highest > 0 else 1)
     panel.set_xlabel(axis)
     panel.set_ylabel("capped recall")
     panel.grid(axis="x", visible=False)

@@ -23,7 +23,19 @@ finally:
     loaded = [name for name in sys.argv.pop().split(",") if name in sys.modules]
     print(resource.getrusage(resource.RUSAGE_SELF).ru_utime, *loaded, file=sys.stderr)
 """
-COMMANDS = ("prepare", "train", "evaluate", "export", "serve", "recommend", "demo", "events import", "events export")
+COMMANDS = (
+    "prepare",
+    "train",
+    "evaluate",
+    "export",
+    "compare",
+    "promote",
+    "serve",
+    "recommend",
+    "demo",
+    "events import",
+    "events export",
+)
 
 
 def options_of(command: str) -> list[str]:
@@ -50,7 +62,7 @@ def test_help_names_every_option_and_says_what_the_command_does(
 
 def test_help_shows_every_command(shopkeeper: RunMain) -> None:
     done = shopkeeper("--help")
-    assert [name for name in (*COMMANDS[:7], "events") if not re.search(rf"\b{name}\b", done.out)] == []
+    assert [name for name in (*COMMANDS[:9], "events") if not re.search(rf"\b{name}\b", done.out)] == []
     assert "\x1b" not in done.out
 
 

@@ -1,0 +1,173 @@
+"""Several runs on one page: what differs between them, which is better, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.exceptions import ArtefactError
+from configs.schema import Config
+from features.artefact import writing_file
+from training.review import html, pictures
+from training.review.breakdowns import Difference, over_run
+from training.review.gather import Review, gather
+from training.review.html import Html
+from training.review.moved import settings_of_runs
+from training.review.page import BY
+from training.review.user_figures import UserFigures
+from training.review.words import interval, signed, verdict
+from training.run_log import RunLog, run_named
+
+PAGE = "comparison.html"
+NUM_RUNS = 4
+"""Runs compared where none are named"""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One run beside the first."""
+
+    run: RunLog
+    review: Review
+    over_first: list[Difference]
+    """On every part of the table; empty for the first, and where the users are others"""
+
+
+def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[RunLog]:
+    """The runs of these names, or the newest evaluated ones, the oldest first. Raises ArtefactError for fewer than two."""
+    if names:
+        found = [run_named(workspace, name) for name in dict.fromkeys(names)]
+    else:
+        evaluated = [RunLog(path.parent) for path in sorted((workspace / "runs").glob("*/examples.json"))]
+        found = [run for run in evaluated if "refit_of" not in run.read()][-NUM_RUNS:]
+    if len(found) < 2:
+        there = ", ".join(run.name for run in found) or "none"
+        raise ArtefactError(
+            f"{workspace / 'runs'}: a comparison needs two evaluated runs, found {there}. `shopkeeper train` and "
+            "`shopkeeper evaluate` make them; name them as in `shopkeeper compare RUN RUN`."
+        )
+    return found
+
+
+def compare(runs: Sequence[RunLog], config: Config) -> Path:
+    """Write `comparison.html` into the workspace. Raises ArtefactError for a run without an evaluation."""
+    first = runs[0]
+    compared = [Compared(run, gather(run, config), _over(first, run, config)) for run in runs]
+    path = config.workspace / PAGE
+    with writing_file(path) as scratch:
+        scratch.write_text(comparison_page(compared), encoding="utf-8")
+    return path
+
+
+def comparison_page(compared: Sequence[Compared]) -> str:
+    """The document."""
+    first = compared[0]
+    return html.page(
+        "Comparison of runs",
+        html.tag("h1", f"Comparison of {len(compared)} runs"),
+        html.paragraph(
+            f"Differences are against the first run, {first.run.name}, user by user. An interval that leaves zero out says that "
+            "the difference is more than chance."
+        ),
+        html.section("table", "Which is better", *_table(compared)),
+        html.section("settings", "Settings that differ", _settings(compared)),
+        html.section("parts", "Quality in parts", *_parts(compared)),
+        html.section("curves", "Training", *_curves(compared)),
+        html.section("index", "Index", _index(compared)),
+    )
+
+
+def _over(first: RunLog, run: RunLog, config: Config) -> list[Difference]:
+    theirs, ours = UserFigures.find(first.folder), UserFigures.find(run.folder)
+    if run.name == first.name or theirs is None or ours is None:
+        return []
+    found = over_run(ours, theirs, name=first.name, config=config.evaluation)
+    same_users = bool(found) and found[0].by == "all" and ours.k == theirs.k
+    return found if same_users and first.read().get("dataset") == run.read().get("dataset") else []
+
+
+def _table(compared: Sequence[Compared]) -> list[Html]:
+    rows = []
+    for one in compared:
+        closest = one.review.over_sources[0]
+        against = one.over_first[0] if one.over_first else None
+        rows.append(
+            (
+                one.run.name,
+                interval(one.review.headline),
+                signed(against) if against else ("the first" if one is compared[0] else "other users"),
+                verdict(against) if against else "",
+                f"{signed(closest)} over {closest.over}",
+                f"{one.review.summary['users']['all']:,}",
+                _became(one.review),
+            )
+        )
+    k = compared[0].review.k
+    header = ("run", f"capped recall@{k} (95 %)", "against the first (95 %)", "", "over its closest source", "users", "served")
+    found = [html.table(header, rows, numbers=(1, 2, 5))]
+    against_first = [(one.run.name, one.over_first[0]) for one in compared if one.over_first]
+    if against_first:
+        drawn = pictures.forest(against_first, title=f"each run minus {compared[0].run.name}")
+        found.append(html.picture(drawn, alt="differences to the first run"))
+    return found
+
+
+def _became(review: Review) -> str:
+    bundle = review.entries.get("bundle")
+    if not bundle:
+        return "not exported"
+    return "became champion" if bundle.get("champion") else "exported"
+
+
+def _settings(compared: Sequence[Compared]) -> Html:
+    differing = settings_of_runs([one.run for one in compared])
+    if not differing:
+        return html.paragraph("None: the runs differ in their data alone, or in nothing.")
+    rows = [(name, *("not there" if value is None else str(value) for value in values)) for name, values in differing.items()]
+    return html.table(("setting", *(one.run.name for one in compared)), rows)
+
+
+def _parts(compared: Sequence[Compared]) -> list[Html]:
+    """The pipelines beside each other, for the runs that have the same parts as the first."""
+    found = []
+    for by, (title, axis) in BY.items():
+        names = [(row.name, row.num_users) for row in compared[0].review.of(by)]
+        alike = [one for one in compared if [(row.name, row.num_users) for row in one.review.of(by)] == names]
+        rows = {one.run.name: one.review.of(by) for one in alike}
+        drawn = pictures.parts_of_runs(rows, title=f"the pipelines {title}", axis=axis)
+        differences = [
+            (one.run.name, row.name, f"{row.num_users:,}", signed(row), verdict(row))
+            for one in compared
+            for row in one.over_first
+            if row.by == by
+        ]
+        found.append(html.picture(drawn, alt=f"the pipeline of each run {title}"))
+        if differences:
+            header = ("run", "part", "users", "against the first (95 %)", "")
+            found.append(html.folded(f"differences {title}", html.table(header, differences, numbers=(2, 3))))
+    return found
+
+
+def _curves(compared: Sequence[Compared]) -> list[Html]:
+    rows = []
+    for one in compared:
+        fits = one.review.entries.get("fits", {})
+        seconds = sum(fit.get("seconds", 0) for fit in fits.values())
+        best = max((fit.get("best_validation_recall", 0) for fit in fits.values()), default=0)
+        epochs = sum(fit.get("epochs", 0) for fit in fits.values())
+        processor = one.review.entries.get("gpu") or one.review.entries.get("cpu")
+        rows.append((one.run.name, epochs, f"{seconds:,.0f}", f"{best:.4f}", processor))
+    header = ("run", "epochs, all fits", "seconds, all fits", "best validation recall", "processor")
+    drawn = pictures.learning_curves({one.run.name: one.review.curves for one in compared})
+    return [html.picture(drawn, alt="learning curves of the runs"), html.table(header, rows, numbers=(1, 2, 3))]
+
+
+def _index(compared: Sequence[Compared]) -> Html:
+    rows = [
+        (one.run.name, point["kind"], f"{point['recall_100']:.4f}", f"{point['milliseconds']:.3f}")
+        for one in compared
+        for point in one.review.summary["index"]["points"]
+        if point["kind"] == one.review.summary["index"]["chosen"]
+    ]
+    return html.table(("run", "search", "recall@100", "milliseconds a query"), rows, numbers=(2, 3))
