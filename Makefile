@@ -28,3 +28,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 .PHONY: benchmark-quality
 benchmark-quality: $(VENV)/installed
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
+
+.PHONY: benchmark-prepare
+benchmark-prepare: $(VENV)/installed
+	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)
