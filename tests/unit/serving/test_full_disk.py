@@ -1,0 +1,48 @@
+"""An event that finds no room on the disk is refused (the API makes a 503 of it), and what was accepted before stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from configs.exceptions import ServingError
+from serving.event_log import Event
+from serving.store import EventStore
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def view(name: str, *, text: str = "") -> Event:
+    return Event(name, 0, "view_item", 1, user_id="ann", item_id="apple", review_text=text)
+
+
+def test_an_event_that_finds_no_room_fails_and_the_earlier_ones_stay(small_disk: Path) -> None:
+    """And when there is room again, the same open store takes events again."""
+    path = small_disk / "events.db"
+    with EventStore.open(path) as store:
+        assert store.append_now([view("before")], received_at=1).accepted == 1
+        with (small_disk / "filler").open("wb") as file:
+            file.write(b"x" * (shutil.disk_usage(small_disk).free - 8192))
+            os.fsync(file.fileno())
+        with pytest.raises(ServingError, match=r"events\.db.*full.*check that the disk has room"):
+            store.append_now([view("too much", text="x" * 500_000)], received_at=2)
+        (small_disk / "filler").unlink()
+        assert store.append_now([view("after")], received_at=3).accepted == 1
+    with EventStore.open(path) as store:
+        assert store.append_now([view("before"), view("too much"), view("after")], received_at=4).duplicates == 2
