@@ -36,13 +36,13 @@ def code_attributes(attributes: pl.Series) -> UserAttributes:
     """
     texts = pl.DataFrame({"text": attributes.cast(pl.String)})
     distinct = texts.drop_nulls().group_by("text", maintain_order=True).agg(pl.len().alias("count"))
-    parsed = [_parse(text) for text in distinct["text"]]
-    found = _count(parsed, distinct["count"].to_list())
+    found = _count(distinct)
     values = {name: [value for value, _ in _by_frequency(counts)] for name, counts in found.items()}
-    place = [{value: code for code, value in enumerate(known, start=1)} for known in values.values()]
-    rows = [[of.get(row.get(name, ""), 0) for name, of in zip(values, place, strict=True)] for row in parsed]
     codes = np.zeros((len(distinct) + 1, len(values)), np.int32)
-    codes[1:] = np.array(rows, np.int32).reshape(len(distinct), len(values))
+    columns = [(name, {value: code for code, value in enumerate(known, start=1)}) for name, known in values.items()]
+    for row, text in enumerate(distinct["text"], start=1):
+        user = _parse(text)  # for the second time: a million parsed objects would fill the memory
+        codes[row] = [code.get(user.get(name, ""), 0) for name, code in columns]
     places = distinct.select("text", pl.int_range(1, pl.len() + 1).alias("place"))
     which = texts.join(places, on="text", how="left", maintain_order="left")["place"].fill_null(0)
     return UserAttributes(codes=codes[which.to_numpy()], values=values)
@@ -64,14 +64,14 @@ def _as_text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def _count(parsed: list[dict[str, str]], weights: list[int]) -> dict[str, Counter[str]]:
+def _count(distinct: pl.DataFrame) -> dict[str, Counter[str]]:
     """Attribute → how many users have each value, for those that count, by name."""
     found: dict[str, Counter[str]] = {}
-    for row, weight in zip(parsed, weights, strict=True):
-        for name, value in row.items():
+    for text, num_users in distinct.iter_rows():
+        for name, value in _parse(text).items():
             counts = found.setdefault(name, Counter())
             if len(counts) <= MAX_VALUES:
-                counts[value] += weight
+                counts[value] += num_users
     usable = {name: counts for name, counts in found.items() if 2 <= len(counts) <= MAX_VALUES}
     most = sorted(usable, key=lambda name: (-usable[name].total(), name))[:MAX_ATTRIBUTES]
     return {name: usable[name] for name in sorted(most)}
