@@ -15,12 +15,12 @@ from features.dataset import Dataset
 from features.splits import cuts
 from serving.champion import POINTER_FILE
 from training.fit import fit
-from training.report import headline_metric, report, require_same_data, settings_of
+from training.report import headline_metric, report, settings_of
 from training.review.breakdowns import over_run
 from training.review.compared_run import present_champion, same_question
 from training.review.user_figures import PIPELINE, UserFigures
 from training.review.write import write_review
-from training.run_log import RunLog, write_json
+from training.run_log import RunLog, require_same_data, write_json
 from training.tracking import register, require_tracking, set_champion, sync
 from training.train import train
 
@@ -97,8 +97,7 @@ def _comparable_champion(run: RunLog, config: Config) -> RunLog | None:
     name = champion.name
     if not same_question(run, champion, config):
         say(f"fitting the champion's settings ({name}) on the present data, to compare on the same window")
-        champion = train(_on_the_table_of(settings_of(run, config), settings_of(champion, config)))
-        champion.update(refit_of=name)
+        champion = train(_on_the_table_of(settings_of(run, config), settings_of(champion, config)), refit_of=name)
         report(config, champion)
     elif UserFigures.find(champion.folder) is None:
         report(config, champion)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from configs.console import say
-from configs.exceptions import ArtefactError
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
@@ -16,7 +15,7 @@ from training.fit import bundle_folder, fit
 from training.review.compared_run import note_champion
 from training.review.record import record
 from training.review.write import write_review
-from training.run_log import RunLog
+from training.run_log import RunLog, require_same_data
 from training.table import text_lines
 from training.tracking import sync
 
@@ -44,16 +43,6 @@ def report(config: Config, run: RunLog) -> dict[str, Any]:
     sync(run, settings)
     say(f"evaluated: pipeline {headline} {summary['systems']['pipeline']['all'][headline][0]:.4f}")
     return summary
-
-
-def require_same_data(run: RunLog, dataset: Dataset) -> None:
-    """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be another item."""
-    trained_on = run.read().get("dataset", dataset.fingerprint)
-    if trained_on != dataset.fingerprint:
-        raise ArtefactError(
-            f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds now "
-            f"({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the former again."
-        )
 
 
 def settings_of(run: RunLog, config: Config) -> Config:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.artefact import writing_file
 from features.histories import IntArray
 from training.review.bands import POPULARITY_BANDS, history_bands
 
@@ -87,7 +88,8 @@ class UserFigures:
             arrays[system] = parts["all"]
             arrays |= {f"{system}_{part}": parts[part] for part in REPEAT_AND_NEW}
             arrays[f"{system}_hits"] = self.hits_UB[system]
-        np.savez_compressed(folder / USERS_FILE, **arrays)
+        with writing_file(folder / USERS_FILE) as scratch, scratch.open("wb") as file:
+            np.savez_compressed(file, **arrays)
 
     @classmethod
     def find(cls, folder: Path) -> UserFigures | None:
