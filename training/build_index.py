@@ -63,7 +63,7 @@ def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
     truth, exact_ms = _search(exact, queries, depth)
     recall = _recall(truth, _by_hand(vectors, items, queries, depth))
     tried = [IndexPoint("exact", recall, exact_ms)]
-    index = exact
+    index: faiss.Index = exact
     if len(items) > config.exact_below:
         graph, points = _hnsw(vectors, items, queries, truth)
         for point in points:

@@ -42,7 +42,7 @@ def history_bands(lengths: NDArray[np.int64]) -> Bands:
     Where many have the same number there are fewer bands.
     """
     some = lengths[lengths > 0]
-    edges = np.unique(np.quantile(some, (0.25, 0.5, 0.75, 1.0), method="higher")) if len(some) else np.empty(0, np.int64)
+    edges = np.unique(np.quantile(some, (0.25, 0.5, 0.75, 1.0), method="inverted_cdf")) if len(some) else np.empty(0, np.int64)
     lows = [int(some.min()), *(int(edge) + 1 for edge in edges[:-1])] if len(some) else []
     names = [str(low) if low == high else f"{low:,} to {int(high):,}" for low, high in zip(lows, edges, strict=True)]
     of = np.searchsorted(edges, lengths).astype(np.int8)

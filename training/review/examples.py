@@ -108,11 +108,13 @@ def as_json(found: list[Example]) -> list[dict[str, Any]]:
 
 def from_json(entries: list[dict[str, Any]]) -> list[Example]:
     """What `as_json` made."""
-    nested = {"past": Past, "places": Place, "taken": Taken}
-    return [
-        Example(**{name: [nested[name](**row) for row in value] if name in nested else value for name, value in entry.items()})
-        for entry in entries
-    ]
+    found = []
+    for entry in entries:
+        past = [Past(**row) for row in entry["past"]]
+        places = [Place(**row) for row in entry["places"]]
+        taken = [Taken(**row) for row in entry["taken"]]
+        found.append(Example(**{**entry, "past": past, "places": places, "taken": taken}))
+    return found
 
 
 def as_columns(found: list[Example]) -> dict[str, list[Any]]:

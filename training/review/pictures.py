@@ -51,7 +51,7 @@ def learning_curves(runs: Mapping[str, Curves]) -> bytes:
     for panel, title in zip(panels, PANELS.values(), strict=True):
         panel.set_title(title)
         panel.set_xlabel("epoch, one fit after the other")
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.locator_params(axis="x", integer=True)
         panel.set_ylim(bottom=0 if "second" in title else None)
     if len(runs) > 1:
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(runs), 3), frameon=False)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from reviewed_runs import Workspace, copy_of, evaluate_two
+
+from configs.schema import Config
+from training.run_log import RunLog
+
+
+@pytest.fixture(scope="session")
+def evaluated(shop_config: Config, prepared_shop: Path, tiny_run: RunLog, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Two evaluated runs. Read only."""
+    return evaluate_two(tmp_path_factory.mktemp("reviewed") / "workspace", shop_config, tiny_run)
+
+
+@pytest.fixture
+def workspace(evaluated: Workspace, tmp_path: Path) -> Workspace:
+    """The same in a place of its own, with MLflow on."""
+    return copy_of(evaluated, tmp_path / "workspace")
