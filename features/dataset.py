@@ -133,9 +133,10 @@ class Dataset:
         """The events picked by `mask` (E,) as flat arrays: (user of each, events)."""
         return self.users[mask], self._events(mask)
 
-    def _feature(self, name: str) -> Any:
+    def _feature(self, name: str) -> NDArray[Any]:
         try:
-            return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+            found: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="r")
+            return found
         except FileNotFoundError as error:
             raise other_version(self.folder, kind="dataset", error=error) from None
 

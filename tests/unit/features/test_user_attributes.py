@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from configs.exceptions import ArtefactError
 from features import user_attributes
 from features.dataset import Dataset
 from features.report import Report
@@ -62,3 +65,16 @@ def test_the_dataset_has_them_in_the_order_of_its_users(prepare_csv: PrepareCsv,
     assert dataset.manifest["user_attributes"] == {"region": ["north", "south"]}
     assert dataset.user_attributes.tolist() == [[2], [1], [0], [1]]
     assert dataset.user_attribute_sizes == (3,)
+
+
+def test_a_dataset_of_an_earlier_version_says_what_to_do(shop_dataset: Dataset, tmp_path: Path) -> None:
+    old = Path(shutil.copytree(shop_dataset.folder, tmp_path / "old"))
+    manifest = json.loads((old / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["profile_kinds"], manifest["files"]["user_number.npy"]
+    (old / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (old / "user_number.npy").unlink()
+    dataset = Dataset.open(old)
+    with pytest.raises(ArtefactError, match=r"another version of Shopkeeper.*shopkeeper prepare"):
+        _ = dataset.user_numbers
+    with pytest.raises(ArtefactError, match=r"profile_kinds.*shopkeeper prepare"):
+        _ = dataset.profile_kinds
