@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from features.histories import IntArray, TimeArray
 from features.popularity import first_seen, popularity
 from features.repeats import repeat_rates
 from features.splits import Cut, targets_before
+from features.visits import visits
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,10 @@ def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
     recent = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=days)
     two_windows = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=2 * days if days else None)
     rates = repeat_rates(users, events, num_items=num_items, as_of=as_of)
-    together = basket_neighbours(events, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours)
+    errands = replace(events, baskets=visits(users, events)) if dataset.has_times else events
+    together = basket_neighbours(errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours)
     following = next_neighbours(
-        users, events, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours, days=settings.together_days
+        users, errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours, days=settings.together_days
     )
     return SourceTables(
         popularity=recent,

@@ -13,13 +13,11 @@ from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.repeats import OwnItems, own_items
 from features.user_features import UserFeatures, user_features
+from features.visits import VISIT_MINUTES
 from features.weights import target_weights
 
 CART_DAYS = 1.0
 """What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
-
-VISIT_MINUTES = 30.0
-"""Items touched this long ago belong to the present visit."""
 
 VISIT_KINDS = np.array([KIND["select_item"], KIND["view_item"], KIND["add_to_cart"], KIND["add_to_wishlist"]], np.int8)
 
