@@ -107,7 +107,7 @@ def _in_order_of_users(events: pl.DataFrame, items: pl.DataFrame, users: pl.Data
 
 def _index(codes: pl.Series) -> NDArray[np.int32]:
     """Code → its place in `codes`."""
-    index = np.full(int(codes.max()) + 1, -1, np.int32)  # type: ignore[call-overload]
+    index = np.full(int(codes.max()) + 1, -1, np.int32)  # type: ignore[arg-type]
     index[codes.to_numpy()] = np.arange(len(codes), dtype=np.int32)
     return index
 

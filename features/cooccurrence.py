@@ -80,7 +80,8 @@ def _incidence(rows: NDArray[np.intp], items: IntArray, *, shape: tuple[int, int
 
 def _is_basket(incidence: sparse.csr_array) -> NDArray[np.bool_]:
     """Which baskets are small enough to count."""
-    return np.diff(incidence.indptr) <= MAX_BASKET
+    small: NDArray[np.bool_] = np.diff(incidence.indptr) <= MAX_BASKET
+    return small
 
 
 def _blocks(left: sparse.csr_array, right: sparse.csr_array) -> Iterator[tuple[int, int]]:
