@@ -9,7 +9,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("configs", "features", "features/sources", "models", "training", "serving", "scripts", "benchmarks")
+FOLDERS = ("configs", "features", "features/sources", "models", "training", "training/review", "serving", "scripts", "benchmarks")
 BEGIN, END = "<!-- tree: python -m scripts.document_tree -->", "<!-- end of tree -->"
 
 

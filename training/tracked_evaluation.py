@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,9 @@ def _log_review(client: Any, run: RunLog, run_id: str) -> None:
     client.set_tag(run_id, NOTE, (folder / "description.md").read_text(encoding="utf-8"))
     columns = as_columns(from_json(_json(run.folder / "examples.json")))
     if USERS_TABLE not in {found.path for found in client.list_artifacts(run_id)}:
-        client.log_table(run_id, columns, USERS_TABLE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's use of pandas
+            client.log_table(run_id, columns, USERS_TABLE)
     else:  # log_table would add the rows to those that are there; this is its layout
         rows = [list(row) for row in zip(*columns.values(), strict=True)]
         client.log_dict(run_id, {"columns": list(columns), "data": rows}, USERS_TABLE)

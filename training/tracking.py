@@ -199,7 +199,10 @@ def _experiment(client: Any, config: Config, *, name: str) -> str:
     """The id of the experiment, which is made if need be."""
     experiment = client.get_experiment_by_name(name)
     location = None if config.tracking.uri else artifact_location(config)
-    return str(experiment.experiment_id if experiment else client.create_experiment(name, location))
+    if experiment:
+        return str(experiment.experiment_id)
+    kind = {"mlflow.experimentKind": "custom_model_development"}  # or its pages open as those of a chat agent
+    return str(client.create_experiment(name, location, tags=kind))
 
 
 def _log_curves(client: Any, run: RunLog, run_id: str) -> None:

@@ -27,6 +27,7 @@ tr.hit td { background: #e8f5ee; }
 .cards { display: flex; flex-wrap: wrap; gap: 12px; margin: 14px 0; }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: 10px 16px; min-width: 190px; background: var(--soft); }
 .card b { display: block; font-size: 21px; } .card span { color: var(--dim); font-size: 13px; }
+.card .good { color: var(--good); } .card .bad { color: var(--bad); }
 code { background: var(--soft); border: 1px solid var(--line); border-radius: 4px; padding: 0 4px; font-size: 13px; }
 img { max-width: 100%; height: auto; display: block; margin: 8px 0; }
 details { margin: 10px 0; } summary { cursor: pointer; color: #1c5d99; }
