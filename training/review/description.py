@@ -11,7 +11,7 @@ def description(review: Review) -> str:
     """Markdown for `mlflow.note.content`. It holds no shop text, only names of systems and settings."""
     users = review.summary["users"]
     lines = [
-        f"**capped recall@{review.k}: {interval(review.headline)}** over {users['all']:,} users",
+        f"capped recall@{review.k}: {interval(review.headline)} over {users['all']:,} users",
         "",
         *(f"- {sentence}" for sentence in conclusion(review)),
         "",

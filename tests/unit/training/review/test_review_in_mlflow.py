@@ -58,7 +58,7 @@ def test_mlflow_has_pages_pictures_figures_users_and_a_description(workspace: Wo
     lengths = [row for row in summary["breakdowns"] if row["by"] == "history"]
     assert data.metrics["pipeline_history_2"] == lengths[1]["systems"]["pipeline"][0]
     assert data.metrics["index_recall_100"] == 1.0
-    assert data.tags["mlflow.note.content"].startswith("**capped recall@20: 0.")
+    assert data.tags["mlflow.note.content"].startswith("capped recall@20: 0.")
     names = {found.path for found in client.list_artifacts(run_id, "review")}
     assert {"review/review.html", "review/users.html", "review/by_history_length.png"} <= names
     table = json.loads(Path(client.download_artifacts(run_id, "twenty_users.json")).read_text(encoding="utf-8"))
