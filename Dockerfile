@@ -1,18 +1,54 @@
-# Preparing, training and exporting in a container: docker build -t shopkeeper . && docker run -v $PWD/shop:/shop shopkeeper --help
-# The server listens on loopback only, so it is of use inside the container alone.
-FROM python:3.11-slim
-RUN useradd --create-home shopkeeper && mkdir /shop && chown shopkeeper /shop
-WORKDIR /app
-COPY pyproject.toml constraints.txt README.md ./
+# Two images; docs/container.md says how they are used and what was tried of them.
+#   docker build --target serve -t shopkeeper:serve .     prepare, serve, recommend, events: no torch
+#   docker build --target train -t shopkeeper:train .     everything
+# For a machine without a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# With the demo's data:        --build-arg EXTRAS=train,demo
+ARG PYTHON_VERSION=3.12
+FROM python:${PYTHON_VERSION}-slim AS base
+ENV PYTHONUNBUFFERED=1 HOME=/tmp USER=shopkeeper PATH=/opt/shopkeeper/bin:$PATH
+RUN useradd --uid 10001 --no-create-home --home-dir /tmp shopkeeper && mkdir /shop && chown shopkeeper /shop
+
+# The environments are made in stages of their own and copied, so that no cache, source or pip stays in an image.
+FROM base AS build-base
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_PYTHON=/opt/shopkeeper/bin/python
+WORKDIR /src
+RUN python -m venv --without-pip /opt/shopkeeper
+COPY pyproject.toml constraints.txt ./
+# Dependencies before the code: they stay in the builder's cache until one of these two files changes.
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > base.txt \
+    && pip install -c constraints.txt -r base.txt
+
+FROM build-base AS build-serve
+COPY README.md ./
 COPY configs configs
 COPY features features
 COPY models models
 COPY training training
 COPY serving serving
 COPY scripts scripts
-RUN pip install --no-cache-dir -c constraints.txt -e ".[demo]"
-USER shopkeeper
-WORKDIR /
+RUN pip install --no-deps .
+
+FROM build-base AS build-train
+ARG EXTRAS=train
+ARG TORCH_INDEX=
+RUN EXTRAS=${EXTRAS} python -c "import os, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*(one for name in os.environ['EXTRAS'].split(',') for one in extras[name]), sep='\n')" > extras.txt \
+    && pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} -r extras.txt
+COPY --from=build-serve /src /src
+RUN pip install --no-deps .
+
+FROM base AS train
+COPY --from=build-train /opt/shopkeeper /opt/shopkeeper
+USER 10001
 VOLUME /shop
 ENTRYPOINT ["shopkeeper"]
 CMD ["--help"]
+
+FROM base AS serve
+COPY --from=build-serve /opt/shopkeeper /opt/shopkeeper
+USER 10001
+VOLUME /shop
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import http.client, sys; asked = http.client.HTTPConnection('127.0.0.1', 8000, timeout=4); asked.request('GET', '/readyz'); sys.exit(asked.getresponse().status != 200)"]
+ENTRYPOINT ["shopkeeper"]
+CMD ["serve", "--out", "/shop"]

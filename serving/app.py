@@ -128,7 +128,7 @@ def _wait_until_ready(url: str) -> None:
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
         try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+            if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
