@@ -34,6 +34,7 @@ TARGET_KINDS: tuple[EventType, ...] = ("select_item", "view_item", "add_to_wishl
 """What a recommendation can bring about: event types that name an item, but for those that take another back."""
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""A number by which something counts: above 0."""
 
 
 class Section(BaseModel):
@@ -107,7 +108,7 @@ class PrepareConfig(Section):
     currency: str | None = Field(None, pattern="^[A-Z]{3}$")
     """The shop's currency (ISO 4217). Default: the one the rows name; two or more need `exchange_rates`."""
 
-    exchange_rates: dict[str, float] = Field(default_factory=dict)
+    exchange_rates: dict[str, Weight] = Field(default_factory=dict)
     """Other currency → how much of the shop's currency one unit is worth. Rows in a currency without a rate are refused."""
 
     session_gap_minutes: float = Field(30, gt=0)

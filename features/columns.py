@@ -75,3 +75,6 @@ MICROSECONDS_PER_DAY: Final = 86_400_000_000
 
 MAX_ID_BYTES: Final = 256
 """Ids are opaque strings of at most this many bytes in UTF-8."""
+
+MAX_PRICE: Final = 1e12
+"""Of one unit, in any currency. A larger one is a mistake, and prices are kept in 32 bits."""

@@ -46,8 +46,8 @@ def prepare(
     raw = read_raw(config.data)
     say(f"Checking {raw.events.num_rows:,} events")
     users = validate_users(raw.users)
-    items = validate_items(raw.items)
     events = validate_events(raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent)
+    items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
     del raw  # as large as all that follows

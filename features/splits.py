@@ -59,11 +59,17 @@ def cuts(dataset: Dataset, split: SplitConfig) -> tuple[Cut, Cut, Cut]:
     window = int(split.window_days * MICROSECONDS_PER_DAY)
     end = int(dataset.manifest["last_time"]) + 1
     first = int(dataset.manifest["first_time"])
+    if end - first <= 1:
+        raise TooLittleDataError(
+            f"All {len(dataset.items):,} events are of one time ({np.datetime64(first, 'us')}), so there is no earlier and later "
+            "to split by. Name the column of times with data.event_columns.timestamp and prepare again, or where there is none "
+            "set data.clock=ordinal and split.kind=leave_one_out."
+        )
     if end - 2 * window <= first:
         raise TooLittleDataError(
             f"The data spans {(end - first) / MICROSECONDS_PER_DAY:.1f} days, but split.window_days={split.window_days:g} needs "
             f"more than two windows ({2 * split.window_days:g} days): lower it, for example --set split.window_days="
-            f"{max((end - first) / MICROSECONDS_PER_DAY / 6, 0.01):.2g}."
+            f"{(end - first) / MICROSECONDS_PER_DAY / 6:.2g}."
         )
     return (
         cut_at(dataset, end - 2 * window, name="validation"),

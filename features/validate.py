@@ -209,6 +209,7 @@ def _rules(*, data: DataConfig, now: datetime, currency: str | None, rates: dict
         "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),
         "price is not a number": pl.col("_bad_price"),
         "price is negative": pl.col(c.PRICE) < 0,
+        f"price is above {c.MAX_PRICE:g}": pl.col(c.PRICE) > c.MAX_PRICE,
         "quantity is not a whole number": pl.col("_bad_quantity"),
         "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
         "line is not a whole number": pl.col("_bad_line"),

@@ -8,8 +8,10 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
+from configs.schema import PrepareConfig
 from features import columns as c
 from features.casting import as_ids, as_numbers
+from features.currency import shop_currency, to_shop_currency
 from features.raw import FILE, ROW, RawTable, no_rejected, refuse
 
 ITEM_TEXT: Final = (
@@ -38,6 +40,7 @@ _CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | d
     ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
 )
 """1.0, 0.0 and nan are what pandas makes of a column of 1 and 0 with gaps."""
+_NO_RATES: Final = PrepareConfig()
 _NOT_AN_ATTRIBUTE: Final = (c.USER_ID, "consent", "attributes", "created_at", FILE, ROW)
 
 
@@ -55,8 +58,11 @@ class ValidCatalogue:
     """users: the ids whose consent is not a clear yes. They are in no table."""
 
 
-def validate_items(raw: RawTable | None) -> ValidCatalogue:
-    """Items by id, the last row of an id winning. Always has title, product_type, brand, price, availability and the links."""
+def validate_items(raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, currency: str | None = None) -> ValidCatalogue:
+    """Items by id, the last row of an id winning. Always has title, product_type, brand, price, availability and the links.
+
+    Prices are turned into the shop's `currency`: that of the events, or where they name none the only one of the catalogue.
+    """
     if raw is None:
         schema = {c.ID: pl.String} | dict.fromkeys(_ALWAYS, pl.String) | {c.PRICE: pl.Float64}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
@@ -73,13 +79,27 @@ def validate_items(raw: RawTable | None) -> ValidCatalogue:
             frame = frame.with_columns(as_numbers(raw, name, whole=False))
     frame = frame.with_columns(pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_"))
     numbers = [name for name in _ITEM_NUMBERS if name in frame.columns]
+    if c.CURRENCY in found:
+        frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
+        currency = currency or shop_currency(frame, prepare, table="items")
     rules = {
         **_id_rules(c.ID),
         **{f"{name} is not a number": pl.col(f"_bad_{name}") for name in numbers},
         **{f"{name} is negative": pl.col(name) < 0 for name in numbers},
+        **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in numbers},
+        **_currency_rule(frame, currency, prepare),
         f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(c.AVAILABILITIES),
     }
-    return _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_NUMBERS, c.ID})
+    valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_NUMBERS, c.ID})
+    if c.CURRENCY not in found:
+        return valid
+    return replace(valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=numbers))
+
+
+def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareConfig) -> dict[str, pl.Expr]:
+    if c.CURRENCY not in frame.columns or currency is None:
+        return {}
+    return {"no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates])}
 
 
 def validate_users(raw: RawTable | None) -> ValidCatalogue:

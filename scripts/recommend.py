@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from configs.console import answers
 from configs.exceptions import ConfigError
@@ -18,6 +19,9 @@ from serving.bundle import Bundle
 from serving.champion import champion_bundle
 from serving.pipeline import Pipeline
 from serving.store import EventStore
+
+LONGEST_WORDS = 200
+"""Characters of a title or a reason in the table: a catalogue may hold whole descriptions there."""
 
 
 def print_recommendations(
@@ -58,5 +62,10 @@ def answer_table(answer: Answer, bundle: Bundle) -> Table:
     prices = bundle.catalogue["price"].to_list() if "price" in bundle.catalogue.columns else [None] * len(bundle.item_ids)
     for rank, one in enumerate(answer.recommendations, start=1):
         price = "" if prices[one.item] is None else f"{prices[one.item]:.2f}"
-        table.add_row(str(rank), bundle.item_ids[one.item], bundle.titles[one.item], price, one.reasons[0].text)
+        title, reason = (_cut(words) for words in (bundle.titles[one.item], one.reasons[0].text))
+        table.add_row(str(rank), *map(Text, (bundle.item_ids[one.item], title, price, reason)))  # no markup: names may hold [/b]
     return table
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1] + "…"

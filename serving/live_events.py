@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError, to_json
 
 from configs.schema import EventType
-from features.columns import EVENT_TYPE_ALIASES, ITEM_EVENT_TYPES, MAX_ID_BYTES, MICROSECONDS_PER_DAY
+from features.columns import EVENT_TYPE_ALIASES, ITEM_EVENT_TYPES, MAX_ID_BYTES, MAX_PRICE, MICROSECONDS_PER_DAY
 from features.timestamps import parse_timestamps
 from serving.event_log import Event
 
@@ -78,7 +78,7 @@ def _upper(value: object) -> object:
 
 Id = Annotated[str, BeforeValidator(_id), Field(json_schema_extra={"maxLength": MAX_ID_BYTES})]
 Text = Annotated[str, Field(max_length=1_000)]
-Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
 Quantity = Annotated[int, Field(ge=0, lt=_LARGEST)]
 Currency = Annotated[str, BeforeValidator(_upper), Field(pattern="^[A-Z]{3}$")]
 

@@ -65,11 +65,17 @@ def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *
     held_back = [one for of_user in lists[:num_held_back] for one in of_user]
     training = [one for of_user in lists[num_held_back:] for one in of_user]
     if not training or not held_back:
-        raise TooLittleDataError(
-            f"Only {len(training) + len(held_back)} lists with a hit could be made from the window after the {earlier.name} cut: "
-            "too few to fit the ranker. Set a longer split.window_days or bring more data."
-        )
+        raise _too_few(len(training) + len(held_back), earlier, config)
     return _train(training, held_back, config.ranker)
+
+
+def _too_few(num_lists: int, cut: Cut, config: Config) -> TooLittleDataError:
+    found = "1 list" if num_lists == 1 else f"{num_lists} lists"
+    wider = "users with three or more events" if config.split.kind == "leave_one_out" else "a longer split.window_days"
+    return TooLittleDataError(
+        f"Only {found} with a hit could be made from what came after the {cut.name} cut, and the ranker needs two people's: "
+        f"bring {wider}, or more data."
+    )
 
 
 def _lists_of_user(pipeline: Pipeline, home: Query, future: History, *, generator: np.random.Generator) -> list[RankedList]:
