@@ -46,6 +46,8 @@ class TwoTower(Encoder):
         nn.init.zeros_(self.value.bias)
         for table in self.user_codes.parameters():
             nn.init.zeros_(table)
+        if self.user_numbers is not None:
+            nn.init.zeros_(self.user_numbers.weight)  # their scale is the data's: random weights would drown the history
 
     def states(
         self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None

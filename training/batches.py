@@ -44,11 +44,14 @@ class Batch:
     user: UserFeatures | None = None
     """For models that read the user: as of the event after each position (B, L, ...)"""
 
+    num_tokens: int = 0
+    """History positions that are no padding"""
+
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
-        tensors = {name: value.to(device, non_blocking=True) for name, value in vars(self).items() if name != "user"}
+        tensors = {name: value.to(device, non_blocking=True) for name, value in vars(self).items() if isinstance(value, Tensor)}
         user = UserFeatures(self.user.numbers.to(device), self.user.codes.to(device)) if self.user else None
-        return Batch(**tensors, user=user)
+        return Batch(**tensors, user=user, num_tokens=self.num_tokens)
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,6 @@ class TrainingBatches:
         self._events, self._max_length, self.batch_tokens, self._seed = events, max_length, batch_tokens, seed
         self._epoch = self._first = 0
         self._user_table = user_table
-        self.num_tokens = int(events.lengths.sum())
 
     def set_epoch(self, epoch: int, *, first: int = 0) -> None:
         """Choose the epoch whose batches come next, and the batch to begin with: where a killed training stood."""
@@ -155,6 +157,7 @@ class TrainingBatches:
             targets_P=torch.from_numpy(items_BL.ravel()[targets_at_P].astype(np.int64)),
             pair_weight_P=torch.from_numpy(weights_BL.ravel()[targets_at_P].astype(np.float32)),
             user=self._user(event_BL),
+            num_tokens=int(lengths.sum()),
         )
 
     def _user(self, event_BL: NDArray[np.intp]) -> UserFeatures | None:

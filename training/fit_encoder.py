@@ -143,7 +143,7 @@ def _fit(
     module = EncoderModule(encoder, sampler=sampler, known_N=known_N, config=training)
     epochs = training.max_epochs if next_cut else training.refit_epochs
     with working(f"encoder before the {cut.name} cut", total=epochs * batches.num_batches()) as work:
-        recorder = Recorder(run, series=cut.name, work=work, num_tokens=batches.num_tokens)
+        recorder = Recorder(run, series=cut.name, work=work)
         stopping = Stopping(recorder, patience=training.patience, max_minutes=training.max_minutes) if next_cut else None
         resumption = Resumption(
             run.folder,

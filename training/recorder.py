@@ -22,9 +22,9 @@ STEPS_BETWEEN_LOOKS = 20
 class Recorder(Callback):
     """One line of `metrics.jsonl` an epoch. Its sums go into the checkpoint, so that a line does not depend on a kill."""
 
-    def __init__(self, run: RunLog, *, series: str, work: Work, num_tokens: int) -> None:
-        self._run, self._series, self._work, self._num_tokens = run, series, work, num_tokens
-        self._epochs, self._trained_seconds, self._seconds_before = 0, 0.0, 0.0
+    def __init__(self, run: RunLog, *, series: str, work: Work) -> None:
+        self._run, self._series, self._work = run, series, work
+        self._epochs, self._num_tokens, self._trained_seconds, self._seconds_before = 0, 0, 0.0, 0.0
         self._loss: Tensor | float = 0.0
         self._pairs = 0
         self._started = self._last_step = time.monotonic()
@@ -33,6 +33,7 @@ class Recorder(Callback):
         """What a checkpoint needs to know."""
         return {
             "epochs": self._epochs,
+            "tokens": self._num_tokens,
             "trained_seconds": self._trained_seconds,
             "seconds": self.seconds,
             "loss": float(self._loss),
@@ -41,7 +42,7 @@ class Recorder(Callback):
 
     def restore(self, state: dict[str, float]) -> None:
         """Go on from there."""
-        self._epochs, self._pairs = int(state["epochs"]), int(state["pairs"])
+        self._epochs, self._num_tokens, self._pairs = int(state["epochs"]), int(state["tokens"]), int(state["pairs"])
         self._trained_seconds, self._seconds_before, self._loss = state["trained_seconds"], state["seconds"], state["loss"]
 
     @property
@@ -52,7 +53,7 @@ class Recorder(Callback):
     @property
     def interactions_per_second(self) -> float:
         """Real interactions (no padding) a second of training, validation left out."""
-        return self._epochs * self._num_tokens / max(self._trained_seconds, 1e-9)
+        return self._num_tokens / max(self._trained_seconds, 1e-9)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._last_step = time.monotonic()
@@ -65,6 +66,7 @@ class Recorder(Callback):
         if outputs and batch_idx % STEPS_BETWEEN_LOOKS == 0:
             self.require_finite(trainer, module)
             note = f"loss {float(outputs['loss']):.3f}"
+        self._num_tokens += batch.num_tokens
         self._work.advance(note=note)
         now = time.monotonic()
         self._trained_seconds, self._last_step = self._trained_seconds + now - self._last_step, now

@@ -27,6 +27,9 @@ from training.run_log import RunLog, write_json
 
 NUM_MOST_SHOWN = 100
 
+MAX_INDEXED = 20_000
+"""Items of the index that is measured for the picture alone."""
+
 
 def record(
     run: RunLog, evaluation: Evaluation, pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Config
@@ -61,12 +64,17 @@ def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str
 
 
 def _index_points(pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Config) -> list[dict[str, Any]]:
-    """What the export measured; where it needed exact search alone, HNSW is measured here, so that the choice can be seen."""
+    """What the export measured; where it needed exact search alone, HNSW is measured here, so that the choice can be seen.
+
+    On `MAX_INDEXED` items at most: a picture is not worth the minute that a whole graph takes.
+    """
     tried: list[dict[str, Any]] = pipeline.bundle.manifest["index"].get("tried", [])
     if len(tried) > 1:
         return tried
     bundle = pipeline.bundle
     known = np.flatnonzero(bundle.tables.known)
+    if len(known) > MAX_INDEXED:
+        known = np.sort(np.random.default_rng(config.evaluation.seed).choice(known, MAX_INDEXED, replace=False))
     found = [pipeline.query_vector(query) for query in index_queries(dataset, cut, config)]
     queries = np.stack([vector for vector in found if vector is not None])
     vectors = np.ascontiguousarray(bundle.item_vectors[known])
