@@ -210,7 +210,8 @@ def _index(review: Review, show: Show) -> list[Html]:
     least = review.config.export.min_index_recall
     return [
         html.paragraph(
-            "Measured on this run's item vectors with real histories, one query at a time on one thread. Exact search finds "
+            "Measured on this run's item vectors (20,000 of them at most, where exact search serves) with real histories, one query "
+            "at a time on one thread. Exact search finds "
             f"everything; another index is taken only above {review.config.export.exact_below:,} items, when it finds at least "
             f"{least:g} of it faster."
         ),
