@@ -211,7 +211,8 @@ def _index(review: Review, show: Show) -> list[Html]:
     return [
         html.paragraph(
             "Measured on this run's item vectors (20,000 at most, where exact search serves) with real histories, one query at "
-            f"a time on one thread. Exact search finds everything; another index is taken only above {review.config.export.exact_below:,} items, when it finds at least "
+            "a time on one thread. Exact search finds everything; another index is taken only above "
+            f"{review.config.export.exact_below:,} items, when it finds at least "
             f"{least:g} of it faster."
         ),
         show("index_recall_and_speed", "recall of the index against milliseconds a query"),
