@@ -213,7 +213,8 @@ def _codes(kinds: tuple[str, ...]) -> NDArray[np.int8]:
 def _nothing_to_learn(dataset: Dataset, cut: Cut, config: Config) -> TooLittleDataError:
     return TooLittleDataError(
         f"No user has two events before the {cut.name} cut with one of history.targets "
-        f"({', '.join(config.history.target_kinds)}). The data has: {_kinds_found(dataset)}."
+        f"({', '.join(config.history.target_kinds)}). The data has: {_kinds_found(dataset)}. "
+        "Bring more data, or set history.targets to what it has."
     )
 
 
