@@ -141,7 +141,7 @@ def environment() -> dict[str, Any]:
     in_checkout = (root / ".git").exists()
     return {
         "commit": (_git(root, "rev-parse", "HEAD") or None) if in_checkout else None,
-        "uncommitted_changes": bool(_git(root, "status", "--porcelain")) if in_checkout else None,
+        "uncommitted_changes": bool(_git(root, "status", "--porcelain", "--", ".", ":!docs")) if in_checkout else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cpu": _cpu_name(),
