@@ -117,9 +117,10 @@ def validation_loader(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Conf
             codes = user_codes(np.int32(found.category), attributes[user])
             rows.append(ValidationRow(inputs, relevant[int(user)], found.numbers, codes))
     if not rows:
+        where = "just after it" if cut.per_user else "in the window after it"
         wider = "bring users with three or more events" if cut.per_user else "set a longer split.window_days"
         raise TooLittleDataError(
-            f"Nobody who has events before the {cut.name} cut has one of {', '.join(config.history.target_kinds)} between it and "
-            f"the next, so training could not be judged: {wider}, or other history.targets."
+            f"Nobody who has events before the {cut.name} cut has one of {', '.join(config.history.target_kinds)} {where}, "
+            f"so training could not be judged: {wider}, or other history.targets."
         )
     return DataLoader(validation_batches(rows, batch_tokens=config.training.batch_tokens), batch_size=None)  # type: ignore[arg-type]
