@@ -19,6 +19,9 @@ from features.histories import History, IntArray
 USER_NUMBERS: Final = ("recency_days", "frequency", "money", "tenure_days", "mean_log_price")
 """The columns of `UserFeatures.numbers`."""
 
+MAX_CATEGORIES: Final = 100_000
+"""A user tower knows this many favourite categories; the rest are as if unknown, since the table stands in the exported graph."""
+
 
 @dataclass(frozen=True)
 class UserFeatures:
@@ -63,7 +66,8 @@ def user_features(
 
 def user_codes(categories: IntArray | np.int32, attributes: IntArray) -> NDArray[np.int64]:
     """What a user tower looks up: favourite category (...) and attributes (..., A - 1) → (..., A); 0 is unknown."""
-    return np.concatenate([np.asarray(categories)[..., None] + 1, attributes], axis=-1).astype(np.int64)
+    favourites = np.asarray(categories)[..., None]
+    return np.concatenate([np.where(favourites < MAX_CATEGORIES, favourites + 1, 0), attributes], axis=-1).astype(np.int64)
 
 
 def _sum(prices: NDArray[np.float32]) -> float:

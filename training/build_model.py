@@ -7,7 +7,7 @@ import torch
 
 from configs.schema import Config
 from features.dataset import Dataset
-from features.user_features import USER_NUMBERS
+from features.user_features import MAX_CATEGORIES, USER_NUMBERS
 from models.encoder import DataShape, Encoder, build_encoder
 
 
@@ -18,7 +18,7 @@ def build_model(dataset: Dataset, config: Config) -> Encoder:
 
 def data_shape(dataset: Dataset, config: Config) -> DataShape:
     """What a model must know of the dataset."""
-    num_categories = int(dataset.categories.max(initial=-1)) + 1
+    num_categories = min(int(dataset.categories.max(initial=-1)) + 1, MAX_CATEGORIES)
     return DataShape(
         num_items=dataset.num_items,
         max_length=config.history.max_length,

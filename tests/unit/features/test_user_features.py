@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from features.as_of_features import user_features_as_of, user_features_before_events
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.histories import History
-from features.user_features import USER_NUMBERS, UserFeatures, profile_kinds, user_features
+from features.user_features import MAX_CATEGORIES, USER_NUMBERS, UserFeatures, profile_kinds, user_codes, user_features
 
 DAY = MICROSECONDS_PER_DAY
 CATEGORIES = np.array([5, 5, 3, -1], np.int32)
@@ -159,3 +159,9 @@ def test_as_of_one_moment_the_lazy_pass_has_a_row_for_everyone_seen(users: list[
         numbers = found.get(user, (0.0, 0.0, 0.0, 0.0, 0.0, -1))
         assert_allclose(numbers[:-1], plain.numbers, rtol=1e-6)
         assert numbers[-1] == plain.category
+
+
+def test_a_category_beyond_the_table_of_a_user_tower_is_unknown_to_it() -> None:
+    categories = np.array([-1, 0, MAX_CATEGORIES - 1, MAX_CATEGORIES], np.int32)
+    attributes = np.array([[7], [8], [9], [0]], np.int32)
+    assert user_codes(categories, attributes).tolist() == [[0, 7], [1, 8], [MAX_CATEGORIES, 9], [0, 0]]
