@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is not reached")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="as in `shopkeeper`")
     arguments = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
     for data in [] if arguments.page else arguments.data.split(","):
         for model in arguments.models.split(","):
             measure(data, model, files=arguments.files, overrides=arguments.overrides)
