@@ -6,7 +6,7 @@ Legend: E events, U users, N items.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -46,11 +46,14 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
     with writing(out_folder, kind="dataset") as scratch:
         for name, array in _arrays(events, catalogue, num_users=len(users)).items():
             np.save(scratch / f"{name}.npy", array)
-        catalogue.write_parquet(scratch / "items.parquet", statistics=False)
+        catalogue.drop(_LISTED_PRICE).write_parquet(scratch / "items.parquet", statistics=False)
         people.write_parquet(scratch / "users.parquet", statistics=False)
         contents = _contents(events, num_items=len(catalogue), num_users=len(users))
         contents |= {"clock": tables.manifest["clock"], "currency": tables.manifest["currency"]}
-        contents |= write_features(scratch, kinds=tuple(contents["kinds"]), has_times=contents["clock"] == "real")
+        contents |= {"has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables)}
+        described = catalogue.select(c.PRODUCT_TYPE, c.BRAND, pl.col(_LISTED_PRICE).alias(c.PRICE))
+        has_times = contents["clock"] == "real"
+        contents |= write_features(scratch, catalogue=described, kinds=tuple(contents["kinds"]), has_times=has_times)
         write_manifest(scratch, kind="dataset", made_from=tables.fingerprint, contents=contents)
     return Dataset.open(out_folder)
 
@@ -112,13 +115,25 @@ def _index(codes: pl.Series) -> NDArray[np.int32]:
     return index
 
 
+_LISTED_PRICE: Final = "_listed_price"
+"""The price that the catalogue itself gives. The other is filled from what was paid, at any time: a model that read it would be
+told at a cut which of the new items will sell."""
+
+
+def items_from_events(tables: Tables) -> list[str]:
+    """Columns of the catalogue that were made from the events, see `RawTable.from_events`."""
+    found: list[str] = tables.manifest.get("items_from_events", [])
+    return found
+
+
 def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it.
 
     Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so never shown. What
     the catalogue lists and nobody touched comes last.
     """
-    listed = tables.items.collect().with_columns(pl.lit(True).alias("_listed"))
+    own_price = pl.lit(None, pl.Float64) if c.PRICE in items_from_events(tables) else pl.col(c.PRICE).cast(pl.Float64)
+    listed = tables.items.collect().with_columns(pl.lit(True).alias("_listed"), own_price.alias(_LISTED_PRICE))
     paid = events.group_by("item_index").agg(pl.col("price").median().cast(pl.Float64).alias("_paid"))
     rows = items.select(pl.col("item").alias(c.ID), pl.int_range(pl.len(), dtype=pl.Int32).alias("item_index"))
     rows = rows.join(listed, on=c.ID, how="left", maintain_order="left")

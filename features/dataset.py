@@ -115,6 +115,11 @@ class Dataset:
         return tuple(self._entry("item_code_sizes"))
 
     @property
+    def has_catalogue(self) -> bool:
+        """Whether items stand in it that nobody need have touched, from a list of the shop's own."""
+        return bool(self._entry("has_catalogue"))
+
+    @property
     def profile_kinds(self) -> NDArray[np.int8]:
         """Codes of the event types that `user_features` counts."""
         return np.array([KIND[kind] for kind in self._entry("profile_kinds")], np.int8)

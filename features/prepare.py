@@ -50,6 +50,7 @@ def prepare(
     items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
+    items_from_events = raw.items.from_events if raw.items else ()
     del raw  # as large as all that follows
     if config.data.clock == "ordinal":
         report = report.without_times()
@@ -69,6 +70,7 @@ def prepare(
         clock=config.data.clock,
         currency=events.currency,
         made_from=config.data.source,
+        items_from_events=items_from_events,
     )
     _rejected_file(config).unlink(missing_ok=True)
     say(f"Writing the dataset of {report.num_users:,} users and {report.num_items:,} items")

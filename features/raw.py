@@ -30,6 +30,9 @@ class RawTable:
     """Our column → the name it has in the file, where they differ"""
     decimal: str = "."
     """What stands before the cents in text"""
+    from_events: tuple[str, ...] = ()
+    """Of a catalogue: its columns that were made from the events. With `id` among them an item stands in it because somebody
+    touched it, so that it must not tell a model at a cut which items will be touched later."""
     timestamp_format: str | None = None
     """The strftime form of times, where they are not ISO 8601 or unix times"""
     dropped: dict[str, int] = field(default_factory=dict)

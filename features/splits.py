@@ -36,8 +36,13 @@ class Cut:
     """(U,) position in the dataset's event arrays just after the last event of each user's past"""
     as_of: int
     """No event of anybody's past is at or after this time (microseconds)."""
-    per_user: bool
-    """True for leave_one_out, where each user has a moment of their own."""
+    moments: TimeArray | None = None
+    """(U,) for leave_one_out, where each user has a moment of their own: when the event that is to be predicted came"""
+
+    @property
+    def per_user(self) -> bool:
+        """True for leave_one_out."""
+        return self.moments is not None
 
     def past(self, dataset: Dataset) -> NDArray[np.bool_]:
         """(E,) True for the events before the cut."""
@@ -47,9 +52,9 @@ class Cut:
         """One user's events before the cut."""
         return dataset.history(user).take(slice(0, int(self.ends[user] - dataset.offsets[user])))
 
-    def moment(self, history: History) -> int:
-        """When a user with this history asks: the cut itself, or for leave_one_out just after their last event."""
-        return int(history.times[-1]) + 1 if self.per_user and len(history) else self.as_of
+    def moment(self, user: int) -> int:
+        """When a user asks: at the cut itself, or for leave_one_out when their next event came, after all of their past."""
+        return self.as_of if self.moments is None else int(self.moments[user])
 
 
 def cuts(dataset: Dataset, split: SplitConfig) -> tuple[Cut, Cut, Cut]:
@@ -82,7 +87,7 @@ def cut_at(dataset: Dataset, as_of: int, *, name: str) -> Cut:
     """Everyone's events strictly before `as_of` (microseconds)."""
     before = np.concatenate([[0], np.cumsum(np.asarray(dataset.times) < as_of)])
     ends = dataset.offsets[:-1] + before[dataset.offsets[1:]] - before[dataset.offsets[:-1]]
-    return Cut(name=name, ends=ends, as_of=as_of, per_user=False)
+    return Cut(name=name, ends=ends, as_of=as_of)
 
 
 def targets_before(
@@ -121,6 +126,10 @@ def _leave_one_out(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
 
     def without_last(count: int, name: str) -> Cut:
         held_back = np.where(lengths > 2, count, 0)  # a user with one or two events only trains
-        return Cut(name=name, ends=dataset.offsets[1:] - held_back, as_of=as_of, per_user=True)
+        ends = dataset.offsets[1:] - held_back
+        latest = dataset.times[ends - 1] + 1  # nobody is without an event
+        following = dataset.times[np.minimum(ends, len(dataset.times) - 1)]
+        moments = np.where(held_back > 0, np.maximum(latest, following), latest)
+        return Cut(name=name, ends=ends, as_of=as_of, moments=moments)
 
     return without_last(2, "validation"), without_last(1, "test"), without_last(0, "everything")

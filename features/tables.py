@@ -62,8 +62,9 @@ def write_tables(
     clock: str,
     currency: str | None,
     made_from: str,
+    items_from_events: tuple[str, ...] = (),
 ) -> Tables:
-    """Write a whole tables folder, or nothing. `made_from` names the source."""
+    """Write a whole tables folder, or nothing. `made_from` names the source, `items_from_events` is `RawTable.from_events`."""
     with writing(folder, kind="tables") as scratch:
         for name, frame in (("events", events), ("items", items), ("users", users), ("rejected", rejected)):
             as_text = frame.lazy().with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
@@ -76,6 +77,7 @@ def write_tables(
             "num_rejected": len(rejected),
             "clock": clock,
             "currency": currency,
+            "items_from_events": list(items_from_events),
         }
         write_manifest(scratch, kind="tables", made_from=made_from, contents=contents)
     return Tables.open(folder)

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from features.as_of_features import FAVOURITE, user_features_before_events
-from features.columns import BRAND, PRICE, PRODUCT_TYPE
 from features.histories import TimeArray
 from features.item_codes import code_items, item_vocabulary, price_edges
 from features.user_attributes import code_attributes
@@ -20,16 +19,15 @@ EVENTS_AT_ONCE: Final = 250_000
 """About as many events as one pass holds in memory: whole users, so one with more of them is taken alone."""
 
 
-def write_features(folder: Path, *, kinds: tuple[str, ...], has_times: bool) -> dict[str, Any]:
+def write_features(folder: Path, *, catalogue: pl.DataFrame, kinds: tuple[str, ...], has_times: bool) -> dict[str, Any]:
     """Write the features' files (`dataset.py` lists them) beside the others of a dataset; returns its manifest's entries.
 
-    `kinds` are the event types that the dataset has.
+    `catalogue` holds what is known of each item apart from its events, `kinds` are the event types that the dataset has.
     """
     counted = profile_kinds(kinds)
     _write_user_features(folder, counted=counted, has_times=has_times)
     attributes = code_attributes(pl.read_parquet(folder / "users.parquet", columns=["attributes"]).to_series())
     np.save(folder / "user_attribute.npy", attributes.codes)
-    catalogue = pl.read_parquet(folder / "items.parquet", columns=[PRODUCT_TYPE, BRAND, PRICE])
     vocabulary = item_vocabulary(catalogue)
     vocabulary.write_parquet(folder / "item_vocabulary.parquet", statistics=False)
     codes = code_items(catalogue, vocabulary)

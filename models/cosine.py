@@ -32,9 +32,13 @@ class CosineEncoder(Encoder):
         """See `Encoder.item_vectors`; of length 1."""
         return F.normalize(self.inner.item_vectors(items), dim=-1)
 
-    def start_from(self, item_vectors: Tensor) -> None:
+    def start_from(self, item_vectors: Tensor, known: Tensor) -> None:
         """Only the directions count."""
-        self.inner.start_from(item_vectors)
+        self.inner.start_from(item_vectors, known)
+
+    def forget(self, unknown: Tensor) -> None:
+        """See `Encoder.forget`."""
+        self.inner.forget(unknown)
 
     @property
     def item_tower(self) -> ItemTower | None:
@@ -49,5 +53,8 @@ class CosineEncoder(Encoder):
         self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
     ) -> Tensor:
         """See `Encoder.states`; of length 1 / temperature."""
-        scale = self.log_scale.exp().clamp(max=MAX_SCALE)
+        if self.training:
+            with torch.no_grad():  # the parameter itself, so that it can come back
+                self.log_scale.clamp_(max=math.log(MAX_SCALE))
+        scale = self.log_scale.exp()
         return F.normalize(self.inner.states(history_vectors, kinds, ages, lengths, user), dim=-1) * scale

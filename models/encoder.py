@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, get_args
+from typing import ClassVar, NamedTuple, assert_never, get_args
 
 import torch
 from torch import Tensor, nn
@@ -80,14 +80,18 @@ class Encoder(nn.Module):
         vectors: Tensor = self.items(items)
         return vectors
 
-    def start_from(self, item_vectors: Tensor) -> None:
-        """Begin with these item vectors (N, D) instead of random ones."""
-        self.items.start_from(item_vectors)
+    def start_from(self, item_vectors: Tensor, known: Tensor) -> None:
+        """Begin with these item vectors (N, D) instead of random ones; `known` (N,) says which of them mean something."""
+        self.items.start_from(item_vectors, known)
+
+    def forget(self, unknown: Tensor) -> None:
+        """Begin with no more about these items (N, a mask) than what the catalogue says."""
+        self.items.forget(unknown)
 
     @property
     def item_tower(self) -> ItemTower | None:
         """What gives an item without history a vector, in the models that can."""
-        return self.items if isinstance(self.items, ItemTower) and self.items.sizes else None
+        return self.items if isinstance(self.items, ItemTower) else None
 
     def vectors_without_history(self, codes: Tensor) -> Tensor:
         """Catalogue features (M, G) of items that training never saw → (M, D); for models with an item tower."""
@@ -104,12 +108,13 @@ class Encoder(nn.Module):
 
 
 def build_items(config: EncoderConfig, shape: DataShape) -> ItemTable | ItemTower:
-    """The table of items that `encoder.items` names."""
-    has_tower = config.model == "two_tower" if config.items == "auto" else config.items == "features"
-    if not has_tower:
+    """The table of items that `encoder.items` names; a tower only where the catalogue says anything."""
+    wants_tower = config.model == "two_tower" if config.items == "auto" else config.items == "features"
+    is_described = shape.item_codes is not None and any(size > 1 for size in shape.item_code_sizes)
+    if not wants_tower or not is_described:
         return ItemTable(shape.num_items, config.dim)
-    codes_NG = torch.zeros(shape.num_items, 0, dtype=torch.long) if shape.item_codes is None else shape.item_codes
-    return ItemTower(codes_NG, sizes=shape.item_code_sizes, dim=config.dim, id_dropout=config.id_dropout)
+    assert shape.item_codes is not None
+    return ItemTower(shape.item_codes, sizes=shape.item_code_sizes, dim=config.dim, id_dropout=config.id_dropout)
 
 
 def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
@@ -129,4 +134,6 @@ def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
             encoder = HSTU(config, shape)
         case "two_tower":
             encoder = TwoTower(config, shape)
+        case _:
+            assert_never(config.model)
     return CosineEncoder(encoder, temperature=config.temperature) if config.normalize else encoder

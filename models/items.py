@@ -16,10 +16,13 @@ class ItemTable(nn.Embedding):
         super().__init__(num_items, dim)
         nn.init.normal_(self.weight, std=dim**-0.5)
 
-    def start_from(self, item_vectors_ND: Tensor) -> None:
+    def start_from(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
         """See `Encoder.start_from`."""
         with torch.no_grad():
             self.weight.copy_(item_vectors_ND)
+
+    def forget(self, unknown_N: Tensor) -> None:
+        """See `Encoder.forget`: an id is all that this table has."""
 
 
 class ItemTower(nn.Module):
@@ -46,7 +49,7 @@ class ItemTower(nn.Module):
         """Indices (...) → (..., D). Each distinct item is computed once."""
         distinct_U, place = torch.unique(items, return_inverse=True)
         ids_UD = self.ids(distinct_U)
-        if self.training and self.id_dropout and len(self.features):
+        if self.training and self.id_dropout:
             ids_UD = ids_UD * (torch.rand_like(ids_UD[:, :1]) >= self.id_dropout)
         vectors: Tensor = self._mixed(ids_UD + self._described(self.codes_NG[distinct_U]))[place]
         return vectors
@@ -55,20 +58,29 @@ class ItemTower(nn.Module):
         """Feature codes (M, G) of items that training never saw → (M, D)."""
         return self._mixed(self._described(codes))
 
-    def start_from(self, item_vectors_ND: Tensor) -> None:
-        """Give each feature's values the mean of what is left of their items' vectors, and the ids the rest: the sum is whole."""
-        rest_ND = item_vectors_ND.clone()
+    def start_from(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
+        """Give each feature's values the mean of what is left of their known items' vectors, and the ids the rest.
+
+        For known items the sum is whole; the others begin where their features say.
+        """
+        rest_ND = item_vectors_ND * known_N[:, None]
         with torch.no_grad():
             for table_VD, codes_N in zip(self.features.parameters(), self.codes_NG.unbind(1), strict=True):
                 totals_VD = torch.zeros_like(table_VD).index_add_(0, codes_N, rest_ND)
-                table_VD.copy_(totals_VD / torch.bincount(codes_N, minlength=len(table_VD)).clamp(min=1)[:, None])
+                num_known_V = torch.bincount(codes_N[known_N], minlength=len(table_VD))
+                table_VD.copy_(totals_VD / num_known_V.clamp(min=1)[:, None])
                 table_VD[0] = 0.0  # unknown says nothing
-                rest_ND -= table_VD[codes_N]
+                rest_ND -= table_VD[codes_N] * known_N[:, None]
             self.ids.weight.copy_(rest_ND)
+
+    def forget(self, unknown_N: Tensor) -> None:
+        """Let these items (a mask) be what their features say: an id that nothing trained would only lead away from it."""
+        with torch.no_grad():
+            self.ids.weight[unknown_N] = 0.0
 
     def _described(self, codes: Tensor) -> Tensor:
         parts = [table(code) for table, code in zip(self.features, codes.unbind(-1), strict=True)]
-        return torch.stack(parts).sum(dim=0) if parts else codes.new_zeros((*codes.shape[:-1], 1), dtype=torch.float32)
+        return torch.stack(parts).sum(dim=0)
 
     def _mixed(self, sums: Tensor) -> Tensor:
         mixed: Tensor = sums + self.mix(sums)

@@ -1,7 +1,7 @@
 """A bundle: everything that answers need, in one folder. The only thing that passes from training to serving.
 
 manifest.json        sha256 of each file, name, as_of, settings, names of the ranker's features
-user_encoder.onnx    history vectors -> query vector           items.npy      (N, D) item vectors
+user_encoder.onnx    history vectors -> query vector           items.npy      (N, D) item vectors; can_be_shown.npy (N,)
 item_encoder.onnx    catalogue features -> item vector, of models with an item tower, with item_vocabulary.parquet
 users.parquet        codes of users' attributes, for models that read them
 ranker.onnx          candidate features -> score               items.faiss    the index over the known ones
@@ -49,7 +49,9 @@ class Bundle:
     settings: BundleSettings
     catalogue: pl.DataFrame
     item_vectors: NDArray[np.float32]
-    """(N, D); zeros for an item that was unknown at `as_of`"""
+    """(N, D); zeros for an item of which nothing was known at `as_of`"""
+    can_be_shown: NDArray[np.bool_]
+    """(N,) items with a target event before `as_of`, or described to an item tower: those in the index"""
     tables: SourceTables
 
     @classmethod
@@ -63,6 +65,7 @@ class Bundle:
                 settings=BundleSettings.model_validate(manifest["settings"]),
                 catalogue=pl.read_parquet(folder / "catalogue.parquet"),
                 item_vectors=np.asarray(np.load(folder / "items.npy", mmap_mode="r")),
+                can_be_shown=np.load(folder / "can_be_shown.npy"),
                 tables=SourceTables.load(folder),
             )
             bundle._check_parts_agree()
@@ -129,12 +132,11 @@ class Bundle:
 
     @cached_property
     def recommendable(self) -> NDArray[np.bool_]:
-        """(N,) True for items that have a vector (known at `as_of`, or described to an item tower) and can be bought."""
-        has_vector = self.item_vectors.any(axis=1)
+        """(N,) True for items that can be shown and can be bought."""
         if AVAILABILITY not in self.catalogue.columns:
-            return np.asarray(has_vector)
+            return self.can_be_shown
         sold_out = self.catalogue[AVAILABILITY].eq_missing("out_of_stock").to_numpy()
-        return np.asarray(has_vector & ~sold_out)
+        return np.asarray(self.can_be_shown & ~sold_out)
 
     def _check_parts_agree(self) -> None:
         if missing := {"name", "as_of", "features"} - set(self.manifest):
@@ -142,6 +144,7 @@ class Bundle:
         counts = {
             "catalogue.parquet": len(self.catalogue),
             "items.npy": len(self.item_vectors),
+            "can_be_shown.npy": len(self.can_be_shown),
             "popularity.npy": len(self.tables.popularity),
             "manifest.json": int(self.manifest["num_items"]),
         }

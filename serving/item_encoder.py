@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.histories import IntArray
 from features.item_codes import code_items
 from serving.encoder import onnx_session
 
@@ -25,8 +26,14 @@ class ItemEncoder:
 
     def vectors(self, rows: pl.DataFrame) -> NDArray[np.float32]:
         """Catalogue rows (product_type, brand, price; what is absent is unknown) → (M, D)."""
-        codes = code_items(rows, self._vocabulary).astype(np.int64)
+        return self.of_codes(code_items(rows, self._vocabulary))
+
+    def of_codes(self, codes: IntArray) -> NDArray[np.float32]:
+        """Codes (M, G) → (M, D); zeros for an item of which nothing is known, since nothing tells it from the others."""
+        codes = codes.astype(np.int64)
         parts = [codes[first : first + ITEMS_AT_ONCE] for first in range(0, max(len(codes), 1), ITEMS_AT_ONCE)]
         found = [self._session.run(["item_vectors"], {"codes": part})[0] for part in parts if len(part)]
         width = self._session.get_outputs()[0].shape[1]
-        return np.concatenate([np.empty((0, width), np.float32), *found])
+        vectors = np.concatenate([np.empty((0, width), np.float32), *found])
+        vectors[~codes.any(axis=1)] = 0.0
+        return vectors

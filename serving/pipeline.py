@@ -64,7 +64,8 @@ class Pipeline:
         self._profile_kinds = np.array([KIND[kind] for kind in bundle.settings.profile_kinds], np.int8)
         self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
         order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
-        self._by_popularity = order[bundle.recommendable[order]].astype(np.int32)
+        was_bought = bundle.recommendable & bundle.tables.known
+        self._by_popularity = order[was_bought[order]].astype(np.int32)
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:

@@ -39,6 +39,7 @@ def write_bundle(folder: Path) -> Path:
     with writing(folder, kind="bundle") as scratch:
         _catalogue().write_parquet(scratch / "catalogue.parquet")
         np.save(scratch / "items.npy", vectors)
+        np.save(scratch / "can_be_shown.npy", np.ones(NUM_ITEMS, bool))
         index = faiss.IndexFlatIP(4)
         index.add(vectors)
         faiss.write_index(index, str(scratch / "items.faiss"))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from configs.exceptions import GateError
 from configs.schema import Config
 from features.artefact import write_manifest, writing
-from features.columns import ID, USER_ID
+from features.columns import ID, KIND, USER_ID
 from features.dataset import Dataset
 from features.fit_sources import SourceTables, fit_sources
 from features.splits import Cut
@@ -54,8 +54,9 @@ def assemble(
         if encoder.reads_user:
             _write_users(dataset, folder)
         gates = _export_graphs(encoder, ranker, folder, dataset, config)
-        vectors = _item_vectors(encoder, tables, folder)
+        vectors, can_be_shown = _item_vectors(encoder, tables, dataset, cut, folder, config)
         np.save(folder / "items.npy", vectors)
+        np.save(folder / "can_be_shown.npy", can_be_shown)
         settings = BundleSettings(
             history=config.history,
             candidates=config.candidates,
@@ -63,7 +64,7 @@ def assemble(
             has_times=dataset.has_times,
             profile_kinds=dataset.manifest["profile_kinds"],
         )
-        built = _write_index(folder, dataset, cut, vectors=vectors, settings=settings, config=config)
+        built = _write_index(folder, dataset, cut, vectors=vectors, shown=can_be_shown, settings=settings, config=config)
         return write_manifest(
             folder,
             kind="bundle",
@@ -109,14 +110,25 @@ def _export_graphs(
 
 
 @torch.no_grad()
-def _item_vectors(encoder: Encoder, tables: SourceTables, folder: Path) -> NDArray[np.float32]:
-    """(N, D). An item without an event before the cut has the vector of its description where there is an item tower, else 0."""
-    vectors = encoder.item_vectors(torch.arange(len(tables.known))).float().numpy().copy()
-    unknown = ~tables.known
-    vectors[unknown] = 0.0
-    if encoder.item_tower is not None and unknown.any():
-        vectors[unknown] = ItemEncoder(folder).vectors(pl.read_parquet(folder / "catalogue.parquet").filter(unknown))
-    return np.ascontiguousarray(vectors, np.float32)
+def _item_vectors(
+    encoder: Encoder, tables: SourceTables, dataset: Dataset, cut: Cut, folder: Path, config: Config
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """((N, D) vectors, (N,) whether an item can be shown).
+
+    An item that stood in a history before the cut has the vector it was trained with, so that the server reads histories as
+    training did, and can be shown once it had a target event. An item that nobody touched has, where there is an item tower and a
+    catalogue of the shop's own, the vector of its description, and can be shown. All others are 0.
+    """
+    vectors = encoder.item_vectors(torch.arange(dataset.num_items)).float().numpy().copy()
+    kinds = np.array([KIND[kind] for kind in config.history.input_kinds], np.int8)
+    touched = np.zeros(dataset.num_items, bool)
+    touched[dataset.items[cut.past(dataset) & np.isin(dataset.kinds, kinds)]] = True
+    untouched = ~(touched | tables.known)
+    vectors[untouched] = 0.0
+    if encoder.item_tower is not None and dataset.has_catalogue:
+        vectors[untouched] = ItemEncoder(folder).of_codes(np.asarray(dataset.item_codes)[untouched])
+    can_be_shown = tables.known | (untouched & vectors.any(axis=1))
+    return np.ascontiguousarray(vectors, np.float32), can_be_shown
 
 
 def _write_users(dataset: Dataset, folder: Path) -> None:
@@ -141,9 +153,16 @@ def _write_catalogue(dataset: Dataset, folder: Path) -> None:
 
 
 def _write_index(
-    folder: Path, dataset: Dataset, cut: Cut, *, vectors: NDArray[np.float32], settings: BundleSettings, config: Config
+    folder: Path,
+    dataset: Dataset,
+    cut: Cut,
+    *,
+    vectors: NDArray[np.float32],
+    shown: NDArray[np.bool_],
+    settings: BundleSettings,
+    config: Config,
 ) -> BuiltIndex:
-    with_vector = np.flatnonzero(vectors.any(axis=1))
+    indexed = np.flatnonzero(shown)
     query_vectors = QueryVectors(
         ServedEncoder(folder / "user_encoder.onnx"),
         item_vectors=vectors,
@@ -153,6 +172,6 @@ def _write_index(
     )
     found = [query_vectors.of(query) for query in index_queries(dataset, cut, config)]
     queries = np.stack([vector for vector in found if vector is not None])
-    built = build_index(np.ascontiguousarray(vectors[with_vector]), with_vector.astype(np.int32), queries, config.export)
+    built = build_index(np.ascontiguousarray(vectors[indexed]), indexed.astype(np.int32), queries, config.export)
     faiss.write_index(built.index, str(folder / "items.faiss"))
     return built

@@ -60,8 +60,9 @@ def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
     exact = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
     exact.add_with_ids(vectors, items.astype(np.int64))
     depth = min(RECALL_AT, len(items))
-    truth, exact_ms = _search(exact, queries, depth)
-    recall = _recall(truth, _by_hand(vectors, items, queries, depth))
+    found, exact_ms = _search(exact, queries, depth)
+    truth = Truth(vectors, items, queries, depth)
+    recall = truth.recall(found)
     tried = [IndexPoint("exact", recall, exact_ms)]
     index: faiss.Index = exact
     if len(items) > config.exact_below:
@@ -84,13 +85,12 @@ def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
 def hnsw_points(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32]) -> list[IndexPoint]:
     """Exact search and HNSW at every breadth, for people to see, whatever an export would choose. Shapes as in `build_index`."""
     built = build_index(vectors, items, queries, ExportConfig(exact_below=len(items), min_index_recall=0))
-    truth, _ = _search(built.index, queries, min(RECALL_AT, len(items)))
-    _, points = _hnsw(vectors, items, queries, truth)
+    _, points = _hnsw(vectors, items, queries, Truth(vectors, items, queries, min(RECALL_AT, len(items))))
     return [*built.tried, *points]
 
 
 def _hnsw(
-    vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], truth: NDArray[np.int64]
+    vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], truth: Truth
 ) -> tuple[faiss.Index, Iterator[IndexPoint]]:
     """An HNSW index, and what it reaches at one breadth after another; it stays at the last that was asked for."""
     graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
@@ -103,8 +103,8 @@ def _hnsw(
     def points() -> Iterator[IndexPoint]:
         for breadth in EF_SEARCH:
             graph.hnsw.efSearch = breadth
-            found, milliseconds = _search(index, queries, truth.shape[1])
-            yield IndexPoint(f"hnsw, efSearch {breadth}", _recall(found, truth), milliseconds)
+            found, milliseconds = _search(index, queries, truth.depth)
+            yield IndexPoint(f"hnsw, efSearch {breadth}", truth.recall(found), milliseconds)
 
     return index, points()
 
@@ -116,10 +116,26 @@ def _search(index: faiss.Index, queries: NDArray[np.float32], depth: int) -> tup
     return labels, (time.perf_counter() - started) / len(queries) * 1000
 
 
-def _by_hand(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], depth: int) -> NDArray[np.int64]:
-    """The nearest items by a plain matrix product: what the index must find."""
-    return np.stack([items[np.argsort(-(vectors @ query), kind="stable")[:depth]] for query in queries]).astype(np.int64)
+class Truth:
+    """The nearest items by a plain matrix product: what an index must find. Items of one score stand for one another."""
 
+    def __init__(self, vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], depth: int) -> None:
+        self._vectors, self._queries, self._depth = vectors, queries, depth
+        self._row = np.full(int(items.max()) + 2, -1, np.int64)
+        self._row[items] = np.arange(len(items))
+        self._least = np.array([np.partition(vectors @ query, len(vectors) - depth)[-depth] for query in queries])
 
-def _recall(found: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
-    return float(np.mean([len(np.intersect1d(a, b)) / len(b) for a, b in zip(found, truth, strict=True)]))
+    @property
+    def depth(self) -> int:
+        """How many nearest items each query looks for."""
+        return self._depth
+
+    def recall(self, found: NDArray[np.int64]) -> float:
+        """Labels (Q, depth) → the share of places with an item as near as the true ones: each item counts once."""
+        return float(np.mean([self._share(labels, place) for place, labels in enumerate(found)]))
+
+    def _share(self, labels: NDArray[np.int64], place: int) -> float:
+        rows = self._row[np.unique(np.clip(labels, -1, len(self._row) - 1))]
+        scores = self._vectors[rows[rows >= 0]] @ self._queries[place]
+        slack = 1e-5 * max(1.0, abs(float(self._least[place])))
+        return np.count_nonzero(scores >= self._least[place] - slack) / self._depth

@@ -104,7 +104,8 @@ class _Found:
         self._cutoffs, self._k = config.evaluation.cutoffs, config.evaluation.headline_k
         self._target_kinds = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
         self._bands_N = item_bands(np.asarray(pipeline.bundle.tables.popularity_all))
-        self._num_recommendable = int(pipeline.bundle.recommendable.sum())
+        bundle = pipeline.bundle
+        self._num_known = int((bundle.recommendable & bundle.tables.known).sum())
         self.members: dict[str, list[int]] = {part: [] for part in PARTS}
         self.rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {part: [] for part in PARTS} for name in SYSTEMS}
         self._shown: dict[str, list[IntArray]] = {name: [] for name in SYSTEMS}
@@ -131,7 +132,7 @@ class _Found:
 
     def coverage(self) -> dict[str, dict[int, float]]:
         """system → k → share of the catalogue."""
-        num_items = self._num_recommendable
+        num_items = self._num_known
         return {
             name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs} for name, lists in self._shown.items()
         }

@@ -17,7 +17,6 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor
 
 from configs.console import say, working
 from configs.exceptions import TooLittleDataError, TrainingError
@@ -63,8 +62,7 @@ def fit_encoders(
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_model(dataset, config)
     if not _take_up(encoder, run, validation):
-        if config.training.initial_vectors == "svd":
-            encoder.start_from(_svd_vectors(dataset, validation, config))
+        _begin(encoder, dataset, validation, config)
         encoder = _fit(encoder, dataset, validation, config=config, run=run, next_cut=later[0], after_epoch=after_epoch)
         save_encoder(encoder, run.folder, cut=validation.name)
     for cut in later:
@@ -168,18 +166,25 @@ def _fit(
     return encoder
 
 
-def _svd_vectors(dataset: Dataset, cut: Cut, config: Config) -> Tensor:
+def _begin(encoder: Encoder, dataset: Dataset, cut: Cut, config: Config) -> None:
+    """Item vectors as `training.initial_vectors` says, and nothing of items that had no target event yet."""
     users, events, weights = targets_before(dataset, cut, targets=config.history.targets)
     if not len(users):
         raise _nothing_to_learn(dataset, cut, config)
-    return svd_item_vectors(
+    items_E = torch.from_numpy(events.items.astype(np.int64))
+    known_N = torch.bincount(items_E, minlength=dataset.num_items) > 0
+    if config.training.initial_vectors == "random":
+        encoder.forget(~known_N)
+        return
+    vectors_ND = svd_item_vectors(
         torch.from_numpy(users.astype(np.int64)),
-        torch.from_numpy(events.items.astype(np.int64)),
+        items_E,
         torch.from_numpy(weights),
         num_items=dataset.num_items,
         dim=config.encoder.dim,
         seed=config.training.seed,
     )
+    encoder.start_from(vectors_ND, known_N)
 
 
 def _trainer(config: Config, callbacks: list[Callback], *, epochs: int) -> Any:

@@ -16,6 +16,9 @@ from training.batches import Batch
 from training.negatives import NegativeSampler
 from training.validation import ValidationBatch
 
+MAX_SCORES = 50_000_000
+"""Scores held at once in validation: 200 MB, however large the catalogue."""
+
 
 class EncoderModule(pl.LightningModule):
     """Thin: batches come ready, models and losses are elsewhere."""
@@ -72,10 +75,14 @@ class EncoderModule(pl.LightningModule):
         """capped recall at `monitor_k` over the whole catalogue, nothing taken out."""
         history_BLD = self.encoder.item_vectors(batch.items_BL)
         query_BD = self.encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
-        scores_BN = (query_BD @ self._vectors_ND.T).masked_fill(~self.known_N, -torch.inf)
-        k = min(self.config.monitor_k, scores_BN.shape[1])
-        for best, relevant in zip(scores_BN.topk(k).indices.cpu().numpy(), batch.relevant, strict=True):
+        num_items = len(self._vectors_ND)
+        k = min(self.config.monitor_k, num_items)
+        best_BK = torch.cat([self._best(part, k) for part in torch.split(query_BD, max(1, MAX_SCORES // num_items))])
+        for best, relevant in zip(best_BK.cpu().numpy(), batch.relevant, strict=True):
             self._hits.append(float(np.isin(best, relevant).sum() / min(k, len(relevant))))
+
+    def _best(self, query_BD: Tensor, k: int) -> Tensor:
+        return (query_BD @ self._vectors_ND.T).masked_fill_(~self.known_N, -torch.inf).topk(k).indices
 
     def on_validation_epoch_end(self) -> None:
         """What early stopping watches."""

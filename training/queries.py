@@ -17,7 +17,7 @@ def query_at(dataset: Dataset, cut: Cut, user: int, *, num_results: int = 20) ->
     """The user's request for the home page at the cut, with all that the server would know of them."""
     history = cut.history(dataset, user)
     attributes = np.asarray(dataset.user_attributes[user])
-    return Query(history=history, as_of=cut.moment(history), num_results=num_results, user_attributes=attributes)
+    return Query(history=history, as_of=cut.moment(user), num_results=num_results, user_attributes=attributes)
 
 
 def index_queries(dataset: Dataset, cut: Cut, config: Config) -> list[Query]:

@@ -104,7 +104,7 @@ def validation_loader(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Conf
     rows = []
     for user in users:
         history = cut.history(dataset, int(user))
-        as_of = cut.moment(history)
+        as_of = cut.moment(int(user))
         inputs = encoder_inputs(history, as_of=as_of, kinds=kinds, max_length=config.history.max_length)
         if len(inputs.items):
             found = user_features(

@@ -6,11 +6,13 @@ The package calls the data simulated from real shopping; the R package that it p
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from configs.exceptions import DataError
+from features.columns import PRICE
 from features.raw import FILE, ROW, RawTable, RawTables, no_rejected
 from features.sources.complete_journey_titles import NAMES, readable, title
 
@@ -28,7 +30,7 @@ def read_complete_journey() -> RawTables:
     sold = _purchases(folder)
     return RawTables(
         events=_table("events", folder / "transactions.parquet", _events(sold)),
-        items=_table("items", folder / "products.parquet", _items(folder, sold)),
+        items=replace(_table("items", folder / "products.parquet", _items(folder, sold)), from_events=(PRICE,)),
         users=_table("users", folder / "demographics.parquet", _users(folder)),
     )
 

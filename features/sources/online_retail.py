@@ -12,6 +12,7 @@ import polars as pl
 
 from configs.exceptions import DataError
 from configs.schema import DataConfig
+from features.columns import ID
 from features.raw import FILE, ROW, RawTable, RawTables, no_rejected
 from features.sources.csv_rows import read_csv_rows
 from features.sources.field_rows import named_columns, one_file, with_numbers
@@ -140,7 +141,7 @@ def _items(path: Path, rows: pl.DataFrame) -> RawTable:
             ROW,
         )
     )
-    return RawTable(name="items", where=str(path), frame=frame, rejected=no_rejected())
+    return RawTable(name="items", where=str(path), frame=frame, rejected=no_rejected(), from_events=(ID,))
 
 
 def _users(path: Path, rows: pl.DataFrame) -> RawTable:

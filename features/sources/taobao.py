@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from configs.schema import DataConfig
+from features.columns import ID
 from features.raw import FILE, ROW, RawTable, RawTables, no_rejected
 from features.sources.field_rows import one_file, read_fields
 from features.sources.published import Counts, compared
@@ -57,4 +58,4 @@ def _counts(rows: pl.DataFrame, num_lines: int) -> Counts:
 def _items(path: Path, rows: pl.DataFrame) -> RawTable:
     last = rows.filter(pl.col("item_id") != "").group_by("item_id", maintain_order=True).last()
     frame = last.select(pl.col("item_id").alias("id"), pl.col("category").alias("product_type"), FILE, ROW)
-    return RawTable(name="items", where=str(path), frame=frame, rejected=no_rejected())
+    return RawTable(name="items", where=str(path), frame=frame, rejected=no_rejected(), from_events=(ID,))

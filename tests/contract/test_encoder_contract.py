@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -111,7 +112,7 @@ def test_it_starts_from_given_item_vectors(variant: Variant) -> None:
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
     given = torch.randn(NUM_ITEMS, DIM, generator=torch.Generator().manual_seed(8))
-    encoder.start_from(given)
+    encoder.start_from(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
     expected = torch.nn.functional.normalize(given, dim=-1) if variant[1].get("normalize") else given
     torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected)
 
@@ -135,6 +136,11 @@ def test_what_stands_in_the_padding_changes_nothing(encoder: Encoder) -> None:
     torch.testing.assert_close(queries(encoder, *filled, lengths, user), queries(encoder, items, kinds, ages, lengths, user))
 
 
+def test_without_any_description_there_is_no_tower() -> None:
+    undescribed = replace(SHAPE, item_codes=torch.zeros(NUM_ITEMS, 3, dtype=torch.long), item_code_sizes=(1, 1, 1))
+    assert build_encoder(settings(("two_tower", {})), undescribed).item_tower is None
+
+
 def test_the_latest_event_matters(encoder: Encoder) -> None:
     items, *rest = histories(1, 6)
     other = items.clone()
@@ -144,7 +150,8 @@ def test_the_latest_event_matters(encoder: Encoder) -> None:
 
 def test_the_kind_of_an_event_matters(encoder: Encoder) -> None:
     items, kinds, *rest = histories(1, 6)
-    assert not torch.allclose(queries(encoder, items, kinds, *rest), queries(encoder, items, (kinds + 1) % len(KIND), *rest))
+    other = (kinds + 1) % len(KIND)
+    assert not torch.allclose(queries(encoder, items, kinds, *rest), queries(encoder, items, other, *rest)), "`kinds` is not used"
 
 
 def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> None:
@@ -210,7 +217,7 @@ def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
             break
         encoder.train()
     assert all(weight.grad is not None for weight in encoder.parameters()), "a part of the model takes no part in training"
-    assert all_halves_are_right(encoder.eval(), half=half)
+    assert all_halves_are_right(encoder.eval(), half=half), "the wrong half ranks above the right: do its parts begin near 0?"
 
 
 @torch.no_grad()
@@ -232,13 +239,30 @@ def unknown_user(batch: int) -> UserFeatures:
 
 
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
+@torch.no_grad()
+def test_items_that_nobody_touched_take_no_part_in_where_the_others_begin(variant: Variant) -> None:
+    """Half of each category is untouched: the category's direction is that of the other half, and the untouched begin there."""
+    encoder = build_encoder(settings(variant), SHAPE).eval()
+    known = torch.arange(NUM_ITEMS) % 2 == 0
+    given = torch.zeros(NUM_ITEMS, DIM)
+    given[:6, 0], given[6:, 1] = 1.0, 1.0
+    encoder.start_from(given, known)
+    vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
+    torch.testing.assert_close(vectors[known], given[known])
+    torch.testing.assert_close(vectors[~known], given[~known])
+    encoder.forget(~known)
+    assert encoder.item_tower is not None
+    assert (encoder.item_tower.ids.weight[~known] == 0).all()
+
+
+@pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
 def test_an_item_without_history_lies_with_those_that_are_like_it(variant: Variant) -> None:
     """Started from vectors that its category explains, an unseen item of the category gets the category's direction."""
     given = torch.zeros(NUM_ITEMS, DIM)
     given[:6, 0], given[6:, 1] = 1.0, 1.0
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
-    encoder.start_from(given)
+    encoder.start_from(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
     codes = torch.tensor([[1, 0, 0], [2, 0, 0]])
     first, second = encoder.vectors_without_history(codes).detach()
     assert first[0] > 0.9

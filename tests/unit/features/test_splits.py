@@ -62,7 +62,7 @@ def test_windows_end_with_the_last_event_and_follow_each_other() -> None:
         for user in range(3):
             history = cut.history(dataset, user)
             assert history.items.tolist() == dataset.history(user).before(cut.as_of).items.tolist()
-            assert cut.moment(history) == cut.as_of
+            assert cut.moment(user) == cut.as_of
 
 
 def test_an_event_at_the_moment_of_the_cut_is_not_past() -> None:
@@ -88,8 +88,9 @@ def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() ->
     assert [len(test.history(dataset, user)) for user in range(3)] == [3, 1, 4]
     assert [len(everything.history(dataset, user)) for user in range(3)] == [4, 1, 5]
     history = validation.history(dataset, 0)
-    assert validation.moment(history) == 3 * MICROSECONDS_PER_DAY + 1
-    assert history.before(validation.moment(history)).items.tolist() == history.items.tolist()
+    assert validation.moment(0) == dataset.history(0).times[2], "when the event came that is to be predicted"
+    assert history.before(validation.moment(0)).items.tolist() == history.items.tolist()
+    assert everything.moment(0) == dataset.history(0).times[-1] + 1
 
 
 def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from configs.exceptions import GateError
 from configs.schema import ExportConfig
 from serving.index import Index
-from training.build_index import build_index
+from training.build_index import Truth, build_index
 
 FloatArray = NDArray[np.float32]
 
@@ -69,3 +69,20 @@ def test_vectors_that_are_no_numbers_are_refused() -> None:
     vectors, items, queries = clustered(300)
     with pytest.raises(GateError):
         build_index(vectors, items, np.full_like(queries, np.nan), ExportConfig())
+
+
+def test_items_with_one_vector_stand_for_one_another() -> None:
+    """Items that the catalogue describes alike have one vector, and which of them exact search names is chance."""
+    vectors, _, queries = clustered(400)
+    alike = np.repeat(queries[:1] / 2, 300, axis=0)
+    both = np.concatenate([vectors, alike]).astype(np.float32)
+    built = build_index(both, np.arange(len(both), dtype=np.int32), queries, ExportConfig())
+    assert built.recall == 1.0
+
+
+def test_one_item_named_again_and_again_is_found_once() -> None:
+    vectors, items, queries = clustered(300)
+    nearest = items[np.argmax(vectors @ queries.T, axis=0)].astype(np.int64)
+    truth = Truth(vectors, items, queries, 100)
+    assert truth.recall(np.repeat(nearest[:, None], 100, axis=1)) == pytest.approx(0.01)
+    assert truth.recall(np.full((len(queries), 100), 999_999)) == 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -70,7 +69,7 @@ def test_items_have_the_vectors_of_torch_and_those_without_history_what_their_de
     with torch.no_grad():
         np.testing.assert_allclose(bundle.item_vectors[known], encoder.item_vectors(torch.from_numpy(known)), atol=1e-5)
     never_sold = bundle.item_index[shop.NEVER_SOLD[0]]
-    has_tower = config.encoder.model == "two_tower"
+    has_tower = encoder.item_tower is not None
     assert bundle.item_vectors[never_sold].any() == has_tower
     assert bundle.recommendable[never_sold] == has_tower
 
@@ -78,7 +77,8 @@ def test_items_have_the_vectors_of_torch_and_those_without_history_what_their_de
 def test_only_a_model_that_reads_the_user_makes_its_bundle_carry_attributes(
     fitted: tuple[Config, Dataset, RunLog, Pipeline],
 ) -> None:
-    config, _, _, pipeline = fitted
+    config, dataset, run, pipeline = fitted
     bundle = Bundle.open(pipeline.bundle.folder)
-    assert (bundle.folder / "users.parquet").is_file() == (config.encoder.model == "two_tower")
+    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    assert (bundle.folder / "users.parquet").is_file() == encoder.reads_user
     assert len(bundle.user_attributes("nobody")) == 0
