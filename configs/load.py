@@ -32,7 +32,7 @@ def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | N
     try:
         config = Config.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(_explain(error, where=", ".join(map(str, paths)) or "--set")) from None
+        raise ConfigError(_explain(error, where=" and ".join([*map(str, paths), *(["--set"] if overrides else [])]))) from None
     check(config)
     return config
 
@@ -94,7 +94,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file. The project's own configurations are in configs/*.yaml.") from None
+        raise ConfigError(
+            f"{path}: no such file. The project's own configurations are in configs/*.yaml, those of the models in configs/models."
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
     try:

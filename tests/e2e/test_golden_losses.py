@@ -64,13 +64,16 @@ def test_the_console_script_gives_the_golden_curves(golden: tuple[list[float], l
 @pytest.mark.parametrize("model", [model for model in GOLDEN if model != "sasrec"])
 def test_so_does_every_other_model(model: str, shopkeeper: RunMain) -> None:
     run = shopkeeper(*OPTIONS, "--config", "my_shop.yaml", "--config", str(MODELS / f"{model}.yaml"))
+    assert run.status == 0, run.err
     losses, recalls = curves(Path(run.out.strip()))
     assert losses == pytest.approx(GOLDEN[model][0], abs=1e-3)
     assert recalls == pytest.approx(GOLDEN[model][1], abs=1e-2)
 
 
 def test_there_is_a_golden_curve_for_every_model() -> None:
-    assert set(GOLDEN) == set(get_args(EncoderConfig.model_fields["model"].annotation))
+    models = set(get_args(EncoderConfig.model_fields["model"].annotation))
+    assert set(GOLDEN) == models, "add its curve to GOLDEN"
+    assert {path.stem for path in MODELS.glob("*.yaml")} == models, "add its YAML to configs/models"
 
 
 def test_the_same_seed_gives_the_same_and_another_does_not(golden: tuple[list[float], list[float]], shopkeeper: RunMain) -> None:

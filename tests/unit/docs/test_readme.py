@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
+import pytest
+import torch
+
+from configs.schema import EncoderConfig
+from models.encoder import DataShape
 from scripts.cli import app
 from scripts.document_tree import ROOT, with_tree
 
@@ -47,3 +53,16 @@ def test_the_worked_example_is_the_file_in_configs() -> None:
 def test_nothing_is_left_to_be_filled_in() -> None:
     assert "@@" not in README
     assert "Not measured" not in (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_the_model_that_the_readme_adds_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its code runs as it stands there, in the contract's terms: states for every position, of the items' width."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = [block for block in blocks if "class MeanPool" in block]
+    (tmp_path / "mean_pool.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("mean_pool").MeanPool(EncoderConfig(dim=8), DataShape(num_items=5, max_length=4))
+    items, lengths = torch.tensor([[0, 1, 2], [3, 4, 0]]), torch.tensor([3, 2])
+    states = made.states(made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths)
+    assert states.shape == (2, 3, 8)
+    assert made.query_vectors(made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths).shape == (2, 8)
