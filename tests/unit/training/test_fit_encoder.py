@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import shop
 import torch
 
 from configs.exceptions import TooLittleDataError, TrainingError
-from configs.schema import Config
+from configs.schema import Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import cuts
@@ -122,10 +123,13 @@ def test_an_encoder_that_is_not_there_is_named(small_shop: tuple[Path, Dataset],
         load_encoder(tmp_path, small_shop[1], cut="test", config=config)
 
 
-def test_training_on_cuda(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+@pytest.mark.parametrize("loss", ["sampled_softmax", "full_softmax", "in_batch_softmax", "gbce"])
+@pytest.mark.parametrize("model", get_args(EncoderConfig.model_fields["model"].annotation))
+def test_training_on_cuda(small_shop: tuple[Path, Dataset], tmp_path: Path, model: str, loss: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("this machine has no CUDA GPU")
-    run, config = train(small_shop, tmp_path, "training.device=cuda", "training.max_epochs=4", "training.patience=4")
+    settings = ("training.device=cuda", "training.max_epochs=4", "training.patience=4")
+    run, config = train(small_shop, tmp_path, *settings, f"encoder.model={model}", f"training.loss={loss}")
     losses = [line["metrics"]["loss"] for line in run.curves() if line["series"] == "validation"]
     assert losses[-1] < 0.95 * losses[0]
     assert torch.isfinite(item_vectors(small_shop, run, config, "everything")).all()
