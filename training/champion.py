@@ -13,11 +13,11 @@ from configs.console import say
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts
-from serving.champion import POINTER_FILE
+from serving.champion import POINTER_FILE, read_pointer
 from training.fit import fit
 from training.report import headline_metric, report, settings_of
 from training.review.breakdowns import over_run
-from training.review.compared_run import present_champion, same_question
+from training.review.compared_run import of_this_version, present_champion, same_question
 from training.review.user_figures import PIPELINE, UserFigures
 from training.review.write import write_review
 from training.run_log import RunLog, require_same_data, write_json
@@ -70,13 +70,24 @@ def _wins(run: RunLog, config: Config) -> tuple[bool, str]:
         return False, f"{found}: a source alone is as good, so the champion stays"
     champion = _comparable_champion(run, config)
     if champion is None:
-        return True, f"{found}: the first champion"
+        return True, f"{found}: {_why_alone(run, config)}"
     differences = over_run(mine, _figures(champion), name=champion.name, config=settings.evaluation)
     if not differences or differences[0].by != "all":
         raise AssertionError("the same data and settings gave tables over different users")
     margin = differences[0]
     found = f"{found}, against the champion {margin.mean:+.4f} ({margin.low:+.4f} to {margin.high:+.4f})"
     return margin.mean > 0, f"{found}: {'the new champion' if margin.mean > 0 else 'the champion stays'}"
+
+
+def _why_alone(run: RunLog, config: Config) -> str:
+    """Why a pipeline that beats every source becomes champion without being compared.
+
+    A champion that cannot be read can be neither compared nor trained again: were it to stay, it would stay for ever.
+    """
+    pointer = read_pointer(config.workspace)
+    if pointer is None or pointer.run == run.name:
+        return "the first champion"
+    return f"the new champion, by the sources alone, since the old one ({pointer.run}) cannot be compared; its bundle is kept"
 
 
 def _figures(run: RunLog) -> UserFigures:
@@ -87,12 +98,12 @@ def _figures(run: RunLog) -> UserFigures:
 
 
 def _comparable_champion(run: RunLog, config: Config) -> RunLog | None:
-    """The champion's run with its figures over the users of this run's table; None when there is no other champion.
+    """The champion's run with its figures over the users of this run's table; None when there is no other that can be read.
 
     A champion trained on other data is trained again on this, with its own settings: its deployed bundle knows the window.
     """
     champion = present_champion(run, config)
-    if champion is None:
+    if champion is None or not of_this_version(champion, config):
         return None
     name = champion.name
     if not same_question(run, champion, config):

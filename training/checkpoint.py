@@ -1,6 +1,6 @@
 """The checkpoint from which a killed training goes on: one file in the run's folder, whole whenever the kill comes.
 
-It holds all that the rest of a fit depends on, so that going on from it gives the same weights to the last bit.
+It holds all that the rest of a fit depends on, so that going on from it gives the same weights, on a CPU to the last bit.
 """
 
 from __future__ import annotations

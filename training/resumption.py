@@ -1,4 +1,4 @@
-"""Saves the state of a fit now and then, and carries a fit on from it to the last bit.
+"""Saves the state of a fit now and then, and carries a fit on from it, on a CPU to the last bit.
 
 Lightning's own way back in the middle of an epoch needs its loader's help and is hard to follow; here everything that a step
 depends on is put back by hand, and the epoch goes on at its next batch.

@@ -20,6 +20,7 @@ from configs.exceptions import TrainingError
 from configs.schema import Config
 from training.run_log import RunLog
 from training.tracked_evaluation import NOTE, log_evaluation
+from training.tracked_settings import tracked_settings, without_login
 
 CHAMPION = "champion"
 SQLITE = "sqlite:///"
@@ -59,7 +60,7 @@ def require_tracking(config: Config) -> None:
             client.search_experiments(max_results=1)
     except _mlflow_errors() as error:
         raise TrainingError(
-            f"MLflow cannot be used at {uri} ({_first_line(error)}). Mend or remove it, name another with "
+            f"MLflow cannot be used at {without_login(uri)} ({_first_line(error)}). Mend or remove it, name another with "
             "--set tracking.uri=..., or do without: --set tracking.enabled=false."
         ) from None
 
@@ -79,7 +80,8 @@ def _follow(client: Any, run: RunLog, config: Config) -> None:
     for series, fit in entries.get("fits", {}).items():
         for name, value in fit.items():
             client.log_metric(run_id, f"fit_{series}_{name}", value)
-    for name in ("config.yaml", "evaluation.json", "evaluation.txt", "metrics.jsonl", "prepare_report.json"):
+    client.log_text(run_id, yaml.safe_dump(tracked_settings(run), sort_keys=False, allow_unicode=True), "config.yaml")
+    for name in ("evaluation.json", "evaluation.txt", "metrics.jsonl", "prepare_report.json"):
         if (run.folder / name).is_file():
             client.log_artifact(run_id, str(run.folder / name))
     if "evaluation" in entries:
@@ -136,7 +138,7 @@ def champion_source(config: Config) -> str | None:
     except _mlflow_errors() as error:
         if getattr(error, "error_code", "") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise TrainingError(f"MLflow cannot be used at {tracking_uri(config)} ({_first_line(error)}).") from None
+        raise TrainingError(f"MLflow cannot be used at {without_login(tracking_uri(config))} ({_first_line(error)}).") from None
 
 
 def log_comparison(page: Path, config: Config, *, runs: Sequence[str]) -> None:
@@ -187,7 +189,7 @@ def _start(client: Any, run: RunLog, config: Config) -> str:
     experiment_id = _experiment(client, config, name=config.tracking.experiment)
     run_id = str(client.create_run(experiment_id, run_name=run.name).info.run_id)
     run.update(mlflow_run=run_id)
-    for key, value in flat(yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))).items():
+    for key, value in flat(tracked_settings(run)).items():
         client.log_param(run_id, key, str(value)[:500])
     for key, value in run.read().items():
         if key != "status" and isinstance(value, str | int | float | bool | None):

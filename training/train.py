@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, cuts
 from training.fit_encoder import fit_encoders
 from training.resume import changed_settings, way_on
-from training.run_log import RunLog, environment, require_same_data
+from training.run_log import RunLog, environment, require_same_data, write_json
 from training.tracking import require_tracking, sync
 
 
@@ -53,15 +54,20 @@ def _begin(run: RunLog, config: Config, *, refit_of: str | None) -> None:
     """What must be there for a run to be gone on with; nothing stays of one that could not begin."""
     try:
         run.update(status="running", **({"refit_of": refit_of} if refit_of else {}))
-        report = config.workspace / "tables" / "report.json"
-        if report.is_file():
-            with writing_file(run.folder / "prepare_report.json") as scratch:
-                shutil.copyfile(report, scratch)
+        _copy_report(run, config)
         _write_settings(run, config)
     except BaseException:
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
     say(f"run {run.folder}")
+
+
+def _copy_report(run: RunLog, config: Config) -> None:
+    """What `prepare` said of the data, which goes to MLflow: of the people whom it names only the number."""
+    path = config.workspace / "tables" / "report.json"
+    if path.is_file():
+        report = json.loads(path.read_text(encoding="utf-8"))
+        write_json(run.folder / "prepare_report.json", {**report, "suspected_bots": len(report.get("suspected_bots", []))})
 
 
 def _go_on(run: RunLog, config: Config) -> None:

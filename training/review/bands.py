@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 POPULARITY_BANDS = ("head", "middle", "tail", "never sold before")
 """Items by target events before the cut, the best sellers first: each of the first three bands has a third of these events.
-An item of the last had none, so that nothing fitted before the cut can recommend it."""
+An item of the last had none: only a model that knows an item by its attributes (an item tower) can recommend it."""
 
 
 @dataclass(frozen=True)

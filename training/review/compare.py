@@ -11,6 +11,7 @@ from configs.schema import Config
 from features.artefact import writing_file
 from training.review import html, pictures
 from training.review.breakdowns import Difference, over_run
+from training.review.compared_run import asked_otherwise
 from training.review.gather import Review, gather
 from training.review.html import Html
 from training.review.moved import settings_of_runs
@@ -31,7 +32,9 @@ class Compared:
     run: RunLog
     review: Review
     over_first: list[Difference]
-    """On every part of the table; empty for the first, and where the users are others"""
+    """On every part of the table; empty for the first, and where the question is another one"""
+    asked_otherwise: list[str]
+    """In what its question differs from the first's, so that their figures cannot be paired"""
 
 
 def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[RunLog]:
@@ -53,7 +56,7 @@ def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[RunLog]:
 def compare(runs: Sequence[RunLog], config: Config) -> Path:
     """Write `comparison.html` into the workspace. Raises ArtefactError for a run without an evaluation."""
     first = runs[0]
-    compared = [Compared(run, gather(run, config), _over(first, run, config)) for run in runs]
+    compared = [_compared(first, run, config) for run in runs]
     path = config.workspace / PAGE
     with writing_file(path) as scratch:
         scratch.write_text(comparison_page(compared), encoding="utf-8")
@@ -78,39 +81,47 @@ def comparison_page(compared: Sequence[Compared]) -> str:
     )
 
 
-def _over(first: RunLog, run: RunLog, config: Config) -> list[Difference]:
+def _compared(first: RunLog, run: RunLog, config: Config) -> Compared:
+    review = gather(run, config)
     theirs, ours = UserFigures.find(first.folder), UserFigures.find(run.folder)
     if run.name == first.name or theirs is None or ours is None:
-        return []
-    found = over_run(ours, theirs, name=first.name, config=config.evaluation)
-    same_users = bool(found) and found[0].by == "all" and ours.k == theirs.k
-    return found if same_users and first.read().get("dataset") == run.read().get("dataset") else []
+        return Compared(run, review, [], [])
+    if otherwise := asked_otherwise(first, run, config):
+        return Compared(run, review, [], otherwise)
+    found = over_run(ours, theirs, name=first.name, config=review.config.evaluation)
+    is_paired = bool(found) and found[0].by == "all" and ours.k == theirs.k
+    return Compared(run, review, found, []) if is_paired else Compared(run, review, [], ["users"])
 
 
 def _table(compared: Sequence[Compared]) -> list[Html]:
     rows = []
+    lengths = {one.review.k for one in compared}
     for one in compared:
         closest = one.review.over_sources[0]
         against = one.over_first[0] if one.over_first else None
         rows.append(
             (
                 one.run.name,
-                interval(one.review.headline),
-                signed(against) if against else ("the first" if one is compared[0] else "other users"),
+                interval(one.review.headline) if len(lengths) == 1 else f"@{one.review.k}: {interval(one.review.headline)}",
+                signed(against) if against else _not_paired(one),
                 verdict(against) if against else "",
                 f"{signed(closest)} over {closest.over}",
                 f"{one.review.summary['users']['all']:,}",
                 _became(one.review),
             )
         )
-    k = compared[0].review.k
-    header = ("run", f"capped recall@{k} (95 %)", "against the first (95 %)", "", "over its closest source", "users", "served")
+    metric = f"capped recall@{compared[0].review.k}" if len(lengths) == 1 else "capped recall"
+    header = ("run", f"{metric} (95 %)", "against the first (95 %)", "", "over its closest source", "users", "served")
     found = [html.table(header, rows, numbers=(1, 2, 5))]
     against_first = [(one.run.name, one.over_first[0]) for one in compared if one.over_first]
     if against_first:
         drawn = pictures.forest(against_first, title=f"each run minus {compared[0].run.name}")
         found.append(html.picture(drawn, alt="differences to the first run"))
     return found
+
+
+def _not_paired(one: Compared) -> str:
+    return f"not paired: other {' and '.join(one.asked_otherwise)}" if one.asked_otherwise else "the first"
 
 
 def _became(review: Review) -> str:
@@ -129,12 +140,11 @@ def _settings(compared: Sequence[Compared]) -> Html:
 
 
 def _parts(compared: Sequence[Compared]) -> list[Html]:
-    """The pipelines beside each other, for the runs that have the same parts as the first."""
-    found = []
+    """The pipelines beside each other, for the runs that were asked what the first was."""
+    others = [one.run.name for one in compared if one.asked_otherwise]
+    found = [html.paragraph(f"Without those that are not paired with the first: {', '.join(others)}.")] if others else []
     for by, (title, axis) in BY.items():
-        names = [(row.name, row.num_users) for row in compared[0].review.of(by)]
-        alike = [one for one in compared if [(row.name, row.num_users) for row in one.review.of(by)] == names]
-        rows = {one.run.name: one.review.of(by) for one in alike}
+        rows = {one.run.name: one.review.of(by) for one in compared if not one.asked_otherwise}
         drawn = pictures.parts_of_runs(rows, title=f"the pipelines {title}", axis=axis)
         differences = [
             (one.run.name, row.name, f"{row.num_users:,}", signed(row), verdict(row))

@@ -23,26 +23,43 @@ def present_champion(run: RunLog, config: Config) -> RunLog | None:
     return champion
 
 
-def same_question(run: RunLog, other: RunLog, config: Config) -> bool:
-    """Whether the tables of both are over the same users and the same items: the same data, window, targets and evaluation."""
+def asked_otherwise(run: RunLog, other: RunLog, config: Config) -> list[str]:
+    """In what the question of two tables differs; nothing where both are over the same users and items, at the same k.
+
+    Raises ConfigError for a run of another version.
+    """
     ours, theirs = (load_config(one.folder / "config.yaml", workspace=config.workspace) for one in (run, other))
-    return (
-        run.read().get("dataset") == other.read().get("dataset")
-        and (ours.split, ours.evaluation) == (theirs.split, theirs.evaluation)
-        and ours.history.targets == theirs.history.targets
-    )
+    same = {
+        "data": run.read().get("dataset") == other.read().get("dataset"),
+        "window": ours.split == theirs.split,
+        "targets": ours.history.targets == theirs.history.targets,
+        "evaluation": ours.evaluation == theirs.evaluation,
+    }
+    return [name for name, is_same in same.items() if not is_same]
+
+
+def same_question(run: RunLog, other: RunLog, config: Config) -> bool:
+    """Whether figures of both may be paired, user by user. Raises ConfigError for a run of another version."""
+    return not asked_otherwise(run, other, config)
+
+
+def of_this_version(champion: RunLog, config: Config) -> bool:
+    """Whether its settings can be read here; where not, say so."""
+    try:
+        load_config(champion.folder / "config.yaml", workspace=config.workspace)
+    except ConfigError as error:
+        say(f"the champion {champion.name} is of another version and is not compared ({error})")
+        return False
+    return True
 
 
 def note_champion(run: RunLog, config: Config) -> None:
     """Write into `run.json` which run this one can be compared with, where the champion was asked the same question."""
     champion = present_champion(run, config)
-    if champion is None or UserFigures.find(champion.folder) is None:
+    if champion is None or UserFigures.find(champion.folder) is None or not of_this_version(champion, config):
         return
-    try:
-        if same_question(run, champion, config):
-            run.update(compared_with={"champion": champion.name, "run": champion.name})
-    except ConfigError as error:
-        say(f"the champion {champion.name} is of another version and is not compared ({error})")
+    if same_question(run, champion, config):
+        run.update(compared_with={"champion": champion.name, "run": champion.name})
 
 
 def compared_run(run: RunLog) -> tuple[str, RunLog] | None:

@@ -15,7 +15,8 @@ from training.tracking import flat
 NUM_COMPARED = 50
 """Items that stand in most lists, of each run"""
 
-_NOT_COMPARED = ("workspace", "name")
+_NOT_COMPARED = ("workspace", "name", "tracking")
+"""What is no part of the question or the answer; a tracking URI may hold a login"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def settings_moved(before: RunLog, now: RunLog) -> list[SettingMoved]:
 def settings_of_runs(runs: Sequence[RunLog]) -> dict[str, list[Any]]:
     """Settings that are not the same in all runs: name → the value in each."""
     each = [_settings(run.folder) for run in runs]
-    names = sorted({name for settings in each for name in settings} - set(_NOT_COMPARED))
+    names = sorted({name for settings in each for name in settings})
     found = {name: [settings.get(name) for settings in each] for name in names}
     return {name: values for name, values in found.items() if any(value != values[0] for value in values)}
 
@@ -61,4 +62,5 @@ def _lacking(these: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    return flat(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
+    settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    return flat({name: value for name, value in settings.items() if name not in _NOT_COMPARED})

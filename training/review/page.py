@@ -138,8 +138,9 @@ def _parts(review: Review, show: Show) -> list[Html]:
         ]
     found.append(
         html.paragraph(
-            "Head, middle and tail each hold a third of all sales before the cut; what was never sold before cannot be found by "
-            "anything fitted before the cut. Repeat: list and truth are the user's own items alone; new: both without them.",
+            "Head, middle and tail each hold a third of all sales before the cut; what was never sold before has "
+            "no sales to go by, only what is known of the item itself. Repeat: list and truth are the user's own items alone; "
+            "new: both without them.",
             css="dim",
         )
     )
@@ -152,8 +153,8 @@ def _moved(review: Review, show: Show) -> list[Html]:
         return [
             html.paragraph(
                 "There is nothing to compare with: no champion yet, this run is the champion, or the champion was asked another "
-                "question (other data, window or targets). `shopkeeper export` fits the champion's settings on the present data "
-                "and fills this section in."
+                "question (other data, window, targets or evaluation) or is of another version. `shopkeeper export` fits the "
+                "settings of a champion of this version on the present data and fills this section in."
             )
         ]
     rows = [(_part_name(row), f"{row.num_users:,}", signed(row), verdict(row)) for row in moved.differences]
@@ -223,11 +224,12 @@ def _index(review: Review, show: Show) -> list[Html]:
 def _data(review: Review) -> list[Html]:
     made_on = [(name, review.entries.get(name)) for name in ("dataset", "commit", "seed", "cpu", "cores", "gpu", "torch")]
     facts = [(name, "–" if value is None else value) for name, value in made_on]
-    settings = [(name, value) for name, value in flat(review.config.model_dump(mode="json", exclude={"workspace"})).items()]
+    shown = review.config.model_dump(mode="json", exclude={"workspace", "tracking"})  # a tracking URI may hold a login
+    settings = list(flat(shown).items())
     return [
         html.table(("", ""), facts),
         html.folded("what `prepare` said of the data", html.table(("", ""), _facts(review.data))) if review.data else Html(""),
-        html.folded("every setting", html.table(("setting", "value"), settings)),
+        html.folded("every setting but those of tracking", html.table(("setting", "value"), settings)),
     ]
 
 

@@ -1,0 +1,101 @@
+"""What cannot be paired, or read, or shown, is not, and it is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from reviewed_runs import FIRST, SECOND, Workspace
+
+from serving.champion import read_pointer
+from training.champion import export
+from training.report import report
+from training.review.compare import compare
+from training.review.user_figures import USERS_FILE
+from training.review.write import write_review
+from training.run_log import RunLog, write_json
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
+
+
+def change(run: RunLog, section: str, **settings: Any) -> None:
+    """Other settings in a run's file."""
+    path = run.folder / "config.yaml"
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**found, section: {**found.get(section, {}), **settings}}), encoding="utf-8")
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "said"),
+    [
+        ("split", {"window_days": 7}, "not paired: other window"),
+        ("history", {"targets": {"purchase": 2.0}}, "not paired: other targets"),
+        ("evaluation", {"seed": 5}, "not paired: other evaluation"),
+    ],
+)
+def test_runs_that_were_asked_otherwise_are_not_paired(
+    workspace: Workspace, section: str, settings: dict[str, Any], said: str
+) -> None:
+    change(workspace.second, section, **settings)
+    found = text_of(compare([workspace.first, workspace.second], workspace.config))
+    assert said in found
+    assert f"Without those that are not paired with the first: {SECOND}." in found
+    assert "differences to the first run" not in found
+
+
+def test_each_row_of_a_comparison_has_its_own_k(workspace: Workspace) -> None:
+    change(workspace.second, "evaluation", headline_k=10)
+    report(workspace.config, workspace.second)
+    means = [json.loads(text_of(run.folder / "evaluation.json"))["systems"]["pipeline"]["all"][f"capped_recall_{k}"][0]
+             for run, k in ((workspace.first, 20), (workspace.second, 10))]  # fmt: skip
+    found = text_of(compare([workspace.first, workspace.second], workspace.config))
+    assert f"@20: {means[0]:.4f} (" in found
+    assert f"@10: {means[1]:.4f} (" in found
+    assert "capped recall (95 %)" in found
+    assert "not paired: other evaluation" in found
+
+
+@pytest.mark.parametrize(("figure", "wins"), [(1.0, True), (0.0, False)])
+def test_a_champion_of_another_version_is_not_compared(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], figure: float, wins: bool
+) -> None:
+    """The new one is exported all the same, and wins where it beats every source."""
+    write_json(workspace.folder / "champion.json", {"bundle": f"bundles/{FIRST}", "version": "1", "run": FIRST})
+    change(workspace.first, "of_another_version", setting=1)
+    path = workspace.second.folder / USERS_FILE
+    users = dict(np.load(path))
+    np.savez(path, **{**users, "pipeline": np.full_like(users["pipeline"], figure)})
+    exported = export(workspace.config, workspace.second)
+    assert exported.is_champion is wins
+    pointer = read_pointer(workspace.folder)
+    assert pointer is not None
+    assert pointer.run == (SECOND if wins else FIRST)
+    if wins:
+        assert f"by the sources alone, since the old one ({FIRST}) cannot be compared" in exported.why
+        assert f"the champion {FIRST} is of another version" in capsys.readouterr().err
+    else:
+        assert "a source alone is as good, so the champion stays" in exported.why
+
+
+def test_pages_have_nothing_of_tracking_and_the_number_of_bots(workspace: Workspace) -> None:
+    change(workspace.second, "tracking", uri="https://ann:s3cret@host", experiment="elsewhere")
+    report_of_data = {"num_item_events": 5, "num_users": 3, "num_items": 2, "suspected_bots": 1234}
+    write_json(workspace.second.folder / "prepare_report.json", report_of_data)
+    workspace.second.update(compared_with={"champion": FIRST, "run": FIRST})
+    write_review(workspace.second, workspace.config)
+    review = workspace.second.folder / "review"
+    comparison = compare([workspace.first, workspace.second], workspace.config)
+    for path in (review / "review.html", review / "description.md", comparison):
+        assert "ranker.hidden" in text_of(path), path.name
+        for word in ("tracking.", "s3cret", "elsewhere"):
+            assert word not in text_of(path), (path.name, word)
+    assert "suspected bots" in text_of(review / "review.html")
+    assert "1,234" in text_of(review / "review.html")
