@@ -95,7 +95,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such file. The project has configurations in configs/*.yaml, those of the models in configs/models."
+            f"{path}: no such file. The project's own configurations are in configs/*.yaml, those of models in configs/models."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
