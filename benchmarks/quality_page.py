@@ -22,10 +22,13 @@ target events in the window. Selection is on the validation window before; the t
 
 *pipeline with X*: what is served, all sources under one score, with X as its neural encoder. *X alone*: the encoder's
 nearest items. *popular lately*: target events of the recent window. *own items*: the user's items by count, or with each
-event counting half after 120 days. *bought together*: co-occurrence in baskets with the latest 50 distinct items. Lists
+event counting half after 120 days. *bought together*: co-occurrence in visits with the latest 50 distinct items. Lists
 that come out short are filled with what is popular. *repeat*: list and truth are the user's own items alone; *new*: own
 items taken out of both. In brackets: 95 % bootstrap interval over users. One seed each; every result whole is in
-[results](results)."""
+[results](results).
+
+These runs were made two at a time on two cores, with one thread each (OMP_NUM_THREADS=1): minutes and interactions a second
+are what a shared machine gives, and runs compare with each other only roughly in them."""
 
 REFERENCES = {
     "complete-journey": "For orientation, capped recall@20 on all items, measured once before: popularity .115, each household's "
