@@ -91,6 +91,12 @@ class Page:
         script = "return [...document.querySelectorAll(arguments[0])].map((card) => card.dataset.item)"
         return list(self.browser.execute_script(script, f"#{row} .card"))
 
+    def is_at_rest(self) -> bool:
+        """Whether the rows have stood still for half a second: what moves cannot be clicked."""
+        before = self.items("home")
+        time.sleep(0.5)
+        return self.items("home") == before
+
     def press(self, selector: str) -> None:
         """Wait for the answer before, then click."""
         until(lambda: not self.all("#home .rail[aria-busy]"))
@@ -222,7 +228,9 @@ def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
 
     page.press('#buy_again [data-item="fruit1"] .add')
     until(lambda: page.texts("#to-cart, #cart .name")[-1] == "Fruit1")
-    another = next(item for item in page.items("home") if item not in ("fruit1", "cheese4", "cheese5"))  # what ann never had
+    until(lambda: "fruit1" not in page.items("home") and page.is_at_rest())
+    own = ("cheese4", "cheese5")
+    another = next(item for item in page.items("home") if item not in own and not item.startswith("fruit"))
     page.press(f'#home [data-item="{another}"] .add')
     until(lambda: len(page.texts("#cart .name")) == 2)
     page.press("#buy")
