@@ -14,14 +14,15 @@ from command_line import RunMain
 from scripts.cli import app
 
 HEAVY = ("polars", "torch", "pytorch_lightning", "ray", "mlflow", "faiss", "onnxruntime", "numpy")
-USER_SECONDS = """
-import resource, sys
+HEAVY = ("torch", "pytorch_lightning", "polars", "ray", "mlflow", "faiss", "onnxruntime", "numpy")
+"""Each takes from a tenth of a second to seven to import."""
+WHAT_IS_LOADED = f"""
+import sys
 from scripts.cli import main
 try:
     main()
 finally:
-    loaded = [name for name in sys.argv.pop().split(",") if name in sys.modules]
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_utime, *loaded, file=sys.stderr)
+    print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
 """
 COMMANDS = (
     "prepare",
@@ -68,8 +69,6 @@ def test_help_shows_every_command(shopkeeper: RunMain) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("train", "--help"), ("serve", "--help")])
 def test_help_comes_at_once_without_the_heavy_libraries(arguments: tuple[str, ...]) -> None:
-    command = [sys.executable, "-c", USER_SECONDS, *(arguments or ("--help",))]
+    command = [sys.executable, "-c", WHAT_IS_LOADED, *(arguments or ("--help",))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds, *loaded = done.stderr.split()
-    assert loaded == []
-    assert float(seconds) < 1
+    assert done.stderr.split() == []
