@@ -12,6 +12,7 @@ from configs.load import dump_config
 from configs.schema import Config
 from training.resume import resumed_config
 from training.run_log import RunLog
+from training.tracked_settings import without_login
 from training.tracking import flat
 
 SHOWN = 10
@@ -36,9 +37,15 @@ def _remark(ours: dict[str, Any], theirs: dict[str, Any], run: RunLog, *, remedy
     names = [name for name in {**theirs, **ours} if name != "workspace" and ours.get(name) != theirs.get(name)]
     if not names:
         return
-    told = [f"{name}={theirs.get(name)} (not {ours.get(name)})" for name in names[:SHOWN]]
+    shown = [(name, *(_shown(name, settings.get(name)) for settings in (theirs, ours))) for name in names[:SHOWN]]
+    told = [f"{name}={their_value} (not {our_value})" for name, their_value, our_value in shown]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     say(f"note: the settings of the run {run.name} count: {', '.join(told)}{more}. {remedy}")
+
+
+def _shown(name: str, value: Any) -> Any:
+    """The value as it may be printed: a tracking URI without its login."""
+    return without_login(value) if name == "tracking.uri" and isinstance(value, str) else value
 
 
 def _flat(text: str) -> dict[str, Any]:
