@@ -94,14 +94,7 @@ def make_report(
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
         refused=_counts(rejected.select(pl.concat_str([pl.col("table"), pl.lit(": "), pl.col("reason")])).to_series()),
-        dropped={
-            **{name: count for name, count in events.dropped.items() if count},
-            **{
-                f"earlier row of an {name} id": table.duplicates
-                for name, table in (("item", items), ("user", users))
-                if table.duplicates
-            },
-        },
+        dropped=_dropped(events, items, users),
         unused_columns={name: list(table.unused_columns) for name, table in tables.items() if table.unused_columns},
         num_events=len(frame),
         num_item_events=len(mine),
@@ -125,6 +118,11 @@ def make_report(
         no_go=_no_go(len(mine), active, prepare),
         remarks=list(remarks),
     )
+
+
+def _dropped(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogue) -> dict[str, int]:
+    earlier = {f"earlier row of an {name} id": table.duplicates for name, table in (("item", items), ("user", users))}
+    return {name: count for name, count in {**events.dropped, **earlier}.items() if count}
 
 
 def _no_go(item_events: int, active_users: int, prepare: PrepareConfig) -> str | None:

@@ -57,13 +57,7 @@ def assemble(
         vectors, can_be_shown = _item_vectors(encoder, tables, dataset, cut, folder, config)
         np.save(folder / "items.npy", vectors)
         np.save(folder / "can_be_shown.npy", can_be_shown)
-        settings = BundleSettings(
-            history=config.history,
-            candidates=config.candidates,
-            surfaces=config.surfaces,
-            has_times=dataset.has_times,
-            profile_kinds=dataset.manifest["profile_kinds"],
-        )
+        settings = _settings(dataset, config)
         built = _write_index(folder, dataset, cut, vectors=vectors, shown=can_be_shown, settings=settings, config=config)
         return write_manifest(
             folder,
@@ -80,17 +74,21 @@ def assemble(
                 "dim": vectors.shape[1],
                 "features": list(FEATURES),
                 "gates": gates,
-                "index": {
-                    "kind": built.kind,
-                    "recall_100": built.recall,
-                    "milliseconds": round(built.milliseconds, 3),
-                    "exact_milliseconds": round(built.exact_milliseconds, 3),
-                    "tried": [point.as_json() for point in built.tried],
-                },
+                "index": built.as_json(),
                 "made_by": dict(made_by),
                 "settings": settings.model_dump(mode="json"),
             },
         )
+
+
+def _settings(dataset: Dataset, config: Config) -> BundleSettings:
+    return BundleSettings(
+        history=config.history,
+        candidates=config.candidates,
+        surfaces=config.surfaces,
+        has_times=dataset.has_times,
+        profile_kinds=dataset.manifest["profile_kinds"],
+    )
 
 
 def _export_graphs(

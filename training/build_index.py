@@ -50,6 +50,16 @@ class BuiltIndex:
     tried: tuple[IndexPoint, ...]
     """Every way that was measured, exact search first"""
 
+    def as_json(self) -> dict[str, Any]:
+        """As manifests have it."""
+        return {
+            "kind": self.kind,
+            "recall_100": self.recall,
+            "milliseconds": round(self.milliseconds, 3),
+            "exact_milliseconds": round(self.exact_milliseconds, 3),
+            "tried": [point.as_json() for point in self.tried],
+        }
+
 
 def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], config: ExportConfig) -> BuiltIndex:
     """Index `vectors` (M, D), labelled `items` (M,); measured with `queries` (Q, D).

@@ -17,10 +17,11 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
+from torch import Tensor
 
 from configs.console import say, working
 from configs.exceptions import TooLittleDataError, TrainingError
-from configs.schema import Config
+from configs.schema import Config, TrainingConfig
 from features.columns import KIND
 from features.dataset import Dataset
 from features.splits import Cut, targets_before
@@ -131,14 +132,7 @@ def _fit(
         user_table=UserTable.of(dataset) if encoder.reads_user else None,
     )
     target_items = torch.from_numpy(events.events.items[events.is_target].astype(np.int64))
-    sampler = NegativeSampler(
-        target_items,
-        num_items=dataset.num_items,
-        num_negatives=training.num_negatives,
-        popular_share=0.0 if training.loss == "gbce" else training.popular_share,  # its calibration is for even draws
-    )
-    known_N = torch.bincount(target_items, minlength=dataset.num_items) > 0
-    module = EncoderModule(encoder, sampler=sampler, known_N=known_N, config=training)
+    module = _module(encoder, target_items, num_items=dataset.num_items, training=training)
     epochs = training.max_epochs if next_cut else training.refit_epochs
     with working(f"encoder before the {cut.name} cut", total=epochs * batches.num_batches()) as work:
         recorder = Recorder(run, series=cut.name, work=work)
@@ -164,6 +158,17 @@ def _fit(
         best = {"best_validation_recall": stopping.recall}
     run.update(fits={**run.read().get("fits", {}), cut.name: {**recorder.summary(), **best}})
     return encoder
+
+
+def _module(encoder: Encoder, target_items: Tensor, *, num_items: int, training: TrainingConfig) -> EncoderModule:
+    sampler = NegativeSampler(
+        target_items,
+        num_items=num_items,
+        num_negatives=training.num_negatives,
+        popular_share=0.0 if training.loss == "gbce" else training.popular_share,  # its calibration is for even draws
+    )
+    known_N = torch.bincount(target_items, minlength=num_items) > 0
+    return EncoderModule(encoder, sampler=sampler, known_N=known_N, config=training)
 
 
 def _begin(encoder: Encoder, dataset: Dataset, cut: Cut, config: Config) -> None:
