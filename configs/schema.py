@@ -220,10 +220,16 @@ class TrainingConfig(Section):
     """Passes over the data before the validation window, at most."""
 
     patience: int = Field(2, ge=1)
-    """Stop after this many epochs without a better `monitor_k` recall on the validation window."""
+    """Stop after this many epochs without a better `monitor` on the validation window."""
+
+    monitor: Literal["recall", "ndcg"] = "recall"
+    """What stops the training, and picks the epoch that is kept: capped recall, or NDCG."""
 
     monitor_k: int = Field(20, ge=1)
-    """Length of the lists whose recall stops the training."""
+    """Length of the lists that `monitor` judges."""
+
+    validation_users: int = Field(2000, ge=1)
+    """Users (drawn by seed) whose lists are judged after each epoch. Stopping needs a trend, not a table; papers judge everyone."""
 
     refit_epochs: int = Field(1, ge=0)
     """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""
@@ -337,6 +343,10 @@ class EvaluationConfig(Section):
 
     max_users: int = Field(20_000, ge=1)
     """Users (drawn by seed) in a table; a table says when it is a sample."""
+
+    exclude_seen: bool = False
+    """Items of the user's history are taken out of every list, as papers do; a target among them is then a miss. It holds for the
+    validation window too. A shop whose people buy again wants False."""
 
     bootstrap_samples: int = Field(1000, ge=10)
     """Samples of users drawn for the 95 % intervals."""
