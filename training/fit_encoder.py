@@ -51,10 +51,10 @@ def fit_encoders(
 ) -> None:
     """Write `encoder-<cut>.pt` for each cut of the timeline into the run's folder.
 
-    The first is fitted from scratch and stopped by recall on the window after its cut; each later one starts from the one
-    before and sees the longer past for `refit_epochs`. What the folder has already, from before a kill, is not fitted again,
-    and a fit that has a checkpoint there goes on from it: the outcome is the same to the last bit. A fit depends on the seed,
-    the data and the weights it starts from alone.
+    The first is fitted from scratch and stopped by `training.monitor` on the window after its cut; each later one starts from
+    the one before and sees the longer past for `refit_epochs`. What the folder has already, from before a kill, is not fitted
+    again, and a fit that has a checkpoint there goes on from it: the outcome is the same to the last bit. A fit depends on the
+    seed, the data and the weights it starts from alone.
     """
     _drop_curves_to_come(run, timeline)
     validation, *later = timeline
@@ -136,7 +136,7 @@ def _fit(
     epochs = training.max_epochs if next_cut else training.refit_epochs
     with working(f"encoder before the {cut.name} cut", total=epochs * batches.num_batches()) as work:
         recorder = Recorder(run, series=cut.name, work=work)
-        stopping = Stopping(recorder, patience=training.patience, max_minutes=training.max_minutes) if next_cut else None
+        stopping = _stopping(recorder, training) if next_cut else None
         resumption = Resumption(
             run.folder,
             series=cut.name,
@@ -153,11 +153,15 @@ def _fit(
                 warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers
                 trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
     best: dict[str, float] = {}
-    if stopping and stopping.recall is not None:
+    if stopping and stopping.best is not None:
         encoder.load_state_dict(stopping.weights)
-        best = {"best_validation_recall": stopping.recall}
+        best = {f"best_validation_{training.monitor}": stopping.best}
     run.update(fits={**run.read().get("fits", {}), cut.name: {**recorder.summary(), **best}})
     return encoder
+
+
+def _stopping(recorder: Recorder, training: TrainingConfig) -> Stopping:
+    return Stopping(recorder, monitor=training.monitor, patience=training.patience, max_minutes=training.max_minutes)
 
 
 def _module(encoder: Encoder, target_items: Tensor, *, num_items: int, training: TrainingConfig) -> EncoderModule:

@@ -1,10 +1,9 @@
-"""The LightningModule: one step of any encoder with any loss, and recall on the validation window."""
+"""The LightningModule: one step of any encoder with any loss, and how well it does on the validation window."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
@@ -14,10 +13,8 @@ from models.encoder import Encoder
 from models.losses import full_softmax, gbce, sampled_softmax
 from training.batches import Batch
 from training.negatives import NegativeSampler
-from training.validation import ValidationBatch
-
-MAX_SCORES = 50_000_000
-"""Scores held at once in validation: 200 MB, however large the catalogue."""
+from training.target_ranks import metrics_of_ranks
+from training.validation import ValidationBatch, ranks
 
 
 class EncoderModule(pl.LightningModule):
@@ -29,7 +26,7 @@ class EncoderModule(pl.LightningModule):
         self.register_buffer("known_N", known_N, persistent=False)
         self.generator = torch.Generator()
         """Draws the negatives; where it stands is part of a checkpoint."""
-        self._hits: list[float] = []
+        self._judged: list[Tensor] = []
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Our batches are plain dataclasses."""
@@ -68,25 +65,21 @@ class EncoderModule(pl.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Item vectors are the same for all validation batches."""
-        self._hits = []
+        self._judged = []
         self._vectors_ND = self.encoder.item_vectors(torch.arange(len(self.known_N), device=self.device))
 
     def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
-        """capped recall at `monitor_k` over the whole catalogue, nothing taken out."""
-        history_BLD = self.encoder.item_vectors(batch.items_BL)
-        query_BD = self.encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
-        num_items = len(self._vectors_ND)
-        k = min(self.config.monitor_k, num_items)
-        best_BK = torch.cat([self._best(part, k) for part in torch.split(query_BD, max(1, MAX_SCORES // num_items))])
-        for best, relevant in zip(best_BK.cpu().numpy(), batch.relevant, strict=True):
-            self._hits.append(float(np.isin(best, relevant).sum() / min(k, len(relevant))))
-
-    def _best(self, query_BD: Tensor, k: int) -> Tensor:
-        return (query_BD @ self._vectors_ND.T).masked_fill_(~self.known_N, -torch.inf).topk(k).indices
+        """capped recall and NDCG at `monitor_k`, over every item that somebody had before the cut."""
+        k, rows = self.config.monitor_k, batch.target_row_P
+        rank_P = ranks(self.encoder, batch, vectors_ND=self._vectors_ND, can_be_shown_N=self.known_N, depth=k)
+        found = metrics_of_ranks(rank_P, rows, num_rows=len(batch.lengths_B), cutoffs=(k,))
+        self._judged.append(torch.stack([found[f"capped_recall_{k}"], found[f"ndcg_{k}"]]))
 
     def on_validation_epoch_end(self) -> None:
-        """What early stopping watches."""
-        self.log("validation_recall", float(np.mean(self._hits)) if self._hits else 0.0)
+        """What early stopping watches is one of them, as `monitor` says."""
+        recall, ndcg = torch.cat(self._judged, dim=1).mean(dim=1).tolist()
+        self.log("validation_recall", recall)
+        self.log("validation_ndcg", ndcg)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; tables and norms are not decayed."""

@@ -71,7 +71,7 @@ class Recorder(Callback):
         now = time.monotonic()
         self._trained_seconds, self._last_step = self._trained_seconds + now - self._last_step, now
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         self.require_finite(trainer, module)
         self._epochs += 1
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -79,9 +79,10 @@ class Recorder(Callback):
         values["interactions_per_second"], values["seconds"] = self.interactions_per_second, self.seconds
         self._loss, self._pairs = 0.0, 0
         self._run.log(self._series, trainer.current_epoch, values)
-        recall = f", validation recall {values['validation_recall']:.4f}" if "validation_recall" in values else ""
+        monitor = f"validation_{module.config.monitor}"
+        judged = f", {monitor.replace('_', ' ')} {values[monitor]:.4f}" if monitor in values else ""
         say(
-            f"{self._series} epoch {trainer.current_epoch + 1}: loss {values['loss']:.4f}{recall}, "
+            f"{self._series} epoch {trainer.current_epoch + 1}: loss {values['loss']:.4f}{judged}, "
             f"{self.interactions_per_second:,.0f} interactions/s"
         )
 
@@ -101,6 +102,7 @@ class Recorder(Callback):
         """The fit's entry in `run.json`."""
         return {
             "seconds": round(self.seconds, 1),
+            "training_seconds": round(self._trained_seconds, 1),
             "epochs": self._epochs,
             "interactions_per_second": round(self.interactions_per_second),
         }

@@ -12,32 +12,32 @@ from training.recorder import Recorder
 
 
 class Stopping(Callback):
-    """Watches recall on the validation window. Its state goes into the checkpoint: a kill changes no decision."""
+    """Watches `training.monitor` on the validation window. Its state goes into the checkpoint: a kill changes no decision."""
 
-    def __init__(self, recorder: Recorder, *, patience: int, max_minutes: float | None) -> None:
+    def __init__(self, recorder: Recorder, *, monitor: str, patience: int, max_minutes: float | None) -> None:
         self._recorder, self._patience, self._max_minutes = recorder, patience, max_minutes
-        self._waited = 0
-        self.recall: float | None = None
+        self._monitor, self._waited = monitor, 0
+        self.best: float | None = None
         """The best so far; None before the first epoch's end."""
         self.weights: dict[str, Any] = {}
         """The encoder's at that time."""
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs to know."""
-        return {"waited": self._waited, "recall": self.recall, "weights": self.weights}
+        return {"waited": self._waited, "best": self.best, "weights": self.weights}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        self._waited, self.recall, self.weights = state["waited"], state["recall"], state["weights"]
+        self._waited, self.best, self.weights = state["waited"], state["best"], state["weights"]
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._max_minutes is not None and self._recorder.seconds > 60 * self._max_minutes:
             trainer.should_stop = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        recall = float(trainer.callback_metrics["validation_recall"])
-        if self.recall is None or recall > self.recall:
-            self.recall, self._waited = recall, 0
+        found = float(trainer.callback_metrics[f"validation_{self._monitor}"])
+        if self.best is None or found > self.best:
+            self.best, self._waited = found, 0
             self.weights = {
                 name: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
                 for name, value in module.encoder.state_dict().items()

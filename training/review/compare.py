@@ -17,7 +17,7 @@ from training.review.html import Html
 from training.review.moved import settings_of_runs
 from training.review.page import BY
 from training.review.user_figures import UserFigures
-from training.review.words import interval, signed, verdict
+from training.review.words import best_validation, interval, signed, verdict
 from training.run_log import RunLog, run_named
 
 PAGE = "comparison.html"
@@ -164,11 +164,11 @@ def _curves(compared: Sequence[Compared]) -> list[Html]:
     for one in compared:
         fits = one.review.entries.get("fits", {})
         seconds = sum(fit.get("seconds", 0) for fit in fits.values())
-        best = max((fit.get("best_validation_recall", 0) for fit in fits.values()), default=0)
+        best = next((best for fit in fits.values() if (best := best_validation(fit)) != "–"), "–")
         epochs = sum(fit.get("epochs", 0) for fit in fits.values())
         processor = one.review.entries.get("gpu") or one.review.entries.get("cpu")
-        rows.append((one.run.name, epochs, f"{seconds:,.0f}", f"{best:.4f}", processor))
-    header = ("run", "epochs, all fits", "seconds, all fits", "best validation recall", "processor")
+        rows.append((one.run.name, epochs, f"{seconds:,.0f}", best, processor))
+    header = ("run", "epochs, all fits", "seconds, all fits", "best in validation", "processor")
     drawn = pictures.learning_curves({one.run.name: one.review.curves for one in compared})
     return [html.picture(drawn, alt="learning curves of the runs"), html.table(header, rows, numbers=(1, 2, 3))]
 

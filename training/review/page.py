@@ -9,7 +9,7 @@ from training.review.breakdowns import Difference
 from training.review.gather import Review
 from training.review.html import Html
 from training.review.moved import NUM_COMPARED, ItemMoved
-from training.review.words import HEADLINE_IN_WORDS, interval, signed, system_name, verdict
+from training.review.words import HEADLINE_IN_WORDS, best_validation, interval, signed, system_name, verdict
 from training.tracking import flat
 
 BY = {
@@ -190,14 +190,14 @@ def _curves(review: Review, show: Show) -> list[Html]:
     fits = review.entries.get("fits", {})
     rows = [
         (name, fit.get("epochs", "–"), f"{fit.get('seconds', 0):,.0f}", f"{fit.get('interactions_per_second', 0):,.0f}",
-         f"{fit['best_validation_recall']:.4f}" if "best_validation_recall" in fit else "–")
+         best_validation(fit))
         for name, fit in fits.items()
     ]  # fmt: skip
-    header = ("encoder before the cut", "epochs", "seconds", "interactions a second", "best validation recall")
+    header = ("encoder before the cut", "epochs", "seconds", "interactions a second", "best in validation")
     return [
         html.paragraph(
-            "The encoder is fitted before the validation window and stopped by its recall there, then carried on over each later "
-            "window. The loss should fall and the recall rise; a recall that still rises at the end asks for more epochs."
+            "The encoder is fitted before the validation window and stopped by how it does there, then carried on over each "
+            "later window. The loss should fall and the recall rise; a recall that still rises at the end asks for more epochs."
         ),
         show("learning_curves", "loss, validation recall and interactions a second, by epoch"),
         html.table(header, rows, numbers=(1, 2, 3, 4)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from training.review.breakdowns import Difference
 from training.review.html import Html, tag
@@ -26,6 +26,12 @@ def interval(values: Sequence[float] | None) -> str:
 def signed(difference: Difference) -> str:
     """`+0.0103 (+0.0080 to +0.0125)`."""
     return f"{difference.mean:+.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
+
+
+def best_validation(fit: Mapping[str, float]) -> str:
+    """`recall 0.3241`: what `training.monitor` watched in a fit, at its best; a dash where nothing was."""
+    found = [f"{metric} {fit[entry]:.4f}" for metric in ("recall", "ndcg") if (entry := f"best_validation_{metric}") in fit]
+    return ", ".join(found) or "–"
 
 
 def verdict(difference: Difference) -> Html:

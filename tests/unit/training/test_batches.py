@@ -261,21 +261,25 @@ def test_what_was_brought_back_before_the_cut_is_no_target_whether_or_not_the_re
 def test_validation_batches_hold_every_row_once_within_their_size(lengths: list[int], batch_tokens: int) -> None:
     rows = [
         ValidationRow(
+            row,
             EncoderInputs(np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32)),
             relevant=np.array([row], np.int32),
+            left_out=np.array([row] * (row % 3), np.int32),
             numbers=np.full(2, row, np.float32),
             codes=np.full(3, row, np.int64),
         )
         for row, length in enumerate(lengths)
     ]
-    batches = validation_batches(rows, batch_tokens=batch_tokens)
+    batches = validation_batches(rows, batch_tokens=batch_tokens, max_rows=7)
     seen = []
     for batch in batches:
         assert batch.items_BL.numel() <= batch_tokens
-        parts = zip(batch.items_BL, batch.lengths_B.tolist(), batch.relevant, batch.user.numbers, strict=True)
-        for items, length, relevant, user_numbers in parts:
-            row = int(relevant[0])
+        assert len(batch.lengths_B) <= 7
+        parts = zip(batch.items_BL, batch.lengths_B.tolist(), batch.users_B, batch.user.numbers, strict=True)
+        for place, (items, length, row, user_numbers) in enumerate(parts):
             assert items[:length].tolist() == [row] * lengths[row]
+            assert batch.target_item_P[batch.target_row_P == place].tolist() == [row]
+            assert batch.left_out_item_X[batch.left_out_row_X == place].tolist() == [row] * (row % 3)
             assert user_numbers.tolist() == [[row] * 2]
             seen.append(row)
     assert sorted(seen) == list(range(len(lengths)))
