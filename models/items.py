@@ -16,6 +16,11 @@ class ItemTable(nn.Embedding):
         super().__init__(num_items, dim)
         nn.init.normal_(self.weight, std=dim**-0.5)
 
+    @property
+    def ids(self) -> nn.Embedding:
+        """The table with a row an item."""
+        return self
+
     def start_from(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
         """See `Encoder.start_from`."""
         with torch.no_grad():

@@ -13,6 +13,7 @@ from models.encoder import Encoder
 from models.losses import full_softmax, gbce, sampled_softmax
 from training.batches import Batch
 from training.negatives import NegativeSampler
+from training.optimizer import clip_gradients, optimizer_of
 from training.target_ranks import metrics_of_ranks
 from training.validation import ValidationBatch, ranks
 
@@ -82,10 +83,12 @@ class EncoderModule(pl.LightningModule):
         self.log("validation_ndcg", ndcg)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; tables and norms are not decayed."""
-        tables = {id(module.weight) for module in self.encoder.modules() if isinstance(module, torch.nn.Embedding)}
-        weights = list(self.encoder.parameters())
-        matrices = [weight for weight in weights if weight.ndim > 1 and id(weight) not in tables]
-        others = [weight for weight in weights if weight.ndim <= 1 or id(weight) in tables]
-        groups = [{"params": matrices, "weight_decay": self.config.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self.config.learning_rate, betas=(0.9, 0.98), fused=True)
+        """AdamW, of a large catalogue by rows."""
+        return optimizer_of(self.encoder, self.config)
+
+    def configure_gradient_clipping(
+        self, optimizer: torch.optim.Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """By the norm; Lightning's own clipping takes neither sparse gradients nor, in bf16, a fused optimizer."""
+        if gradient_clip_val is not None:
+            clip_gradients(optimizer, gradient_clip_val)

@@ -12,6 +12,7 @@ import shop
 import torch
 from command_line import RunMain, runner
 
+import training.optimizer
 import training.train
 from configs.exceptions import ArtefactError, ConfigError, TrainingError
 from configs.load import dump_config
@@ -109,6 +110,25 @@ def test_killed_at_many_writes_it_is_as_if_nothing_had_happened(
     assert kills > 5
     the_same(run, untouched)
     assert not list(run.folder.glob(".*.part"))
+
+
+def test_killed_at_many_writes_by_rows_it_is_as_if_nothing_had_happened(
+    prepared_shop: Path, shop_dataset: Dataset, untouched: RunLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the item table updated by rows, as a large catalogue's is."""
+    monkeypatch.setattr(training.optimizer, "ROWS_FROM", 1)
+    config = settings(prepared_shop)
+    whole = RunLog.create(tmp_path / "whole", name="test")
+    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=whole)
+    with pytest.raises(AssertionError):
+        the_same(whole, untouched)  # these are not dense steps
+    config = settings(prepared_shop, "training.checkpoint_minutes=1e-6")
+    run = RunLog.create(tmp_path / "killed", name="test")
+    for number in (9, 4, 15):
+        with pytest.raises(Killed), killed_at(number, after=True):
+            fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    the_same(run, whole)
 
 
 @pytest.fixture
