@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.log_sum import log_sum, weighted_log_sum
+
 NEVER = -1e9
 """A logit that no softmax notices; finite, so that no gradient turns into NaN."""
 
@@ -18,12 +20,14 @@ def full_softmax(
 ) -> Tensor:
     """Mean cross-entropy of each target among the whole catalogue.
 
-    The log of the sum is taken once a query, not once a pair: a basket of ten costs as much as a basket of one.
+    The log of the sum is taken once a query, not once a pair: a basket of ten costs as much as a basket of one. The scores
+    are made a few queries at a time and never kept, see `weighted_log_sum`.
     """
-    logits_SN = query_SD @ item_vectors_ND.T
-    log_sum_S = torch.logsumexp(logits_SN.float(), dim=1)
-    positive_P = logits_SN[pair_query_P, targets_P].float()
-    return _mean(log_sum_S[pair_query_P] - positive_P, pair_weight_P)
+    weight_P = torch.ones_like(targets_P, dtype=torch.float32) if pair_weight_P is None else pair_weight_P
+    weight_P = weight_P / weight_P.sum()
+    weight_S = weight_P.new_zeros(len(query_SD)).index_add_(0, pair_query_P, weight_P)
+    positive_P = (query_SD[pair_query_P] * item_vectors_ND[targets_P]).sum(dim=1).float()
+    return weighted_log_sum(query_SD, item_vectors_ND, weight_S) - (weight_P * positive_P).sum()
 
 
 def sampled_softmax(
@@ -44,12 +48,13 @@ def sampled_softmax(
     the pair's target is left out (Yi et al. 2019, doi:10.1145/3298689.3346996; Khrylchenko et al. 2025, arXiv:2507.09331).
     Negatives are distinct and ascending: drawn ones, or the batch's own targets.
     """
-    corrected_SK = (query_SD @ negative_vectors_KD.T).float() - log_expected_K
-    positive_P = (query_SD[pair_query_P] * target_vectors_PD).sum(dim=1).float()
-    log_sum_S = torch.logsumexp(corrected_SK, dim=1)
+    log_sum_S = log_sum(query_SD, negative_vectors_KD, -log_expected_K)
+    query_PD = query_SD[pair_query_P]
+    positive_P = (query_PD * target_vectors_PD).sum(dim=1).float()
     # without a (P, K) table: log(e^a - e^b) = a + log1p(-e^(b - a))
     place_P, drawn_P = _own_draw(targets_P, negatives_K)
-    own_P = torch.where(drawn_P, corrected_SK[pair_query_P, place_P], NEVER)
+    drawn_score_P = (query_PD * negative_vectors_KD[place_P]).sum(dim=1).float() - log_expected_K[place_P]
+    own_P = torch.where(drawn_P, drawn_score_P, NEVER)
     share_P = (own_P - log_sum_S[pair_query_P]).clamp(max=-1e-6)
     log_rest_P = log_sum_S[pair_query_P] + torch.log1p(-torch.exp(share_P))
     return _mean(torch.logaddexp(positive_P, log_rest_P) - positive_P, pair_weight_P)
