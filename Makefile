@@ -29,6 +29,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 benchmark-quality: $(VENV)/installed
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
 
+.PHONY: benchmark-published
+benchmark-published: $(VENV)/installed
+	$(BIN)/python benchmarks/published.py $(BENCH_ARGS)
+
 .PHONY: benchmark-prepare
 benchmark-prepare: $(VENV)/installed
 	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)

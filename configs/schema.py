@@ -229,7 +229,7 @@ class TrainingConfig(Section):
     """Length of the lists that `monitor` judges."""
 
     validation_users: int = Field(2000, ge=1)
-    """Users (drawn by seed) whose lists are judged after each epoch. Stopping needs a trend, not a table; papers judge everyone."""
+    """Users (drawn by seed) whose lists are judged after each epoch. Stopping needs a trend, not a table; papers judge all."""
 
     refit_epochs: int = Field(1, ge=0)
     """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""

@@ -15,7 +15,7 @@ from training.batches import Batch
 from training.negatives import NegativeSampler
 from training.optimizer import clip_gradients, optimizer_of
 from training.target_ranks import metrics_of_ranks
-from training.validation import ValidationBatch, ranks
+from training.validation import ValidationBatch, encoder_scores, ranks
 
 
 class EncoderModule(pl.LightningModule):
@@ -72,7 +72,8 @@ class EncoderModule(pl.LightningModule):
     def validation_step(self, batch: ValidationBatch, batch_idx: int) -> None:
         """capped recall and NDCG at `monitor_k`, over every item that somebody had before the cut."""
         k, rows = self.config.monitor_k, batch.target_row_P
-        rank_P = ranks(self.encoder, batch, vectors_ND=self._vectors_ND, can_be_shown_N=self.known_N, depth=k)
+        scores_BN = encoder_scores(self.encoder, batch, self._vectors_ND)
+        rank_P = ranks(scores_BN, batch, can_be_shown_N=self.known_N, depth=k)
         found = metrics_of_ranks(rank_P, rows, num_rows=len(batch.lengths_B), cutoffs=(k,))
         self._judged.append(torch.stack([found[f"capped_recall_{k}"], found[f"ndcg_{k}"]]))
 

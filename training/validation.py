@@ -100,12 +100,19 @@ def validation_batches(rows: list[ValidationRow], *, batch_tokens: int, max_rows
     return batches
 
 
-def ranks(encoder: Encoder, batch: ValidationBatch, *, vectors_ND: Tensor, can_be_shown_N: Tensor, depth: int) -> Tensor:
-    """Where each target of the batch stands among all items that can be shown: (P,), as `target_ranks` counts places."""
-    history_BLD = encoder.item_vectors(batch.items_BL)
+def encoder_scores(encoder: Encoder, batch: ValidationBatch, vectors_ND: Tensor) -> Tensor:
+    """Every item's score for each history: (B, N). `vectors_ND` are `encoder.item_vectors` of all items."""
+    history_BLD = vectors_ND[batch.items_BL]
     query_BD = encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
     with torch.autocast(query_BD.device.type, enabled=False):  # in 16 bits many scores are equal
-        scores_BN = query_BD.float() @ vectors_ND.float().T
+        return query_BD.float() @ vectors_ND.float().T
+
+
+def ranks(scores_BN: Tensor, batch: ValidationBatch, *, can_be_shown_N: Tensor, depth: int) -> Tensor:
+    """Where each target of the batch stands among all items that can be shown: (P,), as `target_ranks` counts places.
+
+    Takes the scores of what cannot be shown away.
+    """
     scores_BN.masked_fill_(~can_be_shown_N, -torch.inf)
     scores_BN[batch.left_out_row_X, batch.left_out_item_X] = -torch.inf
     return target_ranks(scores_BN, batch.target_row_P, batch.target_item_P, depth=depth)
