@@ -2,9 +2,10 @@
 
     python benchmarks/catalogue_growth.py [--items 10000 100000 1000000] [--steps 60] [--no-index]
 
-Each size runs in a process of its own. The steps stand for training with the sampled softmax: queries are means of a history's
-vectors, so that nothing but the table, the loss and Adam is measured. The vectors to index are clustered, as trained ones are:
-items lie round a few thousand centres, queries round the same ones. Ten minutes; nothing else should run meanwhile.
+Each size, with dense updates and by rows, runs in a process of its own. The steps stand for training with the sampled softmax:
+a default batch of 4,096 positions, whose queries are means of a history's vectors, so that nothing but the table, the loss, the
+clipping and Adam is measured. The vectors to index are clustered, as trained ones are: items lie round a few thousand centres,
+queries round the same ones. Ten minutes; nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -14,16 +15,26 @@ import multiprocessing
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.items import ItemTable
+
+Result = TypeVar("Result")
+
 DIM = 64
-PAIRS = 4096
-"""Targets of one step: the default batch."""
-HISTORY = 20
+POSITIONS = 4096
+"""Of one step, each with a target: the default batch."""
+HISTORY = 32
+NUM_EVENTS = 2_000_000
 NUM_QUERIES = 200
 ITEMS_A_CENTRE = 200
 SPREAD = 0.5
@@ -37,55 +48,90 @@ def main() -> None:
     parser.add_argument("--no-index", action="store_true")
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", flush=True)
+    print("seconds of CPU a million interactions | loss and gradient | clipping and Adam | both | GB before | peak GB")
     for num_items in arguments.items:
-        print(in_a_child(training_steps, num_items, arguments.steps), flush=True)
+        dense, rows = (in_a_child(training_steps, num_items, arguments.steps, by_rows) for by_rows in (False, True))
+        for name, costs in (("dense", dense), ("by rows", rows)):
+            print(f"{num_items:>9,} items, {name:<7} | {costs.shown()}")
+        print(f"{num_items:>9,} items: by rows {dense.both / rows.both:.1f} times as fast", flush=True)
     if not arguments.no_index:
         print(in_a_child(index_of, max(arguments.items)), flush=True)
 
 
-def in_a_child(work: Callable[..., str], *arguments: int) -> str:
+@dataclass(frozen=True)
+class StepCosts:
+    """Of training steps: seconds a million interactions, and memory."""
+
+    loss: float
+    update: float
+    before_gb: float
+    peak_gb: float
+
+    @property
+    def both(self) -> float:
+        """Seconds of a whole step, a million interactions."""
+        return self.loss + self.update
+
+    def shown(self) -> str:
+        """As cells of the table."""
+        return f"{self.loss:.1f} | {self.update:.1f} | {self.both:.1f} | {self.before_gb:.2f} | {self.peak_gb:.2f}"
+
+
+def in_a_child(work: Callable[..., Result], *arguments: int) -> Result:
     """Run `work` alone in a new process, so that its peak memory is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
-def training_steps(num_items: int, steps: int) -> str:
-    """Seconds a million interactions, apart for the loss and for Adam, and peak memory."""
+def training_steps(num_items: int, steps: int, rows: bool) -> StepCosts:
+    """Medians over steps of the seconds of CPU, on one thread: what other work on the machine moves least; and peak memory."""
+    import torch
+
+    from configs.schema import TrainingConfig
+    from models.items import ItemTable
+    from training.optimizer import clip_gradients, optimizer_of
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    table = ItemTable(num_items, DIM)
+    optimizer = optimizer_of(table, TrainingConfig())
+    table.sparse = rows  # whatever the size would choose
+    losses = losses_of(table)
+    before, seconds = _peak_gb(), []
+    for _ in range(steps):
+        begun = time.process_time()
+        optimizer.zero_grad()
+        next(losses).backward()  # type: ignore[no-untyped-call]
+        middle = time.process_time()
+        clip_gradients(optimizer, 1.0)
+        optimizer.step()
+        seconds.append((middle - begun, time.process_time() - middle))
+    loss, update = np.median(seconds[1:], axis=0) / POSITIONS * 1e6
+    return StepCosts(loss, update, before_gb=before, peak_gb=_peak_gb())
+
+
+def losses_of(table: ItemTable) -> Iterator[Tensor]:
+    """The sampled softmax of batch after batch: each position's query is the mean of its history up to there."""
     import torch
 
     from configs.schema import TrainingConfig
     from models.losses import sampled_softmax
     from training.negatives import NegativeSampler
 
-    settings = TrainingConfig()
-    generator = torch.Generator().manual_seed(0)
-    popular_N = 1 / torch.arange(1, num_items + 1, dtype=torch.float64) ** 0.9
-    drawn = np.random.default_rng(0).choice(num_items, 2_000_000, p=(popular_N / popular_N.sum()).numpy())
-    events_E = torch.from_numpy(drawn)
+    settings, generator, num_items = TrainingConfig(), torch.Generator().manual_seed(0), table.num_embeddings
+    popular_N = 1 / np.arange(1, num_items + 1) ** 0.9
+    events_E = torch.from_numpy(np.random.default_rng(0).choice(num_items, NUM_EVENTS, p=popular_N / popular_N.sum()))
     sampler = NegativeSampler(
         events_E, num_items=num_items, num_negatives=settings.num_negatives, popular_share=settings.popular_share
     )
-    table_ND = torch.nn.Parameter(0.01 * torch.randn(num_items, DIM, generator=generator))
-    adam = torch.optim.Adam([table_ND], lr=1e-3)
-    before = _peak_gb()
-    seconds = {"loss and gradient": 0.0, "Adam": 0.0}
-    for _ in range(steps):
-        started = time.perf_counter()
-        history_PL = events_E[torch.randint(len(events_E), (PAIRS, HISTORY), generator=generator)]
-        targets_P = events_E[torch.randint(len(events_E), (PAIRS,), generator=generator)]
+    while True:
+        drawn = torch.randint(len(events_E), (2, POSITIONS), generator=generator)
+        history_BLD = table(events_E[drawn[0]].view(-1, HISTORY))
+        query_PD = (history_BLD.cumsum(dim=1) / torch.arange(1, HISTORY + 1)[:, None]).flatten(0, 1)
+        targets_P = events_E[drawn[1]]
         negatives_K, log_expected_K = sampler.draw(generator)
-        query_PD = table_ND[history_PL].mean(dim=1)
-        loss = sampled_softmax(
-            query_PD, torch.arange(PAIRS), targets_P, table_ND[targets_P], negatives_K, table_ND[negatives_K], log_expected_K
-        )
-        loss.backward()  # type: ignore[no-untyped-call]
-        middle = time.perf_counter()
-        adam.step()
-        adam.zero_grad()
-        seconds["loss and gradient"] += middle - started
-        seconds["Adam"] += time.perf_counter() - middle
-    costs = ", ".join(f"{name} {total / steps / PAIRS * 1e6:.1f} s" for name, total in seconds.items())
-    return f"{num_items:>9,} items: {costs} a million targets; {before:.2f} GB before, peak {_peak_gb():.2f} GB"
+        target_PD, negative_KD = table(torch.cat([targets_P, negatives_K])).split([POSITIONS, len(negatives_K)])
+        yield sampled_softmax(query_PD, torch.arange(POSITIONS), targets_P, target_PD, negatives_K, negative_KD, log_expected_K)
 
 
 def index_of(num_items: int) -> str:
