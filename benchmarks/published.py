@@ -117,8 +117,14 @@ def _origin(
         "dataset": {key: dataset.manifest[key] for key in ("num_events", "num_users", "num_items", "fingerprint")},
         "file": file,
         "command": _command(options, name=name),
-        "config": dump_config(config.model_copy(update={"data": config.data.model_copy(update={"events": Path(file["name"])})})),
+        "config": dump_config(_anywhere(config, file=file, name=name)),
     }
+
+
+def _anywhere(config: Config, *, file: dict[str, str], name: str) -> Config:
+    """The settings without this machine's folders."""
+    data = config.data.model_copy(update={"events": Path(file["name"])})
+    return config.model_copy(update={"data": data, "workspace": Path(f"shop-{name}")})
 
 
 def _command(options: argparse.Namespace, *, name: str) -> str:

@@ -25,7 +25,7 @@ from features.popularity import popularity
 from features.splits import Cut, targets_before
 from models.encoder import Encoder
 from training.metrics import summarise
-from training.target_ranks import metrics_of_ranks
+from training.target_ranks import NOWHERE, metrics_of_ranks
 from training.validation import ValidationBatch, encoder_scores, ranks, validation_loader
 
 CUTOFFS = (5, 10, 20)
@@ -152,4 +152,7 @@ def _metrics(rank_P: Tensor, batch: ValidationBatch, *, one_target: bool) -> dic
     num_users, row_P = len(batch.users_B), batch.target_row_P
     found = metrics_of_ranks(rank_P, row_P, num_rows=num_users, cutoffs=CUTOFFS)
     kept = {name: values for name, values in found.items() if name.startswith(("recall", "ndcg"))}
-    return {**kept, "mrr": 1.0 / (rank_P.double() + 1.0) if one_target else found[f"mrr_{max(CUTOFFS)}"]}
+    return {
+        **kept,
+        "mrr": torch.where(rank_P < NOWHERE, 1.0 / (rank_P.double() + 1.0), 0.0) if one_target else found[f"mrr_{max(CUTOFFS)}"],
+    }

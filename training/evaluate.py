@@ -82,7 +82,8 @@ def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, conf
     with working(f"replaying the pipeline at the {cut.name} cut", total=len(users)) as work:
         for user in users:
             query = query_at(dataset, cut, int(user), num_results=max(config.evaluation.cutoffs))
-            found.add(int(user), _Replay(pipeline, query), relevant[int(user)], history=query.history)
+            replay = _Replay(pipeline, query, exclude_seen=config.evaluation.exclude_seen)
+            found.add(int(user), replay, relevant[int(user)], history=query.history)
             work.advance()
     return Evaluation(
         cut=cut.name,
@@ -164,14 +165,20 @@ class _Found:
 class _Replay:
     """One user's lists: the pipeline's as the home page would show it, and each source's alone."""
 
-    def __init__(self, pipeline: Pipeline, query: Query) -> None:
+    def __init__(self, pipeline: Pipeline, query: Query, *, exclude_seen: bool) -> None:
         self._pipeline, self._query, self._depth = pipeline, query, query.num_results
         self._ranked: Ranked = pipeline.rank(self._query)
         own = self._ranked.person.own.items
         self._is_own = np.zeros(len(pipeline.bundle.item_vectors), bool)
         self._is_own[own] = True
-        self._barred = {"all": np.empty(0, np.int32), "new": own, "repeat": np.flatnonzero(~self._is_own).astype(np.int32)}
-        can_be_shown = pipeline.bundle.recommendable
+        seen = np.unique(query.history.items) if exclude_seen else np.empty(0, np.int32)
+        self._barred = {
+            "all": seen,
+            "new": np.concatenate([own, seen]),
+            "repeat": np.concatenate([np.flatnonzero(~self._is_own).astype(np.int32), seen]),
+        }
+        can_be_shown = pipeline.bundle.recommendable.copy()
+        can_be_shown[seen] = False
         lists = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
         self._sources = {name: items[can_be_shown[items]] for name, items in lists.items()}
 

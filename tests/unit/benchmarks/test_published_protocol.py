@@ -1,0 +1,155 @@
+"""The test of a published protocol against a plain, slow one that reads the raw file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.published_protocol import CUTOFFS, Judged, PublishedTest
+from configs.load import load_config
+from configs.schema import Config
+from features.columns import KIND
+from features.dataset import Dataset
+from features.prepare import prepare
+from features.splits import cuts
+from training.build_model import build_model
+from training.metrics import user_metrics
+from training.validation import ValidationBatch
+
+BEAUTY = Path(__file__).parents[3] / "configs" / "benchmarks" / "beauty.yaml"
+MAX_LENGTH = 4
+COLD = "99"
+
+
+@pytest.fixture(scope="module")
+def tiny(session_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Dataset]:
+    small = ["prepare.min_item_events=10", "encoder.dim=8", "encoder.num_layers=1", f"history.max_length={MAX_LENGTH}"]
+    config = load_config(
+        BEAUTY,
+        overrides=[f"data.events={session_file}", "evaluation.bootstrap_samples=10", *small],
+        workspace=tmp_path_factory.mktemp("w"),
+    )
+    prepare(config, now=datetime(2026, 1, 1, tzinfo=UTC))
+    return config, Dataset.open(config.workspace / "dataset")
+
+
+@pytest.fixture(scope="module")
+def test_of(tiny: tuple[Config, Dataset]) -> PublishedTest:
+    config, dataset = tiny
+    return PublishedTest(dataset, cuts(dataset, config.split), config=config)
+
+
+@pytest.fixture(scope="module")
+def people(tiny: tuple[Config, Dataset], session_file: Path) -> dict[int, NDArray[np.int32]]:
+    """User index → all their items, from the raw file; of those with three or more."""
+    folder = tiny[1].folder
+    user_ids = {user: row for row, user in enumerate(pl.read_parquet(folder / "users.parquet")["user_id"])}
+    item_ids = {item: row for row, item in enumerate(pl.read_parquet(folder / "items.parquet")["id"])}
+    raw = [line.split() for line in session_file.read_text().splitlines()]
+    return {user_ids[user]: np.array([item_ids[item] for item in items], np.int32) for user, *items in raw if len(items) > 2}
+
+
+def plain(
+    people: dict[int, NDArray[np.int32]], scores_of: Callable[[int], NDArray[np.float64]]
+) -> dict[int, tuple[dict[str, float], float]]:
+    """User → (metrics, MRR), from a list that is really made; among equals the target comes last."""
+    found = {}
+    for user, items in people.items():
+        scores, target = scores_of(user).copy(), items[-1]
+        scores[items[:-1]] = -np.inf
+        ranked = [item for item in range(len(scores)) if scores[item] > -np.inf]
+        ranked.sort(key=lambda item: (-scores[item], item == target))
+        values = user_metrics(np.array(ranked, np.int32), np.array([target]), cutoffs=CUTOFFS)
+        found[user] = (values, 1 / (ranked.index(target) + 1) if target in ranked else 0.0)
+    return found
+
+
+def require_same(judged: Judged, expected: dict[int, tuple[dict[str, float], float]]) -> None:
+    assert sorted(judged.users.tolist()) == sorted(expected)
+    for place, user in enumerate(judged.users.tolist()):
+        metrics, mrr = expected[user]
+        assert judged.metrics["mrr"][place] == pytest.approx(mrr)
+        for name, values in judged.metrics.items():
+            assert name == "mrr" or values[place] == pytest.approx(metrics[name]), (user, name)
+
+
+def test_everyone_with_three_events_is_tested_and_answers_with_the_validation_item_in_the_history(
+    test_of: PublishedTest, people: dict[int, NDArray[np.int32]]
+) -> None:
+    found = {}
+    for batch in test_of.batches:
+        for row, user in enumerate(batch.users_B):
+            read = batch.items_BL[row, : batch.lengths_B[row]].tolist()
+            out = set(batch.left_out_item_X[batch.left_out_row_X == row].tolist())
+            found[user] = (read, out, batch.target_item_P[batch.target_row_P == row].tolist())
+    wanted = {user: (items[:-1][-MAX_LENGTH:].tolist(), set(items[:-1].tolist()), [items[-1]]) for user, items in people.items()}
+    assert found == wanted
+    assert test_of.num_cold_targets == 1
+
+
+def test_ties_cold_targets_and_seen_items_count_as_in_the_plain_ranking(
+    test_of: PublishedTest, people: dict[int, NDArray[np.int32]]
+) -> None:
+    num_items, known = test_of.dataset.num_items, test_of.known_N.numpy()
+
+    def few(user: int) -> NDArray[np.float64]:
+        """Four different scores, so that most are equal."""
+        return ((np.arange(num_items) * 7 + user * 3) % 4).astype(np.float64)
+
+    def of_batch(batch: ValidationBatch) -> torch.Tensor:
+        return torch.from_numpy(np.stack([few(user) for user in batch.users_B]))
+
+    judged = test_of._judge("ties", of_batch, can_be_shown_N=test_of.known_N, device=torch.device("cpu"))
+    require_same(judged, plain(people, lambda user: np.where(known, few(user), -np.inf)))
+
+
+def test_the_encoder_is_judged_as_one_user_after_the_other_would_be(
+    tiny: tuple[Config, Dataset], test_of: PublishedTest, people: dict[int, NDArray[np.int32]]
+) -> None:
+    config, dataset = tiny
+    torch.manual_seed(0)
+    encoder = build_model(dataset, config).eval()
+    known = test_of.known_N.numpy()
+
+    @torch.no_grad()
+    def alone(user: int) -> NDArray[np.float64]:
+        vectors_ND = encoder.item_vectors(torch.arange(dataset.num_items)) * test_of.known_N[:, None]
+        items = torch.from_numpy(people[user][:-1][-MAX_LENGTH:].astype(np.int64))[None]
+        kinds, ages = torch.full_like(items, KIND["purchase"]), torch.zeros(items.shape)
+        query_D = encoder.query_vectors(vectors_ND[items], kinds, ages, torch.tensor([items.shape[1]]))[0]
+        return np.where(known, (vectors_ND @ query_D).double().numpy(), -np.inf)
+
+    judged = test_of.judge_encoder(encoder, device=torch.device("cpu"))
+    require_same(judged, plain(people, alone))
+    cold_user = next(user for user, items in people.items() if not known[items[-1]])
+    assert judged.metrics["recall_20"][judged.users.tolist().index(cold_user)] == 0
+
+
+def test_the_baselines_know_what_came_before_the_validation_item(
+    test_of: PublishedTest, people: dict[int, NDArray[np.int32]], tiny: tuple[Config, Dataset]
+) -> None:
+    judged = test_of.judge_baselines()
+    everyone = [tiny[1].history(user).items for user in range(tiny[1].num_users)]
+    past = np.concatenate([items[:-2] if len(items) > 2 else items for items in everyone])
+    counts = np.bincount(past, minlength=tiny[1].num_items).astype(np.float64)
+    require_same(judged["popular"], plain(people, lambda user: counts))
+    assert all((values == 0).all() for values in judged["own"].metrics.values()), "nothing is left of the user's own items"
+    assert judged["next"].metrics["ndcg_10"].mean() > judged["popular"].metrics["ndcg_10"].mean()
+    assert judged["together"].summary(tiny[0])["recall_20"][0] == pytest.approx(judged["together"].metrics["recall_20"].mean())
+
+
+def test_with_repeats_allowed_own_items_stand_by_how_often_they_were_had(
+    tiny: tuple[Config, Dataset], people: dict[int, NDArray[np.int32]]
+) -> None:
+    config = tiny[0].model_copy(update={"evaluation": tiny[0].evaluation.model_copy(update={"exclude_seen": False})})
+    judged = PublishedTest(tiny[1], cuts(tiny[1], config.split), config=config).judge_baselines()["own"]
+    hits = dict(zip(judged.users.tolist(), judged.metrics["recall_20"].tolist(), strict=True))
+    assert hits == {user: float(items[-1] in items[:-1]) for user, items in people.items()}
+    assert sum(hits.values()) >= 1
