@@ -33,6 +33,10 @@ benchmark-quality: $(VENV)/installed
 benchmark-published: $(VENV)/installed
 	$(BIN)/python benchmarks/published.py $(BENCH_ARGS)
 
+.PHONY: benchmark-training
+benchmark-training: $(VENV)/installed
+	$(BIN)/python benchmarks/training_speed.py $(BENCH_ARGS)
+
 .PHONY: benchmark-prepare
 benchmark-prepare: $(VENV)/installed
 	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)

@@ -9,7 +9,10 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("configs", "features", "features/sources", "models", "training", "training/review", "serving", "scripts", "benchmarks")
+FOLDERS = (
+    *("configs", "features", "features/sources", "models", "training", "training/review", "serving", "scripts"),
+    *("benchmarks", "benchmarks/speed", "benchmarks/peers"),
+)
 BEGIN, END = "<!-- tree: python -m scripts.document_tree -->", "<!-- end of tree -->"
 
 

@@ -1,0 +1,79 @@
+"""Runs one runner in a process of its own, repeats what its clock says, and watches its memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+SECONDS_BETWEEN_LOOKS = 0.25
+
+
+class FailedError(Exception):
+    """A runner ended with an error; the message is the end of what it wrote."""
+
+
+def run_alone(command: Sequence[str | Path], *, name: str, log: Path, threads: int, say: Callable[[str], None]) -> float:
+    """Peak resident memory of the process and all that it started, in GB. Raises FailedError.
+
+    Lines that begin with `name: ` are said; all lines go to the log.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
+        memory = _Memory(process.pid)
+        memory.start()
+        try:
+            _repeat(process, name=name, log=log, say=say)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+            memory.stop()
+    if process.returncode:
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-8:]
+        raise FailedError(f"exit status {process.returncode}: " + " | ".join(last)[-600:])
+    return memory.peak / 1e9
+
+
+def _repeat(process: subprocess.Popen[str], *, name: str, log: Path, say: Callable[[str], None]) -> None:
+    assert process.stdout is not None
+    with log.open("w", encoding="utf-8") as file:
+        for line in process.stdout:
+            file.write(line)
+            if line.startswith(f"{name}: "):
+                say(line.rstrip())
+
+
+class _Memory(threading.Thread):
+    """Looks at the resident memory of a process and its descendants, and keeps the largest sum seen."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._over = pid, threading.Event()
+        self.peak = 0
+
+    def run(self) -> None:
+        while not self._over.wait(SECONDS_BETWEEN_LOOKS):
+            self.peak = max(self.peak, resident(self._pid))
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process and its descendants hold in memory; 0 where /proc does not tell."""
+    pages, parents = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has just ended
+        parents[int(folder.name)], pages[int(folder.name)] = int(fields[1]), int(fields[21])
+    family = {pid}
+    while grown := {child for child, parent in parents.items() if parent in family} - family:
+        family |= grown
+    return sum(pages.get(member, 0) for member in family) * os.sysconf("SC_PAGE_SIZE")
