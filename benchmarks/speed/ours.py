@@ -48,7 +48,8 @@ def main() -> None:
     def after_epoch() -> None:
         trained, now = _state(run)["recorder"]["trained_seconds"], clock.seconds
         took, seen["trained"] = trained - seen["trained"], trained
-        is_over = clock.end_epoch(took, ahead=now - seen["all"])
+        whole = now - seen["all"] if seen["all"] else took  # what comes before the first epoch does not come again
+        is_over = clock.end_epoch(took, ahead=whole)
         seen["all"] = clock.seconds
         if is_over:
             raise TimeIsUp
