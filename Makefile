@@ -37,6 +37,10 @@ benchmark-published: $(VENV)/installed
 benchmark-training: $(VENV)/installed
 	$(BIN)/python benchmarks/training_speed.py $(BENCH_ARGS)
 
+.PHONY: benchmark-ablation
+benchmark-ablation: $(VENV)/installed
+	$(BIN)/python benchmarks/ablation.py $(BENCH_ARGS)
+
 .PHONY: benchmark-prepare
 benchmark-prepare: $(VENV)/installed
 	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)

@@ -3,6 +3,7 @@
     make benchmark-quality                                      complete-journey, every model: half an hour on two cores
     BENCH_ARGS="--data taobao --files DIR" make benchmark-quality     data sets that cannot be installed, from their files in DIR
     BENCH_ARGS="--models hstu,sasrec" make benchmark-quality          some models
+    BENCH_ARGS=--again make benchmark-quality                   with the encoders of the newest runs: what is fitted after them
     BENCH_ARGS=--check make benchmark-quality                         exit status 1 when a target is not reached
 
 Selection is on the validation window; the test window is read once a run. Each result is kept in docs/results.
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from benchmarks.again import finished_run, with_encoders_of
 from benchmarks.quality_page import PARTS, page, verdict_lines
 from configs.console import say
 from configs.load import dump_config, load_config
@@ -42,6 +44,7 @@ def main() -> int:
     parser.add_argument("--data", default="complete-journey", help=f"of {', '.join(FILES)}; several with commas")
     parser.add_argument("--models", default=",".join(MODELS), help="several with commas; default: all")
     parser.add_argument("--files", type=Path, default=Path(), help="the folder of the data sets' files, looked for at any depth")
+    parser.add_argument("--again", action="store_true", help="do not train: take the encoders of the newest run, fit the rest")
     parser.add_argument("--page", action="store_true", help="only write the page anew from docs/results")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is not reached")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="as in `shopkeeper`")
@@ -49,25 +52,36 @@ def main() -> int:
     RESULTS.mkdir(exist_ok=True)
     for data in [] if arguments.page else arguments.data.split(","):
         for model in arguments.models.split(","):
-            measure(data, model, files=arguments.files, overrides=arguments.overrides)
-    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
-    results = [result for result in kept if "model" in result]  # other benchmarks keep theirs there too
-    PAGE.write_text("\n".join(page(results)) + "\n", encoding="utf-8")
-    verdicts = verdict_lines(results)
+            measure(data, model, files=arguments.files, overrides=arguments.overrides, again=arguments.again)
+    verdicts = write_page()
     sys.stdout.write("\n".join(verdicts) + "\n")
     return 1 if arguments.check and any("not reached" in line for line in verdicts) else 0
 
 
-def measure(data: str, model: str, *, files: Path, overrides: list[str]) -> None:
-    """Prepare if need be, train, judge, and keep the result."""
+def write_page() -> list[str]:
+    """Write the page from the kept results; its verdicts."""
+    kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    results = [result for result in kept if "model" in result and "systems" in result]  # other benchmarks keep theirs there too
+    ablations = {result["data"]: result for result in kept if "ablation" in result}
+    PAGE.write_text("\n".join(page(results, ablations)) + "\n", encoding="utf-8")
+    return verdict_lines(results)
+
+
+def configuration(data: str, model: str, *, file: Path | None = None, overrides: list[str]) -> Config:
+    """The settings of one data set with one model."""
     yaml = [ROOT / "configs" / "benchmarks" / f"{data}.yaml", ROOT / "configs" / "models" / f"{model}.yaml"]
+    own = [f"name={data}-{model}", *([f"data.events={file}"] if file and FILES[data] else [])]
+    return load_config(*yaml, overrides=[*own, *overrides])
+
+
+def measure(data: str, model: str, *, files: Path, overrides: list[str], again: bool) -> None:
+    """Prepare if need be, train, judge, and keep the result. `again` takes the encoders of the newest such run."""
     file = _file(data, files)
-    own = [f"name={data}-{model}", *([f"data.events={file}"] if FILES[data] else [])]
-    config = load_config(*yaml, overrides=[*own, *overrides])
+    config = configuration(data, model, file=file, overrides=overrides)
     if not (config.workspace / "dataset").is_dir():
         prepare(config, now=datetime.now(UTC), progress=say)
     say(f"{data}: {model}")
-    run = train(config)
+    run = with_encoders_of(finished_run(config), config) if again else train(config)
     write_json(RESULTS / f"{data}-{model}.json", _result(data, model, run, report(config, run), config, file=file))
 
 
@@ -82,6 +96,7 @@ def _result(data: str, model: str, run: RunLog, summary: dict[str, Any], config:
         "users": summary["users"],
         "users_in_window": summary["users_in_window"],
         "fits": entries["fits"],
+        "encoders_trained_at": entries.get("encoders_trained_at"),
         "window_days": config.split.window_days,
         "seed": config.training.seed,
         "commit": entries["commit"],

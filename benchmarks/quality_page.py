@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 K = 20
@@ -10,6 +11,7 @@ SOURCES = {
     "repeats": "own items, half-life 120 days",
     "most_bought": "own items, most bought",
     "together": "bought together",
+    "people": "people alike",
     "popular": "popular lately",
 }
 TARGETS = {"complete-journey": {"all": 0.336, "new": 0.076}}
@@ -38,13 +40,15 @@ REFERENCES = {
 }
 
 
-def page(results: list[dict[str, Any]]) -> list[str]:
+def page(results: list[dict[str, Any]], ablations: Mapping[str, dict[str, Any]]) -> list[str]:
     """The Markdown lines."""
     lines = ["# Benchmarks", "", INTRODUCTION]
     for data in dict.fromkeys(result["data"] for result in results):
         of_data = [result for result in results if result["data"] == data]
         lines += ["", f"## {data}", "", *_table(of_data), "", *_users(of_data[0])]
         lines += ["", *[f"- {line}" for line in verdict_lines(of_data)], "", REFERENCES.get(data, "")]
+        if data in ablations:
+            lines += ["", *ablation_lines(ablations[data])]
         lines += ["", *_speed(of_data), "", *_origin(of_data)]
     return lines
 
@@ -73,7 +77,8 @@ def verdict_lines(results: list[dict[str, Any]]) -> list[str]:
 def _table(results: list[dict[str, Any]]) -> list[str]:
     rows = [(f"**pipeline with {result['model']}**", result, "pipeline") for result in results]
     rows += [(f"{result['model']} alone", result, "encoder") for result in results]
-    rows += [(label, results[0], system) for system, label in SOURCES.items()]
+    newest = max(results, key=lambda result: len(result["systems"]))
+    rows += [(label, newest, system) for system, label in SOURCES.items() if system in newest["systems"]]
     lines = [
         f"| | capped recall@{K}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | coverage@{K} |",
         "|---|---|---|---|---|---|---|---|",
@@ -84,6 +89,30 @@ def _table(results: list[dict[str, Any]]) -> list[str]:
         cells += [f"{parts['all'][metric][0]:.4f}" for metric in ("recall_100", "ndcg_10", "mrr_10")]
         lines.append(f"| {label} | {' | '.join(cells)} | {result['coverage'][system][str(K)]:.3f} |")
     return lines
+
+
+def ablation_lines(ablation: dict[str, Any]) -> list[str]:
+    """What each group of features and each source brings: the difference that its absence makes."""
+    whole, *others = ablation["ablation"]
+    lines = [
+        f"What brings what, with {ablation['model']}: the ranker fitted again without a group of features, or without a "
+        f"source, its "
+        "candidates and its own features; then measured on the test window. Difference of capped recall@20, in brackets "
+        "its paired "
+        "95 % bootstrap interval; where that holds 0, nothing is shown. Groups overlap in what they say, so the "
+        "differences do not "
+        "add up. `make benchmark-ablation`, "
+        f"commit {str(ablation['commit'])[:10]}{' with changes' if ablation['uncommitted_changes'] else ''}.",
+        "",
+        "| left out | all | repeat items | new items |",
+        "|---|---|---|---|",
+        f"| nothing | {' | '.join(_interval(whole[part]) for part in PARTS)} |",
+    ]
+    return lines + [f"| {row['without']} | {' | '.join(_difference(row[part]) for part in PARTS)} |" for row in others]
+
+
+def _difference(value: list[float]) -> str:
+    return f"{value[0]:+.4f} ({value[1]:+.4f} to {value[2]:+.4f})"
 
 
 def _users(result: dict[str, Any]) -> list[str]:

@@ -266,6 +266,9 @@ class CandidatesConfig(Section):
     together_candidates: int = Field(200, ge=1)
     """Items bought with what is on the page or in the cart, as many bought with the history, and as many bought after it."""
 
+    people_candidates: int = Field(300, ge=1)
+    """Items that people like the user had lately."""
+
     popularity_days: float = Field(28, gt=0)
     """What sold in this many days before `as_of` is popular."""
 
@@ -282,10 +285,10 @@ class CandidatesConfig(Section):
 class RankerConfig(Section):
     """The small network that gives every candidate one score."""
 
-    hidden: int = Field(32, ge=0)
+    hidden: int = Field(64, ge=0)
     """Units of the hidden layer; 0 for a linear ranker."""
 
-    max_epochs: int = Field(40, ge=1)
+    max_epochs: int = Field(10, ge=1)
     """Passes over the ranker's lists, at most."""
 
     patience: int = Field(4, ge=1)
@@ -307,8 +310,8 @@ class RankerConfig(Section):
 class SurfaceConfig(Section):
     """One place on the site where a list stands."""
 
-    sources: tuple[Literal["encoder", "repeats", "together", "popular"], ...] = Field(
-        ("encoder", "repeats", "together", "popular"), min_length=1
+    sources: tuple[Literal["encoder", "repeats", "together", "people", "popular"], ...] = Field(
+        ("encoder", "repeats", "together", "people", "popular"), min_length=1
     )
     """Where its candidates come from."""
 

@@ -12,10 +12,15 @@ from configs.schema import Config
 from features.cooccurrence import Neighbours, basket_neighbours, next_neighbours
 from features.dataset import Dataset
 from features.histories import IntArray, TimeArray
+from features.item_numbers import item_numbers
+from features.people import People, fit_people
 from features.popularity import first_seen, popularity
 from features.repeats import repeat_rates
 from features.splits import Cut, targets_before
 from features.visits import visits
+
+PARENT_COLUMN = 1
+"""The place of `category_2` among `item_codes.ITEM_CODES`, which is not imported here since it needs Polars."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class SourceTables:
     """(N,) mean price of the target events, NaN where unknown"""
     category: IntArray
     """(N,) -1 without one"""
+    parent: IntArray
+    """(N,) the category above it (the first two levels of its path), -1 without one"""
+    numbers: NDArray[np.float32]
+    """(N, F) see `item_numbers`"""
     basket_items: IntArray
     """(N, K) see `cooccurrence.Neighbours`"""
     basket_scores: NDArray[np.float32]
@@ -46,6 +55,13 @@ class SourceTables:
     """(N, K)"""
     next_scores: NDArray[np.float32]
     """(N, K)"""
+    people_idf: NDArray[np.float32]
+    """(N,) this and the five below: see `people.People`"""
+    people_item_offsets: TimeArray
+    people_members: IntArray
+    people_weights: NDArray[np.float32]
+    people_recent_offsets: TimeArray
+    people_recent_items: IntArray
 
     @property
     def in_baskets(self) -> Neighbours:
@@ -54,6 +70,17 @@ class SourceTables:
     @property
     def in_next_baskets(self) -> Neighbours:
         return Neighbours(items=self.next_items, scores=self.next_scores)
+
+    @property
+    def people(self) -> People:
+        return People(
+            idf=self.people_idf,
+            item_offsets=self.people_item_offsets,
+            members=self.people_members,
+            weights=self.people_weights,
+            recent_offsets=self.people_recent_offsets,
+            recent_items=self.people_recent_items,
+        )
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -81,12 +108,14 @@ def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
     days = settings.popularity_days if dataset.has_times else None
     recent = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=days)
     two_windows = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=2 * days if days else None)
+    categories, parents = np.asarray(dataset.categories), parent_categories(dataset)
     rates = repeat_rates(users, events, num_items=num_items, as_of=as_of)
     errands = replace(events, baskets=visits(users, events)) if dataset.has_times else events
     together = basket_neighbours(errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours)
     following = next_neighbours(
         users, errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours, days=settings.together_days
     )
+    people = fit_people(users, events, num_items=num_items, as_of=as_of, days=2 * days if days else None)
     return SourceTables(
         popularity=recent,
         popularity_before=two_windows - recent,
@@ -95,12 +124,26 @@ def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
         repeat_rate=rates.rate,
         repeat_gap_days=rates.gap_days,
         price=_mean_price(events.items, events.prices, num_items=num_items),
-        category=np.asarray(dataset.categories),
+        category=categories,
+        parent=parents,
+        numbers=item_numbers(users, events, weights=weights, categories=categories, parents=parents, as_of=as_of, days=days),
         basket_items=together.items,
         basket_scores=together.scores,
         next_items=following.items,
         next_scores=following.scores,
+        people_idf=people.idf,
+        people_item_offsets=people.item_offsets,
+        people_members=people.members,
+        people_weights=people.weights,
+        people_recent_offsets=people.recent_offsets,
+        people_recent_items=people.recent_items,
     )
+
+
+def parent_categories(dataset: Dataset) -> IntArray:
+    """(N,) code of the first two levels of each item's category path, -1 without one."""
+    codes: IntArray = np.asarray(dataset.item_codes[:, PARENT_COLUMN]) - 1
+    return codes
 
 
 def _mean_price(items: IntArray, prices: NDArray[np.float32], *, num_items: int) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from configs.schema import EventType
 from features.columns import KIND, MICROSECONDS_PER_DAY
-from features.histories import History, IntArray
-from features.repeats import OwnItems, own_items
+from features.histories import History, IntArray, ages_in_days
+from features.rhythm import Rhythm, rhythm
 from features.user_features import UserFeatures, user_features
 from features.visits import VISIT_MINUTES
 from features.weights import target_weights
@@ -26,13 +26,22 @@ VISIT_KINDS = np.array([KIND["select_item"], KIND["view_item"], KIND["add_to_car
 class Person:
     """Aggregates of one history before `as_of`."""
 
-    own: OwnItems
+    own: Rhythm
+    """By item"""
+    in_category: Rhythm
+    """By leaf category, of the items that have one"""
+    in_parent: Rhythm
+    """By the category above it"""
     recent_items: IntArray
     """(R,) distinct items of the latest target events, the latest first"""
     visit_items: IntArray
     """(V,) distinct items touched in the present visit, the latest first"""
     cart_items: IntArray
     num_baskets: int
+    num_baskets_recent: NDArray[np.int64]
+    """(R,) of at most R ages"""
+    num_new_recent: NDArray[np.int64]
+    """(R,) items that came for the first time, likewise"""
     categories: IntArray
     """(G,) categories bought from, ascending"""
     category_shares: NDArray[np.float32]
@@ -45,10 +54,10 @@ class Person:
 
 
 def describe(
-    history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray,
-    half_lives: tuple[float, ...], num_recent: int, profile_kinds: NDArray[np.int8], has_times: bool,
+    history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray, item_parents: IntArray,
+    half_lives: Sequence[float], recent_days: Sequence[float], num_recent: int, profile_kinds: NDArray[np.int8], has_times: bool,
 ) -> Person:  # fmt: skip
-    """Aggregate a history. `item_categories` (N,) holds each item's category code, -1 without one.
+    """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1 without one.
 
     `profile_kinds` and `has_times` are for `user_features`.
 
@@ -58,17 +67,28 @@ def describe(
     weights = target_weights(None, past, targets)
     counts = weights > 0
     standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
-    categories, group = np.unique(item_categories[standing.items], return_inverse=True)
-    shares = np.bincount(group, weights=weights, minlength=len(categories)) / max(float(weights.sum()), 1e-9)
+    ages = ages_in_days(standing.times, as_of=as_of)
+
+    def by(codes: IntArray) -> Rhythm:
+        coded = codes >= 0
+        if not coded.all():
+            return rhythm(codes[coded], weights=weights[coded], ages=ages[coded], half_lives=half_lives, recent_days=recent_days)
+        return rhythm(codes, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days)
+
+    own, in_category = by(standing.items), by(item_categories[standing.items])
     prices = standing.prices[standing.prices > 0]
     return Person(
-        own=own_items(standing, weights=weights, as_of=as_of, half_lives=half_lives),
+        own=own,
+        in_category=in_category,
+        in_parent=by(item_parents[standing.items]),
         recent_items=_latest_distinct(standing.items)[:num_recent],
         visit_items=_visit_items(past, as_of=as_of),
         cart_items=_cart_items(past, as_of=as_of),
         num_baskets=len(np.unique(standing.baskets)),
-        categories=categories[categories >= 0],
-        category_shares=shares.astype(np.float32)[categories >= 0],
+        num_baskets_recent=np.array([len(np.unique(standing.baskets[ages <= limit])) for limit in recent_days], np.int64),
+        num_new_recent=np.array([np.count_nonzero(own.days_since_first <= limit) for limit in recent_days], np.int64),
+        categories=in_category.codes,
+        category_shares=in_category.counts / max(float(weights.sum()), 1e-9),
         log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
         log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
         features=user_features(

@@ -1,4 +1,4 @@
-"""A person's own items: how often, how lately, and when the next one is due. Shapes: M distinct items of one person."""
+"""How each item is bought again, over all people. Shapes: E events, N items."""
 
 from __future__ import annotations
 
@@ -8,53 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.columns import MICROSECONDS_PER_DAY
-from features.histories import History, IntArray, TimeArray, ages_in_days
-
-
-@dataclass(frozen=True)
-class OwnItems:
-    """The distinct items of one person's target events, in ascending order of index."""
-
-    items: IntArray
-    """(M,)"""
-    num_events: NDArray[np.int64]
-    """(M,) events of the item"""
-    counts: NDArray[np.float32]
-    """(M,) their summed weights: the same number where purchases alone are targets"""
-    decayed: NDArray[np.float32]
-    """(M, H) the same sum, each event counting half after each of H half-lives"""
-    days_since: NDArray[np.float32]
-    """(M,) days from the last event to `as_of`"""
-    mean_gap: NDArray[np.float32]
-    """(M,) mean days between two events of the item; NaN for an item that came once"""
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
-def own_items(targets: History, *, weights: NDArray[np.float32], as_of: int, half_lives: tuple[float, ...]) -> OwnItems:
-    """Aggregate one person's target events before `as_of` by item. `weights` (n,) are above 0; `half_lives` are days."""
-    past = targets.before(as_of)
-    weights = weights[: len(past)]
-    items, group, num_events = np.unique(past.items, return_inverse=True, return_counts=True)
-    ages = ages_in_days(past.times, as_of=as_of).astype(np.float64)
-    decayed = np.stack(
-        [np.bincount(group, weights=weights * np.exp2(-ages / half_life), minlength=len(items)) for half_life in half_lives],
-        axis=1,
-    )
-    youngest, oldest = np.full(len(items), np.inf), np.zeros(len(items))
-    np.minimum.at(youngest, group, ages)
-    np.maximum.at(oldest, group, ages)
-    span = oldest - youngest
-    mean_gap = np.where((num_events > 1) & (span > 0), span / np.maximum(num_events - 1, 1), np.nan)
-    return OwnItems(
-        items=items.astype(np.int32),
-        num_events=num_events,
-        counts=np.bincount(group, weights=weights, minlength=len(items)).astype(np.float32),
-        decayed=decayed.astype(np.float32),
-        days_since=youngest.astype(np.float32),
-        mean_gap=mean_gap.astype(np.float32),
-    )
+from features.histories import History, IntArray, TimeArray
 
 
 @dataclass(frozen=True)

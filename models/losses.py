@@ -1,6 +1,6 @@
 """Losses as pure functions. A query may have several targets (a basket): each pair (query, target) is one term.
 
-Shape suffixes: S queries, P pairs, K negatives, N items, D width, G lists, C candidates of a list.
+Shape suffixes: S queries, P pairs, K negatives, N items, D width.
 """
 
 from __future__ import annotations
@@ -97,13 +97,3 @@ def _own_draw(targets_P: Tensor, negatives_K: Tensor) -> tuple[Tensor, Tensor]:
     """Where among the ascending negatives each target stands, and whether it does, found by bisection."""
     place_P = torch.searchsorted(negatives_K, targets_P).clamp(max=len(negatives_K) - 1)
     return place_P, negatives_K[place_P] == targets_P
-
-
-def listwise_softmax(scores_GC: Tensor, relevant_GC: Tensor, valid_GC: Tensor) -> Tensor:
-    """Mean over lists of the cross-entropy between the scores' softmax and an even spread over the relevant candidates.
-
-    Source: ListNet's top-one probability (Cao et al. 2007, doi:10.1145/1273496.1273513).
-    """
-    log_probability_GC = torch.log_softmax(scores_GC.masked_fill(~valid_GC, NEVER), dim=1)
-    share_GC = relevant_GC / relevant_GC.sum(dim=1, keepdim=True)
-    return -(share_GC * log_probability_GC).sum(dim=1).mean()

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from configs.schema import SurfaceConfig
 from features.columns import KIND
 from features.histories import IntArray, distinct
+from features.people import people_scores
 from features.person import Person, describe
 from serving.answer import Answer, Query, no_items
 from serving.bundle import Bundle
-from serving.candidates import HALF_LIVES, OWN_ORDER, Candidates, Scores, Signals, describe_candidates, sum_neighbours
+from serving.candidate_features import describe_candidates
+from serving.candidates import Candidates, Scores, Signals, sum_neighbours
 from serving.encoder import Encoder
+from serving.feature_names import HALF_LIVES, OWN_ORDER, RECENT_WINDOWS
 from serving.index import Index
 from serving.query_vector import QueryVectors
 from serving.ranker import Ranker
@@ -130,6 +133,7 @@ class Pipeline:
         proposed = {
             "repeats": person.own.items[repeats],
             "together": np.concatenate(together),
+            "people": signals.people.best(settings.people_candidates),
             "encoder": signals.nearest,
             "popular": self._by_popularity[: settings.popular_candidates],
         }
@@ -167,7 +171,9 @@ class Pipeline:
             as_of=query.as_of,
             targets=self.bundle.settings.history.targets,
             item_categories=tables.category,
+            item_parents=tables.parent,
             half_lives=HALF_LIVES,
+            recent_days=[share * settings.popularity_days for share in RECENT_WINDOWS],
             num_recent=settings.together_history,
             profile_kinds=self._profile_kinds,
             has_times=self.bundle.settings.has_times,
@@ -176,6 +182,7 @@ class Pipeline:
         signals = Signals(
             together=sum_neighbours(tables.in_baskets, person.recent_items),
             following=sum_neighbours(tables.in_next_baskets, person.recent_items),
+            people=Scores(*people_scores(tables.people, person.own.items, person.own.num_events)),
             context=Scores.none(),
             context_items=no_items(),
             query_vector=vector,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
-from serving.candidates import FEATURES
 from serving.encoder import onnx_session
+from serving.feature_names import FEATURES
 
 
 class Ranker:

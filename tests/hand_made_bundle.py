@@ -17,8 +17,9 @@ from configs.schema import DEFAULT_SURFACES, CandidatesConfig, HistoryConfig
 from features.artefact import write_manifest, writing
 from features.columns import MICROSECONDS_PER_DAY
 from features.fit_sources import SourceTables
+from features.item_numbers import ITEM_NUMBERS
 from serving.bundle import BundleSettings
-from serving.candidates import FEATURES
+from serving.feature_names import FEATURES
 
 AISLES = ("fruit", "bread", "cheese")
 ITEM_IDS = [f"{aisle}{number}" for aisle in AISLES for number in range(10)]
@@ -83,10 +84,18 @@ def _tables(aisle: np.ndarray) -> SourceTables:
         repeat_gap_days=np.full(NUM_ITEMS, 14, np.float32),
         price=np.linspace(1, 4, NUM_ITEMS).astype(np.float32),
         category=aisle,
+        parent=np.zeros(NUM_ITEMS, np.int32),
+        numbers=np.zeros((NUM_ITEMS, len(ITEM_NUMBERS)), np.float32),
         basket_items=others,
         basket_scores=scores,
         next_items=others,
         next_scores=scores,
+        people_idf=np.ones(NUM_ITEMS, np.float32),
+        people_item_offsets=np.zeros(NUM_ITEMS + 1, np.int64),
+        people_members=np.empty(0, np.int32),
+        people_weights=np.empty(0, np.float32),
+        people_recent_offsets=np.zeros(1, np.int64),
+        people_recent_items=np.empty(0, np.int32),
     )
 
 

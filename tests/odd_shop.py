@@ -19,7 +19,7 @@ from features.prepare import prepare
 from features.splits import cuts
 from models.ranker import RankerNetwork
 from serving.answer import Query
-from serving.candidates import FEATURES
+from serving.feature_names import FEATURES
 from serving.pipeline import Pipeline
 from training.assemble import assemble
 from training.evaluate import Evaluation, evaluate

@@ -23,8 +23,8 @@ from features.splits import Cut
 from models.encoder import Encoder
 from models.ranker import RankerNetwork
 from serving.bundle import USERS_FILE, BundleSettings
-from serving.candidates import FEATURES
 from serving.encoder import Encoder as ServedEncoder
+from serving.feature_names import FEATURES
 from serving.item_encoder import GRAPH_FILE, VOCABULARY_FILE, ItemEncoder
 from serving.query_vector import QueryVectors
 from training.build_index import BuiltIndex, build_index

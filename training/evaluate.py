@@ -17,7 +17,7 @@ from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import Cut, targets_between
 from serving.answer import Query
-from serving.candidates import OWN_ORDER
+from serving.feature_names import OWN_ORDER
 from serving.pipeline import Pipeline, Ranked
 from training.metrics import coverage, summarise, user_metrics
 from training.queries import query_at
@@ -226,6 +226,11 @@ def _together(pipeline: Pipeline, ranked: Ranked) -> IntArray:
     return _filled(pipeline, together.best(len(together.items)), ranked)
 
 
+def _people(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    people = ranked.signals.people
+    return _filled(pipeline, people.best(len(people.items)), ranked)
+
+
 def _encoder(pipeline: Pipeline, ranked: Ranked) -> IntArray:
     return _filled(pipeline, pipeline.nearest(ranked.signals.query_vector, num_items=1000), ranked)
 
@@ -239,9 +244,11 @@ SOURCES: Mapping[str, Callable[[Pipeline, Ranked], IntArray]] = {
     "most_bought": _most_bought,
     "repeats": _repeats,
     "together": _together,
+    "people": _people,
     "encoder": _encoder,
 }
-"""Every source alone: popular (recent window), the user's most bought items, the same with decay, co-occurrence, the encoder."""
+"""Every source alone: popular (recent window), the user's most bought items, the same with decay, co-occurrence,
+what people alike had, the encoder."""
 
 
 SYSTEMS = (PIPELINE, *SOURCES)

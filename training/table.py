@@ -9,6 +9,7 @@ ROWS = {
     "repeats": "own items, half-life 120 days",
     "most_bought": "own items, most bought",
     "together": "bought together",
+    "people": "people alike",
     "encoder": "neural encoder",
     "popular": "popular lately",
 }

@@ -21,6 +21,7 @@ COLOURS = {
     "repeats": "#d9822b",
     "most_bought": "#b9a16b",
     "together": "#3a9d6e",
+    "people": "#b05a7a",
     "encoder": "#8e5bb5",
     "popular": "#8a949e",
 }

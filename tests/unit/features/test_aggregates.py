@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from features.columns import KIND, MICROSECONDS_PER_DAY
 from features.cooccurrence import MIN_TOGETHER, SHRINKAGE, Neighbours, basket_neighbours, neighbour_scores, next_neighbours
-from features.histories import History, IntArray, encoder_inputs
+from features.histories import History, IntArray, ages_in_days, encoder_inputs
+from features.item_numbers import item_numbers
+from features.people import fit_people
 from features.person import describe
 from features.popularity import first_seen, popularity
-from features.repeats import PRIOR_BUYERS, own_items, repeat_rates
+from features.repeats import PRIOR_BUYERS, repeat_rates
+from features.rhythm import Rhythm, rhythm
 
 NUM_ITEMS = 6
 AS_OF = 10 * MICROSECONDS_PER_DAY
@@ -89,11 +92,16 @@ def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Row
     assert first_seen(events, num_items=NUM_ITEMS, as_of=AS_OF).tolist() == first
 
 
+def rhythm_of(events: History, *, half_lives: tuple[float, ...], recent_days: tuple[float, ...]) -> Rhythm:
+    past = events.before(AS_OF)
+    ages = ages_in_days(past.times, as_of=AS_OF)
+    return rhythm(past.items, weights=some_weights(past), ages=ages, half_lives=half_lives, recent_days=recent_days)
+
+
 @given(baskets_strategy)
 @settings(max_examples=80, deadline=None)
-def test_own_items_count_decay_and_space(rows: Rows) -> None:
-    person = one_person(rows)
-    own = own_items(person, weights=some_weights(person), as_of=AS_OF, half_lives=(2.0, 30.0))
+def test_a_rhythm_counts_decays_and_spaces(rows: Rows) -> None:
+    own = rhythm_of(one_person(rows), half_lives=(2.0, 30.0), recent_days=(3.0,))
     days: dict[int, list[int]] = defaultdict(list)
     for _, day, items in before(rows):
         for item in items:
@@ -106,7 +114,10 @@ def test_own_items_count_decay_and_space(rows: Rows) -> None:
         assert own.counts[place] == sum(weights)
         decayed = [sum(one * 0.5 ** (age / life) for one, age in zip(weights, ages, strict=True)) for life in (2.0, 30.0)]
         assert own.decayed[place].tolist() == pytest.approx(decayed)
+        recent = sum(one for one, age in zip(weights, ages, strict=True) if age <= 3)
+        assert own.recent[place].tolist() == [pytest.approx(recent)]
         assert own.days_since[place] == min(ages)
+        assert own.days_since_first[place] == max(ages)
         span = max(ages) - min(ages)
         expected = span / (len(ages) - 1) if span else math.nan
         assert own.mean_gap[place] == pytest.approx(expected, nan_ok=True)
@@ -212,13 +223,18 @@ AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
     "repeat_rates": lambda u, e: repeat_rates(u, e, num_items=NUM_ITEMS, as_of=AS_OF),
     "basket_neighbours": lambda _, e: basket_neighbours(e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3),
     "next_neighbours": lambda u, e: next_neighbours(u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5),
-    "own_items": lambda _, e: own_items(by_time(e), weights=ones(e), as_of=AS_OF, half_lives=(3.0,)),
+    "people": lambda u, e: fit_people(u, e, num_items=NUM_ITEMS, as_of=AS_OF, days=5),
+    "item_numbers": lambda u, e: item_numbers(
+        u, e, weights=ones(e), categories=CATEGORIES, parents=CATEGORIES // 2, as_of=AS_OF, days=2.0
+    ),
     "describe": lambda _, e: describe(
         by_time(e),
         as_of=AS_OF,
         targets={"purchase": 1.0},
         item_categories=CATEGORIES,
+        item_parents=CATEGORIES // 2,
         half_lives=(3.0,),
+        recent_days=(2.0, 5.0),
         num_recent=5,
         profile_kinds=PURCHASE,
         has_times=True,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.losses import full_softmax, gbce, listwise_softmax, sampled_softmax
+from models.losses import full_softmax, gbce, sampled_softmax
 from models.ranker import RankerNetwork
 
 NUM_ITEMS = 9
@@ -167,31 +167,6 @@ def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
         for gradient in (query_.grad, items_.grad):
             assert gradient is not None
             assert torch.isfinite(gradient).all()
-
-
-lists = st.lists(
-    st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=6).filter(lambda one: any(hit for _, hit in one)),
-    min_size=1,
-    max_size=4,
-)
-
-
-@given(lists)
-@settings(max_examples=60, deadline=None)
-def test_listwise_softmax_is_the_cross_entropy_with_an_even_spread_and_blind_to_padding(
-    rows: list[list[tuple[float, bool]]],
-) -> None:
-    width = max(map(len, rows)) + 1
-    scores, relevant = torch.full((len(rows), width), 77.0), torch.zeros(len(rows), width)
-    valid = torch.zeros(len(rows), width, dtype=torch.bool)
-    expected = 0.0
-    for row, candidates in enumerate(rows):
-        for place, (score, hit) in enumerate(candidates):
-            scores[row, place], relevant[row, place], valid[row, place] = score, float(hit), True
-        log_sum = math.log(sum(math.exp(score) for score, _ in candidates))
-        hits = [score for score, hit in candidates if hit]
-        expected += sum(log_sum - score for score in hits) / len(hits) / len(rows)
-    assert float(listwise_softmax(scores, relevant, valid)) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("hidden", [0, 4])

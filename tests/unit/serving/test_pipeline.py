@@ -240,7 +240,7 @@ def test_a_ranker_of_other_features_is_refused(tiny_bundle: Path, tmp_path: Path
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for features, odd in (
-        ([*manifest["features"][:-1], "moon_phase"], "is_favourite_category, moon_phase"),
+        ([*manifest["features"][:-1], "moon_phase"], "moon_phase, user_tenure"),
         (manifest["features"][::-1], "their order"),
     ):
         (folder / "manifest.json").write_text(json.dumps({**manifest, "features": features}), encoding="utf-8")

@@ -1,0 +1,29 @@
+"""The ranker's loss, over lists of different lengths that stand one after the other. Shape suffixes: G lists, C candidates of
+all lists."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def capped_listwise_softmax(
+    scores_C: Tensor, relevant_C: Tensor, list_C: Tensor, *, num_lists: int, places: int, log_weight_C: Tensor
+) -> Tensor:
+    """Mean over lists of the cross-entropy of their relevant candidates, each counting 1 / min(relevant ones, `places`).
+
+    So a list with many relevant candidates, of which `places` can be shown, counts as capped recall counts it, and not each of
+    them
+    ever less. `list_C` says which list a candidate belongs to, ascending. `log_weight_C` is the logarithm of how many
+    candidates each
+    stands for in the sum: 0, or for one drawn with a chance p, -log p.
+
+    Source: ListNet's top-one probability (Cao et al. 2007, doi:10.1145/1273496.1273513).
+    """
+    logits_C = scores_C + log_weight_C
+    highest_G = torch.full((num_lists,), -torch.inf).scatter_reduce(0, list_C, logits_C.detach(), "amax")
+    sums_G = torch.zeros(num_lists).index_add(0, list_C, torch.exp(logits_C - highest_G[list_C]))
+    log_sum_G = sums_G.log() + highest_G
+    counts_G = torch.zeros(num_lists).index_add(0, list_C, relevant_C)
+    share_C = relevant_C / counts_G.clamp(min=1, max=places)[list_C]
+    return (share_C * (log_sum_G[list_C] - scores_C)).sum() / num_lists
