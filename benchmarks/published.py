@@ -104,11 +104,11 @@ def _origin(
     fit = entries["fits"]["validation"]
     curve = [line["metrics"][f"validation_{monitor}"] for line in run.curves() if line["series"] == "validation"]
     return {
-        "validation": {"metric": f"{monitor}_{config.training.monitor_k}", "best": max(curve), "curve": curve},
-        "best_epoch": curve.index(max(curve)) + 1,
+        "validation": {"metric": f"{monitor}_{config.training.monitor_k}", "best": max(curve, default=None), "curve": curve},
+        "best_epoch": curve.index(max(curve)) + 1 if curve else 0,
         "epochs": fit["epochs"],
         "seconds": fit["seconds"],
-        "seconds_an_epoch": round(fit["training_seconds"] / fit["epochs"], 2),
+        "seconds_an_epoch": round(fit["training_seconds"] / max(fit["epochs"], 1), 2),
         "interactions_per_second": fit["interactions_per_second"],
         "commit": entries["commit"] or options.commit,
         "uncommitted_changes": entries["uncommitted_changes"],

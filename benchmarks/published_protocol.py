@@ -1,7 +1,8 @@
 """The test of a published protocol: every user's held-back items in a ranking of the whole catalogue, read once.
 
-Model and baselines know the same: what came before the validation item. The history that they answer to is longer: all
-before the test item. As `evaluation.exclude_seen` says, the history's items are taken out of the list. Ties count against us.
+Model and baselines know the same: what came before the validation item, or with `training.refit_epochs` what came before the test
+item. The history that they answer to is all before the test item. As `evaluation.exclude_seen` says, the history's items are
+taken out of the list. Ties count against us.
 
 Shape suffixes: B users of a batch, N items, P pairs of a user and a target.
 """
@@ -54,14 +55,15 @@ class PublishedTest:
 
     def __init__(self, dataset: Dataset, timeline: Timeline, *, config: Config) -> None:
         self.dataset, self.config = dataset, config
-        self.cut, self._test_cut, everything = timeline
+        first, self._test_cut, everything = timeline
+        self.cut = self._test_cut if config.training.refit_epochs else first
         self.batches: list[ValidationBatch] = list(
             validation_loader(dataset, self._test_cut, everything, config=config, max_users=dataset.num_users)
         )
         users, events, weights = targets_before(dataset, self.cut, targets=config.history.targets)
         self.past_users, self.past, self.past_weights = users, events, weights
         self.known_N = torch.from_numpy(np.bincount(events.items, minlength=dataset.num_items) > 0)
-        """Items that somebody had before the validation item: all that training could see"""
+        """Items that somebody had before the cut: all that training could see"""
 
     @property
     def num_cold_targets(self) -> int:

@@ -15,15 +15,17 @@ _READS: Final[dict[str, tuple[str, ...]]] = {
     "taobao": ("events",),
     "amazon_reviews": ("events", "items", "event_type"),
     "movielens": ("events", "items", "users", "event_type"),
-    "session_text": ("events", "event_type", "layout"),
+    "session_text": ("events", "test_events", "event_type", "layout"),
 }
 """Source of published data → which of the settings below it reads."""
-_SETTINGS: Final = ("events", "items", "users", "event_type", "layout", *_OF_THE_FILES)
+_SETTINGS: Final = ("events", "test_events", "items", "users", "event_type", "layout", *_OF_THE_FILES)
+_ITS_ALONE: Final = ("test_events", "layout")
+"""What nothing but session_text reads."""
 
 
 def check_source(data: DataConfig) -> None:
     """Raises ConfigError for a setting that the source does not read, and for text files without times on a real clock."""
-    reads = _READS.get(data.source, tuple(name for name in _SETTINGS if name != "layout"))
+    reads = _READS.get(data.source, tuple(name for name in _SETTINGS if name not in _ITS_ALONE))
     unread = [
         f"data.{name}"
         for name in _SETTINGS

@@ -51,9 +51,15 @@ def check(config: Config) -> None:
             "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
         )
     check_source(data)
+    if training.initial_vectors == "low_pass" and (encoder.model != "set_pool" or encoder.normalize):
+        raise ConfigError("training.initial_vectors=low_pass is for encoder.model=set_pool without encoder.normalize.")
+    if not training.max_epochs and training.initial_vectors == "random":
+        raise ConfigError("training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them.")
+    if (config.split.kind == "given") != (data.test_events is not None):
+        raise ConfigError("split.kind=given and data.test_events go together: set both, or neither.")
     if data.clock == "ordinal" and config.split.kind == "window":
         raise ConfigError("data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out.")
-    if config.split.kind == "leave_one_out" and data.shift_to_today and data.clock == "ordinal":
+    if data.shift_to_today and data.clock == "ordinal":
         raise ConfigError("data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them.")
     hopeless = [kind for kind in config.history.targets if kind not in TARGET_KINDS]
     if hopeless:

@@ -63,6 +63,10 @@ class DataConfig(Section):
     events: Path | None = None
     """The events file; for csv, parquet and jsonl also a glob of files. Needed by all but complete_journey."""
 
+    test_events: Path | None = None
+    """For session_text, with `split.kind=given`: the file of what is to be predicted, where train and test come apart. A name
+    alone may stand beside `events`."""
+
     items: Path | None = None
     """The catalogue file: in the same format, or as published (amazon_reviews, movielens). Without one the catalogue is the items
     that events name."""
@@ -124,9 +128,10 @@ class PrepareConfig(Section):
 class SplitConfig(Section):
     """How the past is told from what is to be predicted."""
 
-    kind: Literal["window", "leave_one_out"] = "window"
+    kind: Literal["window", "leave_one_out", "given"] = "window"
     """`window`: everyone's events before one moment, tested on the days after it. `leave_one_out`: each user's last event,
-    as research papers do; it trains on other users' later events, so it flatters."""
+    as research papers do; it trains on other users' later events, so it flatters. `given`: the items of `data.test_events`, and
+    for validation a tenth of each user's train items."""
 
     window_days: float = Field(28, gt=0)
     """Length of the validation window, the ranker's window and the test window."""
@@ -144,6 +149,10 @@ class HistoryConfig(Section):
     )
     """The events that stand in a history given to the encoder."""
 
+    order: Literal["sequence", "set"] = "sequence"
+    """What the encoder is trained to foresee. `sequence`: the next basket from those before it. `set`: one part of a user's
+    items from the rest, drawn anew each epoch; when they came means nothing."""
+
     max_length: int = Field(200, ge=1, le=2048)
     """The encoder reads this many of a user's latest events."""
 
@@ -156,19 +165,20 @@ class HistoryConfig(Section):
 class EncoderConfig(Section):
     """The neural model that turns a history into a query vector."""
 
-    model: Literal["sasrec", "gru4rec", "hstu", "two_tower"] = "sasrec"
+    model: Literal["sasrec", "gru4rec", "hstu", "two_tower", "set_pool"] = "sasrec"
     """`sasrec`: self-attention (arXiv:1808.09781). `gru4rec`: a recurrent network (arXiv:1511.06939). `hstu`: gated attention
     with biases of place and time (arXiv:2402.17152). `two_tower`: the history pooled by importance and age, with user features,
-    and items described by the catalogue, so that an item without history has a vector."""
+    and items described by the catalogue, so that an item without history has a vector. `set_pool`: the sum of the history's
+    vectors, each item with a weight of its own; with `initial_vectors: low_pass` a graph filter (arXiv:2108.07567)."""
 
     dim: int = Field(64, ge=4, le=1024)
     """Width D of the one space of queries and items."""
 
     num_layers: int = Field(2, ge=1, le=24)
-    """Blocks (or recurrent layers), one upon the other."""
+    """Blocks (or recurrent layers), one upon the other. `set_pool` has none."""
 
     num_heads: int = Field(2, ge=1, le=32)
-    """Heads of attention or pooling; a divisor of `dim`. `gru4rec` has none."""
+    """Heads of attention or pooling; a divisor of `dim`. `gru4rec` and `set_pool` have none."""
 
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of the values set to zero in training, against learning by heart."""
@@ -204,8 +214,9 @@ class TrainingConfig(Section):
     popular_share: float = Field(0.5, ge=0, le=1)
     """This share of the negatives is drawn by popularity, the rest evenly."""
 
-    initial_vectors: Literal["svd", "random"] = "svd"
-    """Where item vectors start. `svd`: from a truncated SVD of who had what, which saves the first epochs."""
+    initial_vectors: Literal["svd", "low_pass", "random"] = "svd"
+    """Where item vectors start. `svd`: from a truncated SVD of who had what, which saves the first epochs. `low_pass`, for
+    `set_pool`: the same with users and items divided by the root of how much they have, which may be all that it needs."""
 
     batch_tokens: int = Field(4096, ge=1)
     """History positions in a batch: about the same work for each, whatever the lengths."""
@@ -216,8 +227,8 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.0, ge=0)
     """Pull of the weights towards zero (AdamW)."""
 
-    max_epochs: int = Field(20, ge=1)
-    """Passes over the data before the validation window, at most."""
+    max_epochs: int = Field(20, ge=0)
+    """Passes over the data before the validation window, at most. 0: at each cut the initial vectors are the model."""
 
     patience: int = Field(2, ge=1)
     """Stop after this many epochs without a better `monitor` on the validation window."""

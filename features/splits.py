@@ -2,6 +2,7 @@
 
     window            ... everyone's past ... | T - 2w  validation | T - w  test | T
     leave_one_out     each user's past ...    | last but one       | last        |
+    given             each user's train items | a tenth of them    | test items  |
 
 Between two neighbouring cuts stand the events that a model fitted at the first is asked to foresee.
 """
@@ -37,11 +38,11 @@ class Cut:
     as_of: int
     """No event of anybody's past is at or after this time (microseconds)."""
     moments: TimeArray | None = None
-    """(U,) for leave_one_out, where each user has a moment of their own: when the event that is to be predicted came"""
+    """(U,) for leave_one_out and given, where each user has a moment of their own: when the event that is to be predicted came"""
 
     @property
     def per_user(self) -> bool:
-        """True for leave_one_out."""
+        """True for leave_one_out and given."""
         return self.moments is not None
 
     def past(self, dataset: Dataset) -> NDArray[np.bool_]:
@@ -53,7 +54,7 @@ class Cut:
         return dataset.history(user).take(slice(0, int(self.ends[user] - dataset.offsets[user])))
 
     def moment(self, user: int) -> int:
-        """When a user asks: at the cut itself, or for leave_one_out when their next event came, after all of their past."""
+        """When a user asks: at the cut itself, or where each has a moment of their own, then: it is after all of their past."""
         return self.as_of if self.moments is None else int(self.moments[user])
 
 
@@ -61,6 +62,8 @@ def cuts(dataset: Dataset, split: SplitConfig) -> tuple[Cut, Cut, Cut]:
     """The cuts (validation, test, everything). Raises TooLittleDataError when nothing lies before the first."""
     if split.kind == "leave_one_out":
         return _leave_one_out(dataset)
+    if split.kind == "given":
+        return _given(dataset)
     window = int(split.window_days * MICROSECONDS_PER_DAY)
     end = int(dataset.manifest["last_time"]) + 1
     first = int(dataset.manifest["first_time"])
@@ -121,15 +124,35 @@ def _standing(
 
 
 def _leave_one_out(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
-    as_of = int(dataset.manifest["last_time"]) + 1
     lengths = np.diff(dataset.offsets)
+    can_spare = lengths > 2  # a user with one or two events only trains
+    ends = dataset.offsets[1:]
+    return (
+        _cut_of_each(dataset, ends - 2 * can_spare, name="validation"),
+        _cut_of_each(dataset, ends - can_spare, name="test"),
+        _cut_of_each(dataset, ends, name="everything"),
+    )
 
-    def without_last(count: int, name: str) -> Cut:
-        held_back = np.where(lengths > 2, count, 0)  # a user with one or two events only trains
-        ends = dataset.offsets[1:] - held_back
-        latest = dataset.times[ends - 1] + 1  # nobody is without an event
-        following = dataset.times[np.minimum(ends, len(dataset.times) - 1)]
-        moments = np.where(held_back > 0, np.maximum(latest, following), latest)
-        return Cut(name=name, ends=ends, as_of=as_of, moments=moments)
 
-    return without_last(2, "validation"), without_last(1, "test"), without_last(0, "everything")
+def _given(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
+    """A user's baskets are train, validation and test items; without the second they were too few to validate."""
+    first_E = np.flatnonzero(np.diff(dataset.baskets, prepend=-1))
+    num_U = np.diff(np.searchsorted(first_E, dataset.offsets))
+    starts = np.append(first_E, len(dataset.items))
+    last_U = np.cumsum(num_U)
+    ends = dataset.offsets[1:]
+    test = np.where(num_U > 1, starts[last_U - 1], ends)
+    validation = np.where(num_U > 2, starts[last_U - 2], test)
+    return (
+        _cut_of_each(dataset, validation, name="validation"),
+        _cut_of_each(dataset, test, name="test"),
+        _cut_of_each(dataset, ends, name="everything"),
+    )
+
+
+def _cut_of_each(dataset: Dataset, ends: TimeArray, *, name: str) -> Cut:
+    """A user asks when their next event comes, or after the last; nobody is without an event before that."""
+    latest = dataset.times[ends - 1] + 1
+    following = dataset.times[np.minimum(ends, len(dataset.times) - 1)]
+    moments = np.where(ends < dataset.offsets[1:], np.maximum(latest, following), latest)
+    return Cut(name=name, ends=ends, as_of=int(dataset.manifest["last_time"]) + 1, moments=moments)

@@ -123,6 +123,7 @@ def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
     from models.gru4rec import GRU4Rec
     from models.hstu import HSTU
     from models.sasrec import SASRec
+    from models.set_pool import SetPool
     from models.two_tower import TwoTower
 
     match config.model:
@@ -134,6 +135,8 @@ def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
             encoder = HSTU(config, shape)
         case "two_tower":
             encoder = TwoTower(config, shape)
+        case "set_pool":
+            encoder = SetPool(config, shape)
         case _:
             assert_never(config.model)
     return CosineEncoder(encoder, temperature=config.temperature) if config.normalize else encoder

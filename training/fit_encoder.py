@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -30,12 +31,14 @@ from training.batches import Events, TrainingBatches
 from training.build_model import build_model
 from training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_torch
 from training.initial_vectors import svd_item_vectors
+from training.low_pass import low_pass_item_vectors
 from training.module import EncoderModule
 from training.negatives import NegativeSampler
 from training.out_of_memory import explained_memory
 from training.recorder import Recorder
 from training.resumption import Resumption
 from training.run_log import RunLog
+from training.set_batches import SetBatches
 from training.stopping import Stopping
 from training.user_table import UserTable
 from training.validation import validation_loader
@@ -54,12 +57,15 @@ def fit_encoders(
     The first is fitted from scratch and stopped by `training.monitor` on the window after its cut; each later one starts from
     the one before and sees the longer past for `refit_epochs`. What the folder has already, from before a kill, is not fitted
     again, and a fit that has a checkpoint there goes on from it: the outcome is the same to the last bit. A fit depends on the
-    seed, the data and the weights it starts from alone.
+    seed, the data and the weights it starts from alone. Without epochs every cut has its own initial vectors.
     """
     _drop_curves_to_come(run, timeline)
     validation, *later = timeline
     if unseen := [kind for kind in config.history.targets if kind not in dataset.manifest["kinds"]]:
         say(f"history.targets has {', '.join(unseen)}, of which the data holds none. It holds: {_kinds_found(dataset)}.")
+    if not config.training.max_epochs:
+        _keep_beginnings(dataset, timeline, config=config, run=run)
+        return
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_model(dataset, config)
     if not _take_up(encoder, run, validation):
@@ -74,6 +80,18 @@ def fit_encoders(
             encoder = _fit(encoder, dataset, cut, config=config, run=run, next_cut=None, after_epoch=after_epoch)
         save_encoder(encoder, run.folder, cut=cut.name)
     (run.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+
+
+def _keep_beginnings(dataset: Dataset, timeline: tuple[Cut, Cut, Cut], *, config: Config, run: RunLog) -> None:
+    """At each cut the initial vectors, made anew from what is known by then."""
+    for cut in timeline:
+        encoder, started = build_model(dataset, config), time.monotonic()
+        if _take_up(encoder, run, cut):
+            continue
+        _begin(encoder, dataset, cut, config)
+        save_encoder(encoder, run.folder, cut=cut.name)
+        fit = {"epochs": 0, "seconds": time.monotonic() - started, "training_seconds": 0.0, "interactions_per_second": 0.0}
+        run.update(fits={**run.read().get("fits", {}), cut.name: fit})
 
 
 def _take_up(encoder: Encoder, run: RunLog, cut: Cut) -> bool:
@@ -124,13 +142,7 @@ def _fit(
     if not events.is_target.any() or not len(events.starts):
         raise _nothing_to_learn(dataset, cut, config)
     training = config.training
-    batches = TrainingBatches(
-        events,
-        max_length=config.history.max_length,
-        batch_tokens=training.batch_tokens,
-        seed=training.seed,
-        user_table=UserTable.of(dataset) if encoder.reads_user else None,
-    )
+    batches = _batches(events, UserTable.of(dataset) if encoder.reads_user else None, config)
     target_items = torch.from_numpy(events.events.items[events.is_target].astype(np.int64))
     module = _module(encoder, target_items, num_items=dataset.num_items, training=training)
     epochs = training.max_epochs if next_cut else training.refit_epochs
@@ -164,6 +176,13 @@ def _stopping(recorder: Recorder, training: TrainingConfig) -> Stopping:
     return Stopping(recorder, monitor=training.monitor, patience=training.patience, max_minutes=training.max_minutes)
 
 
+def _batches(events: Events, user_table: UserTable | None, config: Config) -> TrainingBatches:
+    size = {"max_length": config.history.max_length, "batch_tokens": config.training.batch_tokens, "seed": config.training.seed}
+    if config.history.order == "set":
+        return SetBatches(events, **size)
+    return TrainingBatches(events, **size, user_table=user_table)
+
+
 def _module(encoder: Encoder, target_items: Tensor, *, num_items: int, training: TrainingConfig) -> EncoderModule:
     sampler = NegativeSampler(
         target_items,
@@ -185,14 +204,12 @@ def _begin(encoder: Encoder, dataset: Dataset, cut: Cut, config: Config) -> None
     if config.training.initial_vectors == "random":
         encoder.forget(~known_N)
         return
-    vectors_ND = svd_item_vectors(
-        torch.from_numpy(users.astype(np.int64)),
-        items_E,
-        torch.from_numpy(weights),
-        num_items=dataset.num_items,
-        dim=config.encoder.dim,
-        seed=config.training.seed,
-    )
+    users_E = torch.from_numpy(users.astype(np.int64))
+    size = {"num_items": dataset.num_items, "dim": config.encoder.dim, "seed": config.training.seed}
+    if config.training.initial_vectors == "low_pass":
+        vectors_ND = low_pass_item_vectors(users_E, items_E, **size)
+    else:
+        vectors_ND = svd_item_vectors(users_E, items_E, torch.from_numpy(weights), **size)
     encoder.start_from(vectors_ND, known_N)
 
 

@@ -5,6 +5,7 @@ They have no times: the order of the file stands for time, so `data.clock` is `o
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import polars as pl
@@ -12,6 +13,7 @@ import polars as pl
 from configs.schema import DataConfig
 from features.raw import FILE, ROW, RawTable, RawTables
 from features.sources.field_rows import one_file
+from features.sources.given_parts import joined_parts
 from features.sources.published import Counts, compared
 from features.sources.text_lines import TEXT, read_lines, refused_lines
 
@@ -20,12 +22,23 @@ _NUMBERS: Final = r"^\d+(?:\s+\d+)*$"
 
 
 def read_session_text(data: DataConfig) -> RawTables:
-    """Events of `data.event_type` (default: purchase), in the order of the file.
+    """Events of `data.event_type` (default: purchase), in the order of the file; with `data.test_events`, see `given_parts.py`.
 
     The layout is told by looking at the file, unless `data.layout` says it; the report says which was taken. Where most lines
     hold whole numbers alone, as the published files do, a line with anything else (a header, a remark) is refused.
     """
     path = one_file(data.events, source=data.source, table="events")
+    events, remarks = _read_file(path, data)
+    if data.test_events is None:
+        return RawTables(events=events, remarks=remarks)
+    beside = path.with_name(data.test_events.name)
+    test_events = beside if beside.is_file() and not data.test_events.is_file() else data.test_events
+    test, of_test = _read_file(one_file(test_events, source=data.source, table="test_events"), data)
+    return RawTables(events=joined_parts(events, test), remarks=(*remarks, *of_test))
+
+
+def _read_file(path: Path, data: DataConfig) -> tuple[RawTable, tuple[str, str]]:
+    """The rows, and what is to be told of the file."""
     lines, refused = read_lines(path, table="events")
     lines = lines.with_columns(pl.col(TEXT).str.strip_chars()).filter(pl.col(TEXT) != "")
     layout = data.layout or told_layout(lines)
@@ -43,8 +56,7 @@ def read_session_text(data: DataConfig) -> RawTables:
     counts = Counts(len(events), users=events["user_id"].n_unique(), items=events["item_id"].n_unique())
     why = "as data.layout says" if data.layout else "told by looking at it (data.layout can say otherwise)"
     remarks = (f"{path.name} is read as {_WORDS[layout]}: {why}", compared(data.source, path, counts))
-    table = RawTable(name="events", where=str(path), frame=events, rejected=pl.concat([refused, *broken]))
-    return RawTables(events=table, remarks=remarks)
+    return RawTable(name="events", where=str(path), frame=events, rejected=pl.concat([refused, *broken])), remarks
 
 
 def told_layout(lines: pl.DataFrame) -> str:
