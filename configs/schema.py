@@ -165,9 +165,10 @@ class HistoryConfig(Section):
 class EncoderConfig(Section):
     """The neural model that turns a history into a query vector."""
 
-    model: Literal["sasrec", "gru4rec", "hstu", "two_tower", "set_pool"] = "sasrec"
+    model: Literal["sasrec", "gru4rec", "hstu", "bsarec", "two_tower", "set_pool"] = "sasrec"
     """`sasrec`: self-attention (arXiv:1808.09781). `gru4rec`: a recurrent network (arXiv:1511.06939). `hstu`: gated attention
-    with biases of place and time (arXiv:2402.17152). `two_tower`: the history pooled by importance and age, with user features,
+    with biases of place and time (arXiv:2402.17152). `bsarec`: attention beside a filter that tells the slow from the fast
+    (arXiv:2312.10325), for little data. `two_tower`: the history pooled by importance and age, with user features,
     and items described by the catalogue, so that an item without history has a vector. `set_pool`: the sum of the history's
     vectors, each item with a weight of its own; with `initial_vectors: low_pass` a graph filter (arXiv:2108.07567)."""
 
@@ -226,6 +227,13 @@ class TrainingConfig(Section):
 
     weight_decay: float = Field(0.0, ge=0)
     """Pull of the weights towards zero (AdamW)."""
+
+    hide_events: float = Field(0.0, ge=0, lt=1)
+    """Share of the events of each training history whose item is hidden, so that none is relied upon: for little data."""
+
+    weight_averaging: float = Field(0.0, ge=0, lt=1)
+    """Judge, keep and serve a running mean of the weights, which lets this share of itself live on at each step: 0.999 is about
+    the last thousand steps. 0: the weights of one step."""
 
     max_epochs: int = Field(20, ge=0)
     """Passes over the data before the validation window, at most. 0: at each cut the initial vectors are the model."""

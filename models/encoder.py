@@ -119,6 +119,7 @@ def build_items(config: EncoderConfig, shape: DataShape) -> ItemTable | ItemTowe
 
 def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
     """The model that `encoder.model` names."""
+    from models.bsarec import BSARec
     from models.cosine import CosineEncoder
     from models.gru4rec import GRU4Rec
     from models.hstu import HSTU
@@ -133,6 +134,8 @@ def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
             encoder = GRU4Rec(config, shape)
         case "hstu":
             encoder = HSTU(config, shape)
+        case "bsarec":
+            encoder = BSARec(config, shape)
         case "two_tower":
             encoder = TwoTower(config, shape)
         case "set_pool":

@@ -27,6 +27,7 @@ from features.columns import KIND
 from features.dataset import Dataset
 from features.splits import Cut, targets_before
 from models.encoder import Encoder
+from training.averaging import WeightAverage
 from training.batches import Events, TrainingBatches
 from training.build_model import build_model
 from training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_torch
@@ -149,6 +150,7 @@ def _fit(
     with working(f"encoder before the {cut.name} cut", total=epochs * batches.num_batches()) as work:
         recorder = Recorder(run, series=cut.name, work=work)
         stopping = _stopping(recorder, training) if next_cut else None
+        averaging = WeightAverage(decay=training.weight_averaging) if training.weight_averaging else None
         resumption = Resumption(
             run.folder,
             series=cut.name,
@@ -156,14 +158,18 @@ def _fit(
             batches=batches,
             recorder=recorder,
             stopping=stopping,
+            averaging=averaging,
             after_epoch=after_epoch,
         )
-        trainer = _trainer(config, [recorder, *([stopping] if stopping else []), resumption], epochs=epochs)
+        callbacks = [callback for callback in (recorder, stopping, averaging, resumption) if callback is not None]
+        trainer = _trainer(config, callbacks, epochs=epochs)
         if not resumption.go_on(trainer, module):
             validation = validation_loader(dataset, cut, next_cut, config=config) if next_cut else None
             with warnings.catch_warnings(), explained_memory(config):
                 warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers
                 trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
+        if averaging:
+            averaging.finish(module)
     best: dict[str, float] = {}
     if stopping and stopping.best is not None:
         encoder.load_state_dict(stopping.weights)

@@ -43,6 +43,8 @@ class EncoderModule(pl.LightningModule):
         if not len(batch.targets_P):
             return None
         vectors_BLD = self.encoder.item_vectors(batch.items_BL)
+        if self.config.hide_events:
+            vectors_BLD = vectors_BLD * (torch.rand_like(vectors_BLD[..., :1]) >= self.config.hide_events)
         states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
         query_SD = states_BLD.flatten(0, 1)[batch.states_S]
         return self._loss(query_SD, batch)

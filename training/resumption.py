@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from configs.console import say
+from training.averaging import WeightAverage
 from training.batches import TrainingBatches
 from training.checkpoint import CHECKPOINT_FILE, load_checkpoint, random_states, restore_random_states, save_torch
 from training.recorder import Recorder
@@ -33,10 +34,11 @@ class Resumption(Callback):
         batches: TrainingBatches,
         recorder: Recorder,
         stopping: Stopping | None,
+        averaging: WeightAverage | None,
         after_epoch: Callable[[], None],
     ) -> None:
         self._folder, self._series, self._minutes, self._batches = folder, series, minutes, batches
-        self._recorder, self._stopping, self._after_epoch = recorder, stopping, after_epoch
+        self._recorder, self._stopping, self._averaging, self._after_epoch = recorder, stopping, averaging, after_epoch
         self._found: dict[str, Any] | None = None
         self._steps = 0  # of the present epoch
         self._last_save = time.monotonic()
@@ -50,6 +52,8 @@ class Resumption(Callback):
         self._recorder.restore(found["recorder"])
         if self._stopping is not None:
             self._stopping.restore(found["stopping"])
+        if self._averaging is not None and found["averaging"] is not None:
+            self._averaging.restore(found["averaging"])
         progress = trainer.fit_loop.epoch_progress.current
         progress.ready = progress.started = progress.processed = progress.completed = found["epoch"]
         if found["batch_tokens"] == self._batches.batch_tokens:
@@ -100,6 +104,7 @@ class Resumption(Callback):
             "optimizer": trainer.optimizers[0].state_dict(),
             "recorder": self._recorder.state(),
             "stopping": self._stopping.state() if self._stopping else None,
+            "averaging": self._averaging.state() if self._averaging else None,
             "random": random_states(module.generator),
         }
         save_torch(state, self._folder / CHECKPOINT_FILE)
