@@ -88,13 +88,13 @@ def ablate(dataset: Dataset, run: RunLog, config: Config) -> list[dict[str, Any]
     fitted = Pipeline.load(run.folder / "bundle-validation")
     lists = split_lists(list(ranked_lists(fitted, dataset, validation, test, config=config)), config.ranker)
     asked = ask(Pipeline.load(run.folder / "bundle-test"), dataset, test, everything, config=config)
-    whole = _measured(lists, asked, config, groups=(), source=None)
+    whole = measured(lists, asked, config, groups=(), source=None)
     rows = [{"without": "nothing", **_intervals(whole, config)}]
     for group in FEATURE_GROUPS:
-        found = _measured(lists, asked, config, groups=(group,), source=None)
+        found = measured(lists, asked, config, groups=(group,), source=None)
         rows.append({"without": f"features: {group}", **_differences(found, whole, config)})
     for source, groups in OWN_FEATURES.items():
-        found = _measured(lists, asked, config, groups=groups, source=source)
+        found = measured(lists, asked, config, groups=groups, source=source)
         rows.append({"without": f"source: {source}", **_differences(found, whole, config)})
     return rows
 
@@ -122,7 +122,7 @@ def _asked(pipeline: Pipeline, dataset: Dataset, cut: Cut, user: int, relevant: 
     )
 
 
-def _measured(
+def measured(
     lists: tuple[list[RankedList], list[RankedList]],
     asked: list[Asked],
     config: Config,

@@ -37,7 +37,7 @@ class Reason:
     """Why an item is in the list: a code for programs, a sentence for people."""
 
     code: str
-    """`bought_before`, `goes_with`, `for_you`, or `popular`"""
+    """`bought_before`, `goes_with`, `for_you`, `people_alike`, or `popular`"""
     text: str
     item: int | None = None
     """The item that the sentence speaks of, as an index."""
@@ -50,7 +50,7 @@ class Recommendation:
     item: int
     score: float
     source: str
-    """The source that the item owes its place to: `repeats`, `together`, `encoder` or `popular`."""
+    """The source that the item owes its place to: `repeats`, `together`, `encoder`, `people` or `popular`."""
     reasons: tuple[Reason, ...]
 
 

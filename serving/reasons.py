@@ -8,7 +8,7 @@ import numpy as np
 
 from features.cooccurrence import Neighbours
 from features.histories import IntArray
-from serving.answer import Reason, Recommendation
+from serving.answer import Reason, Recommendation, no_items
 from serving.bundle import Bundle
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ def explain(chosen: Chosen, *, ranked: Ranked, bundle: Bundle) -> tuple[Recommen
 
 
 _POPULAR = Reason("popular", "Popular in the shop lately")
-_SOURCE = {"bought_before": "repeats", "goes_with": "together", "for_you": "encoder", "popular": "popular"}
+_SOURCE = {
+    "bought_before": "repeats",
+    "goes_with": "together",
+    "for_you": "encoder",
+    "people_alike": "people",
+    "popular": "popular",
+}
 
 
 def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Reason]]:
@@ -39,6 +45,7 @@ def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Re
     bought_with = companions(items, among=ranked.person.recent_items, neighbours=neighbours)
     bought_after = companions(items, among=ranked.person.recent_items, neighbours=bundle.tables.in_next_baskets)
     nearest = set(ranked.signals.nearest.tolist())
+    had_by_others = set(ranked.candidates.proposed_by.get("people", no_items()).tolist())
     listed = []
     for item, place in zip(items.tolist(), np.searchsorted(own.items, items).tolist(), strict=True):
         reasons = []
@@ -53,6 +60,8 @@ def _reasons(items: IntArray, *, ranked: Ranked, bundle: Bundle) -> list[list[Re
             reasons.append(Reason("goes_with", f"Often bought after {bundle.titles[bought_after[item]]}", bought_after[item]))
         if item in nearest:
             reasons.append(Reason("for_you", "Fits what was bought lately"))
+        if item in had_by_others:
+            reasons.append(Reason("people_alike", f"{verb} lately by people with much the same taste"))
         listed.append(reasons or [_POPULAR])
     return listed
 

@@ -54,7 +54,7 @@ class BundleName(BaseModel):
 class ReasonGiven(BaseModel):
     """Why an item is in the list."""
 
-    code: str = Field(description="`bought_before`, `goes_with`, `for_you` or `popular`.")
+    code: str = Field(description="`bought_before`, `goes_with`, `for_you`, `people_alike` or `popular`.")
     text: str
     item_id: str | None = Field(None, description="The item that the text speaks of.")
 

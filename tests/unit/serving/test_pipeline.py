@@ -219,7 +219,10 @@ def test_reasons_are_true_and_name_real_items(tiny_pipeline: Pipeline, shop_data
                     assert place.item in near[reason.item]
                     assert reason.text.endswith(bundle.titles[reason.item])
                     assert re.fullmatch(r"\w+ no\. \d", bundle.titles[reason.item])
-    assert {"bought_before", "goes_with", "for_you"} <= codes
+                elif reason.code == "people_alike":
+                    assert place.item not in bought.items
+                    assert np.isin(place.item, bundle.tables.people_recent_items)
+    assert {"bought_before", "goes_with", "for_you", "people_alike"} <= codes
 
 
 @pytest.mark.parametrize(
