@@ -131,6 +131,22 @@ def test_killed_at_many_writes_by_rows_it_is_as_if_nothing_had_happened(
     the_same(run, whole)
 
 
+def test_killed_with_a_mean_of_weights_and_hidden_events_it_is_as_if_nothing_had_happened(
+    prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path
+) -> None:
+    settled = ("training.weight_averaging=0.9", "training.hide_events=0.3", "encoder.model=bsarec", "encoder.num_heads=1")
+    config = settings(prepared_shop, *settled)
+    whole = RunLog.create(tmp_path / "whole", name="test")
+    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=whole)
+    config = settings(prepared_shop, *settled, "training.checkpoint_minutes=1e-6")
+    run = RunLog.create(tmp_path / "killed", name="test")
+    for number in (9, 4, 15):
+        with pytest.raises(Killed), killed_at(number, after=True):
+            fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    the_same(run, whole)
+
+
 @pytest.fixture
 def shopkeeper(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunMain:
     return runner(monkeypatch, capsys)
