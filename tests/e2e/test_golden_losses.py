@@ -17,6 +17,7 @@ GOLDEN = {
     "gru4rec": ([4.2259, 3.6411, 3.3690], [0.8297, 0.8595, 0.9034]),
     "hstu": ([4.7312, 3.8929, 3.4922], [0.8902, 0.8759, 0.8943]),
     "two_tower": ([4.5665, 3.6997, 3.4234], [0.6791, 0.8170, 0.8383]),
+    "bsarec": ([7.4817, 5.8001, 4.3675], [0.6517, 0.6285, 0.6685]),
 }
 """Model → (mean training loss of each epoch before the validation cut, recall@20 on the validation window after it)"""
 MODELS = Path(__file__).parents[2] / "configs" / "models"

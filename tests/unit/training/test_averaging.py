@@ -55,9 +55,9 @@ def test_a_fit_is_judged_by_the_mean_and_keeps_it(prepared_shop: Path, shop_data
         config = shop.make_config(
             prepared_shop.parent / "raw",
             prepared_shop,
-            *settings,
+            *small,
+            "training.learning_rate=0.02",
             f"training.weight_averaging={decay}",
-            "training.refit_epochs=0",
         )
         run = runs[decay] = RunLog.create(tmp_path / str(decay), name="test")
         fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
