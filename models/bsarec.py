@@ -45,8 +45,7 @@ class BSARec(Encoder):
     ) -> Tensor:
         """See `Encoder.states`. Padding stands at the end, and nothing looks ahead."""
         places_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)
-        scaled_BLD = history_vectors * math.sqrt(history_vectors.shape[-1])  # of length 1 where the encoder is a cosine
-        hidden_BLD = self.dropout(self.norm(scaled_BLD + self.positions(places_L) + self.kinds(kinds)))
+        hidden_BLD = self.dropout(self.norm(history_vectors + self.positions(places_L) + self.kinds(kinds)))
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD)
         return hidden_BLD

@@ -56,5 +56,6 @@ class CosineEncoder(Encoder):
         if self.training:
             with torch.no_grad():  # the parameter itself, so that it can come back
                 self.log_scale.clamp_(max=math.log(MAX_SCALE))
-        scale = self.log_scale.exp()
-        return F.normalize(self.inner.states(history_vectors, kinds, ages, lengths, user), dim=-1) * scale
+        # numbers of about 1, as the encoder's own are: of length 1 an event would be drowned by the mean of the others
+        enlarged_BLD = history_vectors * math.sqrt(history_vectors.shape[-1])
+        return F.normalize(self.inner.states(enlarged_BLD, kinds, ages, lengths, user), dim=-1) * self.log_scale.exp()

@@ -19,6 +19,8 @@ SCORES_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 27}
 """Scores of a chunk: on a CPU as many as its cache holds, on a GPU as many as keep it busy (512 MB)."""
 FEWEST_QUERIES = 32
 """In a chunk: a product with fewer is slow."""
+SMALL = 40.0
+"""Exponentials of scores up to this, and sums over millions of them, are far from the ends of float32."""
 
 
 def weighted_log_sum(query_SD: Tensor, vectors_ND: Tensor, weight_S: Tensor) -> Tensor:
@@ -45,10 +47,14 @@ class _WeightedLogSum(torch.autograd.Function):
         by_item_ND = torch.zeros_like(vectors, dtype=torch.float32)
         total = by_item_ND.new_zeros(())
         num_queries = max(FEWEST_QUERIES, SCORES_AT_ONCE.get(query.device.type, 1 << 20) // len(vectors))
+        is_small = _scores_are_small(query, vectors)
+        scratch = query.new_empty(min(num_queries, len(query)) * len(vectors))  # a new table a chunk would be paged in each time
         for first in range(0, len(query), num_queries):
             chunk = slice(first, first + num_queries)
             query_CD, weight_C = query[chunk], weight_S[chunk]
-            powers_NC, sum_C, largest_C = _powers(vectors @ query_CD.T)
+            scores_NC = scratch[: len(vectors) * len(query_CD)].view(len(vectors), -1)
+            torch.mm(vectors, query_CD.T, out=scores_NC)
+            powers_NC, sum_C, largest_C = _powers(scores_NC, is_small=is_small)
             total += (weight_C * (sum_C.log() + largest_C)).sum()  # no product: autocast would round it
             share_C1 = (weight_C / sum_C)[:, None]
             powers_NC = powers_NC.to(dtype)
@@ -72,7 +78,8 @@ class _LogSum(torch.autograd.Function):
     def forward(ctx: Any, query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor) -> Tensor:
         dtype = _product_dtype(query_SD)
         query, vectors = query_SD.to(dtype), vectors_ND.to(dtype)
-        powers_NS, sum_S, largest_S = _powers((vectors @ query.T).float().add_(bias_N[:, None]))
+        scores_NS = (vectors @ query.T).float().add_(bias_N[:, None])
+        powers_NS, sum_S, largest_S = _powers(scores_NS, is_small=False)
         ctx.save_for_backward(query, vectors, powers_NS.to(dtype), sum_S)
         ctx.dtypes = query_SD.dtype, vectors_ND.dtype
         return sum_S.log() + largest_S
@@ -87,12 +94,26 @@ class _LogSum(torch.autograd.Function):
         return by_query_SD.to(ctx.dtypes[0]), by_item_ND.to(ctx.dtypes[1]), None
 
 
-def _powers(scores_NC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, C) exponentials, in place where the scores are float32, their sums (C,), and the largest scores (C,) taken out."""
+def _powers(scores_NC: Tensor, *, is_small: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, C) exponentials, in place where the scores are float32, their sums (C,), and the largest scores (C,) taken out.
+
+    From small scores nothing needs to be taken out.
+    """
     scores_NC = scores_NC.float()
-    largest_C = scores_NC.amax(dim=0)
-    powers_NC = scores_NC.sub_(largest_C).exp_()
+    if is_small:
+        largest_C = scores_NC.new_zeros(scores_NC.shape[1])
+    else:
+        largest_C = scores_NC.amax(dim=0)
+        scores_NC.sub_(largest_C)
+    powers_NC = scores_NC.exp_()
     return powers_NC, powers_NC.sum(dim=0), largest_C
+
+
+def _scores_are_small(query_SD: Tensor, vectors_ND: Tensor) -> bool:
+    """True when no score can be beyond ±`SMALL`, by the lengths of the vectors. A GPU would have to wait for the answer."""
+    if query_SD.is_cuda or not len(query_SD):
+        return False
+    return float(query_SD.norm(dim=1).max() * vectors_ND.norm(dim=1).max()) < SMALL
 
 
 def _product_dtype(tensor: Tensor) -> torch.dtype:

@@ -23,7 +23,7 @@ def gradients(value: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("scores_at_once", [1, 57 * 40, 1 << 20], ids=["fewest", "forty queries", "one chunk"])
-@pytest.mark.parametrize("scale", [0.1, 100.0], ids=["small scores", "scores beyond exp's range"])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 100.0], ids=["small scores", "middling scores", "scores beyond exp's range"])
 def test_weighted_sum_and_gradients_are_those_of_plain_autograd(
     monkeypatch: pytest.MonkeyPatch, scores_at_once: int, scale: float
 ) -> None:
