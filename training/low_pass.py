@@ -1,4 +1,4 @@
-"""Item vectors that make pooling a low-pass filter on the graph of users and items: a closed form, hard to beat on sparse sets.
+"""Item vectors by which pooling is a low-pass filter on the graph of users and items: a closed form, hard to beat on sparse sets.
 
 A = U^-1/2 R I^-1/2 is who had what, with users and items divided by the root of how much they have. Its first right singular
 vectors V are the smooth signals of that graph; GF-CF (Shen et al. 2021, arXiv:2108.07567) scores by R I^-1/2 V V' I^1/2. Here

@@ -1,0 +1,77 @@
+"""A fit without epochs is its initial vectors at each cut; and users as sets on the way from the dataset to weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shop
+import torch
+
+from configs.exceptions import ConfigError
+from configs.load import load_config
+from configs.schema import Config
+from features.dataset import Dataset
+from features.prepare import prepare
+from features.splits import cuts, targets_before
+from training.fit_encoder import fit_encoders, load_encoder
+from training.low_pass import low_pass_item_vectors
+from training.run_log import RunLog
+
+DIM = 8
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Path]:
+    folder = tmp_path_factory.mktemp("sets")
+    files = shop.write_shop(folder / "raw", num_users=30)
+    prepare(shop.make_config(files, folder / "workspace"), now=shop.NOW)
+    return files, Dataset.open(folder / "workspace" / "dataset"), folder / "workspace"
+
+
+def config_of(raw: tuple[Path, Dataset, Path], *settings: str) -> Config:
+    own = (f"encoder.dim={DIM}", "encoder.model=set_pool", "training.initial_vectors=low_pass", "history.order=set")
+    return shop.make_config(raw[0], raw[2], *own, *settings)
+
+
+def test_without_epochs_every_cut_has_the_initial_vectors_of_its_own_past(
+    raw: tuple[Path, Dataset, Path], tmp_path: Path
+) -> None:
+    config, dataset = config_of(raw, "training.max_epochs=0"), raw[1]
+    timeline, run = cuts(dataset, config.split), RunLog.create(tmp_path, name="test")
+    fit_encoders(dataset, timeline, config=config, run=run)
+    found = []
+    for cut in timeline:
+        users, events, _ = targets_before(dataset, cut, targets=config.history.targets)
+        items = torch.from_numpy(events.items.astype(np.int64))
+        expected = low_pass_item_vectors(
+            torch.from_numpy(users.astype(np.int64)), items, num_items=dataset.num_items, dim=DIM, seed=config.training.seed
+        )
+        encoder = load_encoder(run.folder, dataset, cut=cut.name, config=config)
+        with torch.no_grad():
+            found.append(encoder.item_vectors(torch.arange(dataset.num_items)))
+        torch.testing.assert_close(found[-1], expected)
+        assert run.read()["fits"][cut.name]["epochs"] == 0
+    assert not torch.allclose(found[0], found[1])
+
+
+def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path: Path) -> None:
+    steps = ("training.max_epochs=6", "training.patience=6", "training.learning_rate=0.01", "training.batch_tokens=256")
+    config, dataset = config_of(raw, "training.initial_vectors=random", "training.refit_epochs=0", *steps), raw[1]
+    run = RunLog.create(tmp_path, name="test")
+    fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
+    recalls = [line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"]
+    assert recalls[-1] > recalls[0] + 0.02, "it was .50 and .55"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["training.initial_vectors=low_pass"], "low_pass is for encoder.model=set_pool"),
+        (["training.max_epochs=0", "training.initial_vectors=random"], "random ones know nothing"),
+    ],
+)
+def test_beginnings_that_make_no_sense_are_refused(settings: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(overrides=settings)
