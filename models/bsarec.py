@@ -48,7 +48,8 @@ class BSARec(Encoder):
         hidden_BLD = self.dropout(self.norm(history_vectors + self.positions(places_L) + self.kinds(kinds)))
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD)
-        return hidden_BLD
+        states_BLD: Tensor = hidden_BLD
+        return states_BLD
 
 
 class FrequencyBlock(AttentionBlock):
@@ -80,15 +81,16 @@ class CausalFilter(nn.Module):
         distance_L1 = torch.arange(max_length, dtype=torch.float32)[:, None]
         waves_LF = torch.cos(2 * math.pi / PERIOD * distance_L1 * torch.arange(1, LOW_FREQUENCIES + 1))
         low_pass_L = (1 + 2 * waves_LF.sum(dim=1)) / PERIOD
-        self.by_distance = nn.Embedding.from_pretrained(low_pass_L[:, None].repeat(1, self.num_groups), freeze=False)
+        self.by_distance = nn.Parameter(low_pass_L[:, None].repeat(1, self.num_groups))
         self.fast = nn.Parameter(torch.randn(dim))
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
         batch, length, dim = hidden_BLD.shape
         places_L = torch.arange(length, device=hidden_BLD.device)
         apart_LL = places_L[:, None] - places_L
-        weights_LLG = self.by_distance(apart_LL.clamp(min=0)) * (apart_LL >= 0)[..., None]
+        weights_LLG = self.by_distance[apart_LL.clamp(min=0)] * (apart_LL >= 0)[..., None]
         # (B, L, D) -> (B, G, L, D/G)
         groups = hidden_BLD.view(batch, length, self.num_groups, dim // self.num_groups).transpose(1, 2)
         slow_BLD = (weights_LLG.permute(2, 0, 1) @ groups).transpose(1, 2).reshape(batch, length, dim)
-        return slow_BLD + self.fast**2 * (hidden_BLD - slow_BLD)
+        out_BLD: Tensor = slow_BLD + self.fast**2 * (hidden_BLD - slow_BLD)
+        return out_BLD

@@ -28,13 +28,13 @@ def weighted_log_sum(query_SD: Tensor, vectors_ND: Tensor, weight_S: Tensor) -> 
 
     The weights must be known beforehand and have no gradient: with them both gradients are made while a chunk's scores stand.
     """
-    total: Tensor = _WeightedLogSum.apply(query_SD, vectors_ND, weight_S)
+    total: Tensor = _WeightedLogSum.apply(query_SD, vectors_ND, weight_S)  # type: ignore[no-untyped-call]
     return total
 
 
 def log_sum(query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor) -> Tensor:
     """log Σ_n exp(q_s · v_n + b_n) of each query: (S,) float32. Keeps one (N, S) table until the gradient is asked for."""
-    result_S: Tensor = _LogSum.apply(query_SD, vectors_ND, bias_N)
+    result_S: Tensor = _LogSum.apply(query_SD, vectors_ND, bias_N)  # type: ignore[no-untyped-call]
     return result_S
 
 
@@ -67,7 +67,7 @@ class _WeightedLogSum(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         by_query_SD, by_item_ND = ctx.saved_tensors
         return gradient * by_query_SD, gradient * by_item_ND, None
@@ -85,7 +85,7 @@ class _LogSum(torch.autograd.Function):
         return sum_S.log() + largest_S
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient_S: Tensor) -> tuple[Tensor, Tensor, None]:
         query_SD, vectors_ND, powers_NS, sum_S = ctx.saved_tensors
         share_S1 = (gradient_S / sum_S)[:, None]

@@ -64,7 +64,7 @@ class ValidationBatch:
 
     def to(self, device: torch.device) -> ValidationBatch:
         """The same on a device."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        tensors: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **tensors, user=UserFeatures(self.user.numbers.to(device), self.user.codes.to(device)))
 
 
