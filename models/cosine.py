@@ -13,10 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.encoder import Encoder, UserFeatures
-from models.items import ItemTower
+from models.items import ItemTable, ItemTower
 
 MAX_SCALE = 100.0
 """1 / temperature grows no further: sharper softmaxes are unstable."""
+
+
+FIRST_LENGTH = 0.16
+"""Item vectors begin this long: only their directions count, and the shorter one is, the further a step of Adam turns it. As
+they turn they grow, so that the steps become smaller by themselves."""
 
 
 class CosineEncoder(Encoder):
@@ -27,6 +32,9 @@ class CosineEncoder(Encoder):
         self.inner, self.shape = inner, inner.shape
         self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
         self.causal, self.reads_user = inner.causal, inner.reads_user  # type: ignore[misc]
+        if isinstance(inner.items, ItemTable):
+            with torch.no_grad():
+                inner.items.weight.copy_(_short(inner.items.weight))
 
     def item_vectors(self, items: Tensor) -> Tensor:
         """See `Encoder.item_vectors`; of length 1."""
@@ -34,7 +42,7 @@ class CosineEncoder(Encoder):
 
     def start_from(self, item_vectors: Tensor, known: Tensor) -> None:
         """Only the directions count."""
-        self.inner.start_from(item_vectors, known)
+        self.inner.start_from(_short(item_vectors), known)
 
     def forget(self, unknown: Tensor) -> None:
         """See `Encoder.forget`."""
@@ -59,3 +67,7 @@ class CosineEncoder(Encoder):
         # numbers of about 1, as the encoder's own are: of length 1 an event would be drowned by the mean of the others
         enlarged_BLD = history_vectors * math.sqrt(history_vectors.shape[-1])
         return F.normalize(self.inner.states(enlarged_BLD, kinds, ages, lengths, user), dim=-1) * self.log_scale.exp()
+
+
+def _short(item_vectors_ND: Tensor) -> Tensor:
+    return F.normalize(item_vectors_ND, dim=-1) * FIRST_LENGTH
