@@ -12,7 +12,7 @@ import pytest
 
 from configs.exceptions import ConfigError, DataError
 from configs.load import load_config
-from configs.schema import Config, SplitConfig
+from configs.schema import Config, EventType, SplitConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import Cut, cuts, targets_between
@@ -21,7 +21,7 @@ from features.tables import Tables
 MakeConfig = Callable[..., Config]
 TRAIN = {"1": range(100, 125), "2": range(110, 118), "3": range(100, 101), "4": range(100, 110)}
 TEST = {"1": range(200, 203), "2": range(100, 101), "3": range(200, 202)}
-PURCHASES = {"purchase": 1.0}
+PURCHASES: dict[EventType, float] = {"purchase": 1.0}
 
 
 def lines(sets: dict[str, range]) -> str:
