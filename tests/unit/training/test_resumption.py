@@ -86,6 +86,14 @@ def killed_at(number: int, *, after: bool) -> Iterator[None]:
         yield
 
 
+def killed_thrice(run: RunLog, dataset: Dataset, config: Config) -> None:
+    """And gone on with each time, to the end."""
+    for number in (9, 4, 15):
+        with pytest.raises(Killed), killed_at(number, after=True):
+            fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
+    fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
+
+
 @pytest.fixture(scope="module")
 def untouched(prepared_shop: Path, shop_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> RunLog:
     config = settings(prepared_shop)
@@ -124,10 +132,7 @@ def test_killed_at_many_writes_by_rows_it_is_as_if_nothing_had_happened(
         the_same(whole, untouched)  # these are not dense steps
     config = settings(prepared_shop, "training.checkpoint_minutes=1e-6")
     run = RunLog.create(tmp_path / "killed", name="test")
-    for number in (9, 4, 15):
-        with pytest.raises(Killed), killed_at(number, after=True):
-            fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
-    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    killed_thrice(run, shop_dataset, config)
     the_same(run, whole)
 
 
@@ -140,10 +145,7 @@ def test_killed_with_a_mean_of_weights_and_hidden_events_it_is_as_if_nothing_had
     fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=whole)
     config = settings(prepared_shop, *settled, "training.checkpoint_minutes=1e-6")
     run = RunLog.create(tmp_path / "killed", name="test")
-    for number in (9, 4, 15):
-        with pytest.raises(Killed), killed_at(number, after=True):
-            fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
-    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    killed_thrice(run, shop_dataset, config)
     the_same(run, whole)
 
 
