@@ -29,7 +29,7 @@ trains on all of it. The peers batch users as they come and compute padded posit
 batches of as many positions as the peers' have events. The peers drop attention weights and inside the two-layer network;
 Shopkeeper does not, and its network is four times as wide inside. Shopkeeper starts item vectors from an SVD and clips
 gradients, as it does by default; RecTools and RePlay start and run as their documentation does. All compute in 32 bits on a CPU
-unless the versions' line says otherwise. RecBole was not compared: it needs a pandas and a NumPy older than the others'."""
+unless the versions' line says otherwise. RecBole was not compared."""
 
 COLOURS = {OURS: "#1b7f4d", "rectools": "#c0392b", "replay": "#2c5aa0"}
 
