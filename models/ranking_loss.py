@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 def capped_listwise_softmax(
-    scores_C: Tensor, relevant_C: Tensor, list_C: Tensor, *, num_lists: int, places: int, log_weight_C: Tensor
+    scores_C: Tensor, relevant_C: Tensor, list_C: Tensor, *, list_weight_G: Tensor, places: int, log_weight_C: Tensor
 ) -> Tensor:
-    """Mean over lists of the cross-entropy of their relevant candidates, each counting 1 / min(relevant ones, `places`).
+    """Weighted mean over lists of the cross-entropy of their relevant candidates, each counting 1 / min(relevant ones, `places`).
 
     So a list with many relevant candidates, of which `places` can be shown, counts as capped recall counts it, and not each of
     them
@@ -21,9 +21,10 @@ def capped_listwise_softmax(
     Source: ListNet's top-one probability (Cao et al. 2007, doi:10.1145/1273496.1273513).
     """
     logits_C = scores_C + log_weight_C
+    num_lists = len(list_weight_G)
     highest_G = torch.full((num_lists,), -torch.inf).scatter_reduce(0, list_C, logits_C.detach(), "amax")
     sums_G = torch.zeros(num_lists).index_add(0, list_C, torch.exp(logits_C - highest_G[list_C]))
     log_sum_G = sums_G.log() + highest_G
     counts_G = torch.zeros(num_lists).index_add(0, list_C, relevant_C)
     share_C = relevant_C / counts_G.clamp(min=1, max=places)[list_C]
-    return (share_C * (log_sum_G[list_C] - scores_C)).sum() / num_lists
+    return (share_C * list_weight_G[list_C] * (log_sum_G[list_C] - scores_C)).sum() / list_weight_G.sum()

@@ -60,7 +60,12 @@ class _Lists:
         self._relevant = torch.from_numpy(np.concatenate([one.relevant for one in lists])).float()
         self._log_weight = torch.from_numpy(np.concatenate([one.log_weight for one in lists]))
         self._sizes = torch.tensor([len(one.relevant) for one in lists])
+        self._weights = torch.tensor([one.weight for one in lists])
         self._starts = self._sizes.cumsum(0) - self._sizes
+
+    def weight(self, lists_G: Tensor) -> float:
+        """The summed weight of some lists."""
+        return float(self._weights[lists_G].sum())
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -74,7 +79,7 @@ class _Lists:
             network(self.features[rows_C]),
             self._relevant[rows_C],
             list_C,
-            num_lists=len(lists_G),
+            list_weight_G=self._weights[lists_G],
             places=places,
             log_weight_C=self._log_weight[rows_C],
         )
@@ -115,4 +120,5 @@ def train_ranker(training: Sequence[RankedList], held_back: Sequence[RankedList]
 @torch.no_grad()
 def _mean_loss(network: RankerNetwork, lists: _Lists, *, places: int) -> float:
     parts = torch.arange(len(lists)).split(LISTS_AT_ONCE)
-    return sum(float(lists.loss(network, part, places=places)) * len(part) for part in parts) / len(lists)
+    total = sum(float(lists.loss(network, part, places=places)) * lists.weight(part) for part in parts)
+    return total / lists.weight(torch.arange(len(lists)))

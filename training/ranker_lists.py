@@ -25,8 +25,10 @@ from serving.pipeline import Pipeline
 from training.queries import query_at
 
 MAX_PAGE_ITEMS = 3
+PAGE_WEIGHT = 0.1
+"""How much a list with a page counts beside a home page's: as much as one, it costs the home page (docs/experiments.md)."""
 NUM_NEGATIVES = 200
-"""Candidates of a list that are not relevant and are kept, drawn evenly: a list of a thousand teaches no more
+"""Candidates of a list that are not relevant and are kept, drawn evenly: a thousand teach no more
 (docs/experiments.md)."""
 
 
@@ -40,6 +42,8 @@ class RankedList:
     """(C,), at least one True"""
     log_weight: NDArray[np.float32]
     """(C,) logarithm of how many candidates each stands for"""
+    weight: float = 1.0
+    """How much the list counts among others"""
 
 
 def ranked_lists(
@@ -78,16 +82,16 @@ def _lists_of_user(pipeline: Pipeline, home: Query, future: History, *, generato
         page, rest = basket[:num_page].astype(np.int32), basket[num_page:]
         with_page = replace(home, page_items=page)
         candidates, *_ = pipeline.candidates(with_page, known=(person, signals))
-        lists.append(_list(candidates, with_page, rest))
+        lists.append(_list(candidates, with_page, rest, weight=PAGE_WEIGHT))
     return [one for one in lists if one is not None]
 
 
-def _list(candidates: Candidates, query: Query, relevant: IntArray) -> RankedList | None:
+def _list(candidates: Candidates, query: Query, relevant: IntArray, *, weight: float = 1.0) -> RankedList | None:
     away = np.isin(candidates.items, query.page_items)
     is_relevant = np.isin(candidates.items, relevant) & ~away
     if not is_relevant.any():
         return None
-    return RankedList(candidates.features[~away], is_relevant[~away], np.zeros(np.count_nonzero(~away), np.float32))
+    return RankedList(candidates.features[~away], is_relevant[~away], np.zeros(np.count_nonzero(~away), np.float32), weight)
 
 
 def _thinned(one: RankedList, num_negatives: int, generator: np.random.Generator) -> RankedList:
@@ -99,4 +103,4 @@ def _thinned(one: RankedList, num_negatives: int, generator: np.random.Generator
     kept = np.sort(np.concatenate([np.flatnonzero(one.relevant), drawn]))
     weight = np.float32(np.log(len(negatives) / num_negatives))
     relevant = one.relevant[kept]
-    return RankedList(one.features[kept], relevant, np.where(relevant, np.float32(0), weight))
+    return replace(one, features=one.features[kept], relevant=relevant, log_weight=np.where(relevant, np.float32(0), weight))

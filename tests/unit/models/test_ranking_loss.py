@@ -16,7 +16,13 @@ rows_of_lists = st.lists(
 )
 
 
-def loss_of(rows: list[list[tuple[float, bool]]], *, places: int, log_weights: list[float] | None = None) -> float:
+def loss_of(
+    rows: list[list[tuple[float, bool]]],
+    *,
+    places: int,
+    log_weights: list[float] | None = None,
+    weights: list[float] | None = None,
+) -> float:
     flat = [candidate for row in rows for candidate in row]
     lists = [number for number, row in enumerate(rows) for _ in row]
     return float(
@@ -24,7 +30,7 @@ def loss_of(rows: list[list[tuple[float, bool]]], *, places: int, log_weights: l
             torch.tensor([score for score, _ in flat]),
             torch.tensor([float(hit) for _, hit in flat]),
             torch.tensor(lists),
-            num_lists=len(rows),
+            list_weight_G=torch.ones(len(rows)) if weights is None else torch.tensor(weights),
             places=places,
             log_weight_C=torch.tensor(log_weights or [0.0] * len(flat)),
         )
@@ -48,3 +54,9 @@ def test_a_candidate_that_stands_for_three_counts_as_three_in_the_sum() -> None:
     assert loss_of([[(1.0, True), (0.5, False)]], places=20, log_weights=[0.0, math.log(3)]) == pytest.approx(
         loss_of(whole, places=20), rel=1e-5
     )
+
+
+def test_a_list_counts_by_its_weight() -> None:
+    easy, hard = [(3.0, True), (0.0, False)], [(0.0, True), (3.0, False)]
+    found = loss_of([easy, hard], places=20, weights=[3.0, 1.0])
+    assert found == pytest.approx((3 * loss_of([easy], places=20) + loss_of([hard], places=20)) / 4, rel=1e-5)
