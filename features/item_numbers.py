@@ -84,9 +84,10 @@ def item_numbers(
     return np.stack([columns[name] for name in ITEM_NUMBERS], axis=1).astype(np.float32)
 
 
-def _by_code(values: NDArray[np.float32], codes: IntArray) -> NDArray[np.float64]:
+def _by_code(values: NDArray[np.floating[Any]], codes: IntArray) -> NDArray[np.float64]:
     """(N,) the sum of the values over each item's code; items without one share theirs."""
-    return np.bincount(codes + 1, weights=values)[codes + 1] if len(codes) else np.empty(0)
+    sums = np.bincount(codes + 1, weights=values.astype(np.float64), minlength=1).astype(np.float64)
+    return sums[codes + 1]
 
 
 def _returns(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def rhythm(
     days = ages.astype(np.float64)
     total = len(distinct)
 
-    def summed(of_events: NDArray[np.float64]) -> NDArray[np.float32]:
+    def summed(of_events: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         return np.bincount(group, weights=of_events, minlength=total).astype(np.float32)
 
     youngest, oldest = np.full(total, np.inf), np.zeros(total)

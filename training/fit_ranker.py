@@ -101,7 +101,7 @@ def train_ranker(training: Sequence[RankedList], held_back: Sequence[RankedList]
     while epoch < settings.max_epochs and bad_epochs < settings.patience:
         epoch += 1
         network.train()
-        for batch_G in torch.randperm(len(lists), generator=generator).split(at_once):
+        for batch_G in torch.split(torch.randperm(len(lists), generator=generator), at_once):
             optimizer.zero_grad()
             torch.autograd.backward(lists.loss(network, batch_G, places=places))
             optimizer.step()
@@ -119,6 +119,6 @@ def train_ranker(training: Sequence[RankedList], held_back: Sequence[RankedList]
 
 @torch.no_grad()
 def _mean_loss(network: RankerNetwork, lists: _Lists, *, places: int) -> float:
-    parts = torch.arange(len(lists)).split(LISTS_AT_ONCE)
+    parts = torch.split(torch.arange(len(lists)), LISTS_AT_ONCE)
     total = sum(float(lists.loss(network, part, places=places)) * lists.weight(part) for part in parts)
     return total / lists.weight(torch.arange(len(lists)))
