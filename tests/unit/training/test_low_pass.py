@@ -7,7 +7,7 @@ import torch
 
 from configs.schema import EncoderConfig
 from models.encoder import DataShape, build_encoder
-from training.low_pass import POWER, low_pass_item_vectors
+from training.low_pass import POWER, SHIFT, low_pass_item_vectors
 
 NUM_USERS, NUM_ITEMS = 30, 14
 
@@ -34,7 +34,7 @@ def test_vectors_span_the_smoothest_signals_and_grow_with_the_degree() -> None:
     gram = vectors[:-1] @ vectors[:-1].T
     lengths = gram.diagonal().sqrt()
     torch.testing.assert_close(gram, torch.diag(gram.diagonal()), atol=1e-5, rtol=0)
-    expected = degree[:-1].pow(POWER)
+    expected = (degree[:-1] + SHIFT).pow(POWER)
     torch.testing.assert_close(lengths / lengths[0], expected / expected[0], rtol=1e-4, atol=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_before_any_training_the_model_ranks_as_the_filter_does() -> None:
     ).eval()
     encoder.start_from(vectors, torch.arange(NUM_ITEMS) < NUM_ITEMS - 1)
     scored_by = vectors[:-1, :-1]
-    expected = (matrix * degree.pow(-2 * POWER)) @ scored_by @ scored_by.T
+    expected = (matrix * (degree + SHIFT).pow(-2 * POWER)) @ scored_by @ scored_by.T
     for user in range(NUM_USERS):
         items = torch.nonzero(matrix[user]).T
         with torch.no_grad():
