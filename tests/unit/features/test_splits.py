@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,18 @@ USERS = (
 """For each user: (day, event type, item)"""
 
 
+FOLDER = tempfile.TemporaryDirectory()
+"""For what a dataset has on disk alone; gone when the tests end."""
+
+
 def dataset_of(users: tuple[list[tuple[int, str, int]], ...] = USERS) -> Dataset:
     flat = [(user, *event) for user, events in enumerate(users) for event in events]
     days = np.array([day for _, day, _, _ in flat], np.int64)
     owners = [user for user, *_ in flat]
     baskets = np.unique(np.array([(user, day) for user, day, _, _ in flat]), axis=0, return_inverse=True)[1]
+    np.save(Path(FOLDER.name) / "item_code.npy", np.zeros((6, 5), np.int32))
     return Dataset(
-        folder=Path(),
+        folder=Path(FOLDER.name),
         manifest={
             "first_time": int(days.min()) * MICROSECONDS_PER_DAY,
             "last_time": int(days.max()) * MICROSECONDS_PER_DAY,

@@ -106,7 +106,7 @@ def test_a_short_list_is_filled_with_the_most_popular_that_may_be_shown(tiny_pip
             chosen = tiny_pipeline.choose(replace(query, num_results=length), ranked)
             assert chosen.items.tolist() == (first + filling)[:length]
         num_filled += len(filling)
-    assert num_filled > 100
+    assert num_filled > 30
 
 
 IN_CART = np.array([KIND["add_to_cart"]], np.int8)
