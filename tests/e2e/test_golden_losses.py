@@ -17,11 +17,14 @@ GOLDEN = {
     "gru4rec": ([4.2259, 3.6411, 3.3690], [0.8297, 0.8595, 0.9034]),
     "hstu": ([4.7312, 3.8929, 3.4922], [0.8902, 0.8759, 0.8943]),
     "two_tower": ([4.5665, 3.6997, 3.4234], [0.6791, 0.8170, 0.8383]),
-    "bsarec": ([7.4817, 5.8001, 4.3675], [0.6517, 0.6285, 0.6685]),
+    "bsarec": ([6.9490, 4.3400, 3.8711], [0.7362, 0.6974, 0.7227]),
+    "set_pool": ([3.4588, 3.4724, 3.4411], [0.9566, 0.9601, 0.9593]),
 }
 """Model → (mean training loss of each epoch before the validation cut, recall@20 on the validation window after it)"""
 MODELS = Path(__file__).parents[2] / "configs" / "models"
-OPTIONS = ("train", "--no-evaluate", "--set", "tracking.enabled=false", "--set", "training.refit_epochs=0")
+OPTIONS = (
+    "train", "--no-evaluate", "--set", "tracking.enabled=false", "--set", "training.refit_epochs=0", "--set", "encoder.dim=16",
+)  # fmt: skip
 
 
 def curves(run: Path) -> tuple[list[float], list[float]]:
