@@ -197,6 +197,10 @@ class EncoderConfig(Section):
     temperature: float = Field(0.05, gt=0.01, le=1)
     """Where the learned temperature starts, with `normalize`."""
 
+    ensemble: int = Field(1, ge=1, le=8)
+    """So many encoders, trained at once and each by its own loss, answer together: vectors `ensemble` times `dim` wide, whose
+    product is the sum of the scores. Costs as many times the training and the search (arXiv:1612.01474)."""
+
 
 class TrainingConfig(Section):
     """How the encoder is trained."""

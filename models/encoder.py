@@ -89,6 +89,11 @@ class Encoder(nn.Module):
         self.items.forget(unknown)
 
     @property
+    def members(self) -> tuple[Encoder, ...]:
+        """The encoders that have a loss each: this one, or those of an ensemble."""
+        return (self,)
+
+    @property
     def item_tower(self) -> ItemTower | None:
         """What gives an item without history a vector, in the models that can."""
         return self.items if isinstance(self.items, ItemTower) else None
@@ -118,7 +123,13 @@ def build_items(config: EncoderConfig, shape: DataShape) -> ItemTable | ItemTowe
 
 
 def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
-    """The model that `encoder.model` names."""
+    """The model that `encoder.model` names, or an ensemble of it."""
+    from models.ensemble import Ensemble
+
+    return Ensemble(config, shape, member=_build_one) if config.ensemble > 1 else _build_one(config, shape)
+
+
+def _build_one(config: EncoderConfig, shape: DataShape) -> Encoder:
     from models.bsarec import BSARec
     from models.cosine import CosineEncoder
     from models.gru4rec import GRU4Rec

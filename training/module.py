@@ -39,18 +39,25 @@ class EncoderModule(pl.LightningModule):
         self.generator = torch.Generator(self.device).manual_seed(self.config.seed)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """The mean loss over the batch's pairs of state and target; None, and no step, for a batch without any."""
+        """The mean loss over the batch's pairs of state and target; None, and no step, for a batch without any.
+
+        Of an ensemble the mean of its members' losses: Adam's steps do not depend on the size of a gradient.
+        """
         if not len(batch.targets_P):
             return None
-        vectors_BLD = self.encoder.item_vectors(batch.items_BL)
+        losses = [self._loss(encoder, self._queries(encoder, batch), batch) for encoder in self.encoder.members]
+        return torch.stack(losses).mean()
+
+    def _queries(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """(S, D), some events hidden."""
+        vectors_BLD = encoder.item_vectors(batch.items_BL)
         if self.config.hide_events:
             vectors_BLD = vectors_BLD * (torch.rand_like(vectors_BLD[..., :1]) >= self.config.hide_events)
-        states_BLD = self.encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
-        query_SD = states_BLD.flatten(0, 1)[batch.states_S]
-        return self._loss(query_SD, batch)
+        states_BLD = encoder.states(vectors_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
+        return states_BLD.flatten(0, 1)[batch.states_S]
 
-    def _loss(self, query_SD: Tensor, batch: Batch) -> Tensor:
-        encoder, loss, weights = self.encoder, self.config.loss, batch.pair_weight_P
+    def _loss(self, encoder: Encoder, query_SD: Tensor, batch: Batch) -> Tensor:
+        loss, weights = self.config.loss, batch.pair_weight_P
         if loss == "full_softmax":
             # an item that nobody had before the cut is not pushed away: it may be the next window's novelty
             known_M = torch.nonzero(self.known_N).squeeze(1)

@@ -24,7 +24,12 @@ from training.export_onnx import export_encoder, export_item_encoder
 from training.negatives import NegativeSampler
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
-VARIANTS = [*[(model, {}) for model in MODELS], ("sasrec", {"items": "features"}), ("two_tower", {"normalize": True})]
+VARIANTS = [
+    *[(model, {}) for model in MODELS],
+    ("sasrec", {"items": "features"}),
+    ("two_tower", {"normalize": True}),
+    ("two_tower", {"ensemble": 2}),
+]
 """Every model by itself, and each way that a setting wraps one."""
 NUM_ITEMS = 12
 MAX_LENGTH = 10
@@ -99,13 +104,13 @@ def queries(encoder: Encoder, items: Tensor, kinds: Tensor, ages: Tensor, length
     return encoder.query_vectors(encoder.item_vectors(items), kinds, ages, lengths, user)
 
 
-def test_item_vectors_and_states_have_the_shapes_of_the_contract(encoder: Encoder) -> None:
+def test_item_vectors_and_states_have_the_shapes_of_the_contract(encoder: Encoder, variant: Variant) -> None:
     items, kinds, ages, lengths, user = histories(3, 5)
-    vectors = encoder.item_vectors(items)
-    assert vectors.shape == (3, 5, DIM)
-    assert encoder.item_vectors(torch.arange(NUM_ITEMS)).shape == (NUM_ITEMS, DIM)
-    assert encoder.states(vectors, kinds, ages, lengths, user).shape == (3, 5, DIM)
-    assert encoder.query_vectors(vectors, kinds, ages, lengths, user).shape == (3, DIM)
+    vectors, width = encoder.item_vectors(items), DIM * settings(variant).ensemble
+    assert vectors.shape == (3, 5, width)
+    assert encoder.item_vectors(torch.arange(NUM_ITEMS)).shape == (NUM_ITEMS, width)
+    assert encoder.states(vectors, kinds, ages, lengths, user).shape == (3, 5, width)
+    assert encoder.query_vectors(vectors, kinds, ages, lengths, user).shape == (3, width)
 
 
 def test_it_starts_from_given_item_vectors(variant: Variant) -> None:
@@ -114,7 +119,7 @@ def test_it_starts_from_given_item_vectors(variant: Variant) -> None:
     given = torch.randn(NUM_ITEMS, DIM, generator=torch.Generator().manual_seed(8))
     encoder.start_from(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
     expected = torch.nn.functional.normalize(given, dim=-1) if variant[1].get("normalize") else given
-    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected)
+    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected.repeat(1, settings(variant).ensemble))
 
 
 def test_a_batch_gives_what_its_rows_give_alone(encoder: Encoder) -> None:
@@ -247,12 +252,12 @@ def test_items_that_nobody_touched_take_no_part_in_where_the_others_begin(varian
     given = torch.zeros(NUM_ITEMS, DIM)
     given[:6, 0], given[6:, 1] = 1.0, 1.0
     encoder.start_from(given, known)
-    vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
-    torch.testing.assert_close(vectors[known], given[known])
-    torch.testing.assert_close(vectors[~known], given[~known])
+    expected = given.repeat(1, settings(variant).ensemble)
+    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected)
     encoder.forget(~known)
-    assert encoder.item_tower is not None
-    assert (encoder.item_tower.ids.weight[~known] == 0).all()
+    for member in encoder.members:
+        assert member.item_tower is not None
+        assert (member.item_tower.ids.weight[~known] == 0).all()
 
 
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)

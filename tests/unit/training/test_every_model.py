@@ -24,12 +24,18 @@ from training.validation import validation_loader
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+FITTED = [*((model, 1) for model in MODELS), ("two_tower", 2)]
+"""(model, encoders of its ensemble)"""
+
+
+@pytest.fixture(scope="module", params=FITTED, ids=str)
 def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Dataset, RunLog, Pipeline]:
     """(settings, dataset, run, pipeline at the validation cut) of one model on a small shop."""
     folder = tmp_path_factory.mktemp("model")
     raw = shop.write_shop(folder / "raw", num_users=30)
-    settings = ("training.max_epochs=1", "training.refit_epochs=0", f"encoder.model={request.param}", "training.batch_tokens=512")
+    model, size = request.param
+    settings = ("training.max_epochs=1", "training.refit_epochs=0", "training.batch_tokens=512")
+    settings += (f"encoder.model={model}", f"encoder.ensemble={size}")
     config = shop.make_config(raw, folder / "workspace", *settings)
     prepare(config, now=shop.NOW)
     dataset = Dataset.open(config.workspace / "dataset")
