@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ Shopkeeper does not, and its network is four times as wide inside. Shopkeeper st
 gradients, as it does by default; RecTools and RePlay start and run as their documentation does. All compute in 32 bits on a CPU
 unless the versions' line says otherwise. RecBole was not compared."""
 
+PARTS = Path("results") / "training-parts.json"
+"""Of `training_parts.py`, under docs."""
 COLOURS = {OURS: "#1b7f4d", "rectools": "#c0392b", "replay": "#2c5aa0"}
 
 
@@ -39,7 +42,10 @@ def write_page(result: dict[str, Any], docs: Path) -> None:
     docs.mkdir(parents=True, exist_ok=True)
     (docs / "pictures").mkdir(exist_ok=True)
     plot(result, docs / "pictures" / "training_speed.png")
-    (docs / "benchmarks-training.md").write_text("\n".join(page(result)) + "\n", encoding="utf-8")
+    lines = page(result)
+    if (docs / PARTS).is_file():
+        lines += parts_table(json.loads((docs / PARTS).read_text(encoding="utf-8")))
+    (docs / "benchmarks-training.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def page(result: dict[str, Any]) -> list[str]:
@@ -67,6 +73,25 @@ def page(result: dict[str, Any]) -> list[str]:
         versions = ", ".join(f"{package} {version}" for package, version in system["versions"].items() if version)
         lines.append(f"- {_name(system['name'])}: {versions}")
     return lines
+
+
+def parts_table(parts: dict[str, Any]) -> list[str]:
+    """What each part of a step brings."""
+    rows = [f"| {row['without']} | {row['targets_per_second']:,.0f} | {row['slower']:.2f} |" for row in parts["rows"]]
+    machine = f"{parts['cpu']}, {parts['threads']} threads, torch {parts['torch']}"
+    where = f"{parts['file']}, {machine}, {(parts['commit'] or 'unknown')[:10]}"
+    return [
+        "",
+        "## What each part brings",
+        "",
+        "The same training step with one part taken out and what is named put in its place, all in turn in one process; medians.",
+        "",
+        "| without | targets a second | times slower |",
+        "|---|---:|---:|",
+        *rows,
+        "",
+        f"- command: `python benchmarks/training_parts.py --files DIR`; {where}",
+    ]
 
 
 def _table(result: dict[str, Any]) -> list[str]:

@@ -1,0 +1,201 @@
+"""What each part of a training step brings: the step as it is and the step without one part, in turn, in one process.
+
+    python benchmarks/training_parts.py --files DIR      on DIR's Beauty.txt; without it on a made file of the same shape
+
+Two minutes; nothing else should run meanwhile. Every way trains from the same beginning on the same events, and says how many
+targets a second it learns from. Kept in docs/results and shown on docs/benchmarks-training.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks.speed.interactions import find_interactions
+from benchmarks.speed.page import PARTS, write_page
+from benchmarks.training_speed import RESULT, ROOT, YAML
+from configs.load import load_config
+from configs.schema import Config
+from features.dataset import Dataset
+from features.prepare import prepare
+from features.splits import cuts
+from training.batches import Batch, Events, TrainingBatches
+from training.build_model import build_model
+from training.module import EncoderModule
+from training.negatives import NegativeSampler
+from training.optimizer import clip_gradients
+from training.run_log import environment, write_json
+
+
+def main() -> int:
+    """Measure all ways in turn, print and keep the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=Path, help="the folder of Beauty.txt, looked for at any depth")
+    parser.add_argument("--steps", type=int, default=8, help="of each way in a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--users", type=int, help="for a try: the first users of the file alone")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        interactions, file = find_interactions(arguments.files)
+        interactions.first(arguments.users).write(Path(folder) / "all.txt", train_only=False)
+        config = load_config(YAML, overrides=[f"data.events={folder}/all.txt", f"workspace={folder}/workspace"])
+        prepare(config, now=datetime.now(UTC))
+        dataset = Dataset.open(config.workspace / "dataset")
+        rows = compare(dataset, config, steps=arguments.steps, rounds=arguments.rounds)
+    result = {"rows": rows, "file": file["name"], "threads": arguments.threads, **environment()}
+    (arguments.out / PARTS).parent.mkdir(parents=True, exist_ok=True)
+    write_json(arguments.out / PARTS, result)
+    if (arguments.out / RESULT).is_file():
+        write_page(json.loads((arguments.out / RESULT).read_text(encoding="utf-8")), arguments.out)
+    for row in rows:
+        sys.stdout.write(f"{row['without']:<62} {row['targets_per_second']:>7,.0f} targets/s   {row['slower']:.2f} x slower\n")
+    return 0
+
+
+@dataclass(frozen=True)
+class Way:
+    """The step without one part."""
+
+    without: str
+    batches: type[TrainingBatches] = TrainingBatches
+    last_alone: bool = False
+    optimizer: type[torch.optim.Optimizer] | None = None
+    patched: Callable[[], Any] | None = None
+    """Makes a context in which the steps run"""
+
+
+def compare(dataset: Dataset, config: Config, *, steps: int, rounds: int) -> list[dict[str, Any]]:
+    """A row a way: targets a second, the median over rounds, and how many times slower than the step as it is."""
+    events = Events.before(
+        dataset,
+        cuts(dataset, config.split)[0],
+        input_kinds=np.unique(dataset.kinds),
+        targets=config.history.targets,
+    )
+    runners = [Runner(way, dataset, events, config) for way in WAYS]
+    found: list[list[float]] = [[] for _ in runners]
+    for turn in range(rounds + 1):
+        for runner, rates in zip(runners, found, strict=True):
+            rate = runner.run(steps)
+            if turn:  # the first warms up
+                rates.append(rate)
+    first = found[0]
+    ratios = [median(own / other for own, other in zip(first, rates, strict=True)) for rates in found]
+    return [
+        {"without": way.without, "targets_per_second": median(rates), "slower": ratio}
+        for way, rates, ratio in zip(WAYS, found, ratios, strict=True)
+    ]
+
+
+class Runner:
+    """A model of its own that takes steps one way."""
+
+    def __init__(self, way: Way, dataset: Dataset, events: Events, config: Config) -> None:
+        torch.manual_seed(config.training.seed)
+        training, self._way = config.training, way
+        items = torch.from_numpy(events.events.items[events.is_target].astype(np.int64))
+        sampler = NegativeSampler(items, num_items=dataset.num_items, num_negatives=1, popular_share=0.5)
+        known_N = torch.bincount(items, minlength=dataset.num_items) > 0
+        self._module = EncoderModule(build_model(dataset, config), sampler=sampler, known_N=known_N, config=training).train()
+        weights = list(self._module.encoder.parameters())
+        self._optimizer = way.optimizer(weights) if way.optimizer else self._module.configure_optimizers()  # type: ignore[call-arg]
+        size = {"max_length": config.history.max_length, "batch_tokens": training.batch_tokens, "seed": training.seed}
+        self._batches = self._of(way.batches(events, **size))
+
+    def run(self, steps: int) -> float:
+        """Targets a second."""
+        batches = [next(self._batches) for _ in range(steps)]
+        begun, num_targets = time.perf_counter(), 0
+        with self._way.patched() if self._way.patched else torch.enable_grad():
+            for batch in batches:
+                self._optimizer.zero_grad()
+                loss = self._module.training_step(batch, 0)
+                assert loss is not None
+                loss.backward()
+                clip_gradients(self._optimizer, 1.0)
+                self._optimizer.step()
+                num_targets += len(batch.targets_P)
+        return num_targets / (time.perf_counter() - begun)
+
+    def _of(self, batches: TrainingBatches) -> Iterator[Batch]:
+        for batch in cycle(batches):
+            yield _last_alone(batch) if self._way.last_alone else batch
+
+
+class AsTheyCome(TrainingBatches):
+    """As many users a batch as there are by length, in random order, each batch as wide as its longest."""
+
+    def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
+        batches, starts, lengths = super()._plan(generator)
+        order = generator.permutation(len(lengths))
+        return np.array_split(order, len(batches)), starts, lengths
+
+
+class EveryPrefix(TrainingBatches):
+    """Every position's history as a row of its own."""
+
+    def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
+        _, starts, lengths = super()._plan(generator)
+        many = np.repeat(starts, lengths - 1)
+        within = np.arange(len(many)) - np.repeat(np.cumsum(lengths - 1) - (lengths - 1), lengths - 1)
+        order = np.lexsort((generator.random(len(within)), within))
+        batches = [part for part in np.array_split(order, max(1, int((within + 2).sum()) // self.batch_tokens)) if len(part)]
+        generator.shuffle(batches)
+        return batches, many, within + 2
+
+
+def _last_alone(batch: Batch) -> Batch:
+    """Only the last target of each row."""
+    width = batch.items_BL.shape[1]
+    is_last_P = batch.states_S[batch.pair_state_P] % width == (batch.lengths_B[batch.states_S[batch.pair_state_P] // width] - 2)
+    states_S = batch.states_S[batch.pair_state_P[is_last_P]]
+    kept = {"targets_P": batch.targets_P[is_last_P], "pair_weight_P": batch.pair_weight_P[is_last_P]}
+    return replace(batch, states_S=states_S, pair_state_P=torch.arange(len(states_S)), **kept)
+
+
+def _plain_softmax(
+    query_SD: Tensor, pair_query_P: Tensor, targets_P: Tensor, vectors_ND: Tensor, *, pair_weight_P: Tensor
+) -> Tensor:
+    """All scores at once, by autograd."""
+    return F.cross_entropy(query_SD[pair_query_P] @ vectors_ND.T, targets_P)
+
+
+WAYS = (
+    Way("nothing"),
+    Way("batches by length: users as they come, padded", batches=AsTheyCome),
+    Way("one pass for all positions: every prefix a row", batches=EveryPrefix, last_alone=True),
+    Way(
+        "the loss in chunks, gradients in place: plain autograd",
+        patched=lambda: patch("training.module.full_softmax", _plain_softmax),
+    ),
+    Way(
+        "attention without dropout inside: dropped weights",
+        patched=lambda: patch.object(F, "scaled_dot_product_attention", partial(F.scaled_dot_product_attention, dropout_p=0.5)),
+    ),
+    Way("fused AdamW: torch's default", optimizer=torch.optim.AdamW),
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

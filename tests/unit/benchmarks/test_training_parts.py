@@ -1,0 +1,74 @@
+"""The benchmark of a step's parts: every way learns from the same pairs of a history and a target, by the same loss."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.speed.interactions import made_interactions
+from benchmarks.training_parts import WAYS, Way, _last_alone, _plain_softmax
+from features.columns import KIND
+from features.histories import History
+from models.losses import full_softmax
+from training.batches import Events, TrainingBatches
+
+ROOT = Path(__file__).parents[3]
+
+
+def events() -> Events:
+    """Nine users with histories of 2 to 30 events, each a basket of its own."""
+    lengths = np.array([2, 3, 3, 5, 8, 13, 21, 30, 4])
+    count = int(lengths.sum())
+    history = History(
+        items=np.random.default_rng(0).integers(0, 500, count).astype(np.int32),
+        kinds=np.full(count, KIND["purchase"], np.int8),
+        times=np.arange(count),
+        baskets=np.arange(count),
+        prices=np.ones(count, np.float32),
+    )
+    return Events(history, np.cumsum(lengths) - lengths, lengths, np.ones(count, np.float32), np.arange(count))
+
+
+def pairs(way: Way) -> Counter[tuple[tuple[int, ...], int]]:
+    """(items up to a state, the target) of an epoch."""
+    found: Counter[tuple[tuple[int, ...], int]] = Counter()
+    for whole in way.batches(events(), max_length=10, batch_tokens=60, seed=1):
+        batch = _last_alone(whole) if way.last_alone else whole
+        width = batch.items_BL.shape[1]
+        for state, target in zip(batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True):
+            row, place = divmod(state, width)
+            found[tuple(batch.items_BL[row, : place + 1].tolist()), target] += 1
+    return found
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way.batches is not TrainingBatches], ids=lambda way: way.without)
+def test_other_batches_hold_the_same_pairs(way: Way) -> None:
+    expected = pairs(WAYS[0])
+    assert len(expected) > 60
+    assert pairs(way) == expected
+
+
+def test_plain_autograd_is_the_same_loss() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, vectors = torch.randn(4, 5, generator=generator), torch.randn(9, 5, generator=generator)
+    given = query, torch.arange(4), torch.tensor([3, 0, 8, 8]), vectors
+    torch.testing.assert_close(_plain_softmax(*given, pair_weight_P=torch.ones(4)), full_softmax(*given))
+
+
+def test_the_table_has_a_row_for_each_way(tmp_path: Path) -> None:
+    made_interactions(num_users=150, num_items=120, num_events=1500).write(tmp_path / "Beauty.txt", train_only=False)
+    script = [sys.executable, ROOT / "benchmarks" / "training_parts.py", "--files", tmp_path, "--out", tmp_path / "out"]
+    options = ["--steps", "1", "--rounds", "1", "--threads", "1"]
+    done = subprocess.run([*script, *options], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((tmp_path / "out" / "results" / "training-parts.json").read_text(encoding="utf-8"))
+    assert [row["without"] for row in kept["rows"]] == [way.without for way in WAYS]
+    assert kept["rows"][0]["slower"] == 1
+    assert all(row["targets_per_second"] > 0 for row in kept["rows"])
