@@ -181,6 +181,10 @@ def _plain_softmax(
     return F.cross_entropy(query_SD[pair_query_P] @ vectors_ND.T, targets_P)
 
 
+def _torch_mask(values: Tensor, share: float) -> Tensor:
+    return torch.empty_like(values).bernoulli_(1 - share).div_(1 - share)
+
+
 WAYS = (
     Way("nothing"),
     Way("batches by length: users as they come, padded", batches=AsTheyCome),
@@ -193,6 +197,7 @@ WAYS = (
         "attention without dropout inside: dropped weights",
         patched=lambda: patch.object(F, "scaled_dot_product_attention", partial(F.scaled_dot_product_attention, dropout_p=0.5)),
     ),
+    Way("dropout by four values a draw: torch's", patched=lambda: patch("models.dropout._mask", _torch_mask)),
     Way("fused AdamW: torch's default", optimizer=torch.optim.AdamW),
 )
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
+from models.dropout import Dropout
 from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 from models.sasrec import AttentionBlock
 
@@ -35,7 +36,7 @@ class BSARec(Encoder):
         self.positions = nn.Embedding(shape.max_length, config.dim)
         self.kinds = nn.Embedding(NUM_KINDS, config.dim)
         self.norm = nn.LayerNorm(config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(FrequencyBlock(config, max_length=shape.max_length) for _ in range(config.num_layers))
         nn.init.normal_(self.positions.weight, std=0.02)
         nn.init.zeros_(self.kinds.weight)  # a kind that training never saw changes nothing

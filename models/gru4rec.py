@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
+from models.dropout import Dropout
 from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 
 REMEMBERED = 2.0
@@ -22,7 +23,7 @@ class GRU4Rec(Encoder):
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
         self.kinds = nn.Embedding(NUM_KINDS, config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.gru = nn.GRU(config.dim, config.dim, num_layers=config.num_layers, batch_first=True)
         self.out = nn.Linear(config.dim, config.dim)
         self.norm = nn.LayerNorm(config.dim)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
+from models.dropout import Dropout
 from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 
 NUM_TIME_BUCKETS = 64
@@ -29,7 +30,7 @@ class HSTU(Encoder):
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
         self.kinds = nn.Embedding(NUM_KINDS, config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(HSTUBlock(config, shape) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim)
         self.has_times = shape.has_times
@@ -70,7 +71,7 @@ class HSTUBlock(nn.Module):
         self.out = nn.Linear(config.dim, config.dim)
         self.place_bias = nn.Embedding(shape.max_length, 1)
         self.time_bias = nn.Embedding(NUM_TIME_BUCKETS, 1) if shape.has_times else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         nn.init.zeros_(self.place_bias.weight)
         if self.time_bias is not None:
             nn.init.zeros_(self.time_bias.weight)

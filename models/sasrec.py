@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
+from models.dropout import Dropout
 from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 
 
@@ -20,7 +21,7 @@ class SASRec(Encoder):
         super().__init__(config, shape)
         self.positions = nn.Embedding(shape.max_length, config.dim)
         self.kinds = nn.Embedding(NUM_KINDS, config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(AttentionBlock(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim)
         nn.init.normal_(self.positions.weight, std=0.02)
@@ -53,7 +54,7 @@ class AttentionBlock(nn.Module):
         self.query_key_value = nn.Linear(config.dim, 3 * config.dim)
         self.attention_out = nn.Linear(config.dim, config.dim)
         self.network = nn.Sequential(nn.Linear(config.dim, 4 * config.dim), nn.GELU(), nn.Linear(4 * config.dim, config.dim))
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
         hidden_BLD = hidden_BLD + self.dropout(self._attend(self.attention_norm(hidden_BLD)))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
+from models.dropout import Dropout
 from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 
 
@@ -27,7 +28,7 @@ class SetPool(Encoder):
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.log_kind_weight = nn.Embedding(NUM_KINDS, 1)
         self.read_out = nn.Linear(config.dim - 1, config.dim - 1, bias=False)
         self.log_length = nn.Parameter(torch.tensor(math.log(config.dim) / 2))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
+from models.dropout import Dropout
 from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
 
 HOURS_PER_DAY = 24.0
@@ -32,7 +33,7 @@ class TwoTower(Encoder):
         super().__init__(config, shape)
         dim, self.num_heads = config.dim, config.num_heads
         self.kinds = nn.Embedding(NUM_KINDS, dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.history_norm = nn.LayerNorm(dim)
         self.importance = nn.Linear(dim, config.num_heads)
         self.fading = nn.Parameter(torch.linspace(0.0, 1.0, config.num_heads)) if shape.has_times else None
@@ -89,7 +90,7 @@ class _Residual(nn.Module):
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
         self.network = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         for parameter in self.network[-1].parameters():
             nn.init.zeros_(parameter)
 
