@@ -3,9 +3,9 @@
     make benchmark-ablation                                          complete-journey, the newest run of sasrec
     BENCH_ARGS="--data taobao --model hstu" make benchmark-ablation
 
-Fitted on the window between the validation and the test cut, measured on the test window, like the run itself. A source is
-left out with
-the features that are its own: its candidates are not in the lists then. Kept in docs/results and shown on docs/benchmarks.md.
+Fitted on the window between the validation and the test cut, measured on the test window, like the run itself. A source is left
+out with the features that are its own: its candidates are not in the lists then. Kept in docs/results and shown on
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
