@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.published_references import PUBLISHED, Published, known_file, metric_name
-from benchmarks.published_settings import of_one_make
+from benchmarks.published_settings import of_one_make, settings_of
 
 Result = dict[str, Any]
 METRICS = ("ndcg_5", "ndcg_10", "ndcg_20", "recall_5", "recall_10", "recall_20", "mrr")
@@ -89,13 +89,20 @@ def _comparison(results: Sequence[Result], published: Published | None, *, with_
         cells = ["–" if figure is None else f"{figure:.4f}" for figure in figures]
         lines.append(f"| {model} | {' | '.join(cells)} | {paper} |")
     ours = " | ".join(f"**{_mean_sd(results, metric)}**" for metric in metrics)
-    lines.append(f"| **ours: {results[0]['model']}** | {ours} | {_seeds_in_words(results)} |")
+    lines.append(f"| **ours: {_named(results[0])}** | {ours} | {_seeds_in_words(results)} |")
     for name, label in BASELINES.items():
         found = results[0]["systems"][name]
         empty = name == "own" and not any(value[0] for value in found.values())
         note = "none is left, since the user's items are taken out of the list" if empty else "no training"
         lines.append(f"| {label} | {' | '.join(_interval(found[metric]) for metric in metrics)} | {note} |")
     return lines
+
+
+def _named(result: Result) -> str:
+    """The model, and how many of it answer together."""
+    settings = settings_of(result)
+    size = settings["encoder"]["ensemble"] if settings else 1
+    return f"{result['model']}, {size} in one" if size > 1 else str(result["model"])
 
 
 def _seed_table(results: Sequence[Result]) -> list[str]:

@@ -123,7 +123,9 @@ def test_the_page_has_the_references_our_mean_the_seeds_and_where_they_come_from
         assert f"| {model} |" in text
         assert paper in text
     assert "| WEARec | – | 0.1041 | arXiv:2511.07028 |" in text
-    assert "| **ours: sasrec** | **0.0610 ± 0.0014** | **0.1100 ± 0.0000** | mean of 2 seeds |" in text
+    assert "| **ours: sasrec, 3 in one** | **0.0610 ± 0.0014** | **0.1100 ± 0.0000** | mean of 2 seeds |" in text
+    alone = {**result(0), "config": result(0)["config"].replace("ensemble: 3", "ensemble: 1")}
+    assert "| **ours: sasrec** |" in "\n".join(page([alone]))
     assert "none is left" in text
     assert text.index("| 0 | 0.0600") < text.index("| 1 | 0.0620")
     assert "4 of 14" in text
