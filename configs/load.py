@@ -39,22 +39,9 @@ def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | N
 
 def check(config: Config) -> None:
     """Refuse combinations that no single setting shows to be wrong."""
-    encoder, training, data = config.encoder, config.training, config.data
-    if encoder.dim % encoder.num_heads:
-        raise ConfigError(
-            f"encoder.dim={encoder.dim} cannot be divided among encoder.num_heads={encoder.num_heads}: "
-            "set num_heads to a divisor of dim."
-        )
-    if training.batch_tokens < config.history.max_length:
-        raise ConfigError(
-            f"training.batch_tokens={training.batch_tokens} is less than history.max_length={config.history.max_length}, "
-            "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
-        )
+    data = config.data
+    _check_training(config)
     check_source(data)
-    if training.initial_vectors == "low_pass" and (encoder.model != "set_pool" or encoder.normalize):
-        raise ConfigError("training.initial_vectors=low_pass is for encoder.model=set_pool without encoder.normalize.")
-    if not training.max_epochs and training.initial_vectors == "random":
-        raise ConfigError("training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them.")
     if (config.split.kind == "given") != (data.test_events is not None):
         raise ConfigError("split.kind=given and data.test_events go together: set both, or neither.")
     if data.clock == "ordinal" and config.split.kind == "window":
@@ -89,6 +76,25 @@ def check(config: Config) -> None:
             f"evaluation.headline_k={config.evaluation.headline_k} is not among evaluation.cutoffs="
             f"{list(config.evaluation.cutoffs)}: add it there."
         )
+
+
+def _check_training(config: Config) -> None:
+    """What the encoder and its training ask of each other."""
+    encoder, training = config.encoder, config.training
+    if encoder.dim % encoder.num_heads:
+        raise ConfigError(
+            f"encoder.dim={encoder.dim} cannot be divided among encoder.num_heads={encoder.num_heads}: "
+            "set num_heads to a divisor of dim."
+        )
+    if training.batch_tokens < config.history.max_length:
+        raise ConfigError(
+            f"training.batch_tokens={training.batch_tokens} is less than history.max_length={config.history.max_length}, "
+            "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
+        )
+    if training.initial_vectors == "low_pass" and (encoder.model != "set_pool" or encoder.normalize):
+        raise ConfigError("training.initial_vectors=low_pass is for encoder.model=set_pool without encoder.normalize.")
+    if not training.max_epochs and training.initial_vectors == "random":
+        raise ConfigError("training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them.")
 
 
 def dump_config(config: Config) -> str:

@@ -13,8 +13,8 @@ LEVELS = 1 << 16
 class Dropout(nn.Module):
     """Sets a share of the values to zero in training and enlarges the others; by torch's global generator.
 
-    On a CPU a quarter of the draws of `F.dropout` and no branch a value: forward and backward together take less than half the
-    time (benchmarks/training_parts.py). Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
+    On a CPU a quarter of the draws of `F.dropout` and no branch a value; benchmarks/training_parts.py says what that brings.
+    Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
     """
 
     def __init__(self, share: float) -> None:
@@ -35,6 +35,6 @@ def _mask(values: Tensor, share: float) -> Tensor:
     """0 for the dropped, 1 / (what is kept) for the others."""
     count = values.numel()
     draws = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:count]
-    num_dropped = round(share * LEVELS)
+    num_dropped = min(round(share * LEVELS), LEVELS - 1)
     is_kept = draws.view(values.shape) >= num_dropped - LEVELS // 2
     return is_kept.to(values.dtype).mul_(LEVELS / (LEVELS - num_dropped))

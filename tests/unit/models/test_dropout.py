@@ -45,6 +45,10 @@ def test_a_seed_gives_the_same_and_another_does_not() -> None:
     assert not torch.equal(drawn(1), drawn(2))
 
 
+def test_a_share_of_nearly_everything_is_no_division_by_zero() -> None:
+    assert torch.isfinite(Dropout(0.999999)(torch.ones(1000))).all()
+
+
 def test_nothing_happens_outside_training_or_without_a_share() -> None:
     values = torch.rand(9)
     assert Dropout(0.5).eval()(values) is values

@@ -1,0 +1,46 @@
+"""The figures that the README boasts of are those of the kept results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from benchmarks.speed.verdict import OURS
+
+ROOT = Path(__file__).parents[3]
+
+
+def row(start: str) -> str:
+    """The README's line of results that begins so."""
+    (found,) = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith(f"| {start}")]
+    return found
+
+
+def seeds_of(name: str) -> tuple[list[dict[str, list[float]]], int]:
+    paths = sorted((ROOT / "docs" / "results" / "published").glob(f"{name}-seed*.json"))
+    return [json.loads(path.read_text(encoding="utf-8"))["systems"]["model"] for path in paths], len(paths)
+
+
+@pytest.mark.parametrize(
+    ("start", "name", "metrics", "form"),
+    [
+        ("Amazon Beauty", "beauty", ("ndcg_10", "recall_10"), "**{} / {}**, mean of {} seeds"),
+        ("MovieLens-1M", "ml-1m", ("ndcg_10",), "**{}** with SASRec"),
+        ("MovieLens-1M", "ml-1m-gru4rec", ("ndcg_10",), "**{}** with GRU4Rec, {} seed each"),
+        ("Gowalla", "gowalla", ("recall_20", "ndcg_20"), "**{} / {}**, mean of {} seeds"),
+    ],
+)
+def test_a_figure_is_the_mean_of_the_kept_seeds(start: str, name: str, metrics: tuple[str, ...], form: str) -> None:
+    found, count = seeds_of(name)
+    means = [f"{fmean(one[metric][0] for one in found):.4f}".removeprefix("0") for metric in metrics]
+    assert form.format(*means, count) in row(start)
+
+
+def test_the_speed_is_that_of_the_kept_run() -> None:
+    kept = json.loads((ROOT / "docs" / "results" / "training-speed.json").read_text(encoding="utf-8"))
+    speed = {system["name"]: system["interactions_per_second"] for system in kept["systems"]}
+    times = {name: int(speed[OURS] / figure) for name, figure in speed.items()}
+    assert f"**{times['rectools']} times** RecTools, {times['replay']} times RePlay" in row("training SASRec")
