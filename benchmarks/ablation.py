@@ -28,13 +28,13 @@ from features.dataset import Dataset
 from features.histories import IntArray
 from features.splits import Cut, cuts, targets_between
 from models.ranker import RankerNetwork
-from serving.feature_names import FEATURE_GROUPS, FEATURES
-from serving.pipeline import Pipeline
-from training.fit_ranker import split_lists, train_ranker
-from training.metrics import difference_interval, mean_and_interval
+from serving.recommend.feature_names import FEATURE_GROUPS, FEATURES
+from serving.recommend.pipeline import Pipeline
+from training.ranker.fit import split_lists, train_ranker
+from training.evaluation.ranking_metrics import difference_interval, mean_and_interval
 from training.queries import query_at
-from training.ranker_lists import RankedList, ranked_lists
-from training.run_log import RunLog, environment, write_json
+from training.ranker.lists import RankedList, ranked_lists
+from training.runs.run import RunLog, environment, write_json
 
 PARTS = ("all", "repeat", "new")
 OWN_FEATURES: Final[Mapping[str, tuple[str, ...]]] = {

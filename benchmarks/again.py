@@ -7,8 +7,8 @@ import shutil
 from configs.exceptions import ArtefactError
 from configs.load import dump_config, load_config
 from configs.schema import Config
-from features.artefact import read_manifest
-from training.run_log import RunLog, environment
+from features.core.artefact import read_manifest
+from training.runs.run import RunLog, environment
 
 FIXED = ("split", "history", "encoder", "training")
 """Sections of the settings that encoders depend on."""

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.items import ItemTable
+    from models.item_vectors import ItemTable
 
 Result = TypeVar("Result")
 
@@ -88,8 +88,8 @@ def training_steps(num_items: int, steps: int, rows: bool) -> StepCosts:
     import torch
 
     from configs.schema import TrainingConfig
-    from models.items import ItemTable
-    from training.optimizer import clip_gradients, optimizer_of
+    from models.item_vectors import ItemTable
+    from training.encoder.optimizer import clip_gradients, optimizer_of
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -116,7 +116,7 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
 
     from configs.schema import TrainingConfig
     from models.losses import sampled_softmax
-    from training.negatives import NegativeSampler
+    from training.encoder.negatives import NegativeSampler
 
     settings, generator, num_items = TrainingConfig(), torch.Generator().manual_seed(0), table.num_embeddings
     popular_N = 1 / np.arange(1, num_items + 1) ** 0.9
@@ -137,7 +137,7 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
 def index_of(num_items: int) -> str:
     """The index that export would build, with what was measured on it."""
     from configs.schema import ExportConfig
-    from training.build_index import build_index
+    from training.export.index import build_index
 
     vectors, queries = clustered(num_items)
     started = time.perf_counter()

@@ -31,8 +31,8 @@ from configs.load import dump_config, load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts
-from training.fit_encoder import load_encoder
-from training.run_log import RunLog, environment, write_json
+from training.encoder.fit import load_encoder
+from training.runs.run import RunLog, environment, write_json
 from training.train import train
 
 ROOT = Path(__file__).parent.parent

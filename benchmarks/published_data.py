@@ -11,8 +11,8 @@ from benchmarks.published_references import known_file
 from configs.console import say
 from configs.exceptions import ConfigError
 from configs.schema import Config
-from features.artefact import sha256_file
-from training.run_log import write_json
+from features.core.artefact import sha256_file
+from training.runs.run import write_json
 
 MARKER = "benchmark_file.json"
 """Beside the dataset in the workspace: which file it was made of, and how."""

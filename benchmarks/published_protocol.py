@@ -20,14 +20,14 @@ from torch import Tensor
 
 from configs.console import working
 from configs.schema import Config
-from features.cooccurrence import Neighbours, basket_neighbours, neighbour_scores, next_neighbours
+from features.retrievers.item_neighbours import Neighbours, basket_neighbours, neighbour_scores, next_neighbours
 from features.dataset import Dataset
-from features.popularity import popularity
+from features.profiles.item_popularity import popularity
 from features.splits import Cut, targets_before
 from models.encoder import Encoder
-from training.metrics import summarise
-from training.target_ranks import NOWHERE, metrics_of_ranks
-from training.validation import ValidationBatch, encoder_scores, ranks, validation_loader
+from training.evaluation.ranking_metrics import summarise
+from training.encoder.target_ranks import NOWHERE, metrics_of_ranks
+from training.encoder.validation import ValidationBatch, encoder_scores, ranks, validation_loader
 
 CUTOFFS = (5, 10, 20)
 Timeline = tuple[Cut, Cut, Cut]

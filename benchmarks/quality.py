@@ -24,10 +24,10 @@ from benchmarks.quality_page import PARTS, page, verdict_lines
 from configs.console import say
 from configs.load import dump_config, load_config
 from configs.schema import Config, EncoderConfig
-from features.artefact import read_manifest, sha256_file
+from features.core.artefact import read_manifest, sha256_file
 from features.prepare import prepare
-from training.report import report
-from training.run_log import RunLog, write_json
+from training.evaluate import report
+from training.runs.run import RunLog, write_json
 from training.train import train
 
 ROOT = Path(__file__).parent.parent

@@ -79,9 +79,9 @@ def main() -> None:
 def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, Measured]:
     """(the app that does nothing, the server)"""
     from configs.load import load_config
-    from serving.app import start
-    from serving.event_transfer import import_events
-    from serving.store import STORE_FILE, EventStore
+    from serving.deploy.server import start
+    from serving.state.event_transfer import import_events
+    from serving.state.store import STORE_FILE, EventStore
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))  # a free port
@@ -110,7 +110,7 @@ def deploy_noop() -> None:
     """An app under /noop, set up as the server's replicas are."""
     from ray import serve
 
-    from serving.deployment import Replica
+    from serving.deploy.replica import Replica
 
     class Noop:
         async def __serve_build_asgi_app__(self) -> FastAPI:

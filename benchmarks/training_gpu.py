@@ -28,9 +28,9 @@ from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts
-from training.checkpoint import load_checkpoint
-from training.fit_encoder import fit_encoders
-from training.run_log import RunLog, environment
+from training.encoder.checkpoint import load_checkpoint
+from training.encoder.fit import fit_encoders
+from training.runs.run import RunLog, environment
 
 TARGET = 1.0
 """Seconds an epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an unnamed GPU."""

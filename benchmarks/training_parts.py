@@ -37,12 +37,12 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import cuts
-from training.batches import Batch, Events, TrainingBatches
-from training.build_model import build_model
-from training.module import EncoderModule
-from training.negatives import NegativeSampler
-from training.optimizer import clip_gradients
-from training.run_log import environment, write_json
+from training.encoder.batches import Batch, Events, TrainingBatches
+from training.encoder.build_model import build_model
+from training.encoder.module import EncoderModule
+from training.encoder.negatives import NegativeSampler
+from training.encoder.optimizer import clip_gradients
+from training.runs.run import environment, write_json
 
 
 def main() -> int:
@@ -191,7 +191,7 @@ WAYS = (
     Way("one pass for all positions: every prefix a row", batches=EveryPrefix, last_alone=True),
     Way(
         "the loss in chunks, gradients in place: plain autograd",
-        patched=lambda: patch("training.module.full_softmax", _plain_softmax),
+        patched=lambda: patch("training.encoder.module.full_softmax", _plain_softmax),
     ),
     Way(
         "attention without dropout inside: dropped weights",

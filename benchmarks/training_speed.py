@@ -28,7 +28,7 @@ from benchmarks.speed.score import Measured, measured
 from benchmarks.speed.verdict import OURS, verdict
 from configs.console import say
 from configs.load import load_config
-from training.run_log import environment, write_json
+from training.runs.run import environment, write_json
 
 ROOT = Path(__file__).parent.parent
 YAML = ROOT / "configs" / "benchmarks" / "training-speed.yaml"

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs.check_source import check_source
+from configs.check_reader import check_source
 from configs.exceptions import ConfigError
 from configs.schema import TARGET_KINDS, Config
 
@@ -92,7 +92,7 @@ def _check_training(config: Config) -> None:
             "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
         )
     if training.initial_vectors == "low_pass" and (encoder.model != "set_pool" or encoder.normalize):
-        raise ConfigError("training.initial_vectors=low_pass is for encoder.model=set_pool without encoder.normalize.")
+        raise ConfigError("training.encoder.initial_vectors=low_pass is for encoder.model=set_pool without encoder.normalize.")
     if not training.max_epochs and training.initial_vectors == "random":
         raise ConfigError("training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them.")
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.artefact import other_version, read_manifest
-from features.columns import KIND
+from features.core.artefact import other_version, read_manifest
+from features.core.columns import KIND
 from features.histories import History, IntArray, TimeArray
 
 

@@ -10,20 +10,20 @@ import polars as pl
 
 from configs.exceptions import DataError, TooLittleDataError
 from configs.schema import Config, DataConfig
-from features.artefact import check_replaceable
-from features.build_dataset import build_dataset
-from features.raw import RawTables
-from features.report import Report, make_report
-from features.sources.amazon_reviews import read_amazon_reviews
-from features.sources.complete_journey import read_complete_journey
-from features.sources.files import read_files
-from features.sources.movielens import read_movielens
-from features.sources.online_retail import read_online_retail
-from features.sources.session_text import read_session_text
-from features.sources.taobao import read_taobao
-from features.tables import write_tables
-from features.validate import validate_events
-from features.validate_catalogue import validate_items, validate_users
+from features.core.artefact import check_replaceable
+from features.ingest.build_dataset import build_dataset
+from features.readers.raw_table import RawTables
+from features.ingest.report import Report, make_report
+from features.readers.amazon_reviews import read_amazon_reviews
+from features.readers.complete_journey import read_complete_journey
+from features.readers.files import read_files
+from features.readers.movielens import read_movielens
+from features.readers.online_retail import read_online_retail
+from features.readers.session_text import read_session_text
+from features.readers.taobao import read_taobao
+from features.ingest.tables import write_tables
+from features.ingest.validate_events import validate_events
+from features.ingest.validate_catalogue import validate_items, validate_users
 
 
 def prepare(

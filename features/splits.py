@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from configs.exceptions import TooLittleDataError
 from configs.schema import EventType, SplitConfig
-from features.columns import MICROSECONDS_PER_DAY
+from features.core.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History, IntArray, TimeArray
-from features.weights import counting_kinds, target_weights
+from features.target_weights import counting_kinds, target_weights
 
 LEAVE_ONE_OUT_WARNING = (
     "split.kind=leave_one_out trains on events that came after other users' test events, so its figures flatter: "

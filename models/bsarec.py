@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
 from models.dropout import Dropout
-from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
+from models.encoder import NUM_KINDS, Encoder, UserFeatures
+from models.data_shape import DataShape
 from models.sasrec import AttentionBlock
 
 LOW_FREQUENCIES = 2

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.encoder import Encoder, UserFeatures
-from models.items import ItemTable, ItemTower
+from models.item_vectors import ItemTable, ItemTower
 
 MAX_SCALE = 100.0
 """1 / temperature grows no further: sharper softmaxes are unstable."""

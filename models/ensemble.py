@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
-from models.encoder import DataShape, Encoder, UserFeatures
-from models.items import ItemTower
+from models.encoder import Encoder, UserFeatures
+from models.data_shape import DataShape
+from models.item_vectors import ItemTower
 
 
 class Ensemble(Encoder):

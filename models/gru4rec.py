@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
 from models.dropout import Dropout
-from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
+from models.encoder import NUM_KINDS, Encoder, UserFeatures
+from models.data_shape import DataShape
 
 REMEMBERED = 2.0
 """Bias of the update gate: a share of sigmoid(2) = .88 of the state lives on at each event."""

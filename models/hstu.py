@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
 from models.dropout import Dropout
-from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
+from models.encoder import NUM_KINDS, Encoder, UserFeatures
+from models.data_shape import DataShape
 
 NUM_TIME_BUCKETS = 64
 SECONDS_PER_DAY = 86_400.0

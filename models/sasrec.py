@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
 from models.dropout import Dropout
-from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
+from models.encoder import NUM_KINDS, Encoder, UserFeatures
+from models.data_shape import DataShape
 
 
 class SASRec(Encoder):

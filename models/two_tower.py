@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
 from models.dropout import Dropout
-from models.encoder import NUM_KINDS, DataShape, Encoder, UserFeatures
+from models.encoder import NUM_KINDS, Encoder, UserFeatures
+from models.data_shape import DataShape
 
 HOURS_PER_DAY = 24.0
 

@@ -70,7 +70,7 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
 
     from configs.console import answers, say
     from features.prepare import prepare as run_prepare
-    from features.report_table import render_report
+    from features.ingest.report_table import render_report
 
     settings = _settings(config, set_, out)
     run_prepare(settings, now=datetime.now(UTC), progress=say, show=lambda report: answers().print(render_report(report)))
@@ -104,11 +104,11 @@ def train(
     if run is not None and not resume:
         raise ConfigError(f"--run {run} says which run to go on with: give --resume too.")
     from configs.console import say
-    from features.artefact import read_manifest
+    from features.core.artefact import read_manifest
 
     read_manifest(settings.workspace / "dataset", kind="dataset")
     from scripts.run_settings import settings_to_resume
-    from training.resume import run_to_resume
+    from training.runs.resume import run_to_resume
     from training.train import train as run_train
 
     found = run_to_resume(settings.workspace, run, evaluated=evaluate_too) if resume else None
@@ -137,11 +137,11 @@ def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption =
     settings = _settings(config, set_, out)
     from configs.console import say
     from scripts.run_settings import remark_differences
-    from training.run_log import run_named
+    from training.runs.run import run_named
 
     found = run_named(settings.workspace, run)
     remark_differences(settings, found)
-    from training.champion import export as run_export
+    from training.gate import export as run_export
 
     exported = run_export(settings, found)
     typer.echo(f"bundle    {exported.bundle} (version {exported.version})")
@@ -162,9 +162,9 @@ def compare(
     Each is compared with the first, user by user: settings, quality in parts, curves and speed.
     """
     settings = _settings(config, set_, out)
-    from training.review.compare import compare as run_compare
-    from training.review.compare import runs_to_compare
-    from training.tracking import log_comparison
+    from training.evaluation.review.compare import compare as run_compare
+    from training.evaluation.review.compare import runs_to_compare
+    from training.runs.tracking import log_comparison
 
     found = runs_to_compare(settings.workspace, runs or [])
     page = run_compare(found, settings)
@@ -189,7 +189,7 @@ def promote(
     from configs.exceptions import ConfigError
     from training.promote import promote as run_promote
     from training.promote import run_with_alias
-    from training.run_log import run_named
+    from training.runs.run import run_named
 
     if (run is None) == (not from_mlflow):
         raise ConfigError("Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in MLflow.")
@@ -203,8 +203,8 @@ def serve(config: ConfigOption = None, set_: SetOption = None, out: OutOption = 
     settings = _settings(config, set_, out)
     from configs.console import say
     from scripts.store import filled_store
-    from serving.app import serve as run_serve
-    from serving.champion import champion_bundle
+    from serving.deploy.server import serve as run_serve
+    from serving.recommend.served_bundle import champion_bundle
 
     folder = bundle or champion_bundle(settings.workspace)
     filled_store(settings)
@@ -266,8 +266,8 @@ def events_export(
 ) -> None:
     """Write the event log as a table for the next training."""
     settings = _settings(config, set_, out)
-    from serving.event_transfer import export_events
-    from serving.store import STORE_FILE
+    from serving.state.event_transfer import export_events
+    from serving.state.store import STORE_FILE
 
     num_events = export_events(settings.workspace / STORE_FILE, to)
     typer.echo(f"{num_events:,} events written to {to}/events.parquet")
@@ -281,11 +281,11 @@ def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
     from scripts.run_settings import remark_differences
-    from training.run_log import run_named
+    from training.runs.run import run_named
 
     run = run_named(settings.workspace, run_name)
     remark_differences(settings, run)
-    from training.report import report
+    from training.evaluate import report
 
     report(settings, run)
     typer.echo((run.folder / "evaluation.txt").read_text(encoding="utf-8"))

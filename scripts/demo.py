@@ -23,9 +23,9 @@ from configs.console import say
 from configs.exceptions import ServingError
 from configs.schema import Config
 from scripts.store import import_tables
-from serving.app import refuse_used_port, start
-from training.run_log import RunLog
-from training.tracking import artifact_location, experiment_path, tracking_uri
+from serving.deploy.server import refuse_used_port, start
+from training.runs.run import RunLog
+from training.runs.tracking import artifact_location, experiment_path, tracking_uri
 
 SHOWN = 8
 """Length of the lists on the last screen."""
@@ -52,9 +52,9 @@ def run_demo(config: Config, *, ends: bool) -> None:
 
 def _build(config: Config) -> tuple[RunLog, Path]:
     from features.prepare import prepare
-    from features.report_table import render_report
-    from training.champion import export
-    from training.report import report
+    from features.ingest.report_table import render_report
+    from training.gate import export
+    from training.evaluate import report
     from training.train import train
 
     console = Console()

@@ -14,11 +14,11 @@ from configs.console import answers
 from configs.exceptions import ConfigError
 from configs.schema import Config
 from scripts.store import filled_store
-from serving.answer import Answer, Query
-from serving.bundle import Bundle
-from serving.champion import champion_bundle
-from serving.pipeline import Pipeline
-from serving.store import EventStore
+from serving.recommend.request import Answer, Query
+from serving.recommend.bundle import Bundle
+from serving.recommend.served_bundle import champion_bundle
+from serving.recommend.pipeline import Pipeline
+from serving.state.store import EventStore
 
 LONGEST_WORDS = 200
 """Characters of a title or a reason in the table: a catalogue may hold whole descriptions there."""

@@ -10,10 +10,10 @@ import yaml
 from configs.console import say
 from configs.load import dump_config
 from configs.schema import Config
-from training.resume import resumed_config
-from training.run_log import RunLog
-from training.tracked_settings import without_login
-from training.tracking import flat
+from training.runs.resume import resumed_config
+from training.runs.run import RunLog
+from training.runs.tracked_settings import without_login
+from training.runs.tracking import flat
 
 SHOWN = 10
 

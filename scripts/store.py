@@ -6,9 +6,9 @@ from pathlib import Path
 
 from configs.console import say, working
 from configs.schema import Config
-from features.artefact import read_manifest
-from serving.event_transfer import import_events
-from serving.store import STORE_FILE
+from features.core.artefact import read_manifest
+from serving.state.event_transfer import import_events
+from serving.state.store import STORE_FILE
 
 
 def filled_store(config: Config) -> Path:

@@ -14,8 +14,8 @@ from configs.schema import Config
 
 if TYPE_CHECKING:
     from features.dataset import Dataset
-    from serving.pipeline import Pipeline
-    from training.run_log import RunLog
+    from serving.recommend.pipeline import Pipeline
+    from training.runs.run import RunLog
 
 _HERE = Path(__file__).parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost a tiny model more than they bring, the more so on busy cores
@@ -64,8 +64,8 @@ def shop_dataset(prepared_shop: Path) -> Dataset:
 def tiny_run(shop_config: Config, shop_dataset: Dataset) -> RunLog:
     """A run with an encoder for each cut. Read only."""
     from features.splits import cuts
-    from training.fit_encoder import fit_encoders
-    from training.run_log import RunLog
+    from training.encoder.fit import fit_encoders
+    from training.runs.run import RunLog
 
     run = RunLog.create(shop_config.workspace / "runs", name=shop_config.name)
     fit_encoders(shop_dataset, cuts(shop_dataset, shop_config.split), config=shop_config, run=run)
@@ -77,7 +77,7 @@ def tiny_run(shop_config: Config, shop_dataset: Dataset) -> RunLog:
 def tiny_bundle(shop_config: Config, shop_dataset: Dataset, tiny_run: RunLog) -> Path:
     """A bundle as of the end of the data, with its ranker. Read only: copy it before tampering."""
     from features.splits import cuts
-    from training.fit import bundle_folder, fit
+    from training.export.fit_pipeline import bundle_folder, fit
 
     _, test, everything = cuts(shop_dataset, shop_config.split)
     out = bundle_folder(tiny_run, everything)
@@ -88,6 +88,6 @@ def tiny_bundle(shop_config: Config, shop_dataset: Dataset, tiny_run: RunLog) ->
 @pytest.fixture(scope="session")
 def tiny_pipeline(tiny_bundle: Path) -> Pipeline:
     """The bundle, ready to answer."""
-    from serving.pipeline import Pipeline
+    from serving.recommend.pipeline import Pipeline
 
     return Pipeline.load(tiny_bundle)

@@ -14,12 +14,12 @@ import polars as pl
 from onnx import TensorProto, helper, numpy_helper
 
 from configs.schema import DEFAULT_SURFACES, CandidatesConfig, HistoryConfig
-from features.artefact import write_manifest, writing
-from features.columns import MICROSECONDS_PER_DAY
-from features.fit_sources import SourceTables
-from features.item_numbers import ITEM_NUMBERS
-from serving.bundle import BundleSettings
-from serving.feature_names import FEATURES
+from features.core.artefact import write_manifest, writing
+from features.core.columns import MICROSECONDS_PER_DAY
+from features.retrievers.fit import SourceTables
+from features.profiles.item_statistics import ITEM_NUMBERS
+from serving.recommend.bundle import BundleSettings
+from serving.recommend.feature_names import FEATURES
 
 AISLES = ("fruit", "bread", "cheese")
 ITEM_IDS = [f"{aisle}{number}" for aisle in AISLES for number in range(10)]

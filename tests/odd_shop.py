@@ -18,13 +18,13 @@ from features.histories import History
 from features.prepare import prepare
 from features.splits import cuts
 from models.ranker import RankerNetwork
-from serving.answer import Query
-from serving.feature_names import FEATURES
-from serving.pipeline import Pipeline
-from training.assemble import assemble
-from training.evaluate import Evaluation, evaluate
-from training.fit_encoder import fit_encoders, load_encoder
-from training.run_log import RunLog
+from serving.recommend.request import Query
+from serving.recommend.feature_names import FEATURES
+from serving.recommend.pipeline import Pipeline
+from training.export.bundle import assemble
+from training.evaluation.replay import Evaluation, evaluate
+from training.encoder.fit import fit_encoders, load_encoder
+from training.runs.run import RunLog
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
 NOW = START + timedelta(days=60)

@@ -10,8 +10,8 @@ import polars as pl
 
 from configs.load import dump_config
 from configs.schema import Config, TrackingConfig
-from training.report import report
-from training.run_log import RunLog
+from training.evaluate import report
+from training.runs.run import RunLog
 
 FIRST, SECOND = "20240101-000000-first", "20240102-000000-second"
 NAUGHTY = """<img src=x onerror="alert(1)"> & <b>Bread</b>"""

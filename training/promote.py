@@ -7,13 +7,13 @@ from pathlib import Path
 from configs.console import say
 from configs.exceptions import ArtefactError
 from configs.schema import Config
-from features.artefact import read_manifest
-from serving.champion import POINTER_FILE, read_pointer
-from training.report import settings_of
-from training.review.user_figures import UserFigures
-from training.review.write import write_review
-from training.run_log import RunLog, run_named, write_json
-from training.tracking import champion_source, register, require_tracking, set_champion, sync
+from features.core.artefact import read_manifest
+from serving.recommend.served_bundle import POINTER_FILE, read_pointer
+from training.evaluate import settings_of
+from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.review.write import write_review
+from training.runs.run import RunLog, run_named, write_json
+from training.runs.tracking import champion_source, register, require_tracking, set_champion, sync
 
 
 def promote(config: Config, run: RunLog, *, why: str) -> Path:

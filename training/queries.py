@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from configs.schema import Config
-from features.columns import KIND
+from features.core.columns import KIND
 from features.dataset import Dataset
 from features.splits import Cut
-from serving.answer import Query
+from serving.recommend.request import Query
 
 NUM_INDEX_QUERIES = 200
 

@@ -15,13 +15,13 @@ from configs.console import say
 from configs.exceptions import ArtefactError, TrainingError
 from configs.load import dump_config, load_config
 from configs.schema import Config
-from features.artefact import writing_file
+from features.core.artefact import writing_file
 from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, cuts
-from training.fit_encoder import fit_encoders
-from training.resume import changed_settings, way_on
-from training.run_log import RunLog, environment, require_same_data, write_json
-from training.tracking import require_tracking, sync
+from training.encoder.fit import fit_encoders
+from training.runs.resume import changed_settings, way_on
+from training.runs.run import RunLog, environment, require_same_data, write_json
+from training.runs.tracking import require_tracking, sync
 
 
 def train(config: Config, *, resume: RunLog | None = None, refit_of: str | None = None) -> RunLog:

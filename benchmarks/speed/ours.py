@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from benchmarks.peers.clock import Clock, read_settings
 from configs.load import load_config
 from configs.schema import Config
-from features.columns import ID, KIND, USER_ID
+from features.core.columns import ID, KIND, USER_ID
 from features.dataset import Dataset
 from features.histories import encoder_inputs
 from features.prepare import prepare
 from features.splits import Cut, cuts
-from training.build_model import build_model
-from training.checkpoint import load_checkpoint
-from training.fit_encoder import fit_encoders
-from training.run_log import RunLog
+from training.encoder.build_model import build_model
+from training.encoder.checkpoint import load_checkpoint
+from training.encoder.fit import fit_encoders
+from training.runs.run import RunLog
 
 K = 10
 USERS_AT_ONCE = 512

@@ -15,13 +15,15 @@ import torch
 from torch import Tensor
 
 from configs.schema import EncoderConfig
-from features.columns import KIND
+from features.core.columns import KIND
 from features.histories import History
-from models.encoder import DataShape, Encoder, UserFeatures, build_encoder
+from models.encoder import Encoder, UserFeatures
+from models.data_shape import DataShape
+from models.factory import build_encoder
 from models.losses import full_softmax, gbce, sampled_softmax
-from training.batches import Batch, Events, TrainingBatches
-from training.export_onnx import export_encoder, export_item_encoder
-from training.negatives import NegativeSampler
+from training.encoder.batches import Batch, Events, TrainingBatches
+from training.export.onnx_graphs import export_encoder, export_item_encoder
+from training.encoder.negatives import NegativeSampler
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 VARIANTS = [

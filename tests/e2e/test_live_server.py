@@ -21,14 +21,14 @@ from worked_example import Example
 
 from configs.exceptions import ServingError
 from configs.load import load_config
-from serving.app import start
-from serving.champion import champion_bundle
+from serving.deploy.server import start
+from serving.recommend.served_bundle import champion_bundle
 
 SERVE = """
 import sys
 from pathlib import Path
 from configs.load import load_config
-from serving.app import serve
+from serving.deploy.server import serve
 
 config = load_config(overrides=[f"serving.port={sys.argv[3]}"], workspace=Path(sys.argv[1]))
 serve(config, Path(sys.argv[2]), ready=lambda server: print("ready", server.url, flush=True))

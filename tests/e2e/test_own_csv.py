@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from worked_example import SHOPKEEPER, Example, plain_environment
 
-from features.tables import Tables
+from features.ingest.tables import Tables
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 

@@ -23,11 +23,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from serving.api import build_app
-from serving.event_log import Event
-from serving.pipeline import Pipeline
-from serving.service import Service
-from serving.store import EventStore
+from serving.http.app import build_app
+from serving.state.event_log import Event
+from serving.recommend.pipeline import Pipeline
+from serving.http.service import Service
+from serving.state.store import EventStore
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from features.dataset import Dataset
-from serving.answer import Query
-from serving.event_transfer import import_events
-from serving.feature_names import FEATURES
-from serving.pipeline import Pipeline
-from serving.store import EventStore
+from serving.recommend.request import Query
+from serving.state.event_transfer import import_events
+from serving.recommend.feature_names import FEATURES
+from serving.recommend.pipeline import Pipeline
+from serving.state.store import EventStore
 
 
 def test_candidates_and_their_features_are_the_same_live_and_in_training(

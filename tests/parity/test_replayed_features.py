@@ -17,18 +17,18 @@ from numpy.testing import assert_allclose
 
 from configs.load import load_config
 from configs.schema import Config
-from features.as_of_features import item_features_as_of, user_features_as_of
-from features.columns import ITEM_EVENT_TYPES, KIND, MICROSECONDS_PER_DAY
+from features.profiles.point_in_time import item_features_as_of, user_features_as_of
+from features.core.columns import ITEM_EVENT_TYPES, KIND, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
-from features.fit_sources import fit_sources
+from features.retrievers.fit import fit_sources
 from features.histories import History
 from features.prepare import prepare
 from features.splits import cuts
-from features.user_features import USER_NUMBERS, UserFeatures, user_features
-from serving.event_log import Event
-from serving.event_transfer import export_events
-from serving.live_events import Money, parse_event, to_rows
-from serving.store import EventStore
+from features.profiles.user_features import USER_NUMBERS, UserFeatures, user_features
+from serving.state.event_log import Event
+from serving.state.event_transfer import export_events
+from serving.state.live_events import Money, parse_event, to_rows
+from serving.state.store import EventStore
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 NOW = START + timedelta(days=40)

@@ -17,8 +17,8 @@ from configs.load import load_config
 from features.dataset import Dataset
 from features.histories import History
 from features.prepare import prepare
-from serving.event_transfer import export_events, import_events
-from serving.store import EventStore
+from serving.state.event_transfer import export_events, import_events
+from serving.state.store import EventStore
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 KINDS = ["purchase"] * 5 + ["refund", "view_item", "add_to_cart", "view_item_list", "search"]

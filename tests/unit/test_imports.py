@@ -13,7 +13,7 @@ from typing import get_args
 import pytest
 
 from configs import schema
-from features import columns
+from features.core import columns
 
 ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
@@ -86,7 +86,7 @@ def python(code: str) -> None:
 
 def test_a_server_loads_no_training_library() -> None:
     python(
-        "import sys, serving.pipeline, serving.api, serving.service\n"
+        "import sys, serving.recommend.pipeline, serving.http.app, serving.http.service\n"
         f"loaded = {sorted(NOT_IN_SERVING | {'models', 'training'})!r}\n"
         "loaded = [name for name in loaded if name in sys.modules]\n"
         "assert not loaded, loaded"
@@ -103,7 +103,7 @@ def test_a_machine_with_torch_and_lightning_alone_can_train() -> None:
         f"        absent = name.partition('.')[0] in {ABSENT_FOR_TRAINING!r}\n"
         "        return None if absent else self.finder.find_spec(name, path, target)\n"
         "sys.meta_path[:] = [WithoutTheRest(finder) for finder in sys.meta_path]\n"
-        "import training.fit_encoder\n"
+        "import training.encoder.fit\n"
         "try:\n"
         "    import polars\n"
         "except ModuleNotFoundError:\n"

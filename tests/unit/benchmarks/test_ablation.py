@@ -9,8 +9,8 @@ from benchmarks.ablation import Asked, measured
 from benchmarks.quality_page import ablation_lines
 from configs.load import load_config
 from configs.schema import Config
-from serving.feature_names import FEATURE_GROUPS, FEATURES
-from training.ranker_lists import RankedList
+from serving.recommend.feature_names import FEATURE_GROUPS, FEATURES
+from training.ranker.lists import RankedList
 
 TELLING = FEATURES.index("encoder_score")
 

@@ -8,8 +8,8 @@ from benchmarks.again import finished_run, with_encoders_of
 from configs.exceptions import ArtefactError
 from configs.load import dump_config
 from configs.schema import Config
-from features.artefact import read_manifest
-from training.run_log import RunLog
+from features.core.artefact import read_manifest
+from training.runs.run import RunLog
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_a_run_that_was_killed_goes_on(session_file: Path, tmp_path: Path, monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("training.fit_encoder.save_encoder", killed)
+        patched.setattr("training.encoder.fit.save_encoder", killed)
         with pytest.raises(KeyboardInterrupt):
             published.main(command(session_file, tmp_path, "--seeds", "0"))
     (run,) = (tmp_path / "ws" / "runs").iterdir()

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from benchmarks.published_protocol import CUTOFFS, Judged, PublishedTest
 from configs.load import load_config
 from configs.schema import Config
-from features.columns import KIND
+from features.core.columns import KIND
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import cuts
-from training.build_model import build_model
-from training.metrics import user_metrics
-from training.validation import ValidationBatch
+from training.encoder.build_model import build_model
+from training.evaluation.ranking_metrics import user_metrics
+from training.encoder.validation import ValidationBatch
 
 BEAUTY = Path(__file__).parents[3] / "configs" / "benchmarks" / "beauty.yaml"
 MAX_LENGTH = 4

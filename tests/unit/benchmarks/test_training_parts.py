@@ -14,10 +14,10 @@ import torch
 
 from benchmarks.speed.interactions import made_interactions
 from benchmarks.training_parts import WAYS, Way, _last_alone, _plain_softmax
-from features.columns import KIND
+from features.core.columns import KIND
 from features.histories import History
 from models.losses import full_softmax
-from training.batches import Events, TrainingBatches
+from training.encoder.batches import Events, TrainingBatches
 
 ROOT = Path(__file__).parents[3]
 

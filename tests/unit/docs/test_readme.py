@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from configs.schema import EncoderConfig
-from models.encoder import DataShape
+from models.data_shape import DataShape
 from scripts.cli import app
 from scripts.document_tree import ROOT, with_tree
 

@@ -11,7 +11,7 @@ import pytest
 from configs.load import load_config
 from configs.schema import Config
 from features.prepare import prepare
-from features.report import Report
+from features.ingest.report import Report
 
 HEADER = "event_type,timestamp,user_id,item_id,quantity,price,transaction_id"
 

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.columns import KIND, MICROSECONDS_PER_DAY
-from features.cooccurrence import MIN_TOGETHER, SHRINKAGE, Neighbours, basket_neighbours, neighbour_scores, next_neighbours
+from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.retrievers.item_neighbours import MIN_TOGETHER, SHRINKAGE, Neighbours, basket_neighbours, neighbour_scores, next_neighbours
 from features.histories import History, IntArray, ages_in_days, encoder_inputs
-from features.item_numbers import item_numbers
-from features.people import fit_people
-from features.person import describe
-from features.popularity import first_seen, popularity
-from features.repeats import PRIOR_BUYERS, repeat_rates
-from features.rhythm import Rhythm, rhythm
+from features.profiles.item_statistics import item_numbers
+from features.retrievers.user_knn import fit_people
+from features.profiles.user_profile import describe
+from features.profiles.item_popularity import first_seen, popularity
+from features.profiles.repeat_rates import PRIOR_BUYERS, repeat_rates
+from features.profiles.recency_frequency import Rhythm, rhythm
 
 NUM_ITEMS = 6
 AS_OF = 10 * MICROSECONDS_PER_DAY

@@ -12,7 +12,7 @@ from odd_shop import bought, usual
 
 from configs.exceptions import ConfigError, DataError
 from configs.load import load_config
-from features.fit_sources import fit_sources
+from features.retrievers.fit import fit_sources
 from features.prepare import prepare
 from features.splits import cuts
 

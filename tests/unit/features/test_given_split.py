@@ -16,7 +16,7 @@ from configs.schema import Config, EventType, SplitConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import Cut, cuts, targets_between
-from features.tables import Tables
+from features.ingest.tables import Tables
 
 MakeConfig = Callable[..., Config]
 TRAIN = {"1": range(100, 125), "2": range(110, 118), "3": range(100, 101), "4": range(100, 110)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features import cooccurrence
-from features.columns import KIND
-from features.cooccurrence import MAX_BASKET, Neighbours, basket_neighbours, next_neighbours
+from features.retrievers import item_neighbours as cooccurrence
+from features.core.columns import KIND
+from features.retrievers.item_neighbours import MAX_BASKET, Neighbours, basket_neighbours, next_neighbours
 from features.histories import History
 
 NUM_ITEMS = MAX_BASKET + 50

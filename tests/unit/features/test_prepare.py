@@ -15,8 +15,8 @@ from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.report import Report
-from features.tables import Tables
+from features.ingest.report import Report
+from features.ingest.tables import Tables
 
 MakeConfig = Callable[..., Config]
 PrepareCsv = Callable[..., Report]

@@ -9,8 +9,8 @@ import pytest
 
 from configs.schema import DataConfig
 from features.prepare import read_raw
-from features.raw import RawTables
-from features.sources.published import Counts, compared
+from features.readers.raw_table import RawTables
+from features.readers.published import Counts, compared
 
 DATA = os.environ.get("SHOPKEEPER_DATA", "")
 

@@ -11,8 +11,8 @@ import pytest
 from configs.exceptions import DataError
 from configs.schema import Config
 from features.prepare import prepare
-from features.report import Report
-from features.tables import Tables
+from features.ingest.report import Report
+from features.ingest.tables import Tables
 
 MakeConfig = Callable[..., Config]
 

@@ -11,7 +11,7 @@ import pytest
 
 from configs.schema import Config
 from features.prepare import prepare
-from features.tables import Tables
+from features.ingest.tables import Tables
 
 MakeConfig = Callable[..., Config]
 

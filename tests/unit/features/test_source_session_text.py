@@ -13,10 +13,10 @@ from configs.exceptions import TooLittleDataError
 from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.report import Report
-from features.sources.session_text import told_layout
-from features.sources.text_lines import TEXT
-from features.tables import Tables
+from features.ingest.report import Report
+from features.readers.session_text import told_layout
+from features.readers.text_lines import TEXT
+from features.ingest.tables import Tables
 
 MakeConfig = Callable[..., Config]
 PrepareText = Callable[..., Report]

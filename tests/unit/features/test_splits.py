@@ -9,9 +9,9 @@ import pytest
 from configs.exceptions import TooLittleDataError
 from configs.load import load_config
 from configs.schema import SplitConfig
-from features.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import KIND, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
-from features.fit_sources import SourceTables, fit_sources
+from features.retrievers.fit import SourceTables, fit_sources
 from features.splits import Cut, cut_at, cuts, targets_between
 
 USERS = (

@@ -12,10 +12,10 @@ import pytest
 from configs.exceptions import ConfigError, DataError
 from configs.schema import Config
 from features.prepare import prepare
-from features.report import Report
-from features.tables import Tables
-from features.timestamps import parse_timestamps
-from serving.event_transfer import import_events
+from features.ingest.report import Report
+from features.ingest.tables import Tables
+from features.core.timestamps import parse_timestamps
+from serving.state.event_transfer import import_events
 
 PrepareCsv = Callable[..., Report]
 MakeConfig = Callable[..., Config]

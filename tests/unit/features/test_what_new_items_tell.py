@@ -9,9 +9,9 @@ import polars as pl
 import shop
 
 from features.dataset import Dataset
-from features.item_codes import ITEM_CODES
+from features.profiles.item_content import ITEM_CODES
 from features.prepare import prepare, read_raw
-from features.tables import Tables
+from features.ingest.tables import Tables
 
 PRICE_BAND = ITEM_CODES.index("price_band")
 

@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from configs.schema import EncoderConfig, TrainingConfig
-from models.encoder import DataShape, Encoder, build_encoder
-from training.batches import Batch
-from training.module import EncoderModule
-from training.negatives import NegativeSampler
+from models.encoder import Encoder
+from models.data_shape import DataShape
+from models.factory import build_encoder
+from training.encoder.batches import Batch
+from training.encoder.module import EncoderModule
+from training.encoder.negatives import NegativeSampler
 
 NUM_ITEMS, MAX_LENGTH, DIM = 30, 6, 8
 

@@ -17,9 +17,9 @@ from worked_example import tree
 
 from configs.exceptions import DataError
 from configs.schema import Config, DataConfig, EncoderConfig, TrainingConfig
-from features.item_codes import MAX_CODES
+from features.profiles.item_content import MAX_CODES
 from features.prepare import prepare
-from training.build_model import build_model
+from training.encoder.build_model import build_model
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 LOSSES = get_args(TrainingConfig.model_fields["loss"].annotation)

@@ -14,7 +14,7 @@ from command_line import RunMain
 from worked_example import tree
 
 from configs.load import dump_config
-from training.run_log import RunLog
+from training.runs.run import RunLog
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from configs.load import load_config
 from configs.schema import Config
 from features.prepare import prepare
 from scripts.store import filled_store
-from serving.store import EventStore
+from serving.state.store import EventStore
 
 
 def prepared(folder: Path, users: int) -> Config:

@@ -6,7 +6,7 @@ import pytest
 
 from configs.load import dump_config, load_config
 from scripts.run_settings import remark_differences
-from training.run_log import RunLog
+from training.runs.run import RunLog
 
 
 def test_a_remark_on_another_tracking_server_leaves_its_login_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.columns import KIND
-from features.cooccurrence import Neighbours
+from features.core.columns import KIND
+from features.retrievers.item_neighbours import Neighbours
 from features.dataset import Dataset
 from features.histories import History, distinct
-from serving.answer import Query
-from serving.pipeline import Pipeline
-from serving.reasons import companions
+from serving.recommend.request import Query
+from serving.recommend.pipeline import Pipeline
+from serving.recommend.reasons import companions
 
 NUM_ITEMS = 12
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from configs.exceptions import ServingError
-from serving.event_log import Event
-from serving.store import EventStore
+from serving.state.event_log import Event
+from serving.state.store import EventStore
 
 
 @pytest.fixture

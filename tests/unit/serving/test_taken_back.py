@@ -14,11 +14,11 @@ import pytest
 from hand_made_bundle import AS_OF, write_bundle
 
 from configs.schema import HistoryConfig
-from features.columns import MICROSECONDS_PER_DAY
-from serving.api import build_app
-from serving.pipeline import Pipeline
-from serving.service import Service
-from serving.store import EventStore
+from features.core.columns import MICROSECONDS_PER_DAY
+from serving.http.app import build_app
+from serving.recommend.pipeline import Pipeline
+from serving.http.service import Service
+from serving.state.store import EventStore
 
 
 class Shop:

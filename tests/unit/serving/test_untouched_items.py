@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import shop
 
-from features.columns import KIND
+from features.core.columns import KIND
 from features.dataset import Dataset
 from features.histories import History
-from serving.answer import Query
-from serving.pipeline import Pipeline
+from serving.recommend.request import Query
+from serving.recommend.pipeline import Pipeline
 
 
 @pytest.fixture

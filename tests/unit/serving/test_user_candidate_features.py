@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import KIND, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History
-from serving.answer import Query
-from serving.pipeline import Pipeline
+from serving.recommend.request import Query
+from serving.recommend.pipeline import Pipeline
 
 
 def test_the_ranker_reads_how_lately_how_often_and_for_how_much(tiny_pipeline: Pipeline, shop_dataset: Dataset) -> None:

@@ -15,9 +15,9 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import cuts, targets_before
-from training.fit_encoder import fit_encoders, load_encoder
-from training.low_pass import low_pass_item_vectors
-from training.run_log import RunLog
+from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.graph_filter import low_pass_item_vectors
+from training.runs.run import RunLog
 
 DIM = 8
 
@@ -31,7 +31,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Path]:
 
 
 def config_of(raw: tuple[Path, Dataset, Path], *settings: str) -> Config:
-    own = (f"encoder.dim={DIM}", "encoder.model=set_pool", "training.initial_vectors=low_pass", "history.order=set")
+    own = (f"encoder.dim={DIM}", "encoder.model=set_pool", "training.encoder.initial_vectors=low_pass", "history.order=set")
     return shop.make_config(raw[0], raw[2], *own, *settings)
 
 
@@ -58,7 +58,7 @@ def test_without_epochs_every_cut_has_the_initial_vectors_of_its_own_past(
 
 def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path: Path) -> None:
     steps = ("training.max_epochs=6", "training.patience=6", "training.learning_rate=0.01", "training.batch_tokens=256")
-    config, dataset = config_of(raw, "training.initial_vectors=random", "training.refit_epochs=0", *steps), raw[1]
+    config, dataset = config_of(raw, "training.encoder.initial_vectors=random", "training.refit_epochs=0", *steps), raw[1]
     run = RunLog.create(tmp_path, name="test")
     fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
     recalls = [line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"]
@@ -68,8 +68,8 @@ def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["training.initial_vectors=low_pass"], "low_pass is for encoder.model=set_pool"),
-        (["training.max_epochs=0", "training.initial_vectors=random"], "random ones know nothing"),
+        (["training.encoder.initial_vectors=low_pass"], "low_pass is for encoder.model=set_pool"),
+        (["training.max_epochs=0", "training.encoder.initial_vectors=random"], "random ones know nothing"),
     ],
 )
 def test_beginnings_that_make_no_sense_are_refused(settings: list[str], words: str) -> None:

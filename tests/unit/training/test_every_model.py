@@ -13,13 +13,13 @@ from configs.schema import Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import cuts
-from serving.bundle import Bundle
-from serving.pipeline import Pipeline
-from training.assemble import assemble
-from training.fit_encoder import fit_encoders, load_encoder
+from serving.recommend.bundle import Bundle
+from serving.recommend.pipeline import Pipeline
+from training.export.bundle import assemble
+from training.encoder.fit import fit_encoders, load_encoder
 from training.queries import query_at
-from training.run_log import RunLog
-from training.validation import validation_loader
+from training.runs.run import RunLog
+from training.encoder.validation import validation_loader
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 

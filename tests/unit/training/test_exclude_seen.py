@@ -9,11 +9,11 @@ import torch
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import cuts, targets_between
-from serving.pipeline import Pipeline
-from training.evaluate import SYSTEMS, evaluate
-from training.fit_encoder import fit_encoders
-from training.run_log import RunLog
-from training.validation import ranks, validation_loader, validation_rows
+from serving.recommend.pipeline import Pipeline
+from training.evaluation.replay import SYSTEMS, evaluate
+from training.encoder.fit import fit_encoders
+from training.runs.run import RunLog
+from training.encoder.validation import ranks, validation_loader, validation_rows
 
 
 def changed(config: Config, **settings: object) -> Config:

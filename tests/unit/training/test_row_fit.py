@@ -8,14 +8,15 @@ import pytest
 import shop
 import torch
 
-import training.optimizer
+import training.encoder.optimizer
 from configs.schema import Config, EncoderConfig, TrainingConfig
 from features.dataset import Dataset
 from features.splits import cuts
-from models.encoder import DataShape, build_encoder
-from training.fit_encoder import fit_encoders, load_encoder
-from training.optimizer import ROWS_FROM, optimizer_of
-from training.run_log import RunLog
+from models.data_shape import DataShape
+from models.factory import build_encoder
+from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.optimizer import ROWS_FROM, optimizer_of
+from training.runs.run import RunLog
 
 TABLES = ["encoder.items=id", "encoder.items=features", "encoder.normalize=true"]
 

@@ -6,7 +6,7 @@ import pytest
 from reviewed_runs import Workspace, copy_of, evaluate_two
 
 from configs.schema import Config
-from training.run_log import RunLog
+from training.runs.run import RunLog
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.review.bands import POPULARITY_BANDS, history_bands, item_bands
+from training.evaluation.review.bands import POPULARITY_BANDS, history_bands, item_bands
 
 
 def test_each_band_of_items_has_a_third_of_the_sales_and_what_never_sold_is_apart() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from configs.schema import EvaluationConfig
-from training.review.breakdowns import breakdowns, over_run, over_sources
-from training.review.user_figures import UserFigures
+from training.evaluation.review.breakdowns import breakdowns, over_run, over_sources
+from training.evaluation.review.user_figures import UserFigures
 
 CONFIG = EvaluationConfig(bootstrap_samples=200)
 

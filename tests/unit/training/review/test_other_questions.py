@@ -12,13 +12,13 @@ import pytest
 import yaml
 from reviewed_runs import FIRST, SECOND, Workspace
 
-from serving.champion import read_pointer
-from training.champion import export
-from training.report import report
-from training.review.compare import compare
-from training.review.user_figures import USERS_FILE
-from training.review.write import write_review
-from training.run_log import RunLog, write_json
+from serving.recommend.served_bundle import read_pointer
+from training.gate import export
+from training.evaluate import report
+from training.evaluation.review.compare import compare
+from training.evaluation.review.user_figures import USERS_FILE
+from training.evaluation.review.write import write_review
+from training.runs.run import RunLog, write_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 

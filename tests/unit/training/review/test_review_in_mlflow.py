@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace
 
 from training.promote import promote
-from training.tracking import register, set_champion, sync, tracking_uri
+from training.runs.tracking import register, set_champion, sync, tracking_uri
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 

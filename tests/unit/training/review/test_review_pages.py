@@ -11,12 +11,12 @@ import pytest
 from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace
 
 from configs.exceptions import ArtefactError
-from training.review.compare import compare, runs_to_compare
-from training.review.gather import gather
-from training.review.html import page, paragraph
-from training.review.user_figures import UserFigures
-from training.review.write import write_review
-from training.run_log import RunLog
+from training.evaluation.review.compare import compare, runs_to_compare
+from training.evaluation.review.gather import gather
+from training.evaluation.review.html import page, paragraph
+from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.review.write import write_review
+from training.runs.run import RunLog
 
 RAW_USER = re.compile(r"\bc\d{3}\b")
 """How the small shop calls its customers."""

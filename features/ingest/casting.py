@@ -1,0 +1,132 @@
+"""Columns of text or of any type → columns of ours. A column that holds nothing usable at all is one error, with an example."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from configs.exceptions import ConfigError, DataError
+from features.core.categorical import on_distinct
+from features.readers.raw_table import RawTable
+from features.core.timestamps import parse_formatted, parse_timestamps
+
+
+def as_ids(raw: RawTable, column: str) -> pl.Series:
+    """Text, with blank made null. Whole numbers that a spreadsheet or pandas made 12.0 are read as 12."""
+    values = raw.frame[column]
+    if isinstance(values.dtype, (pl.Struct, pl.List)) and column == "attributes":
+        return raw.frame.select(
+            pl.struct(column).struct.json_encode().str.json_path_match(f"$.{column}").alias(column)
+        ).to_series()
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
+    if values.dtype.is_float() and values.is_finite().all() and (values == values.floor()).all():
+        values = values.cast(pl.Int64)
+    if not (
+        values.dtype.is_integer() or values.dtype.is_float() or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
+    ):
+        raise _wrong_type(raw, column, expected="text or whole numbers")
+    text = values.cast(pl.String)
+    blank = text.str.strip_chars().str.len_bytes() == 0
+    return text.set(blank, None) if blank.any() else text
+
+
+def as_codes(raw: RawTable, column: str) -> pl.Series:
+    """The same as a Categorical column."""
+    values = raw.frame[column]
+    if values.dtype != pl.Categorical:
+        return as_ids(raw, column).cast(pl.Categorical)
+    names = values.unique().cast(pl.String)
+    blank = names.filter(names.str.strip_chars().str.len_bytes() == 0)
+    if blank.is_empty():
+        return values
+    return on_distinct(values, lambda text: text.set(text.is_in(blank.implode()), None)).cast(pl.Categorical)
+
+
+def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
+    """(the numbers, `_bad_<column>`: true where there is something that is no number). An absent column is all null."""
+    dtype = pl.Int64 if whole else pl.Float64
+    if column not in raw.frame.columns:
+        length = len(raw.frame)
+        return [
+            pl.Series(column, [None] * length, dtype=dtype),
+            pl.repeat(value=False, n=length, eager=True).alias(f"_bad_{column}"),
+        ]
+    values = raw.frame[column]
+    expected = "whole numbers" if whole else "numbers"
+    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
+        values = _with_point(as_ids(raw, column).str.strip_chars(), raw.decimal)
+    elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
+        raise _wrong_type(raw, column, expected=expected)
+    if values.dtype.is_float():
+        values = values.fill_nan(None)  # pandas' missing value
+    if whole and values.dtype.is_integer() and values.is_between(-(2**53), 2**53, closed="none").all():
+        return _checked(raw, column, values, values.cast(pl.Int64), expected=expected)
+    numbers = values.cast(pl.Float64, strict=False)
+    usable = numbers.is_finite()
+    if whole:
+        usable = usable & (numbers == numbers.floor()) & (numbers.abs() < 2**53)
+    if not usable.all(ignore_nulls=True):
+        numbers = numbers.set(~usable.fill_null(value=False), None)
+    numbers = numbers.cast(dtype)
+    return _checked(raw, column, values, numbers, expected=expected)
+
+
+def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
+    """(times in us UTC, `_bad_<column>`)."""
+    values = raw.frame[column]
+    if values.dtype in (pl.String, pl.Categorical, pl.Enum):
+        values = as_ids(raw, column)
+    elif not (values.dtype.is_numeric() or values.dtype in (pl.Date, pl.Null) or isinstance(values.dtype, pl.Datetime)):
+        raise _wrong_type(raw, column, expected="times")
+    if raw.timestamp_format and values.dtype == pl.String:
+        return _checked(
+            raw, column, values, _formatted(values, raw.timestamp_format), expected=f"times like {raw.timestamp_format}"
+        )
+    expected = "times such as 2024-01-31T12:00:00Z, 2024-01-31 12:00, 2024-01-31 or unix seconds"
+    return _checked(raw, column, values, parse_timestamps(values), expected=expected)
+
+
+def _formatted(text: pl.Series, form: str) -> pl.Series:
+    try:
+        return parse_formatted(text, form)
+    except pl.exceptions.PolarsError as error:
+        raise ConfigError(
+            f"data.timestamp_format={form!r} cannot be used ({str(error).splitlines()[0]}): give a form in strftime's letters "
+            "that says year, month and day, such as '%d.%m.%Y %H:%M'."
+        ) from None
+
+
+def _with_point(text: pl.Series, decimal: str) -> pl.Series:
+    """Numbers with a comma before the cents as numbers with a point; what has no such form becomes no number."""
+    if decimal == ".":
+        return text
+    form = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
+    plain = text.str.replace_all(r"[.\s\x{202f}’']", "").str.replace(",", ".", literal=True)
+    return plain.zip_with(text.str.contains(form) | text.is_null(), "no number: " + text)
+
+
+def _checked(raw: RawTable, column: str, found: pl.Series, cast: pl.Series, *, expected: str) -> list[pl.Series]:
+    bad = cast.is_null() & found.is_not_null()
+    if len(found) > 1 and bad.any() and cast.null_count() == len(cast):
+        raise _wrong_type(raw, column, expected=expected)
+    return [cast.alias(column), bad.alias(f"_bad_{column}")]
+
+
+def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
+    values = raw.frame[column].drop_nulls()
+    example = repr(values[0]) if len(values) else "nothing"
+    where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
+    return DataError(
+        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is {values.dtype} and it begins "
+        f"with {example}. {_REMEDIES[expected.split()[0]]}If another column holds the {column}, name it in data.{where}: "
+        f"{{{column}: <your column>}}."
+    )
+
+
+_REMEDIES = {
+    "times": "Say how they are written with data.timestamp_format, such as '%d.%m.%Y %H:%M'. ",
+    "numbers": "If a comma stands before the cents, set data.decimal=','; signs of currency must go. ",
+    "whole": "",
+    "text": "",
+}
+"""By the first word of what was expected."""

@@ -1,0 +1,42 @@
+"""One shop, one currency: which it is, and prices turned into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from configs.exceptions import DataError
+from configs.schema import PrepareConfig
+from features.core import columns as c
+
+
+def shop_currency(rows: pl.DataFrame, prepare: PrepareConfig, *, table: str = "events") -> str | None:
+    """The configured currency, or the only one named that has no exchange rate; None when no row names any.
+
+    Raises DataError when the rows name two or more and the configuration does not decide.
+    """
+    if prepare.currency:
+        return prepare.currency
+    counts = rows[c.CURRENCY].drop_nulls().value_counts(sort=True)
+    named = [name for name in counts[c.CURRENCY].to_list() if name not in prepare.exchange_rates]
+    if len(named) > 1:
+        raise DataError(
+            f"The {table} name {len(named)} currencies ({', '.join(named[:10])}), and a shop has one. Set prepare.currency to it "
+            f"and prepare.exchange_rates for the others: prepare.currency={named[0]} prepare.exchange_rates.{named[1]}=0.9"
+        )
+    return named[0] if named else None
+
+
+def to_shop_currency(
+    rows: pl.DataFrame, currency: str | None, rates: Mapping[str, float], *, prices: Sequence[str] = (c.PRICE,)
+) -> pl.DataFrame:
+    """The columns `prices` in the shop's currency. Rows that name none are taken to be in it."""
+    if not rates:
+        return rows.with_columns(pl.lit(currency, dtype=pl.String).alias(c.CURRENCY))
+    own = {currency: 1.0} if currency else {}
+    rate = pl.col(c.CURRENCY).replace_strict(dict(rates) | own, default=1.0, return_dtype=pl.Float64)
+    return rows.with_columns(
+        *(pl.col(name) * rate for name in prices),
+        pl.lit(currency, dtype=pl.String).alias(c.CURRENCY),
+    )

@@ -1,0 +1,178 @@
+"""The catalogue and the users as found → valid tables of them, and the refused rows with their reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import polars as pl
+
+from configs.exceptions import DataError
+from configs.schema import PrepareConfig
+from features.core import columns as c
+from features.ingest.casting import as_ids, as_numbers
+from features.ingest.currency import shop_currency, to_shop_currency
+from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, refuse
+
+ITEM_TEXT: Final = (
+    c.TITLE,
+    c.PRODUCT_TYPE,
+    c.BRAND,
+    c.CURRENCY,
+    c.AVAILABILITY,
+    "link",
+    "image_link",
+    "item_group_id",
+    "description",
+    "color",
+    "size",
+    "material",
+    "gender",
+    "age_group",
+    "availability_date",
+    "expiration_date",
+    *(f"custom_label_{number}" for number in range(5)),
+    "attributes",
+)
+_ALWAYS: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
+_ITEM_NUMBERS: Final = (c.PRICE, "sale_price", "cost_of_goods_sold")
+_CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
+    ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
+)
+"""1.0, 0.0 and nan are what pandas makes of a column of 1 and 0 with gaps."""
+_NO_RATES: Final = PrepareConfig()
+_NOT_AN_ATTRIBUTE: Final = (c.USER_ID, "consent", "attributes", "created_at", FILE, ROW)
+
+
+@dataclass(frozen=True)
+class ValidCatalogue:
+    """What came of a raw items or users table."""
+
+    frame: pl.DataFrame
+    rejected: pl.DataFrame
+    num_rows: int
+    duplicates: int = 0
+    """Earlier rows of an id that a later row replaces"""
+    unused_columns: tuple[str, ...] = ()
+    no_consent: pl.Series | None = None
+    """users: the ids whose consent is not a clear yes. They are in no table."""
+
+
+def validate_items(raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, currency: str | None = None) -> ValidCatalogue:
+    """Items by id, the last row of an id winning. Always has title, product_type, brand, price, availability and the links.
+
+    Prices are turned into the shop's `currency`: that of the events, or where they name none the only one of the catalogue.
+    """
+    if raw is None:
+        schema = {c.ID: pl.String} | dict.fromkeys(_ALWAYS, pl.String) | {c.PRICE: pl.Float64}
+        return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
+    _require(raw, c.ID, setting="item_columns")
+    found = raw.frame.columns
+    frame = pl.DataFrame([as_ids(raw, c.ID)])
+    for name in ITEM_TEXT:
+        if name in found:
+            frame = frame.with_columns(as_ids(raw, name))
+        elif name in _ALWAYS:
+            frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
+    for name in _ITEM_NUMBERS:
+        if name in found or name == c.PRICE:
+            frame = frame.with_columns(as_numbers(raw, name, whole=False))
+    frame = frame.with_columns(pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_"))
+    numbers = [name for name in _ITEM_NUMBERS if name in frame.columns]
+    if c.CURRENCY in found:
+        frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
+        currency = currency or shop_currency(frame, prepare, table="items")
+    rules = {
+        **_id_rules(c.ID),
+        **{f"{name} is not a number": pl.col(f"_bad_{name}") for name in numbers},
+        **{f"{name} is negative": pl.col(name) < 0 for name in numbers},
+        **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in numbers},
+        **_currency_rule(frame, currency, prepare),
+        f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(c.AVAILABILITIES),
+    }
+    valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_NUMBERS, c.ID})
+    if c.CURRENCY not in found:
+        return valid
+    return replace(valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=numbers))
+
+
+def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareConfig) -> dict[str, pl.Expr]:
+    if c.CURRENCY not in frame.columns or currency is None:
+        return {}
+    return {"no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates])}
+
+
+def validate_users(raw: RawTable | None) -> ValidCatalogue:
+    """Users by user_id with their attributes as one JSON object; every column that is not ours becomes an attribute.
+
+    In a file with a consent column only a clear yes is consent: neither a no, nor a blank, nor a word that is not understood.
+    """
+    if raw is None:
+        schema = {c.USER_ID: pl.String, "attributes": pl.String, "created_at": pl.String}
+        return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
+    _require(raw, c.USER_ID, setting="user_columns")
+    found = raw.frame.columns
+    frame = pl.DataFrame([as_ids(raw, c.USER_ID)])
+    extra = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
+    if "attributes" in found:
+        frame = frame.with_columns(as_ids(raw, "attributes"))
+    elif extra:
+        frame = frame.with_columns(raw.frame.select(pl.struct(extra).struct.json_encode().alias("attributes")))
+    else:
+        frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias("attributes"))
+    created = raw.frame["created_at"].cast(pl.String) if "created_at" in found else pl.lit(None, dtype=pl.String)
+    frame = frame.with_columns(created.alias("created_at"), *_consent(raw))
+    rules = _id_rules(c.USER_ID) | {"consent is neither true nor false": pl.col("_bad_consent")}
+    valid = _finish(raw, frame, rules, key=c.USER_ID)
+    last = frame.drop_nulls(c.USER_ID).unique(c.USER_ID, keep="last", maintain_order=True)
+    no_consent = last.filter(~pl.col("_consent"))[c.USER_ID]
+    return replace(
+        valid,
+        frame=valid.frame.filter(~pl.col(c.USER_ID).is_in(no_consent.implode())).drop("_consent"),
+        unused_columns=tuple(extra) if "attributes" in found else (),
+        no_consent=no_consent,
+    )
+
+
+def _consent(raw: RawTable) -> list[pl.Series]:
+    length = len(raw.frame)
+    if "consent" not in raw.frame.columns:
+        return [
+            pl.repeat(value=True, n=length, eager=True).alias("_consent"),
+            pl.repeat(False, length, eager=True).alias("_bad_consent"),
+        ]
+    text = raw.frame["consent"].cast(pl.String).str.strip_chars().str.to_lowercase()
+    given = text.replace_strict(_CONSENT, default=None, return_dtype=pl.Boolean)
+    return [given.fill_null(value=False).alias("_consent"), (given.is_null() & text.is_not_null()).alias("_bad_consent")]
+
+
+def _require(raw: RawTable, column: str, *, setting: str) -> None:
+    if column not in raw.frame.columns:
+        raise DataError(
+            f"{raw.where}: no column {column!r}. The columns found are: {', '.join(raw.found)}. "
+            f"Name yours in the configuration: data.{setting}: {{{column}: <your column>}}."
+        )
+
+
+def _id_rules(column: str) -> dict[str, pl.Expr]:
+    return {
+        f"{column} is missing": pl.col(column).is_null(),
+        f"{column} is longer than {c.MAX_ID_BYTES} bytes": pl.col(column).str.len_bytes() > c.MAX_ID_BYTES,
+    }
+
+
+def _finish(
+    raw: RawTable, frame: pl.DataFrame, rules: dict[str, pl.Expr], *, key: str, known: set[str] | None = None
+) -> ValidCatalogue:
+    reason = pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
+    reasons = frame.select(reason.alias("reason")).to_series()
+    good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_bad_.*$"))
+    unique = good.unique(key, keep="last", maintain_order=True)
+    unused = [raw.name_in_file(name) for name in raw.frame.columns if known and name not in known and name not in (FILE, ROW)]
+    return ValidCatalogue(
+        frame=unique,
+        rejected=pl.concat([raw.rejected, refuse(raw, reasons)]),
+        num_rows=raw.num_rows,
+        duplicates=len(good) - len(unique),
+        unused_columns=tuple(unused),
+    )

@@ -1,0 +1,232 @@
+"""Events as found → events that keep every rule of the tables, and the refused rows with their reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from configs.exceptions import DataError
+from configs.schema import DataConfig, PrepareConfig
+from features.core import columns as c
+from features.ingest.casting import as_codes, as_ids, as_numbers, as_timestamps
+from features.core.categorical import on_distinct
+from features.ingest.currency import shop_currency, to_shop_currency
+from features.ingest.event_ids import SENT, with_event_ids
+from features.readers.raw_table import FILE, ROW, RawTable, refuse
+from features.ingest.session_ids import with_sessions
+from features.core.timestamps import UTC_MICROSECONDS
+
+OPTIONAL: Final = {
+    "coupon": pl.String,
+    "surface": pl.String,
+    "position": pl.Int64,
+    "recommendation_id": pl.String,
+    "search_term": pl.String,
+    "rating": pl.Float64,
+    "review_text": pl.String,
+    "duration_s": pl.Float64,
+    "channel": pl.String,
+    "device": pl.String,
+    "country": pl.String,
+    "source": pl.String,
+    "medium": pl.String,
+    "campaign": pl.String,
+    "attributes": pl.String,
+}
+"""Columns of an event that are kept when the file has them; a value that is no number becomes null."""
+
+_CODED = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID)
+_EVENT_TYPE = pl.Enum(c.EVENT_TYPES)
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class ValidEvents:
+    """What came of a raw events table."""
+
+    events: pl.DataFrame
+    """Valid rows in the schema of the tables, by time. Ids (all but event_id) are Categorical and event_type an Enum"""
+    rejected: pl.DataFrame
+    num_rows: int
+    """Rows found in the files"""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Valid rows left out on purpose, by reason"""
+    unused_columns: tuple[str, ...] = ()
+    currency: str | None = None
+
+
+def validate_events(
+    raw: RawTable, *, data: DataConfig, prepare: PrepareConfig, now: datetime, no_consent: pl.Series | None = None
+) -> ValidEvents:
+    """Cast, check and complete the events. `now` (with a zone) decides what lies in the future; `no_consent` holds user ids.
+
+    Raises DataError when a required column is missing or has the wrong type, or the shop's currency cannot be told.
+    """
+    _require_columns(raw, data)
+    raw, without_consent = _without(raw, no_consent)
+    frame = with_event_ids(_typed(raw, data))
+    if data.shift_to_today:
+        frame = _shifted(frame, now)
+    currency = shop_currency(frame, prepare)
+    rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
+    bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
+    rejected = pl.concat([raw.rejected, _refused(raw, frame, bad, rules)]) if bad.any() else raw.rejected
+    good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
+    del frame  # a second copy of all events would stand beside the next ones
+    unique = _deduplicated(good)
+    events = unique.sort(c.TIMESTAMP, maintain_order=True)
+    if data.clock == "real":
+        events = with_sessions(events, gap_minutes=prepare.session_gap_minutes)
+    known = {*_SCHEMA, *OPTIONAL, FILE, ROW}
+    return ValidEvents(
+        events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
+        rejected=rejected,
+        num_rows=raw.num_rows + without_consent,
+        dropped={**raw.dropped, "duplicate event": len(good) - len(unique), "user without consent": without_consent},
+        unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
+        currency=currency,
+    )
+
+
+_SCHEMA: Final = {
+    c.EVENT_ID: pl.String,
+    c.LINE: pl.Int64,
+    c.EVENT_TYPE: pl.String,
+    c.TIMESTAMP: UTC_MICROSECONDS,
+    c.USER_ID: pl.String,
+    c.VISITOR_ID: pl.String,
+    c.SESSION_ID: pl.String,
+    c.ITEM_ID: pl.String,
+    c.QUANTITY: pl.Int64,
+    c.PRICE: pl.Float64,
+    c.CURRENCY: pl.String,
+    c.TRANSACTION_ID: pl.String,
+}
+
+
+def _require_columns(raw: RawTable, data: DataConfig) -> None:
+    needed = [c.ITEM_ID]
+    if data.clock == "real":
+        needed.append(c.TIMESTAMP)
+    if data.event_type is None:
+        needed.append(c.EVENT_TYPE)
+    if c.VISITOR_ID not in raw.frame.columns:
+        needed.append(c.USER_ID)
+    missing = [name for name in needed if name not in raw.frame.columns]
+    if not missing:
+        return
+    example = ", ".join(f"{name}: <your column>" for name in missing)
+    hint = (
+        " If every event is of one type, set data.event_type instead (a file of sales: purchase)."
+        if c.EVENT_TYPE in missing
+        else ""
+    )
+    clock = " If the file has no times, set data.clock=ordinal." if c.TIMESTAMP in missing else ""
+    raise DataError(
+        f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: {', '.join(raw.found)}. "
+        f"Name yours in the configuration: data.event_columns: {{{example}}}.{hint}{clock}"
+    )
+
+
+def _without(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int]:
+    """The table without the rows of users who did not consent, before anything of them can be kept."""
+    if no_consent is None or no_consent.is_empty() or c.USER_ID not in raw.frame.columns:
+        return raw, 0
+    theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
+    return replace(raw, frame=raw.frame.filter(~theirs)), int(theirs.sum())
+
+
+def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
+    """Our columns with our types; what cannot be cast is null, and `_bad_<column>` says that there was something."""
+    found = raw.frame.columns
+    frame = raw.frame.select(FILE, ROW).with_columns(
+        as_ids(raw, c.EVENT_ID) if c.EVENT_ID in found else pl.lit(None, dtype=pl.String).alias(c.EVENT_ID),
+        *(as_codes(raw, name) if name in found else pl.lit(None, dtype=pl.Categorical).alias(name) for name in _CODED),
+    )
+    if data.event_type is not None:
+        fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
+        frame = frame.with_columns(fixed, _bad_event_type=pl.lit(value=False))
+    else:
+        frame = frame.with_columns(_event_types(as_codes(raw, c.EVENT_TYPE)))
+    if data.clock == "ordinal":
+        row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
+    else:
+        frame = frame.with_columns(as_timestamps(raw, c.TIMESTAMP))
+    for name, whole in ((c.QUANTITY, True), (c.PRICE, False), (c.LINE, True)):
+        frame = frame.with_columns(as_numbers(raw, name, whole=whole))
+    for name, dtype in OPTIONAL.items():
+        if name in found:
+            text = as_ids(raw, name)
+            frame = frame.with_columns(text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0])
+    if c.CURRENCY not in found:
+        return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
+    return frame.with_columns(on_distinct(as_codes(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(c.CURRENCY))
+
+
+def _event_types(text: pl.Series) -> list[pl.Series]:
+    names = {name: name for name in c.EVENT_TYPES} | c.EVENT_TYPE_ALIASES
+
+    def known(words: pl.Series) -> pl.Series:
+        return words.str.strip_chars().str.to_lowercase().replace_strict(names, default=None, return_dtype=_EVENT_TYPE)
+
+    types = on_distinct(text, known).alias(c.EVENT_TYPE)
+    return [types, (types.is_null() & text.is_not_null()).alias("_bad_event_type")]
+
+
+def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """All times moved by whole days, so that the last event lies within the 24 hours before `now`."""
+    last = frame[c.TIMESTAMP].max()
+    if not isinstance(last, datetime):
+        return frame
+    return frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=(now - last) // timedelta(days=1)))
+
+
+def _refused(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
+    """The bad rows, each with the first rule that it breaks."""
+    first = pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
+    return refuse(replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series())
+
+
+def _rules(*, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]) -> dict[str, pl.Expr]:
+    """What must not be, in words, and the rows where it is."""
+    too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CODED]
+    too_long.append(pl.col(c.EVENT_ID).str.len_bytes() > c.MAX_ID_BYTES)
+    future = pl.col(c.TIMESTAMP) > now + _AHEAD if data.clock == "real" else pl.lit(value=False)
+    known = [code for code in (currency, *rates) if code]
+    return {
+        "timestamp is not understood": pl.col("_bad_timestamp"),
+        "timestamp is missing": pl.col(c.TIMESTAMP).is_null(),
+        "timestamp is more than a day ahead": future,
+        "timestamp is before 1970": pl.col(c.TIMESTAMP).dt.epoch("us") < 0,
+        "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
+        f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
+        "event_type is not known": pl.col("_bad_event_type"),
+        "event_type is missing": pl.col(c.EVENT_TYPE).is_null(),
+        "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),
+        "price is not a number": pl.col("_bad_price"),
+        "price is negative": pl.col(c.PRICE) < 0,
+        f"price is above {c.MAX_PRICE:g}": pl.col(c.PRICE) > c.MAX_PRICE,
+        "quantity is not a whole number": pl.col("_bad_quantity"),
+        "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
+        "line is not a whole number": pl.col("_bad_line"),
+        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in(known),
+    }
+
+
+def _deduplicated(frame: pl.DataFrame) -> pl.DataFrame:
+    """One row for each (event_id, line) that the sender gave; a blank line is line 0.
+
+    Without any lines, rows that share an event_id but not the item are the lines of one event.
+    """
+    has_lines = frame[c.LINE].is_not_null().any()
+    frame = frame.with_columns(pl.col(c.LINE).fill_null(0))
+    key = [c.EVENT_ID, c.LINE] if has_lines else [c.EVENT_ID, c.ITEM_ID]
+    if frame[SENT].any():
+        frame = frame.filter(~pl.col(SENT) | pl.struct(key).is_first_distinct())
+    if not has_lines and frame[SENT].any():
+        return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over(c.EVENT_ID).alias(c.LINE))
+    return frame

@@ -1,0 +1,124 @@
+"""What one person's events say as of a moment: the numbers that candidates are compared with. Made per request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import EventType
+from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.histories import History, IntArray, ages_in_days
+from features.profiles.recency_frequency import Rhythm, rhythm
+from features.profiles.user_features import UserFeatures, user_features
+from features.sessions import VISIT_MINUTES
+from features.target_weights import target_weights
+
+CART_DAYS = 1.0
+"""What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
+
+VISIT_KINDS = np.array([KIND["select_item"], KIND["view_item"], KIND["add_to_cart"], KIND["add_to_wishlist"]], np.int8)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Aggregates of one history before `as_of`."""
+
+    own: Rhythm
+    """By item"""
+    in_category: Rhythm
+    """By leaf category, of the items that have one"""
+    in_parent: Rhythm
+    """By the category above it"""
+    recent_items: IntArray
+    """(R,) distinct items of the latest target events, the latest first"""
+    visit_items: IntArray
+    """(V,) distinct items touched in the present visit, the latest first"""
+    cart_items: IntArray
+    num_baskets: int
+    num_baskets_recent: NDArray[np.int64]
+    """(R,) of at most R ages"""
+    num_new_recent: NDArray[np.int64]
+    """(R,) items that came for the first time, likewise"""
+    categories: IntArray
+    """(G,) categories bought from, ascending"""
+    category_shares: NDArray[np.float32]
+    """(G,) share of the weight of the person's target events in each"""
+    log_price_mean: float
+    """Mean of the natural logarithm of the prices paid; NaN where none is known"""
+    log_price_deviation: float
+    features: UserFeatures
+    """What a user tower reads, too"""
+
+
+def describe(
+    history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray, item_parents: IntArray,
+    half_lives: Sequence[float], recent_days: Sequence[float], num_recent: int, profile_kinds: NDArray[np.int8], has_times: bool,
+) -> Person:  # fmt: skip
+    """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1 without one.
+
+    `profile_kinds` and `has_times` are for `user_features`.
+
+    What was bought and brought back by `as_of` counts nowhere but among what was looked at.
+    """
+    past = history.before(as_of)
+    weights = target_weights(None, past, targets)
+    counts = weights > 0
+    standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
+    ages = ages_in_days(standing.times, as_of=as_of)
+
+    def by(codes: IntArray) -> Rhythm:
+        coded = codes >= 0
+        if not coded.all():
+            return rhythm(codes[coded], weights=weights[coded], ages=ages[coded], half_lives=half_lives, recent_days=recent_days)
+        return rhythm(codes, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days)
+
+    own, in_category = by(standing.items), by(item_categories[standing.items])
+    prices = standing.prices[standing.prices > 0]
+    return Person(
+        own=own,
+        in_category=in_category,
+        in_parent=by(item_parents[standing.items]),
+        recent_items=_latest_distinct(standing.items)[:num_recent],
+        visit_items=_visit_items(past, as_of=as_of),
+        cart_items=_cart_items(past, as_of=as_of),
+        num_baskets=len(np.unique(standing.baskets)),
+        num_baskets_recent=np.array([len(np.unique(standing.baskets[ages <= limit])) for limit in recent_days], np.int64),
+        num_new_recent=np.array([np.count_nonzero(own.days_since_first <= limit) for limit in recent_days], np.int64),
+        categories=in_category.codes,
+        category_shares=in_category.counts / max(float(weights.sum()), 1e-9),
+        log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
+        log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
+        features=user_features(
+            past, as_of=as_of, profile_kinds=profile_kinds, item_categories=item_categories, has_times=has_times
+        ),
+    )
+
+
+def _latest_distinct(items: IntArray) -> IntArray:
+    backwards = items[::-1]
+    _, first = np.unique(backwards, return_index=True)
+    return backwards[np.sort(first)]
+
+
+def _visit_items(past: History, *, as_of: int) -> IntArray:
+    since = as_of - int(VISIT_MINUTES * 60e6)
+    visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
+    if not len(visit):
+        return visit.items
+    return _latest_distinct(visit.of_kinds(VISIT_KINDS).items)
+
+
+def _cart_items(past: History, *, as_of: int) -> IntArray:
+    since = as_of - int(CART_DAYS * MICROSECONDS_PER_DAY)
+    lately = past.take(slice(int(np.searchsorted(past.times, since)), None))
+    if not len(lately):
+        return lately.items
+    kinds = (KIND["add_to_cart"], KIND["remove_from_cart"], KIND["purchase"])
+    touched = lately.of_kinds(np.array(kinds, np.int8))
+    backwards = touched.items[::-1]
+    items, last = np.unique(backwards, return_index=True)
+    in_cart: IntArray = items[touched.kinds[::-1][last] == KIND["add_to_cart"]]
+    return in_cart

@@ -1,0 +1,123 @@
+"""CSV → rows of strings with their line numbers, and every record that is not a row of the table, with the reason.
+
+Records are told apart before Polars parses them: given a broken quote or a line with a field too many, its reader stops, or
+drops rows without a word.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from configs.exceptions import DataError
+from features.readers.raw_table import FILE, ROW, no_rejected
+from features.readers.text_lines import TEXT, no_lines, read_lines, refused_lines
+
+SEPARATORS: Final = ",;\t|"
+"""The one that the header has most of separates the fields."""
+MAX_RECORD_LINES: Final = 1000
+"""A quoted field that runs on for longer than this is a quote that was never closed."""
+_CHUNK: Final = 1_000_000
+
+
+def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows, all strings, with FILE and ROW; refused records). The first line is the header. Blank lines are no rows.
+
+    Raises DataError for a file without a header, or with two columns of one name.
+    """
+    lines, refused = read_lines(path, table=table)
+    while len(lines) and not lines[TEXT][0].strip():
+        lines = lines.slice(1)
+    if lines.is_empty():
+        raise DataError(f"{path}: is empty. A header line with the names of the columns is needed, then a line for each row.")
+    separator = max(SEPARATORS, key=lines[TEXT][0].count)
+    names = _header(path, lines[TEXT][0], separator)
+    records, unclosed = _records(lines.slice(1), num_fields=len(names), separator=separator)
+    records = records.with_columns(_fields(separator).alias("fields"))
+    good = records.filter(pl.col("fields") == len(names))
+    reasons = {
+        "a quote is never closed": unclosed,
+        "a quote stands inside a field": records.filter(pl.col("fields").is_null()),
+        "too few fields": records.filter(pl.col("fields") < len(names)),
+        "too many fields": records.filter(pl.col("fields") > len(names)),
+    }
+    broken = [refused_lines(rows, path, table=table, reason=reason) for reason, rows in reasons.items()]
+    frame = _parse(path, good, names, separator).with_columns(pl.lit(path.name).alias(FILE), good[ROW].alias(ROW))
+    return frame, pl.concat([no_rejected(), refused, *broken])
+
+
+def _header(path: Path, line: str, separator: str) -> list[str]:
+    names = [name.strip() for name in next(csv.reader([line], delimiter=separator))]
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise DataError(f"{path}: two columns are called {doubles[0]!r}. Rename one of them in the header.")
+    return names
+
+
+def _records(lines: pl.DataFrame, *, num_fields: int, separator: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines joined to records where a quoted field runs over several: (records, lines that open a quote and never close it)."""
+    odd = (lines[TEXT].str.count_matches('"', literal=True) % 2 == 1).arg_true().to_list()
+    if not odd:
+        return lines.filter(pl.col(TEXT).str.strip_chars() != ""), no_lines()
+    joined: dict[int, str] = {}
+    inside: list[int] = []
+    unclosed: list[int] = []
+    position = 0
+    while position < len(odd):
+        start = odd[position]
+        end = odd[position + 1] if position + 1 < len(odd) else None
+        text = (
+            "\n".join(lines[TEXT].slice(start, end - start + 1)) if end is not None and end - start < MAX_RECORD_LINES else None
+        )
+        if text is not None and end is not None and _is_record(text, num_fields=num_fields, separator=separator):
+            joined[start] = text
+            inside.extend(range(start + 1, end + 1))
+            position += 2
+        else:
+            unclosed.append(start)
+            position += 1
+    lines = lines.with_row_index("at")
+    whole = pl.col("at").replace_strict(joined, default=pl.col(TEXT), return_dtype=pl.String) if joined else pl.col(TEXT)
+    left_out = pl.Series([*inside, *unclosed], dtype=pl.UInt32).implode()
+    records = lines.with_columns(whole.alias(TEXT)).filter(~pl.col("at").is_in(left_out), pl.col(TEXT).str.strip_chars() != "")
+    return records.drop("at"), lines.filter(pl.col("at").is_in(pl.Series(unclosed, dtype=pl.UInt32).implode())).drop("at")
+
+
+def _is_record(text: str, *, num_fields: int, separator: str) -> bool:
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+    except csv.Error:
+        return False
+    return len(rows) == 1 and len(rows[0]) == num_fields
+
+
+def _fields(separator: str) -> pl.Expr:
+    """The number of fields of a record, or null where its quotes are not as they should be."""
+    split = rf"\x{ord(separator):02x}"
+    field = rf'(?:"(?:[^"]|"")*"|[^"{split}]*)'
+    text = pl.col(TEXT)
+    quoted = text.str.contains('"', literal=True)
+    well_formed = text.str.contains(rf"^{field}(?:{split}{field})*$")
+    unquoted = text.str.replace_all(r'"(?:[^"]|"")*"', "").str.count_matches(separator, literal=True) + 1
+    return pl.when(~quoted).then(text.str.count_matches(separator, literal=True) + 1).when(well_formed).then(unquoted)
+
+
+def _parse(path: Path, records: pl.DataFrame, names: list[str], separator: str) -> pl.DataFrame:
+    parts = [pl.DataFrame(schema=dict.fromkeys(names, pl.String))]
+    for chunk in records[TEXT].to_frame().iter_slices(_CHUNK):
+        text = "\n".join(chunk[TEXT].to_list()) + "\n"
+        rows = pl.read_csv(
+            io.BytesIO(text.encode()),
+            has_header=False,
+            schema=dict.fromkeys(names, pl.String),
+            separator=separator,
+            infer_schema=False,
+        )
+        if len(rows) != len(chunk):
+            raise AssertionError(f"{path}: {len(chunk)} records came out as {len(rows)} rows")
+        parts.append(rows)
+    return pl.concat(parts)

@@ -1,1 +1,0 @@
-"""Where a shop's raw data comes from: one file a source."""

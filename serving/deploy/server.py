@@ -1,0 +1,172 @@
+"""The live server: Ray Serve's replicas behind its HAProxy, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import ipaddress
+import logging
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import httpx
+
+from configs.exceptions import ServingError
+from configs.schema import Config
+from serving.recommend.bundle import Bundle
+from serving.state.event_log import connect
+from serving.deploy.ray_environment import set_ray_environment
+from serving.state.store import STORE_FILE
+
+_READY_SECONDS: Final = 60
+_LOGS: Final = "Ray's logs are in /tmp/ray/session_latest/logs."
+_OBJECT_STORE_BYTES: Final = 80 * 2**20
+"""Nothing goes through Ray's object store; this is about the least that it accepts."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    url: str
+    run_folder: Path
+
+    def stop(self) -> None:
+        """End the replicas, HAProxy and Ray; the port is free afterwards."""
+        import ray
+        from ray import serve
+
+        with contextlib.redirect_stdout(io.StringIO()):  # Ray prints there that its controller is gone
+            try:
+                if ray.is_initialized():  # else it would start Ray to have something to shut down
+                    serve.shutdown()
+            finally:
+                ray.shutdown()
+                shutil.rmtree(self.run_folder, ignore_errors=True)
+
+
+def start(config: Config, bundle_folder: Path) -> Server:
+    """Start the server and return when it answers: some 15 s.
+
+    The bundle, the event store (`events.db` in the workspace) and the port are tried first, so that what the user can mend is
+    said at once. Raises ArtefactError and ServingError.
+    """
+    store = config.workspace / STORE_FILE
+    Bundle.open(bundle_folder)
+    connect(store).close()
+    _refuse_other_machines(config.serving.host)
+    refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
+    run_folder = Path(tempfile.mkdtemp(prefix="shopkeeper-"))
+    set_ray_environment(run_folder)
+    server = Server(url=f"http://{config.serving.host}:{config.serving.port}", run_folder=run_folder)
+    try:
+        _deploy(config, bundle_folder.resolve(), store.resolve())
+        _wait_until_ready(server.url)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def serve(config: Config, bundle_folder: Path, *, ready: Callable[[Server], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, then stop cleanly. `ready` is called when the server answers."""
+    server = start(config, bundle_folder)
+    try:
+        wait_for_signal = _signal_event()
+        if ready:
+            ready(server)
+        wait_for_signal.wait()
+    finally:
+        server.stop()
+
+
+def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
+    import ray
+    from ray import serve as ray_serve
+
+    from serving.deploy.replica import Replica, ReplicaSettings
+
+    for name in ("ray", "ray.serve"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    settings = ReplicaSettings(
+        bundle=bundle_folder,
+        store=store,
+        max_events_kept=config.serving.max_events_kept,
+        max_body_bytes=config.serving.max_body_bytes,
+        currency=config.prepare.currency,
+        exchange_rates=dict(config.prepare.exchange_rates),
+        host=config.serving.host,
+    )
+    replicas = cast(Any, Replica).options(num_replicas=config.serving.num_replicas)
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(1, config.serving.num_replicas),
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+        ray_serve.start(http_options={"host": config.serving.host, "port": config.serving.port})
+        ray_serve.run(replicas.bind(settings), name="shopkeeper", route_prefix="/")
+    except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise ServingError(f"The server did not start. {said[-1]} {_LOGS}") from error
+
+
+def _wait_until_ready(url: str) -> None:
+    """HAProxy learns of the replicas a moment after they are up."""
+    until = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < until:
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise ServingError(
+        f"The server at {url} did not answer within {_READY_SECONDS} s: its log is in /tmp/ray/session_latest/logs."
+    )
+
+
+def _refuse_other_machines(host: str) -> None:
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if is_loopback and ":" in host:
+        raise ServingError(f"serving.host={host}: the server listens on IPv4 alone: set serving.host=127.0.0.1.")
+    if not is_loopback:
+        raise ServingError(
+            f"serving.host={host} lets other machines in, and this server has no keys yet: set serving.host=127.0.0.1."
+        )
+
+
+def refuse_used_port(host: str, port: int, *, setting: str) -> None:
+    """Raises ServingError when something listens on the port; `setting` is named in the remedy."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            raise ServingError(
+                f"Port {port} on {host} {reason}: stop what listens there, or choose another with --set {setting}={port + 1}."
+            ) from None
+
+
+def _signal_event() -> threading.Event:
+    """Set at the first SIGINT or SIGTERM."""
+    received = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: received.set())
+    return received

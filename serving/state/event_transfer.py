@@ -1,0 +1,143 @@
+"""Whole tables into the event log, and the log out as a table for the next training."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from configs.exceptions import ServingError
+from features.core.artefact import read_manifest, write_manifest, writing
+from features.core.columns import TIMESTAMP
+from features.core.ids import who_expr
+from serving.state.event_log import EVENT_COLUMNS, INDEXES, ONCE, Event, connect, explained, insert_statement, transaction
+
+CHUNK_ROWS: Final = 100_000
+
+_POLARS_TYPES: Final = {"str": pl.String(), "int": pl.Int64(), "float": pl.Float64()}
+EVENT_TYPES: Final[dict[str, pl.DataType]] = {field.name: _POLARS_TYPES[str(field.type).split(" ")[0]] for field in fields(Event)}
+
+Progress = Callable[[int, int], None]
+"""Called with (events done, events in all)."""
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """What an import did."""
+
+    imported: int
+    duplicates: int
+    """Events that the log had already."""
+    already_imported: bool
+    """These very tables were imported before: nothing was read."""
+
+
+def import_events(tables: Path, store: Path, *, progress: Progress | None = None) -> ImportResult:
+    """Put the events of a tables folder into the log at `store`. Doing it twice adds nothing.
+
+    Into an empty log it is one transaction, whole or absent; otherwise one for each 100,000 events, so that a live server
+    can write in between, and an import that was cut off is simply done again. Raises ArtefactError and ServingError.
+    """
+    fingerprint = str(read_manifest(tables, kind="tables")["fingerprint"])
+    connection = connect(store)
+    try:
+        with explained(store):
+            if connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (fingerprint,)).fetchone():
+                return ImportResult(imported=0, duplicates=0, already_imported=True)
+            chunks = _chunks(pl.scan_parquet(tables / "events.parquet"), progress)
+            before = connection.total_changes
+            if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
+                total = _fill(connection, chunks)
+            else:
+                total = _add(connection, chunks)
+            imported = connection.total_changes - before
+            with transaction(connection):
+                connection.execute("INSERT OR IGNORE INTO imports VALUES (?, ?, ?)", (fingerprint, imported, _now()))
+            return ImportResult(imported=imported, duplicates=total - imported, already_imported=False)
+    finally:
+        connection.close()
+
+
+def export_events(store: Path, out: Path, *, progress: Progress | None = None) -> int:
+    """Write the log as a folder with `events.parquet`, in the columns of the tables, and return the number of events.
+
+    It is what `shopkeeper prepare` reads with `data.source: parquet`. Raises ServingError and ArtefactError.
+    """
+    if not store.is_file():
+        raise ServingError(f"{store}: there is no event store here: start the server or run `shopkeeper events import` first.")
+    connection = connect(store)
+    try:
+        with explained(store), writing(out, kind="events") as scratch:
+            (total,) = connection.execute("SELECT count(*) FROM events").fetchone()
+            cursor = connection.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?", (total,))
+            parts, done = [_frame([])], 0
+            while rows := cursor.fetchmany(CHUNK_ROWS):
+                parts.append(_frame(rows))
+                done += len(rows)
+                if progress:
+                    progress(done, total)
+            pl.concat(parts).write_parquet(scratch / "events.parquet")
+            write_manifest(scratch, kind="events", made_from=store.name, contents={"events": done})
+            return done
+    finally:
+        connection.close()
+
+
+def _chunks(events: pl.LazyFrame, progress: Progress | None) -> Iterator[pl.DataFrame]:
+    """The events as columns of the log, 100,000 at a time, in the order of the tables."""
+    total = int(events.select(pl.len()).collect().item())
+    rows = _log_columns(events)
+    for start in range(0, total, CHUNK_ROWS):
+        chunk = rows.slice(start, CHUNK_ROWS).collect()
+        yield chunk
+        if progress:
+            progress(start + chunk.height, total)
+
+
+def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Those columns of the log that the tables have."""
+    present = events.collect_schema()
+    columns = [who_expr().alias("who"), pl.lit(_now()).alias("received_at")]
+    for name, dtype in EVENT_TYPES.items():
+        if name in present:
+            is_time = present[name].is_temporal()
+            columns.append((pl.col(name).dt.epoch("us") if is_time else pl.col(name)).cast(dtype))
+    return events.select(columns)
+
+
+def _fill(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
+    """Into an empty log: everything in one transaction, and the indexes after the rows. The tables hold no duplicates."""
+    total = 0
+    with transaction(connection):
+        for name in INDEXES:
+            connection.execute(f"DROP INDEX {name}")
+        for chunk in chunks:
+            connection.executemany(insert_statement(chunk.columns).removesuffix(ONCE), chunk.iter_rows())
+            total += chunk.height
+        for statement in INDEXES.values():
+            connection.execute(statement)
+    return total
+
+
+def _add(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
+    """Into a log with events: those it has already are left out."""
+    total = 0
+    for chunk in chunks:
+        with transaction(connection):
+            connection.executemany(insert_statement(chunk.columns), chunk.iter_rows())
+        total += chunk.height
+    return total
+
+
+def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=EVENT_TYPES, orient="row")
+    return frame.with_columns(pl.col(TIMESTAMP).cast(pl.Datetime("us", "UTC")))
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

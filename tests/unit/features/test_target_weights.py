@@ -1,0 +1,127 @@
+"""What still counts after refunds and removals, against a walk that keeps a pile of what can be undone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from configs.schema import TARGET_KINDS
+from features.core.columns import ITEM_EVENT_TYPES, KIND, UNDOES
+from features.histories import History, IntArray
+from features.target_weights import counting_kinds, target_weights
+
+Event = tuple[int, str, int, int]
+"""(user, event type, item, time)"""
+
+TARGETS = {"purchase": 1.0, "add_to_cart": 0.25, "view_item": 0.125}
+
+
+def flat(events: list[Event]) -> tuple[IntArray, History]:
+    """(user of each, events), in the order of users and time as a dataset has them."""
+    events = sorted(events, key=lambda event: (event[0], event[3]))
+    users, kinds, items, times = ([event[place] for event in events] for place in range(4))
+    history = History(
+        items=np.array(items, np.int32),
+        kinds=np.array([KIND[kind] for kind in kinds], np.int8),
+        times=np.array(times, np.int64),
+        baskets=np.arange(len(events), dtype=np.int64),
+        prices=np.ones(len(events), np.float32),
+    )
+    return np.array(users, np.int32), history
+
+
+def slow_weights(users: IntArray, events: History, targets: dict[str, float]) -> list[float]:
+    names = {code: name for name, code in KIND.items()}
+    kinds = [names[code] for code in events.kinds.tolist()]
+    weights = [targets.get(kind, 0.0) for kind in kinds]
+    piles: dict[tuple[int, int, str], list[int]] = defaultdict(list)
+    for place in sorted(range(len(kinds)), key=lambda place: (events.times[place], kinds[place] in UNDOES, place)):
+        key = (int(users[place]), int(events.items[place]))
+        if kinds[place] in UNDOES:
+            pile = piles[*key, UNDOES[kinds[place]]]
+            if pile:
+                weights[pile.pop()] = 0.0
+        else:
+            piles[*key, kinds[place]].append(place)
+    return weights
+
+
+kinds_strategy = st.sampled_from(["purchase", "refund", "add_to_cart", "remove_from_cart", "view_item"])
+events_strategy = st.lists(st.tuples(st.integers(0, 2), kinds_strategy, st.integers(0, 2), st.integers(0, 12)), max_size=60)
+
+
+@given(events_strategy, st.sets(st.sampled_from(sorted(TARGETS)), min_size=1))
+@settings(max_examples=400, deadline=None)
+def test_weights_against_a_walk(events: list[Event], chosen: set[str]) -> None:
+    users, history = flat(events)
+    targets = {kind: TARGETS[kind] for kind in chosen}
+    found = target_weights(users, history, targets)
+    assert found.dtype == np.float32
+    assert found.tolist() == slow_weights(users, history, targets)
+
+
+@given(events_strategy)
+@settings(max_examples=100, deadline=None)
+def test_one_persons_history_needs_no_users(events: list[Event]) -> None:
+    users, history = flat([(0, *event[1:]) for event in events])
+    assert target_weights(None, history, TARGETS).tolist() == target_weights(users, history, TARGETS).tolist()
+
+
+@given(events_strategy)
+@settings(max_examples=100, deadline=None)
+def test_kinds_that_do_not_count_may_be_left_out(events: list[Event]) -> None:
+    users, history = flat(events)
+    targets = {"purchase": 1.0}
+    counting = np.isin(history.kinds, counting_kinds(targets))
+    assert not np.isin([KIND["view_item"], KIND["remove_from_cart"]], counting_kinds(targets)).any()
+    kept = target_weights(users[counting], history.take(counting), targets)
+    assert kept.tolist() == target_weights(users, history, targets)[counting].tolist()
+
+
+def weights_of(*events: tuple[str, int, int]) -> list[float]:
+    """(event type, item, time) of one person."""
+    return target_weights(*flat([(4, *event) for event in events]), TARGETS).tolist()
+
+
+@pytest.mark.parametrize(
+    ("events", "weights"),
+    [
+        ([("purchase", 1, 1), ("view_item", 1, 2), ("search", 1, 3)], [1, 0.125, 0]),
+        ([("purchase", 1, 1), ("purchase", 1, 2), ("refund", 1, 3)], [1, 0, 0]),
+        ([("purchase", 1, 1), ("refund", 1, 2), ("purchase", 1, 3)], [0, 0, 1]),
+        ([("refund", 1, 1), ("purchase", 1, 2)], [0, 1]),
+        ([("refund", 1, 2), ("purchase", 1, 2)], [0, 0]),
+        ([("refund", 1, 0), ("purchase", 1, 1), ("purchase", 1, 2), *(("refund", 1, time) for time in (3, 4, 5))], [0] * 6),
+        ([("purchase", 1, 1), ("refund", 2, 2)], [1, 0]),
+        ([("purchase", 1, 1), ("remove_from_cart", 1, 2)], [1, 0]),
+        ([("add_to_cart", 1, 1), ("remove_from_cart", 1, 2)], [0, 0]),
+        ([("add_to_cart", 1, 1), ("purchase", 1, 2), ("refund", 1, 3)], [0.25, 0, 0]),
+    ],
+)  # fmt: skip
+def test_examples(events: list[tuple[str, int, int]], weights: list[float]) -> None:
+    assert weights_of(*events) == weights
+
+
+def test_anothers_refund_takes_nothing_away() -> None:
+    assert target_weights(*flat([(0, "purchase", 1, 1), (1, "refund", 1, 2)]), TARGETS).tolist() == [1, 0]
+
+
+def test_a_large_item_number_is_not_taken_for_another_person() -> None:
+    largest = 2**31 - 2
+    users, history = flat([(0, "purchase", 3, 1), (1, "refund", 3, 2), (1, "purchase", 0, 1)])
+    history = History(**{**vars(history), "items": np.where(history.items == 0, np.int32(largest // 1000), history.items)})
+    assert target_weights(users, history, TARGETS).tolist() == [1, 1, 0]
+
+
+def test_nothing_comes_of_nothing() -> None:
+    assert target_weights(np.empty(0, np.int32), History.empty(), TARGETS).tolist() == []
+    assert target_weights(None, History.empty(), TARGETS).tolist() == []
+
+
+def test_every_item_event_is_a_possible_target_or_takes_one_back() -> None:
+    assert {*TARGET_KINDS, *UNDOES} == set(ITEM_EVENT_TYPES)
+    assert set(UNDOES.values()) <= set(TARGET_KINDS)

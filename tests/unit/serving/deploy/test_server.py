@@ -1,0 +1,107 @@
+"""What the user can mend is said before Ray starts, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hand_made_bundle import write_bundle
+
+from configs.exceptions import ArtefactError, ServingError
+from configs.load import load_config
+from serving.deploy.server import start
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "bundle")
+
+
+def try_to_start(tmp_path: Path, bundle: Path, *overrides: str) -> None:
+    start(load_config(overrides=overrides, workspace=tmp_path / "shop"), bundle)
+
+
+def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path, bundle: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ServingError, match=rf"Port {port} on 127\.0\.0\.1 is in use.*--set serving\.port={port + 1}"):
+            try_to_start(tmp_path, bundle, f"serving.port={port}")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "shop.example"])
+def test_without_keys_only_loopback_is_served(tmp_path: Path, bundle: Path, host: str) -> None:
+    with pytest.raises(ServingError, match=r"no keys yet: set serving\.host=127\.0\.0\.1"):
+        try_to_start(tmp_path, bundle, f"serving.host={host}")
+
+
+def test_ipv6_is_refused_before_anything_starts(tmp_path: Path, bundle: Path) -> None:
+    with pytest.raises(ServingError, match=r"serving\.host=::1: .*IPv4 alone: set serving\.host=127\.0\.0\.1"):
+        try_to_start(tmp_path, bundle, "serving.host='::1'")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"max_length": 20', '"max_length": "long"'),
+        ('"settings": {', '"setting": {'),
+        ('"features": [', '"inputs": ['),
+        ('"num_items": 30', '"num_items": null'),
+        ('"files": {', '"sums": {'),
+        ('"fingerprint"', '"version"'),
+    ],
+)
+def test_an_edited_manifest_is_refused(tmp_path: Path, bundle: Path, old: str, new: str) -> None:
+    manifest = bundle / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    assert old in text
+    manifest.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"manifest\.json: made by another version of Shopkeeper, or edited.*export"):
+        try_to_start(tmp_path, bundle)
+
+
+def test_a_manifest_that_is_a_list_is_refused(tmp_path: Path, bundle: Path) -> None:
+    (bundle / "manifest.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"manifest\.json: made by another version"):
+        try_to_start(tmp_path, bundle)
+
+
+def test_a_changed_bundle_is_refused(tmp_path: Path, bundle: Path) -> None:
+    (bundle / "items.npy").write_bytes(b"something else")
+    with pytest.raises(ArtefactError, match=r"items\.npy.*changed"):
+        try_to_start(tmp_path, bundle)
+
+
+def test_a_corrupt_store_is_refused(tmp_path: Path, bundle: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "events.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(ServingError, match=r"events\.db.*events import"):
+        try_to_start(tmp_path, bundle)
+
+
+def test_a_ray_that_cannot_start_is_explained(tmp_path: Path, bundle: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from configs.load import load_config; from serving.deploy.server import start\n"
+        "from configs.exceptions import ServingError\n"
+        "try: start(load_config(overrides=['serving.port=' + sys.argv[2]], workspace=Path('shop')), Path(sys.argv[1]))\n"
+        "except ServingError as error: print(error)"
+    )
+    (tmp_path / "file").touch()
+    environment = {**os.environ, "RAY_TMPDIR": str(tmp_path / "file")}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-c", program, str(bundle), port]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("The server did not start. "), done.stderr
+
+
+def test_what_a_replica_imports_has_no_torch_in_it() -> None:
+    program = "import sys, serving.deploy.server, serving.deploy.replica; print({'torch', 'models', 'training'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "set()"

@@ -1,0 +1,395 @@
+"""The endpoints over a real pipeline and a real store; only the network is left out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
+
+from features.core.columns import MICROSECONDS_PER_DAY
+from serving.recommend.request import Answer, Query
+from serving.http.app import build_app
+from serving.recommend.bundle import Bundle
+from serving.state.live_events import Money
+from serving.http.load_shedding import MAX_WAITING
+from serving.recommend.pipeline import Pipeline
+from serving.http.service import Service
+from serving.state.store import EventStore
+
+NOW = AS_OF + MICROSECONDS_PER_DAY
+MAX_BODY = 100_000
+
+
+class Shop:
+    """A client of the app."""
+
+    def __init__(self, pipeline: Pipeline, store: EventStore, money: Money | None = None) -> None:
+        self.store = store
+        service = Service(pipeline, store, max_events_kept=100, money=money, clock=lambda: NOW)
+        self.app = build_app(service, max_body_bytes=MAX_BODY)
+
+    def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+                return await client.request(method, path, **arguments)
+
+        return asyncio.run(send())
+
+    def recommend(self, **body: Any) -> dict[str, Any]:
+        response = self.call("POST", "/v1/recommend", json=body)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def send(self, *events: dict[str, Any]) -> dict[str, Any]:
+        response = self.call("POST", "/v1/events", json={"events": list(events)})
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+
+def bought(item_id: str, **more: Any) -> dict[str, Any]:
+    return {"event_type": "purchase", "user_id": "ann", "item_id": item_id, **more}
+
+
+def with_bundle(pipeline: Pipeline, bundle: Bundle) -> Pipeline:
+    other = copy(pipeline)
+    other.bundle = bundle
+    return other
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem details of an answer that must be one."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    details: dict[str, Any] = response.json()
+    assert details["status"] == status
+    assert details["title"]
+    assert details["detail"]
+    assert "Traceback" not in response.text
+    return details
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    return Pipeline.load(write_bundle(tmp_path_factory.mktemp("bundle") / "bundle"))
+
+
+@pytest.fixture
+def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[Shop]:
+    with EventStore.open(tmp_path / "events.db") as store:
+        yield Shop(pipeline, store)
+
+
+def test_what_a_person_does_changes_the_next_answer(shop: Shop) -> None:
+    stranger = shop.recommend(user_id="ann", num_results=5)
+    assert "nothing is known" in stranger["fallback_used"]
+    assert shop.send(bought("cheese4"), bought("cheese5")) == {"accepted": 2, "duplicates": 0, "rejected": []}
+    answer = shop.recommend(user_id="ann", num_results=5, return_fields=["title", "price"])
+    assert answer["fallback_used"] is None
+    assert all(item["item_id"].startswith("cheese") for item in answer["items"])
+    assert {item["item_id"] for item in answer["items"][:2]} == {"cheese4", "cheese5"}
+    assert [item["rank"] for item in answer["items"]] == [1, 2, 3, 4, 5]
+    assert (answer["requested"], answer["returned"]) == (5, 5)
+    first = answer["items"][0]
+    assert first["fields"] == {
+        "title": first["item_id"].capitalize(),
+        "price": pytest.approx(1 + ITEM_IDS.index(first["item_id"]) / 10),
+    }
+    assert first["reasons"][0]["text"]
+    assert answer["bundle"]["name"] == "hand-made"
+
+
+def test_a_visitor_and_a_user_of_one_name_are_two_people(shop: Shop) -> None:
+    shop.send(bought("cheese4"))
+    assert shop.recommend(visitor_id="ann")["fallback_used"] is not None
+    assert shop.recommend(user_id="ann")["fallback_used"] is None
+
+
+def test_events_of_the_request_count_for_this_answer_alone(shop: Shop) -> None:
+    now = {"event_type": "purchase", "item_id": "bread3"}
+    assert shop.recommend(user_id="ann", events=[now], num_results=1)["items"][0]["item_id"] == "bread3"
+    assert shop.recommend(events=[now], num_results=1)["items"][0]["item_id"] == "bread3"
+    assert "nothing is known" in shop.recommend(user_id="ann")["fallback_used"]
+
+
+def test_page_and_excluded_items_are_left_out_and_unknown_ids_are_reported(shop: Shop) -> None:
+    answer = shop.recommend(
+        surface="product", item_ids=["bread1", "ghost"], exclude_item_ids=["bread2", "ghost"], num_results=3
+    )  # fmt: skip
+    listed = [item["item_id"] for item in answer["items"]]
+    assert listed[0] == "bread3", "what goes with bread1 best, without bread2"
+    assert not {"bread1", "bread2"} & set(listed)
+    assert answer["unknown_item_ids"] == ["ghost"]
+
+
+def test_buying_again_says_why_a_list_is_short(shop: Shop) -> None:
+    shop.send(bought("fruit7"))
+    answer = shop.recommend(user_id="ann", surface="buy_again")
+    assert [item["item_id"] for item in answer["items"]] == ["fruit7"]
+    assert answer["shortfall_reason"]
+
+
+def test_someone_who_only_looked_has_nothing_to_buy_again(shop: Shop) -> None:
+    shop.send(bought("fruit7", event_type="view_item"))
+    answer = shop.recommend(user_id="ann", surface="buy_again")
+    assert answer["items"] == []
+    assert answer["shortfall_reason"]
+
+
+def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
+    answer = shop.send(
+        bought("fruit1"),
+        bought("fruit1", price=-1),
+        {"event_type": "purchase", "user_id": "ann"},
+        {"event_type": "purchase", "item_id": "fruit1"},
+        bought("fruit1", timestamp="2093-01-01T00:00:00Z"),
+        bought("fruit1", timestamp="yesterday"),
+        bought("x" * 10_000),
+        bought("fruit1", quantity=-2),
+        bought("fruit1", event_type="bougth"),
+        bought("fruit1", colour="red"),
+        bought("fruit1", currency="EUR"),
+        "no event",  # type: ignore[arg-type]
+    )
+    assert (answer["accepted"], answer["duplicates"]) == (1, 0)
+    found = {rejected["index"]: (rejected["field"], rejected["message"]) for rejected in answer["rejected"]}
+    fields = ["price", "item_id", "user_id", "timestamp", "timestamp", "item_id", "quantity", "event_type", "colour"]
+    assert [found[index][0] for index in range(1, 12)] == [*fields, "currency", "event"]
+    assert "256" in found[6][1]
+    assert "'purchase'" in found[8][1], "the types that could stand there"
+    assert "attributes" in found[9][1]
+
+
+def test_a_retry_with_the_senders_id_counts_once(shop: Shop) -> None:
+    event = bought("fruit1", event_id="order-1")
+    assert shop.send(event)["accepted"] == 1
+    assert shop.send(event) == {"accepted": 0, "duplicates": 1, "rejected": []}
+
+
+def test_an_event_with_items_is_a_row_each_and_other_names_and_times_are_understood(shop: Shop) -> None:
+    order = {
+        "event_type": "Order Completed",
+        "user_id": 7,
+        "timestamp": NOW / 1e6 - 3600,
+        "items": [{"item_id": "fruit1", "price": 2}, {"item_id": "fruit2"}],
+        "transaction_id": "t1",
+        "currency": "usd",
+    }
+    assert shop.send(order)["accepted"] == 2
+    latest = shop.store.latest_events("7", limit=5)
+    assert {(event.item_id, event.price, event.line) for event in latest} == {("fruit1", 2.0, 0), ("fruit2", None, 1)}
+    assert {(event.event_type, event.currency, event.transaction_id) for event in latest} == {("purchase", "USD", "t1")}
+    assert {NOW - event.timestamp for event in latest} == {3_600_000_000}
+
+
+def test_a_clock_that_is_fast_hides_nothing_from_the_next_answer(shop: Shop) -> None:
+    assert shop.send(bought("cheese4", timestamp=(NOW + MICROSECONDS_PER_DAY // 2) / 1e6))["accepted"] == 1
+    assert shop.store.latest_events("ann", limit=1)[0].timestamp == NOW
+    assert shop.recommend(user_id="ann", num_results=1)["items"][0]["item_id"] == "cheese4"
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("1699963200", 1_699_963_200),
+        ("1699963200.5", 1_699_963_200.5),
+        ("1699963200000", 1_699_963_200),
+        ("1610123112345", 1_610_123_112.345),  # 1610-12-31, the ISO parser would say
+        (" 1610123112345 ", 1_610_123_112.345),
+        ("20231114", 1_699_920_000),
+        ("2023-11-14T12:00:00Z", 1_699_963_200),
+    ],
+)
+def test_times_as_text(shop: Shop, sent: str, stored: float) -> None:
+    assert shop.send(bought("fruit1", timestamp=sent))["accepted"] == 1
+    assert shop.store.latest_events("ann", limit=1)[0].timestamp == round(stored * 1e6)
+
+
+def test_a_time_before_1970_is_refused_as_in_the_tables(shop: Shop) -> None:
+    (rejected,) = shop.send(bought("fruit1", timestamp="1969-12-31T23:59:59Z"))["rejected"]
+    assert (rejected["field"], rejected["message"]) == ("timestamp", "is before 1970")
+
+
+@pytest.mark.parametrize("manifest", ["EUR", None])
+@pytest.mark.parametrize("configured", ["EUR", None])
+def test_prices_are_turned_into_the_currency_of_the_settings_or_the_bundle(
+    pipeline: Pipeline, tmp_path: Path, configured: str | None, manifest: str | None
+) -> None:
+    """Where neither says anything it is the catalogue's, USD."""
+    bundle = replace(pipeline.bundle, manifest=pipeline.bundle.manifest | {"currency": manifest})
+    money = Money(currency=configured, rates={"GBP": 2.0, "USD": 0.5})
+    own = "EUR" if configured or manifest else "USD"
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = Shop(with_bundle(pipeline, bundle), store, money)
+        assert shop.send(bought("fruit1", price=3, currency="GBP"), bought("fruit2", price=3))["accepted"] == 2
+        found = {event.item_id: (event.price, event.currency) for event in store.latest_events("ann", limit=2)}
+    assert found == {"fruit1": (6.0, own), "fruit2": (3.0, own)}
+
+
+def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeline, tmp_path: Path) -> None:
+    bundle = pipeline.bundle
+    nameless = replace(bundle, manifest=bundle.manifest | {"currency": "EUR"}, catalogue=bundle.catalogue.drop("currency"))
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = Shop(with_bundle(pipeline, nameless), store)
+        assert shop.call("GET", "/v1/shop").json()["currency"] == "EUR"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"surface": "attic"}, 422, "home, product, buy_again"),
+        ({"return_fields": ["titel"]}, 422, "title"),
+        ({"user_id": "x" * 10_000}, 422, "user_id"),
+        ({"user_id": " "}, 422, "blank"),
+        ({"num_results": -1}, 422, "num_results"),
+        ({"num_results": 501}, 422, "num_results"),
+        ({"item_ids": ["fruit1"] * 10_000}, 413, "max_body_bytes"),
+        ({"item_ids": ["f"] * 10_000}, 422, "item_ids"),
+        ({"events": [{"event_type": "purchase"}]}, 422, "events.0.item_id"),
+        ({"usr_id": "ann"}, 422, "usr_id"),
+        (["ann"], 422, "object"),
+        (b"not json", 400, "not JSON"),
+        (b"", 400, "not JSON"),
+        (b'{"user_id": "\\ud800"}', 400, "not JSON"),
+        (b"\xff\xfe", 400, "not JSON"),
+    ],
+)
+def test_a_bad_request_is_told_what_to_mend(shop: Shop, body: object, status: int, said: str) -> None:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    details = problem(shop.call("POST", "/v1/recommend", content=content), status)
+    assert said in json.dumps(details)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"[]", 422), (b'{"events": []}', 422), (b'{"events": 3}', 422), (b"{", 400), (b'{"events": [NaN]}', 400)],
+)
+def test_a_body_without_events_is_refused(shop: Shop, body: bytes, status: int) -> None:
+    problem(shop.call("POST", "/v1/events", content=body), status)
+
+
+def test_more_events_than_allowed_are_refused(shop: Shop) -> None:
+    details = problem(shop.call("POST", "/v1/events", json={"events": [{}] * 501}), 422)
+    assert "1 to 500" in details["detail"]
+
+
+def test_a_body_of_unknown_length_is_read_no_further_than_allowed(shop: Shop) -> None:
+    sent = 0
+
+    async def endless() -> Any:
+        nonlocal sent
+        while sent < 100 * MAX_BODY:
+            sent += 10_000
+            yield b" " * 10_000
+
+    problem(shop.call("POST", "/v1/recommend", content=endless()), 413)
+    assert sent <= 2 * MAX_BODY
+
+
+def test_unknown_places_and_methods_are_problems_too(shop: Shop) -> None:
+    problem(shop.call("GET", "/v1/nothing"), 404)
+    assert problem(shop.call("GET", "/v1/recommend"), 405)["title"] == "Method Not Allowed"
+    problem(shop.call("GET", "/v1/shop/people?limit=many"), 422)
+    problem(shop.call("GET", "/v1/items/ghost"), 404)
+
+
+def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pipeline, "recommend", lambda *_: 1 / 0)
+    assert "ZeroDivision" not in json.dumps(problem(shop.call("POST", "/v1/recommend", json={}), 500))
+
+
+def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    recommend = Pipeline.recommend
+
+    def slowly(pipeline: Pipeline, query: Query) -> Answer:
+        time.sleep(0.01)
+        return recommend(pipeline, query)
+
+    monkeypatch.setattr(Pipeline, "recommend", slowly)
+
+    async def many() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(shop.app), base_url="http://shop") as client:
+            asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_WAITING)]
+            return await asyncio.gather(*asking, client.get("/readyz"))
+
+    *answers, ready = asyncio.run(many())
+    refused = [response for response in answers if response.status_code != 200]
+    assert 0 < len(refused) <= MAX_WAITING
+    assert problem(refused[0], 503)["detail"].startswith(f"{MAX_WAITING} requests")
+    assert refused[0].headers["retry-after"] == "1"
+    assert ready.status_code == 200
+    shop.recommend()
+
+
+def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
+    assert shop.call("GET", "/healthz").json() == {"status": "alive"}
+    assert shop.call("GET", "/readyz").json()["status"] == "ready"
+    connection = sqlite3.connect(shop.store.path)
+    connection.execute("DROP TABLE events")
+    connection.close()
+    problem(shop.call("GET", "/readyz"), 503)
+    problem(shop.call("POST", "/v1/events", json={"events": [bought("fruit1")]}), 503)
+    assert "Retry-After" in shop.call("POST", "/v1/recommend", json={"user_id": "ann"}).headers
+    assert shop.call("GET", "/healthz").status_code == 200
+
+
+def test_personal_answers_are_not_cached(shop: Shop) -> None:
+    for response in (shop.call("POST", "/v1/recommend", json={}), shop.call("GET", "/v1/users/ann")):
+        assert response.headers["cache-control"] == "private, no-store"
+
+
+def test_metrics_count_what_happened(shop: Shop) -> None:
+    shop.recommend()
+    shop.send(bought("fruit1"), bought("fruit1", price=-1))
+    shop.call("GET", "/v1/users/somebody/else")
+    shop.call("GET", "/nowhere/4711")
+    text = shop.call("GET", "/metrics").text
+    assert 'shopkeeper_requests_total{method="POST",route="/v1/recommend",status="200"} 1.0' in text
+    assert 'shopkeeper_lists_total{kind="fallback",surface="home"} 1.0' in text
+    assert 'shopkeeper_events_total{result="accepted"} 1.0' in text
+    assert 'shopkeeper_events_total{result="rejected"} 1.0' in text
+    assert 'shopkeeper_bundle_info{name="hand-made"' in text
+    assert "somebody" not in text
+    assert "4711" not in text
+
+
+def test_the_document_describes_bodies_with_examples(shop: Shop) -> None:
+    document = shop.call("GET", "/openapi.json").json()
+    reference = document["paths"]["/v1/recommend"]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schemas = document["components"]["schemas"]
+    assert schemas[reference.rsplit("/", 1)[1]]["example"]["user_id"]
+    for name in json.dumps(document).split('"#/components/schemas/')[1:]:
+        assert name.split('"')[0] in schemas
+    assert shop.call("GET", "/docs").status_code == 200
+
+
+def test_the_shop_page_can_show_people_what_they_did_and_what_is_for_sale(shop: Shop) -> None:
+    shop.send(bought("fruit1", price=3.5, timestamp="2023-11-14T10:00:00"), bought("ghost", user_id="eve"))
+    assert shop.call("GET", "/v1/shop").json() == {
+        "surfaces": ["home", "product", "buy_again"],
+        "columns": ["id", "title", "product_type", "brand", "price", "currency"],
+        "currency": "USD",
+    }
+    people = shop.call("GET", "/v1/shop/people").json()["people"]
+    assert [person["id"] for person in people] == ["eve", "ann"]
+    user = shop.call("GET", "/v1/users/ann").json()
+    assert user["num_events"] == 1
+    assert user["events"][0]["title"] == "Fruit1"
+    assert (user["events"][0]["price"], user["events"][0]["timestamp"]) == (3.5, "2023-11-14T10:00:00Z")
+    assert shop.call("GET", "/v1/users/eve").json()["events"][0]["title"] is None
+    assert shop.call("GET", "/v1/users/nobody").json()["events"] == []
+    found = shop.call("GET", "/v1/items", params={"query": "food BREAD", "limit": 2}).json()["items"]
+    assert [item["item_id"] for item in found] == ["bread0", "bread1"]
+    assert [item["item_id"] for item in shop.call("GET", "/v1/items?limit=1").json()["items"]] == ["fruit0"]
+    assert shop.call("GET", "/v1/items", params={"query": "(.*"}).json()["items"] == []
+    assert shop.call("GET", "/v1/items/fruit1").json()["fields"]["brand"] == "Acme"

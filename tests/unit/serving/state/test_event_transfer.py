@@ -1,0 +1,90 @@
+"""Tables go into the log once, and come out as they went in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from configs.exceptions import ServingError
+from features.core.artefact import write_manifest, writing
+from serving.state.event_log import Event
+from serving.state.event_transfer import export_events, import_events
+from serving.state.store import EventStore
+
+ROWS = pl.DataFrame(
+    {
+        "event_id": ["r1", "r1", "r2", "r3"],
+        "line": [0, 1, 0, 0],
+        "event_type": ["purchase", "purchase", "view_item", "search"],
+        "timestamp": [datetime(2024, 1, day, 12, tzinfo=UTC) for day in (1, 1, 2, 3)],
+        "user_id": ["ann", "ann", None, "ann"],
+        "visitor_id": [None, None, "v7", "v8"],
+        "item_id": ["apple", "bread", "apple", None],
+        "price": [1.25, None, None, None],
+        "transaction_id": ["t1", "t1", None, None],
+        "search_term": [None, None, None, "cheese"],
+    },
+    schema_overrides={"timestamp": pl.Datetime("us", "UTC")},
+)
+
+
+def write_tables(folder: Path, rows: pl.DataFrame) -> Path:
+    with writing(folder, kind="tables") as scratch:
+        rows.write_parquet(scratch / "events.parquet")
+        write_manifest(scratch, kind="tables", made_from="test", contents={"events": rows.height})
+    return folder
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    return write_tables(tmp_path / "tables", ROWS)
+
+
+def test_imported_events_are_histories_and_importing_again_adds_nothing(tmp_path: Path, tables: Path) -> None:
+    path = tmp_path / "events.db"
+    progress: list[tuple[int, int]] = []
+    first = import_events(tables, path, progress=lambda done, total: progress.append((done, total)))
+    again = import_events(tables, path)
+    assert (first.imported, first.duplicates, first.already_imported) == (4, 0, False)
+    assert (again.imported, again.already_imported) == (0, True)
+    assert progress == [(4, 4)]
+    with EventStore.open(path) as store:
+        history = store.history("ann", {"apple": 0, "bread": 1}, limit=10)
+        assert history.items.tolist() == [0, 1]
+        assert len(set(history.baskets.tolist())) == 1
+        assert len(store.history("visitor:v7", {"apple": 0}, limit=10)) == 1
+        repeated = store.append_now([Event("r2", 0, "view_item", 1, visitor_id="v7", item_id="apple")], received_at=1)
+        assert repeated.duplicates == 1
+
+
+def test_an_import_beside_live_events_adds_what_is_missing(tmp_path: Path, tables: Path) -> None:
+    path = tmp_path / "events.db"
+    with EventStore.open(path) as store:
+        store.append_now(
+            [Event("r3", 0, "search", 5, user_id="ann"), Event("live", 0, "search", 6, user_id="ann")], received_at=1
+        )
+        result = import_events(tables, path)
+        assert (result.imported, result.duplicates) == (3, 1)
+        assert len(store.history("ann", {"apple": 0, "bread": 1}, limit=10)) == 2
+
+
+def test_the_log_comes_out_as_it_went_in(tmp_path: Path, tables: Path) -> None:
+    import_events(tables, tmp_path / "events.db")
+    assert export_events(tmp_path / "events.db", tmp_path / "out") == 4
+    exported = pl.read_parquet(tmp_path / "out" / "events.parquet")
+    assert_frame_equal(exported.select(ROWS.columns), ROWS, check_dtypes=False)
+    assert exported["timestamp"].dtype == pl.Datetime("us", "UTC")
+    write_tables(tmp_path / "tables2", exported)
+    import_events(tmp_path / "tables2", tmp_path / "second.db")
+    export_events(tmp_path / "second.db", tmp_path / "out2")
+    assert_frame_equal(pl.read_parquet(tmp_path / "out2" / "events.parquet"), exported)
+
+
+def test_exporting_from_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ServingError, match="events import"):
+        export_events(tmp_path / "events.db", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from configs.exceptions import ArtefactError
+from training.runs.run import RunLog, write_json
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    write_json(path, {"number": -1, "text": "x" * 200_000})
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(60):
+            write_json(path, {"number": number, "text": "x" * 200_000})
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    while not done.is_set():
+        seen.add(json.loads(path.read_text(encoding="utf-8"))["number"])
+    writer.join()
+    assert len(seen) > 1
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_what_cannot_be_written_leaves_the_old_entries(tmp_path: Path) -> None:
+    run = RunLog.create(tmp_path, name="shop")
+    run.update(status="running", fits={"a": 1})
+    with pytest.raises(TypeError):
+        run.update(status=object())
+    assert run.read() == {"status": "running", "fits": {"a": 1}}
+    run.update(status="finished")
+    assert run.read() == {"status": "finished", "fits": {"a": 1}}
+
+
+def test_curves_are_read_as_they_were_written(tmp_path: Path) -> None:
+    run = RunLog.create(tmp_path, name="shop")
+    assert run.curves() == []
+    run.log("validation", 0, {"loss": 2.5})
+    run.log("validation", 1, {"loss": 1.5})
+    assert [(line["series"], line["step"], line["metrics"]) for line in run.curves()] == [
+        ("validation", 0, {"loss": 2.5}),
+        ("validation", 1, {"loss": 1.5}),
+    ]
+
+
+def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    folders = [RunLog.create(tmp_path, name="shop").folder for _ in range(4)]
+    assert len(set(folders)) == 4
+
+
+def test_the_latest_run_is_the_newest_that_finished(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=r"no finished run here. Make one with `shopkeeper train`"):
+        RunLog.latest(tmp_path)
+    for name, status in (("20240101-000000-a", "finished"), ("20240102-000000-a", "finished"), ("20240103-000000-a", "failed")):
+        (tmp_path / name).mkdir()
+        RunLog(tmp_path / name).update(status=status)
+    assert RunLog.latest(tmp_path).name == "20240102-000000-a"

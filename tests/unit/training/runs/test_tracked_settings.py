@@ -1,0 +1,74 @@
+"""What must stay in the workspace: the login of a tracking URI, and the keys of people."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from configs.load import dump_config
+from configs.schema import Config, TrackingConfig
+from training.runs.resume import resumed_config
+from training.runs.run import RunLog
+from training.runs.tracked_settings import without_login
+from training.runs.tracking import sync, tracking_uri
+from training.train import train
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
+URI = "https://ann:s3cret@tracking.example:5000/mlflow"
+BOTS = ["robot-1", "robot-2"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        (URI, "https://tracking.example:5000/mlflow"),
+        ("https://ann:s3@cret@host", "https://host"),
+        ("https://s3cret@host", "https://host"),
+        ("postgresql://ann:s3/cret@host/db?sslmode=require&password=s3cret", "postgresql://host/db"),
+        ("postgresql://ann:s3?cret@host/db", "postgresql://…"),
+        ("https://host/mlflow", "https://host/mlflow"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_a_uri_without_its_login(uri: str, said: str) -> None:
+    assert without_login(uri) == said
+
+
+def test_mlflow_gets_no_login_and_the_run_keeps_it(shop_config: Config, tmp_path: Path) -> None:
+    """The run's settings name a server with a login; here it is brought into a local MLflow, whose every file is looked into."""
+    config = shop_config.model_copy(update={"workspace": tmp_path, "tracking": TrackingConfig()})
+    run = RunLog.create(tmp_path / "runs", name="shop")
+    run.update(status="failed")
+    theirs = config.model_copy(update={"tracking": TrackingConfig(uri=URI)})
+    (run.folder / "config.yaml").write_text(dump_config(theirs), encoding="utf-8")
+    sync(run, config)
+    client, run_id = MlflowClient(tracking_uri(config)), run.read()["mlflow_run"]
+    assert client.get_run(run_id).data.params["tracking.uri"] == without_login(URI)
+    copy = Path(client.download_artifacts(run_id, "config.yaml")).read_text(encoding="utf-8")
+    assert copy == dump_config(theirs).replace(URI, without_login(URI))
+    assert [path for path in files_of_mlflow(tmp_path) if b"s3cret" in path.read_bytes()] == []
+    assert resumed_config(run, [], workspace=tmp_path).tracking.uri == URI
+
+
+def test_people_whom_prepare_names_are_a_number_in_the_run(shop_config: Config, prepared_shop: Path, tmp_path: Path) -> None:
+    shutil.copytree(prepared_shop / "dataset", tmp_path / "dataset")
+    report = {**json.loads((prepared_shop / "tables" / "report.json").read_text(encoding="utf-8")), "suspected_bots": BOTS}
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    training = shop_config.training.model_copy(update={"max_epochs": 1})
+    run = train(shop_config.model_copy(update={"workspace": tmp_path, "tracking": TrackingConfig(), "training": training}))
+    kept = json.loads((run.folder / "prepare_report.json").read_text(encoding="utf-8"))
+    assert kept == {**report, "suspected_bots": len(BOTS)}
+    left = [path for path in (*files_of_mlflow(tmp_path), *run.folder.rglob("*")) if path.is_file()]
+    assert any(path.parent != run.folder and path.name == "prepare_report.json" for path in left)
+    assert [path for path in left if b"robot-" in path.read_bytes()] == []
+
+
+def files_of_mlflow(workspace: Path) -> list[Path]:
+    """Its database and its artefacts."""
+    return [workspace / "mlflow.db", *(path for path in (workspace / "mlartifacts").rglob("*") if path.is_file())]

@@ -1,0 +1,32 @@
+"""The model that the settings name, in the size of a dataset."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from configs.schema import Config
+from features.dataset import Dataset
+from features.profiles.user_features import MAX_CATEGORIES, USER_NUMBERS
+from models.encoder import Encoder
+from models.data_shape import DataShape
+from models.factory import build_encoder
+
+
+def build_model(dataset: Dataset, config: Config) -> Encoder:
+    """A new encoder with random weights; they are drawn by torch's global generator."""
+    return build_encoder(config.encoder, data_shape(dataset, config))
+
+
+def data_shape(dataset: Dataset, config: Config) -> DataShape:
+    """What a model must know of the dataset."""
+    num_categories = min(int(dataset.categories.max(initial=-1)) + 1, MAX_CATEGORIES)
+    return DataShape(
+        num_items=dataset.num_items,
+        max_length=config.history.max_length,
+        has_times=dataset.has_times,
+        item_codes=torch.from_numpy(np.asarray(dataset.item_codes).astype(np.int64)),
+        item_code_sizes=dataset.item_code_sizes,
+        num_user_numbers=len(USER_NUMBERS),
+        user_code_sizes=(num_categories + 1, *dataset.user_attribute_sizes),
+    )

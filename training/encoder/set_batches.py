@@ -1,0 +1,97 @@
+"""Users as sets: of each user's events one part, drawn anew each epoch, is the query and the rest are its targets.
+
+No target stands in the query that foresees it, so that nothing is learned by copying. Source: the corrupted input of denoising
+auto-encoders (Liang et al. 2018, arXiv:1802.05814), with what was taken out as the only targets.
+
+Shape suffixes: B users, L positions, P pairs of a user and a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from features.histories import TimeArray
+from training.encoder.batches import Batch, Events, TrainingBatches
+
+QUERY_SHARE: Final = (0.5, 0.95)
+"""The query's part of a set, drawn evenly between these: what is asked at a cut is almost whole."""
+
+
+class SetBatches(TrainingBatches):
+    """The users' features are left out: most of them tell when things happened."""
+
+    def __init__(self, events: Events, *, max_length: int, batch_tokens: int, seed: int) -> None:
+        super().__init__(events, max_length=max_length, batch_tokens=batch_tokens, seed=seed)
+        self._distinct_E, self._lengths = _distinct_items(events)
+        self._blocks = np.cumsum(self._lengths) - self._lengths
+
+    def num_batches(self) -> int:
+        """Batches of the present epoch."""
+        return len(self._sets(np.random.default_rng((self._seed, self._epoch)))[0])
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches, sizes, order_E = self._sets(np.random.default_rng((self._seed, self._epoch)))
+        for users in batches[self._first :]:
+            yield self._set_batch(users, sizes[users], order_E)
+
+    def _sets(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], TimeArray, NDArray[np.intp]]:
+        """(users of each batch, size of each query, the sets one behind the other, each shuffled)."""
+        lengths = self._lengths
+        sizes = np.rint(generator.uniform(*QUERY_SHARE, len(lengths)) * lengths).astype(np.int64)
+        sizes = np.minimum(np.clip(sizes, 1, lengths - 1), self._max_length)
+        owners = np.repeat(np.arange(len(lengths)), lengths)
+        order_E = self._distinct_E[np.lexsort((generator.random(len(owners)), owners))]
+        by_size = np.lexsort((generator.random(len(sizes)), sizes))
+        batches, first = [], 0
+        while first < len(by_size):
+            # sizes ascend, so a batch is as wide as its last row: the most rows whose rectangle stays in bounds
+            widths = sizes[by_size[first : first + self.batch_tokens]]
+            count = max(1, int(np.searchsorted(widths * np.arange(1, len(widths) + 1), self.batch_tokens, side="right")))
+            batches.append(by_size[first : first + count])
+            first += count
+        generator.shuffle(batches)
+        return batches, sizes, order_E
+
+    def _set_batch(self, users: NDArray[np.intp], sizes_B: TimeArray, order_E: NDArray[np.intp]) -> Batch:
+        events, lengths_B = self._events.events, self._lengths[users]
+        starts_B = self._blocks[users]
+        width = int(sizes_B.max())
+        valid_BL = np.arange(width) < sizes_B[:, None]
+        query_BL = order_E[np.where(valid_BL, starts_B[:, None] + np.arange(width), 0)]
+        num_left_B = lengths_B - sizes_B
+        row_P = np.repeat(np.arange(len(users)), num_left_B)
+        place_P = np.arange(len(row_P)) - np.repeat(np.cumsum(num_left_B) - num_left_B, num_left_B)
+        target_P = order_E[(starts_B + sizes_B)[row_P] + place_P]
+        weight_P = self._events.weights[target_P]
+        row_P, target_P, weight_P = row_P[weight_P > 0], target_P[weight_P > 0], weight_P[weight_P > 0]
+        total_B = np.bincount(row_P, weights=weight_P, minlength=len(users))
+        return Batch(
+            items_BL=torch.from_numpy(np.where(valid_BL, events.items[query_BL], 0).astype(np.int64)),
+            kinds_BL=torch.from_numpy(np.where(valid_BL, events.kinds[query_BL], 0).astype(np.int64)),
+            ages_BL=torch.zeros(valid_BL.shape),
+            lengths_B=torch.from_numpy(sizes_B),
+            states_S=torch.from_numpy(np.arange(len(users)) * width + sizes_B - 1),
+            pair_state_P=torch.from_numpy(row_P),
+            targets_P=torch.from_numpy(events.items[target_P].astype(np.int64)),
+            pair_weight_P=torch.from_numpy((weight_P / total_B[row_P]).astype(np.float32)),
+            num_tokens=int(sizes_B.sum()),
+        )
+
+
+def _distinct_items(events: Events) -> tuple[NDArray[np.intp], TimeArray]:
+    """(for each user one event an item, the one that counts most; how many each user has), of users with two items or more."""
+    owners = np.repeat(np.arange(len(events.lengths)), events.lengths)
+    blocks = np.cumsum(events.lengths) - events.lengths
+    places = np.repeat(events.starts - blocks, events.lengths) + np.arange(len(owners))
+    items = events.events.items[places]
+    order = np.lexsort((events.weights[places], items, owners))
+    is_last = np.ones(len(order), bool)
+    is_last[:-1] = (np.diff(items[order]) != 0) | (np.diff(owners[order]) != 0)
+    kept = order[is_last]
+    lengths = np.bincount(owners[kept], minlength=len(events.lengths))
+    return places[kept[lengths[owners[kept]] > 1]], lengths[lengths > 1]

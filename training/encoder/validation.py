@@ -1,0 +1,170 @@
+"""The users whose lists stop the training: their histories at a cut as batches, what came after it, and where that stands.
+
+Shape suffixes: B histories, L positions, P pairs of a history and a target, X items to leave out, N items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from configs.exceptions import TooLittleDataError
+from configs.schema import Config
+from features.core.columns import KIND
+from features.dataset import Dataset
+from features.histories import EncoderInputs, IntArray, encoder_inputs
+from features.splits import Cut, targets_between
+from features.profiles.user_features import user_codes, user_features
+from models.encoder import Encoder, UserFeatures
+from training.encoder.target_ranks import target_ranks
+
+MAX_SCORES = 50_000_000
+"""Scores held at once: 200 MB, however large the catalogue."""
+
+
+@dataclass(frozen=True)
+class ValidationRow:
+    """One user's history at a cut, and what came after."""
+
+    user: int
+    inputs: EncoderInputs
+    relevant: IntArray
+    """Distinct items, at least one"""
+    left_out: IntArray
+    """Items that no list of this user may hold"""
+    numbers: NDArray[np.float32]
+    """(F,)"""
+    codes: NDArray[np.int64]
+    """(A,)"""
+
+
+@dataclass(frozen=True)
+class ValidationBatch:
+    """Histories that end at a cut, and the items that came after it."""
+
+    items_BL: Tensor
+    kinds_BL: Tensor
+    ages_BL: Tensor
+    lengths_B: Tensor
+    user: UserFeatures
+    """(B, 1, ...) as of the cut"""
+    users_B: tuple[int, ...]
+    target_row_P: Tensor
+    """Whose each target is: ascending, each of the B at least once"""
+    target_item_P: Tensor
+    left_out_row_X: Tensor
+    left_out_item_X: Tensor
+
+    def to(self, device: torch.device) -> ValidationBatch:
+        """The same on a device."""
+        tensors: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors, user=UserFeatures(self.user.numbers.to(device), self.user.codes.to(device)))
+
+
+def validation_batches(rows: list[ValidationRow], *, batch_tokens: int, max_rows: int) -> list[ValidationBatch]:
+    """Pad rows into batches of like length."""
+    rows = sorted(rows, key=lambda row: len(row.inputs.items))
+    lengths = [len(row.inputs.items) for row in rows]
+    batches, first = [], 0
+    while first < len(rows):
+        count = max(1, batch_tokens // lengths[min(first + max(1, batch_tokens // lengths[first]), len(rows)) - 1])
+        count = min(count, max_rows)
+        part = rows[first : first + count]
+        first += count
+        target_row_P, target_item_P = _pairs([row.relevant for row in part])
+        left_out_row_X, left_out_item_X = _pairs([row.left_out for row in part])
+        batches.append(
+            ValidationBatch(
+                items_BL=_padded([row.inputs.items.astype(np.int64) for row in part]),
+                kinds_BL=_padded([row.inputs.kinds for row in part]),
+                ages_BL=_padded([row.inputs.ages for row in part]),
+                lengths_B=torch.tensor([len(row.inputs.items) for row in part]),
+                user=UserFeatures(
+                    torch.from_numpy(np.stack([row.numbers for row in part])[:, None]),
+                    torch.from_numpy(np.stack([row.codes for row in part])[:, None]),
+                ),
+                users_B=tuple(row.user for row in part),
+                target_row_P=target_row_P,
+                target_item_P=target_item_P,
+                left_out_row_X=left_out_row_X,
+                left_out_item_X=left_out_item_X,
+            )
+        )
+    return batches
+
+
+def encoder_scores(encoder: Encoder, batch: ValidationBatch, vectors_ND: Tensor) -> Tensor:
+    """Every item's score for each history: (B, N). `vectors_ND` are `encoder.item_vectors` of all items."""
+    history_BLD = vectors_ND[batch.items_BL]
+    query_BD = encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
+    with torch.autocast(query_BD.device.type, enabled=False):  # in 16 bits many scores are equal
+        return query_BD.float() @ vectors_ND.float().T
+
+
+def ranks(scores_BN: Tensor, batch: ValidationBatch, *, can_be_shown_N: Tensor, depth: int) -> Tensor:
+    """Where each target of the batch stands among all items that can be shown: (P,), as `target_ranks` counts places.
+
+    Takes the scores of what cannot be shown away.
+    """
+    scores_BN.masked_fill_(~can_be_shown_N, -torch.inf)
+    scores_BN[batch.left_out_row_X, batch.left_out_item_X] = -torch.inf
+    return target_ranks(scores_BN, batch.target_row_P, batch.target_item_P, depth=depth)
+
+
+def _pairs(items: list[IntArray]) -> tuple[Tensor, Tensor]:
+    """Arrays of items, one a row → (the row of each, the items) in one."""
+    row = np.repeat(np.arange(len(items)), [len(part) for part in items])
+    return torch.from_numpy(row), torch.from_numpy(np.concatenate(items).astype(np.int64))
+
+
+def _padded(rows: list[NDArray[np.int64]] | list[NDArray[np.float32]]) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
+
+
+def validation_loader(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Config, max_users: int | None = None) -> Any:
+    """Batches of users with a target between the cuts. Raises TooLittleDataError when nobody has one and a history.
+
+    `max_users` (default: `training.validation_users`) are drawn by seed where there are more.
+    """
+    relevant = targets_between(dataset, cut, next_cut, targets=config.history.targets)
+    users = np.array(sorted(relevant))
+    limit = config.training.validation_users if max_users is None else max_users
+    if len(users) > limit:
+        users = np.random.default_rng(config.training.seed).choice(users, limit, replace=False)
+    rows = validation_rows(dataset, cut, {int(user): relevant[int(user)] for user in users}, config=config)
+    if not rows:
+        where = "just after it" if cut.per_user else "in the window after it"
+        wider = "bring users with three or more events" if cut.per_user else "set a longer split.window_days"
+        raise TooLittleDataError(
+            f"Nobody who has events before the {cut.name} cut has one of {', '.join(config.history.target_kinds)} {where}, "
+            f"so training could not be judged: {wider}, or other history.targets."
+        )
+    max_rows = max(1, MAX_SCORES // dataset.num_items)
+    batches = validation_batches(rows, batch_tokens=config.training.batch_tokens, max_rows=max_rows)
+    return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+
+
+def validation_rows(dataset: Dataset, cut: Cut, relevant: Mapping[int, IntArray], *, config: Config) -> list[ValidationRow]:
+    """A row for each user of `relevant` whose history at the cut the encoder can read."""
+    kinds = np.array([KIND[kind] for kind in config.history.input_kinds], np.int8)
+    profile_kinds, attributes, categories = dataset.profile_kinds, dataset.user_attributes, dataset.categories
+    rows = []
+    for user, items in relevant.items():
+        history, as_of = cut.history(dataset, user), cut.moment(user)
+        inputs = encoder_inputs(history, as_of=as_of, kinds=kinds, max_length=config.history.max_length)
+        if not len(inputs.items):
+            continue
+        found = user_features(
+            history, as_of=as_of, profile_kinds=profile_kinds, item_categories=categories, has_times=dataset.has_times
+        )
+        left_out = np.unique(history.items) if config.evaluation.exclude_seen else np.empty(0, np.int32)
+        codes = user_codes(np.int32(found.category), attributes[user])
+        rows.append(ValidationRow(user, inputs, items, left_out, numbers=found.numbers, codes=codes))
+    return rows

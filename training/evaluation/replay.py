@@ -1,0 +1,255 @@
+"""Replays the served pipeline at a cut, and every source alone, against what came after it. Shapes: U users in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.console import working
+from configs.exceptions import TooLittleDataError
+from configs.schema import Config
+from features.core.columns import KIND
+from features.dataset import Dataset
+from features.histories import History, IntArray
+from features.splits import Cut, targets_between
+from serving.recommend.request import Query
+from serving.recommend.feature_names import OWN_ORDER
+from serving.recommend.pipeline import Pipeline, Ranked
+from training.evaluation.ranking_metrics import coverage, summarise, user_metrics
+from training.queries import query_at
+from training.evaluation.review.bands import POPULARITY_BANDS, item_bands
+from training.evaluation.review.user_figures import PIPELINE, UserFigures
+
+PARTS = ("all", "repeat", "new")
+"""all: every item bought in the window. repeat: list and truth are the user's own items alone. new: both without them."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Per-user metrics of each system on each part, over the same users."""
+
+    cut: str
+    as_of: int
+    num_users_in_window: int
+    users: Mapping[str, IntArray]
+    """part → users with something relevant in it"""
+    rows: Mapping[str, Mapping[str, list[dict[str, float]]]]
+    """system → part → one row a user"""
+    coverage: Mapping[str, Mapping[int, float]]
+    """system → k → share of the catalogue shown in the part `all`"""
+    relevant: Mapping[int, IntArray]
+    """user → items of the window"""
+    figures: UserFigures
+    """The headline metric of every user, with what tells users and items apart"""
+    times_shown: NDArray[np.int64]
+    """(N,) how many users have the item in the first `headline_k` places of the pipeline's list"""
+
+    def values(self, system: str, *, part: str, metric: str) -> NDArray[np.float64]:
+        """One number a user."""
+        return np.array([row[metric] for row in self.rows[system][part]])
+
+    def summary(self, config: Config) -> dict[str, Any]:
+        """system → part → metric → [mean, low, high], with counts: what is written, printed and logged."""
+        samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
+        return {
+            "cut": self.cut,
+            "as_of": self.as_of,
+            "split": config.split.kind,
+            "users": {part: len(users) for part, users in self.users.items()},
+            "users_in_window": self.num_users_in_window,
+            "systems": {
+                system: {part: summarise(rows, samples=samples, seed=seed) for part, rows in parts.items()}
+                for system, parts in self.rows.items()
+            },
+            "coverage": {system: {str(k): share for k, share in shares.items()} for system, shares in self.coverage.items()},
+        }
+
+
+def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, config: Config) -> Evaluation:
+    """Rank the whole catalogue for each user with a target between the cuts. Raises TooLittleDataError when nobody has."""
+    relevant = targets_between(dataset, cut, later, targets=config.history.targets)
+    users = np.array(sorted(relevant), np.int32)
+    if not len(users):
+        raise TooLittleDataError(f"Nobody has one of {', '.join(config.history.target_kinds)} after the {cut.name} cut.")
+    num_in_window = len(users)
+    if num_in_window > config.evaluation.max_users:
+        users = np.sort(np.random.default_rng(config.evaluation.seed).choice(users, config.evaluation.max_users, replace=False))
+    found = _Found(pipeline, config)
+    with working(f"replaying the pipeline at the {cut.name} cut", total=len(users)) as work:
+        for user in users:
+            query = query_at(dataset, cut, int(user), num_results=max(config.evaluation.cutoffs))
+            replay = _Replay(pipeline, query, exclude_seen=config.evaluation.exclude_seen)
+            found.add(int(user), replay, relevant[int(user)], history=query.history)
+            work.advance()
+    return Evaluation(
+        cut=cut.name,
+        as_of=cut.as_of,
+        num_users_in_window=num_in_window,
+        users={part: np.array(members, np.int32) for part, members in found.members.items()},
+        rows=found.rows,
+        coverage=found.coverage(),
+        relevant=relevant,
+        figures=found.figures(),
+        times_shown=found.times_shown(),
+    )
+
+
+class _Found:
+    """What the replay of one user after another adds up to."""
+
+    def __init__(self, pipeline: Pipeline, config: Config) -> None:
+        self._cutoffs, self._k = config.evaluation.cutoffs, config.evaluation.headline_k
+        self._target_kinds = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
+        self._bands_N = item_bands(np.asarray(pipeline.bundle.tables.popularity_all))
+        bundle = pipeline.bundle
+        self._num_known = int((bundle.recommendable & bundle.tables.known).sum())
+        self.members: dict[str, list[int]] = {part: [] for part in PARTS}
+        self.rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {part: [] for part in PARTS} for name in SYSTEMS}
+        self._shown: dict[str, list[IntArray]] = {name: [] for name in SYSTEMS}
+        self._lengths: list[int] = []
+        self._relevant: list[NDArray[np.int64]] = []
+        self._hits: dict[str, list[NDArray[np.int64]]] = {name: [] for name in SYSTEMS}
+
+    def add(self, user: int, replay: _Replay, relevant: IntArray, *, history: History) -> None:
+        """Every system's list for one user against what is relevant to them, part by part."""
+        self._lengths.append(len(history.of_kinds(self._target_kinds)))
+        self._relevant.append(self._by_band(relevant))
+        for part in PARTS:
+            truth = replay.part_of(relevant, part)
+            if not len(truth):
+                continue
+            self.members[part].append(user)
+            for name in SYSTEMS:
+                ranked = replay.ranked(name, part)
+                self.rows[name][part].append(user_metrics(ranked, truth, cutoffs=self._cutoffs))
+                if part == "all":
+                    self._shown[name].append(ranked)
+                    first = ranked[: self._k]
+                    self._hits[name].append(self._by_band(first[np.isin(first, truth)]))
+
+    def coverage(self) -> dict[str, dict[int, float]]:
+        """system → k → share of the catalogue."""
+        num_items = self._num_known
+        return {
+            name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs} for name, lists in self._shown.items()
+        }
+
+    def figures(self) -> UserFigures:
+        """The headline metric user by user."""
+        metric = f"capped_recall_{self._k}"
+        return UserFigures(
+            k=self._k,
+            users={part: np.array(members, np.int32) for part, members in self.members.items()},
+            values={
+                name: {part: np.array([row[metric] for row in rows]) for part, rows in parts.items()}
+                for name, parts in self.rows.items()
+            },
+            history_lengths=np.array(self._lengths, np.int64),
+            relevant_UB=np.stack(self._relevant),
+            hits_UB={name: np.stack(hits) for name, hits in self._hits.items()},
+        )
+
+    def times_shown(self) -> NDArray[np.int64]:
+        """(N,) users who have the item in the first places of the pipeline's list."""
+        shown = np.concatenate([ranked[: self._k] for ranked in self._shown[PIPELINE]])
+        return np.bincount(shown, minlength=len(self._bands_N))
+
+    def _by_band(self, items: IntArray) -> NDArray[np.int64]:
+        return np.bincount(self._bands_N[items], minlength=len(POPULARITY_BANDS))
+
+
+class _Replay:
+    """One user's lists: the pipeline's as the home page would show it, and each source's alone."""
+
+    def __init__(self, pipeline: Pipeline, query: Query, *, exclude_seen: bool) -> None:
+        self._pipeline, self._query, self._depth = pipeline, query, query.num_results
+        self._ranked: Ranked = pipeline.rank(self._query)
+        own = self._ranked.person.own.items
+        self._is_own = np.zeros(len(pipeline.bundle.item_vectors), bool)
+        self._is_own[own] = True
+        seen = np.unique(query.history.items) if exclude_seen else np.empty(0, np.int32)
+        self._barred = {
+            "all": seen,
+            "new": np.concatenate([own, seen]),
+            "repeat": np.concatenate([np.flatnonzero(~self._is_own).astype(np.int32), seen]),
+        }
+        can_be_shown = pipeline.bundle.recommendable.copy()
+        can_be_shown[seen] = False
+        lists = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
+        self._sources = {name: items[can_be_shown[items]] for name, items in lists.items()}
+
+    def part_of(self, items: IntArray, part: str) -> IntArray:
+        """Those of `items` that belong to the part."""
+        match part:
+            case "repeat":
+                return items[self._is_own[items]]
+            case "new":
+                return items[~self._is_own[items]]
+            case _:
+                return items
+
+    def ranked(self, system: str, part: str) -> IntArray:
+        """The first places of a system's list for the part."""
+        if system == PIPELINE:
+            return self._pipeline.choose(replace(self._query, exclude=self._barred[part]), self._ranked).items
+        return self.part_of(self._sources[system], part)[: self._depth]
+
+
+def _filled(pipeline: Pipeline, items: IntArray, ranked: Ranked) -> IntArray:
+    """A source's list, then what is popular, as a page would be filled."""
+    popular = pipeline.most_popular(len(ranked.person.own) + 1000)
+    stands = np.zeros(len(pipeline.bundle.item_vectors), bool)
+    stands[items] = True
+    return np.concatenate([items, popular[~stands[popular]]])
+
+
+def _by(scores: NDArray[np.float32], items: IntArray) -> IntArray:
+    return items[np.argsort(-scores, kind="stable")]
+
+
+def _most_bought(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    own = ranked.person.own
+    return _filled(pipeline, _by(own.counts, own.items), ranked)
+
+
+def _repeats(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    own = ranked.person.own
+    return _filled(pipeline, _by(own.decayed[:, OWN_ORDER], own.items), ranked)
+
+
+def _together(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    together = ranked.signals.together
+    return _filled(pipeline, together.best(len(together.items)), ranked)
+
+
+def _people(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    people = ranked.signals.people
+    return _filled(pipeline, people.best(len(people.items)), ranked)
+
+
+def _encoder(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    return _filled(pipeline, pipeline.nearest(ranked.signals.query_vector, num_items=1000), ranked)
+
+
+def _popular(pipeline: Pipeline, ranked: Ranked) -> IntArray:
+    return pipeline.most_popular(len(ranked.person.own) + 1000)
+
+
+SOURCES: Mapping[str, Callable[[Pipeline, Ranked], IntArray]] = {
+    "popular": _popular,
+    "most_bought": _most_bought,
+    "repeats": _repeats,
+    "together": _together,
+    "people": _people,
+    "encoder": _encoder,
+}
+"""Every source alone: popular (recent window), the user's most bought items, the same with decay, co-occurrence,
+what people alike had, the encoder."""
+
+
+SYSTEMS = (PIPELINE, *SOURCES)
+"""Everything that a table compares, over the same users."""

@@ -1,0 +1,81 @@
+"""What an evaluation leaves in the run's folder for the review, so that pages can be made again, and runs compared, without it.
+
+evaluation.json          the table, with its parts, the differences to each source, the index, and what was shown most
+evaluation_users.npz     the headline metric user by user (`UserFigures`)
+examples.json            twenty users with their lists
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Config
+from features.dataset import Dataset
+from features.splits import Cut
+from serving.recommend.bundle import Bundle
+from serving.recommend.pipeline import Pipeline
+from training.export.index import hnsw_points
+from training.evaluation.replay import Evaluation
+from training.queries import index_queries
+from training.evaluation.review.breakdowns import as_json, breakdowns, over_sources
+from training.evaluation.review.examples import as_json as examples_as_json
+from training.evaluation.review.examples import examples
+from training.runs.run import RunLog, write_json
+
+NUM_MOST_SHOWN = 100
+
+MAX_INDEXED = 20_000
+"""Items of the index that is measured for the picture alone."""
+
+
+def record(
+    run: RunLog, evaluation: Evaluation, pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Config
+) -> dict[str, Any]:
+    """Write the files and return what `evaluation.json` holds."""
+    figures = evaluation.figures
+    summary = {
+        **evaluation.summary(config),
+        "breakdowns": as_json(breakdowns(figures, config.evaluation)),
+        "over_sources": as_json(over_sources(figures, config.evaluation)),
+        "most_shown": _most_shown(pipeline.bundle, evaluation.times_shown),
+        "index": {
+            "chosen": pipeline.bundle.manifest["index"]["kind"],
+            "points": _index_points(pipeline, dataset, cut, config=config),
+        },
+    }
+    picked = examples(pipeline, dataset, cut, relevant=evaluation.relevant, figures=figures, seed=config.evaluation.seed)
+    write_json(run.folder / "examples.json", examples_as_json(picked))
+    figures.save(run.folder)
+    write_json(run.folder / "evaluation.json", summary)
+    return summary
+
+
+def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """The items that stand in most lists, and in how many."""
+    best = np.argsort(-times_shown, kind="stable")[:NUM_MOST_SHOWN]
+    return [
+        {"id": bundle.item_ids[item], "title": bundle.titles[item], "users": int(times_shown[item])}
+        for item in best.tolist()
+        if times_shown[item]
+    ]
+
+
+def _index_points(pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Config) -> list[dict[str, Any]]:
+    """What the export measured; where it needed exact search alone, HNSW is measured here, so that the choice can be seen.
+
+    On `MAX_INDEXED` items at most: a picture is not worth the minute that a whole graph takes.
+    """
+    tried: list[dict[str, Any]] = pipeline.bundle.manifest["index"].get("tried", [])
+    if len(tried) > 1:
+        return tried
+    bundle = pipeline.bundle
+    known = np.flatnonzero(bundle.tables.known)
+    if len(known) > MAX_INDEXED:
+        known = np.sort(np.random.default_rng(config.evaluation.seed).choice(known, MAX_INDEXED, replace=False))
+    found = [pipeline.query_vector(query) for query in index_queries(dataset, cut, config)]
+    queries = np.stack([vector for vector in found if vector is not None])
+    vectors = np.ascontiguousarray(bundle.item_vectors[known])
+    return [point.as_json() for point in hnsw_points(vectors, known.astype(np.int32), queries)]

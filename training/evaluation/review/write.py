@@ -1,0 +1,39 @@
+"""The review of a run, written into its folder: MLflow copies it from there.
+
+review/review.html         the page            review/*.png           its pictures
+review/users.html          twenty users        review/description.md  what MLflow shows as the run's description
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from configs.schema import Config
+from training.evaluation.review.description import description
+from training.evaluation.review.gather import gather
+from training.evaluation.review.page import draw, page
+from training.evaluation.review.users_page import users_page
+from training.runs.run import RunLog
+
+FOLDER = "review"
+PAGE = "review.html"
+
+
+def write_review(run: RunLog, config: Config) -> None:
+    """Make all pages anew from what the run's folder holds. Raises ArtefactError for a run without an evaluation."""
+    review = gather(run, config)
+    drawn = draw(review)
+    scratch, folder = run.folder / f".{FOLDER}.part", run.folder / FOLDER
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    for name, png in drawn.items():
+        (scratch / f"{name}.png").write_bytes(png)
+    documents = {
+        PAGE: page(review, drawn),
+        "users.html": users_page(run.name, review.examples, num_users=review.summary["users"]["all"]),
+        "description.md": description(review),
+    }
+    for name, text in documents.items():
+        (scratch / name).write_text(text, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    scratch.rename(folder)

@@ -1,0 +1,209 @@
+"""Torch models to ONNX graphs, and the gate that both give the same numbers at other sizes than the example's.
+
+Shapes: B histories, L positions, D width, C candidates, F features.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from configs.exceptions import GateError
+from models.encoder import Encoder, UserFeatures
+from models.item_vectors import ItemTower
+from models.ranker import RankerNetwork
+
+GATE_SIZES = ((1, 1), (1, 2), (3, 7), (2, 33))
+"""Batch and length of the histories on which graph and model are compared; the length is cut to the model's longest."""
+
+
+class _QueryEncoder(nn.Module):
+    """The exported graph: the last valid state, not all of them."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(
+        self,
+        history_vectors: Tensor,
+        kinds: Tensor,
+        ages: Tensor,
+        lengths: Tensor,
+        user_numbers: Tensor | None = None,
+        user_codes: Tensor | None = None,
+    ) -> Tensor:
+        user = None
+        if user_numbers is not None and user_codes is not None:
+            user = UserFeatures(user_numbers.unsqueeze(1), user_codes.unsqueeze(1))
+        return self.encoder.query_vectors(history_vectors, kinds, ages, lengths, user)
+
+
+class _ItemEncoder(nn.Module):
+    """Catalogue features of items without history → their vectors."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.encoder.vectors_without_history(codes)
+
+
+INPUTS = ("history_vectors", "kinds", "ages", "lengths")
+USER_INPUTS = ("user_numbers", "user_codes")
+"""Of the models that read the user's features: (B, F) float and (B, A) int64."""
+
+
+def export_encoder(encoder: Encoder, path: Path, *, max_length: int, max_difference: float) -> float:
+    """Write `user_encoder.onnx` for any batch and any history up to `max_length`; returns the largest difference found.
+
+    Raises GateError, and leaves no file, when an input has a frozen size or the graph differs from the model.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    length = torch.export.Dim("length", min=1, max=max_length) if max_length > 1 else None
+    by_position = {0: batch, 1: length} if length else {0: batch}
+    example = _example(encoder, batch=2, length=min(3, max_length), seed=0)
+    sizes = (by_position, by_position, by_position, {0: batch}, {0: batch}, {0: batch})
+    _export(
+        _QueryEncoder(encoder.eval()),
+        example,
+        path,
+        names=list((INPUTS + USER_INPUTS)[: len(example)]),
+        output="query_vectors",
+        dynamic=sizes[: len(example)],
+    )
+    return _gated(path, lambda: _compare_encoder(encoder, path, max_length=max_length), max_difference=max_difference)
+
+
+def export_item_encoder(encoder: Encoder, tower: ItemTower, path: Path, *, max_difference: float) -> float:
+    """Write `item_encoder.onnx`, feature codes (M, G) → vectors (M, D) of items without history; see `export_encoder`.
+
+    The ids stay out of the graph: a known item's vector is in the bundle already.
+    """
+
+    def codes(count: int) -> Tensor:
+        columns = [torch.randint(size, (count,), generator=torch.Generator().manual_seed(count)) for size in tower.sizes]
+        return torch.stack(columns, dim=1)
+
+    items = torch.export.Dim("items", min=1, max=1_000_000)
+    _export(_ItemEncoder(encoder.eval()), (codes(3),), path, names=["codes"], output="item_vectors", dynamic=({0: items},))
+
+    @torch.no_grad()
+    def difference() -> float:
+        return float(np.max([_difference(path, {"codes": codes(m)}, encoder.vectors_without_history(codes(m))) for m in (1, 50)]))
+
+    return _gated(path, difference, max_difference=max_difference)
+
+
+def export_ranker(ranker: RankerNetwork, path: Path, *, max_difference: float) -> float:
+    """Write `ranker.onnx` for any number of candidates; see `export_encoder`."""
+    num_features = len(ranker.mean)
+    candidates = torch.export.Dim("candidates", min=1, max=1_000_000)
+    example = (torch.randn(5, num_features),)
+    _export(ranker.eval(), example, path, names=["features"], output="scores", dynamic=({0: candidates},))
+
+    def difference() -> float:
+        found = []
+        for count in (1, 2, 777):
+            features = torch.randn(count, num_features, generator=torch.Generator().manual_seed(count)) * 3
+            found.append(_difference(path, {"features": features}, ranker(features)))
+        return float(np.max(found))  # NaN if one is: `max` would lose it
+
+    return _gated(path, difference, max_difference=max_difference)
+
+
+def _export(
+    model: nn.Module, example: tuple[Tensor, ...], path: Path, *, names: list[str], output: str, dynamic: tuple[object, ...]
+) -> None:
+    for name in ("torch.onnx", "onnxscript", "torch.export", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    # a second export of a GRU in one process would freeze the length to the example's (torch 2.13)
+    torch.ops.aten.gru.input._dispatch_cache.clear()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model,
+            example,
+            dynamo=True,
+            input_names=names,
+            output_names=[output],
+            dynamic_shapes=dynamic,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(path)
+
+
+def _example(encoder: Encoder, *, batch: int, length: int, seed: int) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(seed)
+    num_items = 8
+    items_BL = torch.randint(num_items, (batch, length), generator=generator)
+    width = encoder.item_vectors(torch.zeros(1, dtype=torch.long)).shape[-1]
+    user = (
+        (
+            torch.randn(batch, encoder.shape.num_user_numbers, generator=generator),
+            torch.stack([torch.randint(size, (batch,), generator=generator) for size in encoder.shape.user_code_sizes], dim=1),
+        )
+        if encoder.reads_user
+        else ()
+    )
+    return (
+        torch.randn(num_items, width, generator=generator)[items_BL],
+        torch.randint(3, (batch, length), generator=generator),
+        torch.rand(batch, length, generator=generator).cumsum(dim=1).flip(1),
+        torch.randint(1, length + 1, (batch,), generator=generator),
+        *user,
+    )
+
+
+def _compare_encoder(encoder: Encoder, path: Path, *, max_length: int) -> float:
+    found = []
+    for batch, length in (*GATE_SIZES, (1, max_length)):
+        inputs = _example(encoder, batch=batch, length=min(length, max_length), seed=batch * length)
+        feed = dict(zip(INPUTS + USER_INPUTS, inputs, strict=False))
+        with torch.no_grad():
+            found.append(_difference(path, feed, _QueryEncoder(encoder)(*inputs)))
+    return float(np.max(found))
+
+
+def _difference(path: Path, feed: dict[str, Tensor], expected: Tensor) -> float:
+    """The largest difference relative to the length of the expected vector."""
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    used = {value.name: feed[value.name].numpy() for value in session.get_inputs()}
+    found = session.run(None, used)[0]
+    reference = expected.detach().numpy()
+    return float(np.abs(found - reference).max() / max(float(np.abs(reference).max()), 1e-12))
+
+
+def _gated(path: Path, difference: object, *, max_difference: float) -> float:
+    frozen = [
+        f"{value.name}[{axis}]={dimension.dim_value}"
+        for value in onnx.load(str(path)).graph.input
+        for axis, dimension in enumerate(
+            value.type.tensor_type.shape.dim[:-1] if value.name in _WIDE else value.type.tensor_type.shape.dim
+        )
+        if dimension.HasField("dim_value")
+    ]
+    found = float("nan") if frozen else difference()  # type: ignore[operator]
+    if frozen or not found <= max_difference:
+        path.unlink()
+        problem = (
+            f"sizes are frozen: {', '.join(frozen)}"
+            if frozen
+            else f"it differs from torch by {found:.2g} (at most {max_difference:g})"
+        )
+        raise GateError(f"{path.name}: {problem}. The bundle was not written.")
+    return float(found)
+
+
+_WIDE = ("history_vectors", "features", "user_numbers", "user_codes", "codes")
+"""Inputs whose last dimension is a width and rightly fixed."""

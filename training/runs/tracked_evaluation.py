@@ -1,0 +1,84 @@
+"""What MLflow gets of a run's evaluation: figures as metrics, the review's pages and pictures, twenty users, the description."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.runs.run import RunLog
+
+TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
+REVIEW_FOLDER = "review"
+USERS_TABLE = "twenty_users.json"
+NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as a run's description"""
+
+
+def log_evaluation(client: Any, run: RunLog, run_id: str) -> None:
+    """Copy what the run's folder has of an evaluation; again is as good as once."""
+    from mlflow.entities import Metric
+
+    summary = _json(run.folder / "evaluation.json")
+    if not summary:
+        return
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, value, now, 0) for name, value in _figures(summary)]
+    for first in range(0, len(metrics), 500):
+        client.log_batch(run_id, metrics=metrics[first : first + 500])
+    if (run.folder / REVIEW_FOLDER).is_dir():
+        _log_review(client, run, run_id)
+
+
+def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Metric names and values: `pipeline_all_ndcg_10`, `pipeline_over_popular`, `pipeline_history_2`, `index_recall_100`."""
+    for system, parts in summary["systems"].items():
+        for part, metrics in parts.items():
+            for metric, interval in metrics.items():
+                if metric.rsplit("_", 1)[0] in TABLE_METRICS:
+                    yield from _with_interval(f"{system}_{part}_{metric}", interval, whole=system == "pipeline")
+    for row in summary.get("over_sources", []):
+        yield from _with_interval(f"pipeline_over_{row['over']}", (row["mean"], row["low"], row["high"]), whole=True)
+    numbered: dict[str, int] = {}
+    for row in summary.get("breakdowns", []):
+        if row["by"] in ("history", "popularity"):
+            numbered[row["by"]] = numbered.get(row["by"], 0) + 1
+            name = str(numbered["history"]) if row["by"] == "history" else re.sub(r"\W+", "_", row["name"])
+            yield from _with_interval(f"pipeline_{row['by']}_{name}", row["systems"]["pipeline"], whole=True)
+    index = summary.get("index", {"points": []})
+    for point in index["points"]:
+        if point["kind"] == index["chosen"]:
+            yield "index_recall_100", point["recall_100"]
+            yield "index_milliseconds", point["milliseconds"]
+
+
+def _with_interval(name: str, interval: Any, *, whole: bool) -> Iterator[tuple[str, float]]:
+    mean, low, high = interval
+    yield name, mean
+    if whole:
+        yield f"{name}_low", low
+        yield f"{name}_high", high
+
+
+def _log_review(client: Any, run: RunLog, run_id: str) -> None:
+    from training.evaluation.review.examples import as_columns, from_json
+
+    folder = run.folder / REVIEW_FOLDER
+    client.log_artifacts(run_id, str(folder), REVIEW_FOLDER)
+    client.set_tag(run_id, NOTE, (folder / "description.md").read_text(encoding="utf-8"))
+    columns = as_columns(from_json(_json(run.folder / "examples.json")))
+    if USERS_TABLE not in {found.path for found in client.list_artifacts(run_id)}:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's use of pandas
+            client.log_table(run_id, columns, USERS_TABLE)
+    else:  # log_table would add the rows to those that are there; this is its layout
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        client.log_dict(run_id, {"columns": list(columns), "data": rows}, USERS_TABLE)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

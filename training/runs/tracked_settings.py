@@ -1,0 +1,28 @@
+"""A run's settings as MLflow gets them: without the login that a tracking URI may hold. The run's own file keeps it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from training.runs.run import RunLog
+
+_PARTS = re.compile(r"(?P<scheme>[^:/]+://)(?:[^/?][^?]*@)?(?P<place>/[^?]*|[^@?]*)(?:\?[^@]*)?")
+
+
+def tracked_settings(run: RunLog) -> dict[str, Any]:
+    """The run's `config.yaml`, its `tracking.uri` without a login."""
+    settings: dict[str, Any] = yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))
+    uri = (settings.get("tracking") or {}).get("uri")
+    return {**settings, "tracking": {**settings["tracking"], "uri": without_login(uri)}} if uri else settings
+
+
+def without_login(uri: str) -> str:
+    """`https://user:password@host/path?token=x` → `https://host/path`; where no end of a login can be told, the scheme alone."""
+    scheme, separator, _ = uri.partition("://")
+    found = _PARTS.fullmatch(uri)
+    if not separator:
+        return uri  # a folder, or a name such as `databricks`
+    return found["scheme"] + found["place"] if found else f"{scheme}://…"
