@@ -10,7 +10,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = (
-    *("configs", "features", "features/sources", "models", "training", "training/review", "serving", "scripts"),
+    *(
+        "configs",
+        "features",
+        "features/sources",
+        "models",
+        "training",
+        "training/review",
+        "serving",
+        "scripts",
+    ),
     *("benchmarks", "benchmarks/speed", "benchmarks/peers"),
 )
 BEGIN, END = "<!-- tree: python -m scripts.document_tree -->", "<!-- end of tree -->"
@@ -23,9 +32,12 @@ def tree() -> str:
         files = [file for file in sorted((ROOT / folder).glob("*.py")) if file.name != "__init__.py"]
         lines.append(f"{folder}/")
         lines += [f"    {file.name:<27} {_phrase(file)}" for file in files]
-    lines.append(f"{'serving/shop/':<31} the shop page: plain HTML, one style sheet and scripts, no framework")
     lines.append(
-        f"{'tests/':<31} unit/ mirrors the tree; contract/ for every model; parity/; e2e/ for commands, server and browser"
+        f"{'serving/shop/':<31} the shop page: plain HTML, one style sheet and scripts, no framework"
+    )
+    lines.append(
+        f"{'tests/':<31} unit/ mirrors the tree; contract/ for every model; parity/; e2e/ for commands, "
+        "server and browser"
     )
     return "\n".join(lines)
 

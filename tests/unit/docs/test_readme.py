@@ -56,13 +56,18 @@ def test_nothing_is_left_to_be_filled_in() -> None:
 
 
 def test_the_model_that_the_readme_adds_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its code runs as it stands there, in the contract's terms: states for every position, of the items' width."""
+    """Its code runs as it stands there, in the contract's terms: states for every position, of the items'
+    width."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (code,) = [block for block in blocks if "class MeanPool" in block]
     (tmp_path / "mean_pool.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    made = importlib.import_module("mean_pool").MeanPool(EncoderConfig(dim=8), DataShape(num_items=5, max_length=4))
+    made = importlib.import_module("mean_pool").MeanPool(
+        EncoderConfig(dim=8), DataShape(num_items=5, max_length=4)
+    )
     items, lengths = torch.tensor([[0, 1, 2], [3, 4, 0]]), torch.tensor([3, 2])
-    states = made.states(made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths)
+    states = made.hidden_states(made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths)
     assert states.shape == (2, 3, 8)
-    assert made.query_vectors(made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths).shape == (2, 8)
+    assert made.query_vectors(
+        made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths
+    ).shape == (2, 8)

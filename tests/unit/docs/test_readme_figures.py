@@ -15,7 +15,11 @@ ROOT = Path(__file__).parents[3]
 
 def row(start: str) -> str:
     """The README's line of results that begins so."""
-    (found,) = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith(f"| {start}")]
+    (found,) = [
+        line
+        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith(f"| {start}")
+    ]
     return found
 
 
@@ -33,7 +37,9 @@ def seeds_of(name: str) -> tuple[list[dict[str, list[float]]], int]:
         ("Gowalla", "gowalla", ("recall_20", "ndcg_20"), "**{} / {}**, mean of {} seeds"),
     ],
 )
-def test_a_figure_is_the_mean_of_the_kept_seeds(start: str, name: str, metrics: tuple[str, ...], form: str) -> None:
+def test_a_figure_is_the_mean_of_the_kept_seeds(
+    start: str, name: str, metrics: tuple[str, ...], form: str
+) -> None:
     found, count = seeds_of(name)
     means = [f"{fmean(one[metric][0] for one in found):.4f}".removeprefix("0") for metric in metrics]
     assert form.format(*means, count) in row(start)
