@@ -26,7 +26,7 @@ def config(prepared_shop: Path, shop_config: Config, tmp_path: Path) -> Config:
 
 
 def test_a_run_is_judged_anew_with_its_encoders_and_says_where_they_are_from(config: Config) -> None:
-    other = config.model_copy(update={"ranker": config.ranker.model_copy(update={"hidden": 3})})
+    other = config.model_copy(update={"ranker": config.ranker.model_copy(update={"hidden_dim": 3})})
     new = with_encoders_of(finished_run(other), other)
     assert (new.folder / "encoder-test.pt").read_bytes() == b"weights"
     assert "hidden_dim: 3" in (new.folder / "config.yaml").read_text(encoding="utf-8")
