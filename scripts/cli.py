@@ -341,8 +341,11 @@ def events_export(
 
 def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path | None) -> Config:
     from configs.load import load_config
+    from serving.recommend.check_settings import check_settings
 
-    return load_config(*(config or ()), overrides=overrides or (), workspace=out)
+    settings = load_config(*(config or ()), overrides=overrides or (), workspace=out)
+    check_settings(settings)
+    return settings
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
