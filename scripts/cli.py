@@ -35,6 +35,25 @@ Try it on real grocery data, all steps in one: `shopkeeper demo`
 events_app = typer.Typer(no_args_is_help=True, help="Move events into and out of the live server's event log.")
 app.add_typer(events_app, name="events")
 
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"shopkeeper {version('shopkeeper')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options without a command."""
+
+
 ConfigOption = Annotated[
     list[Path] | None,
     typer.Option(
