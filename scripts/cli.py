@@ -36,7 +36,6 @@ events_app = typer.Typer(no_args_is_help=True, help="Move events into and out of
 app.add_typer(events_app, name="events")
 
 
-
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
