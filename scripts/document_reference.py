@@ -141,7 +141,7 @@ def on_files(files: Any, *, config: Any) -> Any:
         made[f"{folder.relative_to(DOCS).as_posix()}/index.md"] = results_page(folder)
     for source, page in ROOT_PAGES.items():
         text = (ROOT / source).read_text(encoding="utf-8")
-        made[page] = re.sub(r"\]\(docs/", "](", text)
+        made[page] = _LINK.sub(lambda link: link[1] + posixpath.relpath(link[2], "docs") + link[3], text)
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
     for name in files_linked():
