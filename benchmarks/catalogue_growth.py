@@ -1,11 +1,13 @@
-"""What a growing catalogue costs: training steps, and the index, for ten thousand, a hundred thousand and a million items.
+"""What a growing catalogue costs: training steps, and the index, for ten thousand, a hundred thousand and a
+million items.
 
     python benchmarks/catalogue_growth.py [--items 10000 100000 1000000] [--steps 60] [--no-index]
 
-Each size, with dense updates and by rows, runs in a process of its own. The steps stand for training with the sampled softmax:
-a default batch of 4,096 positions, whose queries are means of a history's vectors, so that nothing but the table, the loss, the
-clipping and Adam is measured. The vectors to index are clustered, as trained ones are: items lie round a few thousand centres,
-queries round the same ones. Ten minutes; nothing else should run meanwhile.
+Each size, with dense updates and by rows, runs in a process of its own. The steps stand for training with the
+sampled softmax: a default batch of 4,096 positions, whose queries are means of a history's vectors, so that
+nothing but the table, the loss, the clipping and Adam is measured. The vectors to index are clustered, as
+trained ones are: items lie round a few thousand centres, queries round the same ones. Ten minutes; nothing
+else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -42,15 +44,22 @@ SPREAD = 0.5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--no-index", action="store_true")
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", flush=True)
-    print("seconds of CPU a million interactions | loss and gradient | clipping and Adam | both | GB before | peak GB")
+    print(
+        "seconds of CPU a million interactions | loss and gradient | clipping and Adam | both | GB before | "
+        "peak GB"
+    )
     for num_items in arguments.items:
-        dense, rows = (in_a_child(training_steps, num_items, arguments.steps, by_rows) for by_rows in (False, True))
+        dense, rows = (
+            in_a_child(training_steps, num_items, arguments.steps, by_rows) for by_rows in (False, True)
+        )
         for name, costs in (("dense", dense), ("by rows", rows)):
             print(f"{num_items:>9,} items, {name:<7} | {costs.shown()}")
         print(f"{num_items:>9,} items: by rows {dense.both / rows.both:.1f} times as fast", flush=True)
@@ -84,7 +93,8 @@ def in_a_child(work: Callable[..., Result], *arguments: int) -> Result:
 
 
 def training_steps(num_items: int, steps: int, rows: bool) -> StepCosts:
-    """Medians over steps of the seconds of CPU, on one thread: what other work on the machine moves least; and peak memory."""
+    """Medians over steps of the seconds of CPU, on one thread: what other work on the machine moves least;
+    and peak memory."""
     import torch
 
     from configs.schema import TrainingConfig
@@ -111,7 +121,8 @@ def training_steps(num_items: int, steps: int, rows: bool) -> StepCosts:
 
 
 def losses_of(table: ItemTable) -> Iterator[Tensor]:
-    """The sampled softmax of batch after batch: each position's query is the mean of its history up to there."""
+    """The sampled softmax of batch after batch: each position's query is the mean of its history up to
+    there."""
     import torch
 
     from configs.schema import TrainingConfig
@@ -120,9 +131,14 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
 
     settings, generator, num_items = TrainingConfig(), torch.Generator().manual_seed(0), table.num_embeddings
     popular_N = 1 / np.arange(1, num_items + 1) ** 0.9
-    events_E = torch.from_numpy(np.random.default_rng(0).choice(num_items, NUM_EVENTS, p=popular_N / popular_N.sum()))
+    events_E = torch.from_numpy(
+        np.random.default_rng(0).choice(num_items, NUM_EVENTS, p=popular_N / popular_N.sum())
+    )
     sampler = NegativeSampler(
-        events_E, num_items=num_items, num_negatives=settings.num_negatives, popular_share=settings.popular_share
+        events_E,
+        num_items=num_items,
+        num_negatives=settings.num_negatives,
+        popularity_sampling_ratio=settings.popularity_sampling_ratio,
     )
     while True:
         drawn = torch.randint(len(events_E), (2, POSITIONS), generator=generator)
@@ -130,8 +146,12 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
         query_PD = (history_BLD.cumsum(dim=1) / torch.arange(1, HISTORY + 1)[:, None]).flatten(0, 1)
         targets_P = events_E[drawn[1]]
         negatives_K, log_expected_K = sampler.draw(generator)
-        target_PD, negative_KD = table(torch.cat([targets_P, negatives_K])).split([POSITIONS, len(negatives_K)])
-        yield sampled_softmax(query_PD, torch.arange(POSITIONS), targets_P, target_PD, negatives_K, negative_KD, log_expected_K)
+        target_PD, negative_KD = table(torch.cat([targets_P, negatives_K])).split(
+            [POSITIONS, len(negatives_K)]
+        )
+        yield sampled_softmax(
+            query_PD, torch.arange(POSITIONS), targets_P, target_PD, negatives_K, negative_KD, log_expected_K
+        )
 
 
 def index_of(num_items: int) -> str:
@@ -144,8 +164,10 @@ def index_of(num_items: int) -> str:
     built = build_index(vectors, np.arange(num_items, dtype=np.int32), queries, ExportConfig())
     seconds = time.perf_counter() - started
     return (
-        f"{num_items:>9,} items: {built.kind}, recall@100 {built.recall:.4f}, {built.milliseconds:.2f} ms a query, exact "
-        f"{built.exact_milliseconds:.2f} ms ({built.exact_milliseconds / built.milliseconds:.0f} times); built and measured in "
+        f"{num_items:>9,} items: {built.kind}, recall@100 {built.recall:.4f}, {built.milliseconds:.2f} ms a "
+        "query, exact "
+        f"{built.exact_milliseconds:.2f} ms ({built.exact_milliseconds / built.milliseconds:.0f} times); "
+        "built and measured in "
         f"{seconds:.0f} s, peak {_peak_gb():.2f} GB"
     )
 

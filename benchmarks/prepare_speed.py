@@ -3,9 +3,10 @@
     make benchmark-prepare                     about two minutes on two cores, and 5 GB of memory
     BENCH_ARGS=--check make benchmark-prepare  exit status 1 when the target is not reached
 
-The file is made once and kept: ten million events of a million users and a hundred thousand items, as parquet, in the order of
-visits, not of time, without event ids, sessions or a catalogue. Each measurement is a process of its own; reading and sorting is
-measured before and after, and the mean counts. Nothing else should run meanwhile.
+The file is made once and kept: ten million events of a million users and a hundred thousand items, as
+parquet, in the order of visits, not of time, without event ids, sessions or a catalogue. Each measurement is
+a process of its own; reading and sorting is measured before and after, and the mean counts. Nothing else
+should run meanwhile.
 """
 
 from __future__ import annotations
@@ -50,9 +51,13 @@ class Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--folder", type=Path, default=Path("shop-benchmark/size"), help="of the file and what is made of it")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("shop-benchmark/size"), help="of the file and what is made of it"
+    )
     parser.add_argument("--check", action="store_true", help="exit status 1 when the target is not reached")
     arguments = parser.parse_args()
     file = arguments.folder / f"events-{arguments.rows}.parquet"
@@ -63,7 +68,10 @@ def main() -> None:
     before = in_a_child(read_and_sort, file, arguments.rows)
     prepared = in_a_child(run_prepare, file, arguments.rows)
     after = in_a_child(read_and_sort, file, arguments.rows)
-    print(f"{arguments.rows:,} rows, {file.stat().st_size / 1e6:.0f} MB; {os.cpu_count()} cores, load {load_before:.1f} before")
+    print(
+        f"{arguments.rows:,} rows, {file.stat().st_size / 1e6:.0f} MB; {os.cpu_count()} cores, load "
+        f"{load_before:.1f} before"
+    )
     for name, measured in (("read and sort", before), ("prepare", prepared), ("read and sort", after)):
         print(measured.line(name, arguments.rows))
     ratio = prepared.seconds / ((before.seconds + after.seconds) / 2)
@@ -100,7 +108,7 @@ def run_prepare(file: Path, rows: int) -> None:
 
     workspace = file.parent / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)
-    config = load_config(overrides=["data.source=parquet", f"data.events={file}"], workspace=workspace)
+    config = load_config(overrides=["data.reader=parquet", f"data.events={file}"], workspace=workspace)
     if prepare(config, now=NOW).num_events != rows:
         raise AssertionError("prepare lost events")
 
@@ -133,7 +141,9 @@ def make_file(file: Path, rows: int) -> None:
         pl.format("u{}", pl.col("user_id").cast(pl.String).str.zfill(7)),
         pl.format("i{}", pl.col("item_id").cast(pl.String).str.zfill(6)),
         pl.col("timestamp").cast(pl.Datetime("us")),
-        pl.when(pl.col("event_type") == "purchase").then(pl.format("t{}", pl.col("transaction_id").cast(pl.String).str.zfill(7))),
+        pl.when(pl.col("event_type") == "purchase").then(
+            pl.format("t{}", pl.col("transaction_id").cast(pl.String).str.zfill(7))
+        ),
     )
     file.parent.mkdir(parents=True, exist_ok=True)
     frame.sink_parquet(file.with_suffix(".part"))

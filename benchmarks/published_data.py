@@ -1,4 +1,5 @@
-"""The data set's file, found and prepared once: what is prepared already needs neither the file nor Polars."""
+"""The data set's file, found and prepared once: what is prepared already needs neither the file nor
+Polars."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.published_references import known_file
-from configs.console import say
+from configs.console import log
 from configs.exceptions import ConfigError
 from configs.schema import Config
 from features.core.artefact import sha256_file
@@ -29,7 +30,8 @@ def found_file(config: Config, *, files: Path | None) -> Path | None:
 
 
 def prepared(config: Config, file: Path | None) -> dict[str, str]:
-    """Prepare the file unless the workspace holds just that; returns its name and sha256. Raises ConfigError without either."""
+    """Prepare the file unless the workspace holds just that; returns its name and sha256. Raises ConfigError
+    without either."""
     marker = config.workspace / MARKER
     before: dict[str, Any] = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else {}
     settings = {
@@ -40,18 +42,22 @@ def prepared(config: Config, file: Path | None) -> dict[str, str]:
     if file is None:
         if not as_wanted:
             raise ConfigError(
-                f"{config.data.events}: no such file here, and {config.workspace} holds no dataset made of it. docs/data.md says "
+                f"{config.data.events}: no such file here, and {config.workspace} holds no dataset made of "
+                "it. docs/data.md says "
                 "where it comes from; name its folder with --files, or itself with --file."
             )
         return dict(before["file"])
     entry = {"name": file.name, "sha256": sha256_file(file)}
     if known_file(**entry) is False:
-        say(f"{file.name}: sha256 {entry['sha256'][:8]}… is not that of the known copy, so figures do not compare.")
+        log(
+            f"{file.name}: sha256 {entry['sha256'][:8]}… is not that of the known copy, so figures do not "
+            "compare."
+        )
     if not as_wanted or before["file"] != entry:
         from features.prepare import prepare  # needs Polars, which a machine that only trains may lack
 
         marker.unlink(missing_ok=True)
         data = config.data.model_copy(update={"events": file})
-        prepare(config.model_copy(update={"data": data}), now=datetime.now(UTC), progress=say)
+        prepare(config.model_copy(update={"data": data}), now=datetime.now(UTC), progress=log)
         write_json(marker, {"file": entry, "settings": settings})
     return entry

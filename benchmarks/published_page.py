@@ -1,4 +1,5 @@
-"""docs/benchmarks-published.md from the kept results: per data set what is published, what we have, and how it was measured."""
+"""docs/benchmarks-published.md from the kept results: per data set what is published, what we have, and how
+it was measured."""
 
 from __future__ import annotations
 
@@ -78,11 +79,20 @@ def _section(data: str, results: Sequence[Result]) -> list[str]:
     )
     lines += [published.protocol, ""] if published else []
     lines += _comparison(results, published, with_references=not named_otherwise)
-    lines += ["", *_seed_table(results), "", *[f"- {line}" for line in verdict_lines(results)], "", *_origin(results)]
+    lines += [
+        "",
+        *_seed_table(results),
+        "",
+        *[f"- {line}" for line in verdict_lines(results)],
+        "",
+        *_origin(results),
+    ]
     return lines
 
 
-def _comparison(results: Sequence[Result], published: Published | None, *, with_references: bool) -> list[str]:
+def _comparison(
+    results: Sequence[Result], published: Published | None, *, with_references: bool
+) -> list[str]:
     metrics = published.metrics if published else ("ndcg_10", "recall_10")
     lines = [f"| | {' | '.join(metric_name(metric) for metric in metrics)} | |", "|---|---|---|---|"]
     for model, paper, *figures in published.references if published and with_references else ():
@@ -114,7 +124,8 @@ def _seed_table(results: Sequence[Result]) -> list[str]:
     for result in results:
         found = result["systems"]["model"]
         cells = [
-            _interval(found[metric]) if metric in ("ndcg_10", "recall_10") else f"{found[metric][0]:.4f}" for metric in METRICS
+            _interval(found[metric]) if metric in ("ndcg_10", "recall_10") else f"{found[metric][0]:.4f}"
+            for metric in METRICS
         ]
         cells += [f"{result['best_epoch']} of {result['epochs']}", f"{result['seconds_an_epoch']:.1f}"]
         cells += [f"{result['interactions_per_second']:,}", _commit(result)]
@@ -126,7 +137,9 @@ def _seed_table(results: Sequence[Result]) -> list[str]:
 def _origin(results: Sequence[Result]) -> list[str]:
     first = results[0]
     data, file = first["dataset"], first["file"]
-    copy = {True: "the published copy", False: "NOT the published copy", None: "no known copy"}[known_file(**file)]
+    copy = {True: "the published copy", False: "NOT the published copy", None: "no known copy"}[
+        known_file(**file)
+    ]
     machines = sorted({_machine(result) for result in results})
     commands = sorted({result["command"] for result in results})
     return [
@@ -151,11 +164,15 @@ def _commit(result: Result) -> str:
 def _names(results: Sequence[Result]) -> list[str]:
     """Data sets in the order of the references, then others."""
     names = dict.fromkeys(result["data"] for result in results)
-    return sorted(names, key=lambda name: (list(PUBLISHED).index(name) if name in PUBLISHED else len(PUBLISHED), name))
+    return sorted(
+        names, key=lambda name: (list(PUBLISHED).index(name) if name in PUBLISHED else len(PUBLISHED), name)
+    )
 
 
 def _of(results: Sequence[Result], data: str) -> list[Result]:
-    return sorted((result for result in results if result["data"] == data), key=lambda result: int(result["seed"]))
+    return sorted(
+        (result for result in results if result["data"] == data), key=lambda result: int(result["seed"])
+    )
 
 
 def _mean(results: Sequence[Result], metric: str) -> float:

@@ -1,8 +1,9 @@
-"""The test of a published protocol: every user's held-back items in a ranking of the whole catalogue, read once.
+"""The test of a published protocol: every user's held-back items in a ranking of the whole catalogue, read
+once.
 
-Model and baselines know the same: what came before the validation item, or with `training.refit_epochs` what came before the test
-item. The history that they answer to is all before the test item. As `evaluation.exclude_seen` says, the history's items are
-taken out of the list. Ties count against us.
+Model and baselines know the same: what came before the validation item, or with `training.refit_epochs` what
+came before the test item. The history that they answer to is all before the test item. As
+`evaluation.exclude_seen` says, the history's items are taken out of the list. Ties count against us.
 
 Shape suffixes: B users of a batch, N items, P pairs of a user and a target.
 """
@@ -18,19 +19,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs.console import working
+from configs.console import progress
 from configs.schema import Config
-from features.retrievers.item_neighbours import Neighbours, basket_neighbours, neighbour_scores, next_neighbours
 from features.dataset import Dataset
 from features.profiles.item_popularity import popularity
-from features.splits import Cut, targets_before
+from features.retrievers.item_neighbours import (
+    Neighbours,
+    basket_neighbours,
+    neighbour_scores,
+    next_neighbours,
+)
+from features.splits import SplitPoint, targets_before
 from models.encoder import Encoder
-from training.evaluation.ranking_metrics import summarise
 from training.encoder.target_ranks import NOWHERE, metrics_of_ranks
 from training.encoder.validation import ValidationBatch, encoder_scores, ranks, validation_loader
+from training.evaluation.ranking_metrics import summarise
 
 CUTOFFS = (5, 10, 20)
-Timeline = tuple[Cut, Cut, Cut]
+Timeline = tuple[SplitPoint, SplitPoint, SplitPoint]
 Scores = Callable[[ValidationBatch], Tensor]
 """What ranks: a batch's scores (B, N), higher is better, -inf for what is in no list."""
 
@@ -55,15 +61,15 @@ class PublishedTest:
 
     def __init__(self, dataset: Dataset, timeline: Timeline, *, config: Config) -> None:
         self.dataset, self.config = dataset, config
-        first, self._test_cut, everything = timeline
-        self.cut = self._test_cut if config.training.refit_epochs else first
+        first, self._test_cut, full = timeline
+        self.point = self._test_cut if config.training.refit_epochs else first
         self.batches: list[ValidationBatch] = list(
-            validation_loader(dataset, self._test_cut, everything, config=config, max_users=dataset.num_users)
+            validation_loader(dataset, self._test_cut, full, config=config, max_users=dataset.num_users)
         )
-        users, events, weights = targets_before(dataset, self.cut, targets=config.history.targets)
+        users, events, weights = targets_before(dataset, self.point, targets=config.history.targets)
         self.past_users, self.past, self.past_weights = users, events, weights
         self.known_N = torch.from_numpy(np.bincount(events.items, minlength=dataset.num_items) > 0)
-        """Items that somebody had before the cut: all that training could see"""
+        """Items that somebody had before the split point: all that training could see"""
 
     @property
     def num_cold_targets(self) -> int:
@@ -72,29 +78,37 @@ class PublishedTest:
 
     @torch.no_grad()
     def judge_encoder(self, encoder: Encoder, *, device: torch.device) -> Judged:
-        """An item that training never saw has no vector and stands last; where the catalogue describes it, it has its own."""
+        """An item that training never saw has no vector and stands last; where the catalogue describes it, it
+        has its own."""
         encoder = encoder.to(device).eval()
         has_vector_N = self.known_N.to(device)
         if encoder.item_tower is not None and self.dataset.has_catalogue:
             has_vector_N = torch.ones_like(has_vector_N)
-        vectors_ND = encoder.item_vectors(torch.arange(self.dataset.num_items, device=device)) * has_vector_N[:, None]
+        vectors_ND = (
+            encoder.item_vectors(torch.arange(self.dataset.num_items, device=device)) * has_vector_N[:, None]
+        )
         return self._judge(
-            "the encoder", lambda batch: encoder_scores(encoder, batch, vectors_ND), can_be_shown_N=has_vector_N, device=device
+            "the encoder",
+            lambda batch: encoder_scores(encoder, batch, vectors_ND),
+            can_be_shown_N=has_vector_N,
+            device=device,
         )
 
     def judge_baselines(self) -> dict[str, Judged]:
         """Every source that needs no training, alone."""
-        everything = torch.ones(self.dataset.num_items, dtype=torch.bool)
+        full = torch.ones(self.dataset.num_items, dtype=torch.bool)
         found = {}
         for name, scores in self._baselines().items():
-            found[name] = self._judge(name, scores, can_be_shown_N=everything, device=torch.device("cpu"))
+            found[name] = self._judge(name, scores, can_be_shown_N=full, device=torch.device("cpu"))
         return found
 
     def _judge(self, name: str, scores: Scores, *, can_be_shown_N: Tensor, device: torch.device) -> Judged:
         one_target = all(len(batch.target_row_P) == len(batch.users_B) for batch in self.batches)
         users: list[int] = []
         parts: list[dict[str, Tensor]] = []
-        with working(f"ranking the catalogue: {name}", total=sum(len(batch.users_B) for batch in self.batches)) as work:
+        with progress(
+            f"ranking the catalogue: {name}", total=sum(len(batch.users_B) for batch in self.batches)
+        ) as work:
             for batch in self.batches:
                 there = batch.to(device)
                 rank_P = ranks(scores(there), there, can_be_shown_N=can_be_shown_N, depth=max(CUTOFFS))
@@ -105,8 +119,12 @@ class PublishedTest:
         return Judged(np.array(users), metrics)
 
     def _baselines(self) -> dict[str, Scores]:
-        num_items, as_of, settings = self.dataset.num_items, self.cut.as_of, self.config.candidates
-        table: dict[str, Any] = {"num_items": num_items, "as_of": as_of, "num_neighbours": settings.num_neighbours}
+        num_items, as_of, settings = self.dataset.num_items, self.point.as_of, self.config.candidates
+        table: dict[str, Any] = {
+            "num_items": num_items,
+            "as_of": as_of,
+            "num_neighbours": settings.num_neighbours,
+        }
         of_users = replace(self.past, baskets=self.past_users.astype(np.int64))
         alike = basket_neighbours(of_users, **table)
         following = next_neighbours(self.past_users, self.past, **table, days=settings.together_days)
@@ -118,9 +136,13 @@ class PublishedTest:
         }
 
     def _popular(self, batch: ValidationBatch) -> Tensor:
-        """By all target events before the cut: between -1 and 0."""
+        """By all target events before the split point: between -1 and 0."""
         counts_N = popularity(
-            self.past, weights=self.past_weights, num_items=self.dataset.num_items, as_of=self.cut.as_of, days=None
+            self.past,
+            weights=self.past_weights,
+            num_items=self.dataset.num_items,
+            as_of=self.point.as_of,
+            days=None,
         )
         scores_N = torch.from_numpy(counts_N).double() / (counts_N.max() + 1.0) - 1.0
         return scores_N.expand(len(batch.users_B), -1).clone()
@@ -145,16 +167,19 @@ class PublishedTest:
         return scores_BN
 
     def _history(self, user: int) -> NDArray[np.int32]:
-        """Items before the test cut, the validation item among them."""
+        """Items before the test split point, the validation item among them."""
         return self._test_cut.history(self.dataset, user).items
 
 
 def _metrics(rank_P: Tensor, batch: ValidationBatch, *, one_target: bool) -> dict[str, Tensor]:
-    """Of each user (B,). MRR is over the whole ranking where every user has one target, over its first places elsewhere."""
+    """Of each user (B,). MRR is over the whole ranking where every user has one target, over its first places
+    elsewhere."""
     num_users, row_P = len(batch.users_B), batch.target_row_P
     found = metrics_of_ranks(rank_P, row_P, num_rows=num_users, cutoffs=CUTOFFS)
     kept = {name: values for name, values in found.items() if name.startswith(("recall", "ndcg"))}
     return {
         **kept,
-        "mrr": torch.where(rank_P < NOWHERE, 1.0 / (rank_P.double() + 1.0), 0.0) if one_target else found[f"mrr_{max(CUTOFFS)}"],
+        "mrr": torch.where(rank_P < NOWHERE, 1.0 / (rank_P.double() + 1.0), 0.0)
+        if one_target
+        else found[f"mrr_{max(CUTOFFS)}"],
     }

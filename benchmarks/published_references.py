@@ -27,8 +27,10 @@ class Published:
 
 
 LEAVE_ONE_OUT = (
-    "Each user's last item is the test, the one before it the validation. Fitted once on what came before both; stopped by the "
-    "validation item; not fitted again. The history that is answered holds the validation item. The user's own items are taken "
+    "Each user's last item is the test, the one before it the validation. Fitted once on what came before "
+    "both; stopped by the "
+    "validation item; not fitted again. The history that is answered holds the validation item. The user's "
+    "own items are taken "
     "out of the list."
 )
 ML_1M = Published(
@@ -48,7 +50,8 @@ ML_1M = Published(
 )
 PUBLISHED = {
     "beauty": Published(
-        protocol=LEAVE_ONE_OUT + " At most 50 items of history; all users, targets that training never saw included.",
+        protocol=LEAVE_ONE_OUT
+        + " At most 50 items of history; all users, targets that training never saw included.",
         metrics=("ndcg_10", "recall_10"),
         references=(
             ("SASRec, BCE", "arXiv:1808.09781, as measured in arXiv:2008.07873", 0.0318, 0.0605),
@@ -74,8 +77,10 @@ PUBLISHED = {
         sha256=ML_1M.sha256,
     ),
     "gowalla": Published(
-        protocol="Train and test as LightGCN split them; a tenth of each user's train pairs validates; train items are taken "
-        "out of the list. Recall is hits over relevant; NDCG's ideal has as many places as the list or the relevant have, "
+        protocol="Train and test as LightGCN split them; a tenth of each user's train pairs validates; "
+        "train items are taken "
+        "out of the list. Recall is hits over relevant; NDCG's ideal has as many places as the list or the "
+        "relevant have, "
         "whichever is less.",
         metrics=("recall_20", "ndcg_20"),
         references=(
@@ -99,6 +104,7 @@ def metric_name(metric: str) -> str:
 
 
 def known_file(name: str, sha256: str) -> bool | None:
-    """Whether a file is the copy that the figures were published on; None for a name that nobody published."""
+    """Whether a file is the copy that the figures were published on; None for a name that nobody
+    published."""
     known = {file: digest for one in PUBLISHED.values() for file, digest in one.sha256.items()}
     return sha256.startswith(known[name]) if name in known else None

@@ -1,4 +1,5 @@
-"""Whether two results were measured with the same settings on the same file, whatever the machine, the place and the commit."""
+"""Whether two results were measured with the same settings on the same file, whatever the machine, the place
+and the commit."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ OF_NO_CONSEQUENCE: dict[str, Any] = {
 
 
 def settings_of(result: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A result's settings, with the defaults of today for those that are newer; None where one of them is no more."""
+    """A result's settings, with the defaults of today for those that are newer; None where one of them is no
+    more."""
     try:
         return _counting(Config.model_validate(yaml.safe_load(result["config"])))
     except ValidationError:

@@ -1,4 +1,5 @@
-"""docs/benchmarks.md, from the kept results: a table a data set, with every model's pipeline and every source alone."""
+"""docs/benchmarks.md, from the kept results: a table a data set, with every model's pipeline and every source
+alone."""
 
 from __future__ import annotations
 
@@ -33,10 +34,12 @@ These runs were made two at a time on two cores, with one thread each (OMP_NUM_T
 are what a shared machine gives, and runs compare with each other only roughly in them."""
 
 REFERENCES = {
-    "complete-journey": "For orientation, capped recall@20 on all items, measured once before: popularity .115, each household's "
+    "complete-journey": "For orientation, capped recall@20 on all items, measured once before: popularity "
+    ".115, each household's "
     "most-bought .292, the same with a half-life of 120 days .314; on new items: popularity .038.",
     "online-retail": "The year ends in the weeks before Christmas: the test window is the busiest of all.",
-    "taobao": "A sample of 815 users over nine days; views, favourites, carts and purchases are targets, by weight.",
+    "taobao": "A sample of 815 users over nine days; views, favourites, carts and purchases are targets, by "
+    "weight.",
 }
 
 
@@ -54,7 +57,8 @@ def page(results: list[dict[str, Any]], ablations: Mapping[str, dict[str, Any]])
 
 
 def verdict_lines(results: list[dict[str, Any]]) -> list[str]:
-    """One line a target: the figure, the target, reached or not; and whether each pipeline beats every source alone."""
+    """One line a target: the figure, the target, reached or not; and whether each pipeline beats every source
+    alone."""
     lines = []
     for data in dict.fromkeys(result["data"] for result in results):
         of_data = [result for result in results if result["data"] == data]
@@ -62,14 +66,18 @@ def verdict_lines(results: list[dict[str, Any]]) -> list[str]:
             found, model = max((_mean(result, "pipeline", part), result["model"]) for result in of_data)
             verdict = "reached" if found >= target else "not reached"
             lines.append(
-                f"{data}, capped recall@{K} on {part} items, best pipeline ({model}): {found:.4f}, target {target}: {verdict}"
+                f"{data}, capped recall@{K} on {part} items, best pipeline ({model}): {found:.4f}, target "
+                f"{target}: {verdict}"
             )
         for result in of_data:
-            alone, source = max((_mean(result, system, "all"), system) for system in result["systems"] if system != "pipeline")
+            alone, source = max(
+                (_mean(result, system, "all"), system) for system in result["systems"] if system != "pipeline"
+            )
             found = _mean(result, "pipeline", "all")
             verdict = "above" if found > alone else "not above"
             lines.append(
-                f"{data}, pipeline with {result['model']}: {found:.4f}, {verdict} the best source alone ({source}, {alone:.4f})"
+                f"{data}, pipeline with {result['model']}: {found:.4f}, {verdict} the best source alone "
+                f"({source}, {alone:.4f})"
             )
     return lines
 
@@ -80,7 +88,8 @@ def _table(results: list[dict[str, Any]]) -> list[str]:
     newest = max(results, key=lambda result: len(result["systems"]))
     rows += [(label, newest, system) for system, label in SOURCES.items() if system in newest["systems"]]
     lines = [
-        f"| | capped recall@{K}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | coverage@{K} |",
+        f"| | capped recall@{K}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | "
+        f"coverage@{K} |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for label, result, system in rows:
@@ -95,11 +104,14 @@ def ablation_lines(ablation: dict[str, Any]) -> list[str]:
     """What each group of features and each source brings: the difference that its absence makes."""
     whole, *others = ablation["ablation"]
     lines = [
-        f"What brings what, with {ablation['model']}: the ranker fitted again without a group of features, or without a "
+        f"What brings what, with {ablation['model']}: the ranker fitted again without a group of features, "
+        "or without a "
         f"source, its "
-        "candidates and its own features; then measured on the test window. Difference of capped recall@20, in brackets "
+        "candidates and its own features; then measured on the test window. Difference of capped recall@20, "
+        "in brackets "
         "its paired "
-        "95 % bootstrap interval; where that holds 0, nothing is shown. Groups overlap in what they say, so the "
+        "95 % bootstrap interval; where that holds 0, nothing is shown. Groups overlap in what they say, so "
+        "the "
         "differences do not "
         "add up. `make benchmark-ablation`, "
         f"commit {str(ablation['commit'])[:10]}{' with changes' if ablation['uncommitted_changes'] else ''}.",
@@ -108,7 +120,9 @@ def ablation_lines(ablation: dict[str, Any]) -> list[str]:
         "|---|---|---|---|",
         f"| nothing | {' | '.join(_interval(whole[part]) for part in PARTS)} |",
     ]
-    return lines + [f"| {row['without']} | {' | '.join(_difference(row[part]) for part in PARTS)} |" for row in others]
+    return lines + [
+        f"| {row['without']} | {' | '.join(_difference(row[part]) for part in PARTS)} |" for row in others
+    ]
 
 
 def _difference(value: list[float]) -> str:
@@ -117,37 +131,50 @@ def _difference(value: list[float]) -> str:
 
 def _users(result: dict[str, Any]) -> list[str]:
     users = result["users"]
-    sample = "" if users["all"] == result["users_in_window"] else f", a sample of {result['users_in_window']:,}"
+    sample = (
+        "" if users["all"] == result["users_in_window"] else f", a sample of {result['users_in_window']:,}"
+    )
     return [
-        f"{users['all']:,} users with a target in the {result['window_days']:g} days after the cut{sample}; "
+        f"{users['all']:,} users with a target in the {result['window_days']:g} days after the split "
+        f"point{sample}; "
         f"{users['repeat']:,} with repeat items, {users['new']:,} with new ones."
     ]
 
 
 def _speed(results: list[dict[str, Any]]) -> list[str]:
-    lines = ["| fit before the validation cut | epochs | minutes | interactions a second |", "|---|---|---|---|"]
+    lines = [
+        "| fit before the validation split point | epochs | minutes | interactions a second |",
+        "|---|---|---|---|",
+    ]
     for result in results:
         fit = result["fits"]["validation"]
         lines.append(
-            f"| {result['model']} | {fit['epochs']:.0f} | {fit['seconds'] / 60:.1f} | {fit['interactions_per_second']:,.0f} |"
+            f"| {result['model']} | {fit['epochs']:.0f} | {fit['seconds'] / 60:.1f} | "
+            f"{fit['interactions_per_second']:,.0f} |"
         )
     return lines
 
 
 def _origin(results: list[dict[str, Any]]) -> list[str]:
     first = results[0]
-    data, file, kinds = (
+    data, file, event_types = (
         first["dataset"],
         first["file"],
-        ", ".join(f"{name} {count:,}" for name, count in first["dataset"]["kinds"].items()),
+        ", ".join(f"{name} {count:,}" for name, count in first["dataset"]["event_types"].items()),
     )
-    commits = sorted({f"{result['commit'][:10]}{' with changes' if result['uncommitted_changes'] else ''}" for result in results})
+    commits = sorted(
+        {
+            f"{result['commit'][:10]}{' with changes' if result['uncommitted_changes'] else ''}"
+            for result in results
+        }
+    )
     machines = sorted({_machine(result["hardware"]) for result in results})
     return [
         f'- command: `BENCH_ARGS="--data {first["data"]}" make benchmark-quality`, seed {first["seed"]}, '
         f"commit {', '.join(commits)}",
         f"- hardware: {'; '.join(machines)}",
-        f"- data: {data['num_events']:,} events ({kinds}), {data['num_users']:,} users, {data['num_items']:,} items; "
+        f"- data: {data['num_events']:,} events ({event_types}), {data['num_users']:,} users, "
+        f"{data['num_items']:,} items; "
         f"{file['name']} sha256 `{file['sha256']}`; dataset fingerprint `{data['fingerprint']}`",
     ]
 

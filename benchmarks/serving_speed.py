@@ -2,12 +2,14 @@
 
     python benchmarks/serving_speed.py --bundle shop/runs/RUN/bundle --tables shop/tables
 
-Starts the real server on the bundle and on a new store filled from the tables, and beside it, behind the same HAProxy, an app
-that reads the request and does nothing. A process of its own on this machine loads both by turns: each connection asks again
-as soon as it has its answer, for people drawn evenly from those with the latest events. Nothing else should run meanwhile.
+Starts the real server on the bundle and on a new store filled from the tables, and beside it, behind the same
+HAProxy, an app that reads the request and does nothing. A process of its own on this machine loads both by
+turns: each connection asks again as soon as it has its answer, for people drawn evenly from those with the
+latest events. Nothing else should run meanwhile.
 """
 
-# no `annotations` from `__future__`: the app that does nothing is pickled, and FastAPI could not look up names in strings
+# no `annotations` from `__future__`: the app that does nothing is pickled, and FastAPI could not look up
+# names in strings
 
 import argparse
 import asyncio
@@ -54,12 +56,17 @@ class Measured:
         return len(self.milliseconds) / self.seconds
 
     def line(self, name: str) -> str:
-        times = "  ".join(f"p{share} {np.percentile(self.milliseconds or [np.nan], share):6.1f} ms" for share in (50, 90, 99))
+        times = "  ".join(
+            f"p{share} {np.percentile(self.milliseconds or [np.nan], share):6.1f} ms"
+            for share in (50, 90, 99)
+        )
         return f"{name:<10} {times}  {self.per_second:7.1f} requests/s  {self.errors} errors"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--tables", type=Path, required=True, help="whose events fill the store")
     parser.add_argument("--connections", type=int, default=8)
@@ -69,11 +76,16 @@ def main() -> None:
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as workspace:
         noop, shop = measure(arguments, Path(workspace))
-    print(f"{arguments.connections} connections, {os.cpu_count()} cores with a load of {load_before:.1f} before")
+    print(
+        f"{arguments.connections} connections, {os.cpu_count()} cores with a load of {load_before:.1f} before"
+    )
     print(noop.line("no-op"), shop.line("recommend"), sep="\n")
     share = shop.per_second / noop.per_second if noop.milliseconds else float("nan")
     is_reached = share >= TARGET and not shop.errors
-    print(f"{share:.0%} of the no-op app's throughput; target {TARGET:.0%}: {'reached' if is_reached else 'not reached'}")
+    print(
+        f"{share:.0%} of the no-op app's throughput; target {TARGET:.0%}: "
+        f"{'reached' if is_reached else 'not reached'}"
+    )
 
 
 def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, Measured]:
@@ -96,7 +108,9 @@ def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, M
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
 
             def turn(path: str, seconds: float) -> Measured:
-                return pool.submit(load, config.serving.port, path, bodies, arguments.connections, seconds).result()
+                return pool.submit(
+                    load, config.serving.port, path, bodies, arguments.connections, seconds
+                ).result()
 
             for path in PATHS:
                 turn(path, WARM_UP_SECONDS)

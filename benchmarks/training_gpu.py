@@ -1,11 +1,13 @@
-"""Seconds an epoch on a GPU, and a profile of what bounds it: SASRec with the full softmax, width 128, on a prepared data set.
+"""Seconds an epoch on a GPU, and a profile of what bounds it: SASRec with the full softmax, width 128, on a
+prepared data set.
 
     shopkeeper prepare -c configs/benchmarks/ml-1m.yaml --set data.events=ml-1m.txt      anywhere; copy WORKSPACE/dataset over
     python benchmarks/training_gpu.py --dataset WORKSPACE/dataset                        where the GPU is
     python benchmarks/training_gpu.py --dataset WORKSPACE/dataset --config FILE.yaml     another configuration
 
-Needs what training needs and no more: NumPy, torch, Lightning, and pydantic and PyYAML for the settings. Validation, which every
-epoch ends with, is left out of its seconds, as in the CPU's benchmark. `--device cpu` is for trying the script.
+Needs what training needs and no more: NumPy, torch, Lightning, and pydantic and PyYAML for the settings.
+Validation, which every epoch ends with, is left out of its seconds, as in the CPU's benchmark. `--device cpu`
+is for trying the script.
 """
 
 from __future__ import annotations
@@ -27,13 +29,14 @@ from torch.profiler import ProfilerActivity, profile
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import cuts
+from features.splits import split_points
 from training.encoder.checkpoint import load_checkpoint
 from training.encoder.fit import fit_encoders
-from training.runs.run import RunLog, environment
+from training.runs.run import Run, environment
 
 TARGET = 1.0
-"""Seconds an epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an unnamed GPU."""
+"""Seconds an epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an
+unnamed GPU."""
 
 
 class EnoughEpochs(Exception):  # noqa: N818
@@ -44,7 +47,9 @@ def main() -> int:
     """Time epochs, profile another, say both; 1 when --check finds the target missed."""
     arguments = _parser().parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("No CUDA device here, so nothing was measured. `--device cpu` tries the script on the processor.")
+        raise SystemExit(
+            "No CUDA device here, so nothing was measured. `--device cpu` tries the script on the processor."
+        )
     config = configured(arguments)
     seconds, num_tokens = epochs(config, arguments.dataset, count=arguments.epochs)
     epoch = median(seconds[1:] or seconds)
@@ -54,29 +59,57 @@ def main() -> int:
     print(f"{processor}, torch {entries['torch']}, commit {entries['commit']}")
     print("epochs: " + ", ".join(f"{one:.2f} s" for one in seconds))
     print(profiled(config, arguments.dataset, device=arguments.device))
-    print(json.dumps({"seconds_an_epoch": round(epoch, 4), "interactions_per_second": round(num_tokens / epoch), **entries}))
-    what = "reached" if is_reached else "not reached" if arguments.device == "cuda" else "not measured on a CPU"
+    print(
+        json.dumps(
+            {
+                "seconds_an_epoch": round(epoch, 4),
+                "interactions_per_second": round(num_tokens / epoch),
+                **entries,
+            }
+        )
+    )
+    what = (
+        "reached" if is_reached else "not reached" if arguments.device == "cuda" else "not measured on a CPU"
+    )
     speed = f"{epoch:.2f} s an epoch, {num_tokens / epoch:,.0f} interactions/s"
     print(f"training on a GPU: {speed} (target under {TARGET:g} s): {what}")
     return 1 if arguments.check and not is_reached else 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", type=Path, required=True, help="a prepared folder, WORKSPACE/dataset")
-    parser.add_argument("--config", type=Path, help="a YAML; default: SASRec with the full softmax, two blocks, histories of 200")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="a YAML; default: SASRec with the full softmax, two blocks, histories of 200",
+    )
     parser.add_argument("--dim", type=int, default=128, help="without --config")
     parser.add_argument("--epochs", type=int, default=5, help="to time; the first is left out of the median")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--check", action="store_true", help="exit 1 when the target is not reached")
-    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="as in `shopkeeper`")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="as in `shopkeeper`"
+    )
     return parser
 
 
 def configured(arguments: argparse.Namespace) -> Config:
     """The settings, with a device, and without what would end or prolong the measurement."""
-    plain = [f"encoder.dim={arguments.dim}", "encoder.num_heads=2", "training.loss=full_softmax", "training.batch_tokens=32768"]
-    own = ["split.kind=leave_one_out", "tracking.enabled=false", "training.patience=1000", "training.refit_epochs=0"]
+    plain = [
+        f"encoder.dim={arguments.dim}",
+        "encoder.num_heads=2",
+        "training.loss=full_softmax",
+        "training.batch_tokens=32768",
+    ]
+    own = [
+        "split.kind=leave_one_out",
+        "tracking.enabled=false",
+        "training.patience=1000",
+        "training.refit_epochs=0",
+    ]
     end = [f"training.device={arguments.device}", f"training.max_epochs={arguments.epochs}"]
     given = [arguments.config] if arguments.config else []
     return load_config(*given, overrides=[*([] if given else plain), *own, *end, *arguments.overrides])
@@ -97,7 +130,8 @@ def epochs(config: Config, dataset: Path, *, count: int) -> tuple[list[float], i
 
 
 def profiled(config: Config, dataset: Path, *, device: str) -> str:
-    """A table of the kernels that took longest in one more epoch, and for how much of its time the GPU worked."""
+    """A table of the kernels that took longest in one more epoch, and for how much of its time the GPU
+    worked."""
 
     def one(_: dict[str, Any]) -> None:
         raise EnoughEpochs
@@ -118,7 +152,7 @@ def _fit(config: Config, folder: Path, note: Callable[[dict[str, Any]], None]) -
     """The first fit; `note` hears after each epoch what the recorder knows, and ends it."""
     dataset = Dataset.open(folder)
     with tempfile.TemporaryDirectory() as runs:
-        run = RunLog.create(Path(runs), name=config.name)
+        run = Run.create(Path(runs), name=config.name)
 
         def after_epoch() -> None:
             if config.training.device == "cuda":
@@ -128,7 +162,9 @@ def _fit(config: Config, folder: Path, note: Callable[[dict[str, Any]], None]) -
             note(found["recorder"])
 
         try:
-            fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run, after_epoch=after_epoch)
+            fit_encoders(
+                dataset, split_points(dataset, config.split), config=config, run=run, after_epoch=after_epoch
+            )
         except EnoughEpochs:
             return
 

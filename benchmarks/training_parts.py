@@ -1,9 +1,11 @@
-"""What each part of a training step brings: the step as it is and the step without one part, in turn, in one process.
+"""What each part of a training step brings: the step as it is and the step without one part, in turn, in one
+process.
 
     python benchmarks/training_parts.py --files DIR      on DIR's Beauty.txt; without it on a made file of the same shape
 
-Two minutes; nothing else should run meanwhile. Every way trains from the same beginning on the same events, and says how many
-targets a second it learns from. Kept in docs/results and shown on docs/benchmarks-training.md.
+Two minutes; nothing else should run meanwhile. Every way trains from the same beginning on the same events,
+and says how many targets a second it learns from. Kept in docs/results and shown on
+docs/benchmarks-training.md.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.splits import cuts
+from features.splits import split_points
 from training.encoder.batches import Batch, Events, TrainingBatches
 from training.encoder.build_model import build_model
 from training.encoder.module import EncoderModule
@@ -47,7 +49,9 @@ from training.runs.run import environment, write_json
 
 def main() -> int:
     """Measure all ways in turn, print and keep the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", type=Path, help="the folder of Beauty.txt, looked for at any depth")
     parser.add_argument("--steps", type=int, default=8, help="of each way in a round")
     parser.add_argument("--rounds", type=int, default=7)
@@ -59,7 +63,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         interactions, file = find_interactions(arguments.files)
         interactions.first(arguments.users).write(Path(folder) / "all.txt", train_only=False)
-        config = load_config(YAML, overrides=[f"data.events={folder}/all.txt", f"workspace={folder}/workspace"])
+        config = load_config(
+            YAML, overrides=[f"data.events={folder}/all.txt", f"workspace={folder}/workspace"]
+        )
         prepare(config, now=datetime.now(UTC))
         dataset = Dataset.open(config.workspace / "dataset")
         rows = compare(dataset, config, steps=arguments.steps, rounds=arguments.rounds)
@@ -69,7 +75,10 @@ def main() -> int:
     if (arguments.out / RESULT).is_file():
         write_page(json.loads((arguments.out / RESULT).read_text(encoding="utf-8")), arguments.out)
     for row in rows:
-        sys.stdout.write(f"{row['without']:<62} {row['targets_per_second']:>7,.0f} targets/s   {row['slower']:.2f} x slower\n")
+        sys.stdout.write(
+            f"{row['without']:<62} {row['targets_per_second']:>7,.0f} targets/s   {row['slower']:.2f} x "
+            "slower\n"
+        )
     return 0
 
 
@@ -86,11 +95,12 @@ class Way:
 
 
 def compare(dataset: Dataset, config: Config, *, steps: int, rounds: int) -> list[dict[str, Any]]:
-    """A row a way: targets a second, the median over rounds, and how many times slower than the step as it is."""
+    """A row a way: targets a second, the median over rounds, and how many times slower than the step as it
+    is."""
     events = Events.before(
         dataset,
-        cuts(dataset, config.split)[0],
-        input_kinds=np.unique(dataset.kinds),
+        split_points(dataset, config.split)[0],
+        input_event_types=np.unique(dataset.event_types),
         targets=config.history.targets,
     )
     runners = [Runner(way, dataset, events, config) for way in WAYS]
@@ -115,12 +125,20 @@ class Runner:
         torch.manual_seed(config.training.seed)
         training, self._way = config.training, way
         items = torch.from_numpy(events.events.items[events.is_target].astype(np.int64))
-        sampler = NegativeSampler(items, num_items=dataset.num_items, num_negatives=1, popular_share=0.5)
+        sampler = NegativeSampler(
+            items, num_items=dataset.num_items, num_negatives=1, popularity_sampling_ratio=0.5
+        )
         known_N = torch.bincount(items, minlength=dataset.num_items) > 0
-        self._module = EncoderModule(build_model(dataset, config), sampler=sampler, known_N=known_N, config=training).train()
+        self._module = EncoderModule(
+            build_model(dataset, config), sampler=sampler, known_N=known_N, config=training
+        ).train()
         weights = list(self._module.encoder.parameters())
         self._optimizer = way.optimizer(weights) if way.optimizer else self._module.configure_optimizers()  # type: ignore[call-arg]
-        size = {"max_length": config.history.max_length, "batch_tokens": training.batch_tokens, "seed": training.seed}
+        size = {
+            "max_length": config.history.max_length,
+            "batch_tokens": training.batch_tokens,
+            "seed": training.seed,
+        }
         self._batches = self._of(way.batches(events, **size))
 
     def run(self, steps: int) -> float:
@@ -146,7 +164,9 @@ class Runner:
 class AsTheyCome(TrainingBatches):
     """As many users a batch as there are by length, in random order, each batch as wide as its longest."""
 
-    def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
+    def _plan(
+        self, generator: np.random.Generator
+    ) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
         batches, starts, lengths = super()._plan(generator)
         order = generator.permutation(len(lengths))
         return np.array_split(order, len(batches)), starts, lengths
@@ -155,12 +175,18 @@ class AsTheyCome(TrainingBatches):
 class EveryPrefix(TrainingBatches):
     """Every position's history as a row of its own."""
 
-    def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
+    def _plan(
+        self, generator: np.random.Generator
+    ) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
         _, starts, lengths = super()._plan(generator)
         many = np.repeat(starts, lengths - 1)
         within = np.arange(len(many)) - np.repeat(np.cumsum(lengths - 1) - (lengths - 1), lengths - 1)
         order = np.lexsort((generator.random(len(within)), within))
-        batches = [part for part in np.array_split(order, max(1, int((within + 2).sum()) // self.batch_tokens)) if len(part)]
+        batches = [
+            part
+            for part in np.array_split(order, max(1, int((within + 2).sum()) // self.batch_tokens))
+            if len(part)
+        ]
         generator.shuffle(batches)
         return batches, many, within + 2
 
@@ -168,7 +194,9 @@ class EveryPrefix(TrainingBatches):
 def _last_alone(batch: Batch) -> Batch:
     """Only the last target of each row."""
     width = batch.items_BL.shape[1]
-    is_last_P = batch.states_S[batch.pair_state_P] % width == (batch.lengths_B[batch.states_S[batch.pair_state_P] // width] - 2)
+    is_last_P = batch.states_S[batch.pair_state_P] % width == (
+        batch.lengths_B[batch.states_S[batch.pair_state_P] // width] - 2
+    )
     states_S = batch.states_S[batch.pair_state_P[is_last_P]]
     kept = {"targets_P": batch.targets_P[is_last_P], "pair_weight_P": batch.pair_weight_P[is_last_P]}
     return replace(batch, states_S=states_S, pair_state_P=torch.arange(len(states_S)), **kept)
@@ -195,7 +223,9 @@ WAYS = (
     ),
     Way(
         "attention without dropout inside: dropped weights",
-        patched=lambda: patch.object(F, "scaled_dot_product_attention", partial(F.scaled_dot_product_attention, dropout_p=0.5)),
+        patched=lambda: patch.object(
+            F, "scaled_dot_product_attention", partial(F.scaled_dot_product_attention, dropout_p=0.5)
+        ),
     ),
     Way("dropout by four values a draw: torch's", patched=lambda: patch("models.dropout._mask", _torch_mask)),
     Way("fused AdamW: torch's default", optimizer=torch.optim.AdamW),

@@ -1,4 +1,5 @@
-"""Trains the same model with Shopkeeper and with the peers, one after the other: interactions a second, memory, quality by time.
+"""Trains the same model with Shopkeeper and with the peers, one after the other: interactions a second,
+memory, quality by time.
 
     BENCH_ARGS="--files DIR" make benchmark-training      on DIR's Beauty.txt; without it on a made file of the same shape
     BENCH_ARGS=--check make benchmark-training            exit status 1 when a target is not reached
@@ -26,7 +27,7 @@ from benchmarks.speed.page import write_page
 from benchmarks.speed.process import FailedError, run_alone
 from benchmarks.speed.score import Measured, measured
 from benchmarks.speed.verdict import OURS, verdict
-from configs.console import say
+from configs.console import log
 from configs.load import load_config
 from training.runs.run import environment, write_json
 
@@ -61,7 +62,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     load_before, begun = os.getloadavg()[0], datetime.now(UTC)
     interactions, file = find_interactions(arguments.files)
     interactions = interactions.first(arguments.users)
-    say(f"{file['name']}: {len(interactions.users):,} users, {file['sha256'][:12]}")
+    log(f"{file['name']}: {len(interactions.users):,} users, {file['sha256'][:12]}")
     interactions.write(folder / "all.txt", train_only=False)
     interactions.write(folder / "train.txt", train_only=True)
     settings = _settings(arguments)
@@ -74,7 +75,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
             found.append(_run(own, command, interactions, folder, cutting=settings["max_length"]))
         except FailedError as error:
             missing[name] = str(error)
-            say(f"{name} failed: {error}")
+            log(f"{name} failed: {error}")
     return {
         "date": f"{begun:%Y-%m-%d}",
         "command": _command(),
@@ -90,21 +91,33 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--files", type=Path, help="the folder of Beauty.txt, looked for at any depth")
     parser.add_argument("--peers", help="names in benchmarks/peers.txt, several with commas; default: all")
     parser.add_argument("--skip-peers", action="store_true", help="ours alone")
-    parser.add_argument("--minutes", type=float, default=6, help="of training for each, and at least one epoch")
+    parser.add_argument(
+        "--minutes", type=float, default=6, help="of training for each, and at least one epoch"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=128, help="users in a step of the peers")
     parser.add_argument("--users", type=int, help="for a try: the first users of the file alone")
-    parser.add_argument("--cache", type=Path, default=default_cache(), help="where the peers' environments are kept")
     parser.add_argument(
-        "--out", type=Path, help="where result, page and plot go; default: docs, and nowhere for a part of it all"
+        "--cache", type=Path, default=default_cache(), help="where the peers' environments are kept"
     )
-    parser.add_argument("--page", action="store_true", help="only write page and plot anew from the kept result")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="where result, page and plot go; default: docs, and nowhere for a part of it all",
+    )
+    parser.add_argument(
+        "--page", action="store_true", help="only write page and plot anew from the kept result"
+    )
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is not reached")
-    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="for ours")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help="for ours"
+    )
     return parser
 
 
@@ -135,9 +148,18 @@ def _ours(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def _chosen(arguments: argparse.Namespace) -> tuple[list[Peer], dict[str, str]]:
     """(peers to run, those that are not with the reason)"""
     peers = read_peers()
-    wanted = [] if arguments.skip_peers else arguments.peers.split(",") if arguments.peers else [peer.name for peer in peers]
+    wanted = (
+        []
+        if arguments.skip_peers
+        else arguments.peers.split(",")
+        if arguments.peers
+        else [peer.name for peer in peers]
+    )
     if unknown := sorted(set(wanted) - {peer.name for peer in peers}):
-        raise SystemExit(f"--peers {', '.join(unknown)}: not in benchmarks/peers.txt, which has {[peer.name for peer in peers]}")
+        raise SystemExit(
+            f"--peers {', '.join(unknown)}: not in benchmarks/peers.txt, which has "
+            f"{[peer.name for peer in peers]}"
+        )
     missing = {peer.name: "not asked for" for peer in peers if peer.name not in wanted}
     return [peer for peer in peers if peer.name in wanted], missing
 
@@ -146,40 +168,55 @@ def _installed(peers: list[Peer], missing: dict[str, str], *, cache: Path) -> di
     """The command of each peer that could be installed; the others go to `missing`."""
     commands: dict[str, list[str | Path]] = {}
     for peer in peers:
-        say(f"{peer.name}: environment {peer.environment(cache)}")
+        log(f"{peer.name}: environment {peer.environment(cache)}")
         try:
             commands[peer.name] = [python_of(peer, cache), "-W", "ignore", peer.runner]
         except NotInstalledError as error:
             missing[peer.name] = f"could not be installed: {error}"
-            say(f"{peer.name}: {missing[peer.name]}")
+            log(f"{peer.name}: {missing[peer.name]}")
     return commands
 
 
 def _run(
-    settings: dict[str, Any], command: list[str | Path], interactions: LeaveOneOut, folder: Path, *, cutting: int
+    settings: dict[str, Any],
+    command: list[str | Path],
+    interactions: LeaveOneOut,
+    folder: Path,
+    *,
+    cutting: int,
 ) -> Measured:
     name, own = settings["name"], folder / settings["name"]
     own.mkdir()
     write_json(own / "settings.json", {**settings, "train": str(folder / "train.txt"), "out": str(own)})
-    say(f"{name}: starts")
-    log = own / "log.txt"
-    peak = run_alone([*command, own / "settings.json"], name=name, log=log, threads=settings["threads"], say=say)
+    log(f"{name}: starts")
+    log_file = own / "log.txt"
+    peak = run_alone(
+        [*command, own / "settings.json"], name=name, log_file=log_file, threads=settings["threads"], log=log
+    )
     found = measured(name, own, interactions, max_length=cutting, peak_gb=peak)
     at_end = found.ndcg_after(settings["minutes"])
-    say(f"{name}: {found.per_second:,.0f} interactions/s, {found.seconds:.1f} s an epoch, NDCG@10 {at_end:.4f}, {peak:.1f} GB")
+    log(
+        f"{name}: {found.per_second:,.0f} interactions/s, {found.seconds:.1f} s an epoch, NDCG@10 "
+        f"{at_end:.4f}, {peak:.1f} GB"
+    )
     return found
 
 
 def _origin() -> dict[str, Any]:
     entries = environment()
     hardware = {name: entries[name] for name in ("cpu", "cores", "gpu")}
-    return {"hardware": hardware, "commit": entries["commit"], "uncommitted_changes": entries["uncommitted_changes"]}
+    return {
+        "hardware": hardware,
+        "commit": entries["commit"],
+        "uncommitted_changes": entries["uncommitted_changes"],
+    }
 
 
 def _command() -> str:
     """What makes the figure again, without this machine's folders."""
     words = [
-        "DIR" if before in ("--files", "--cache", "--out") else word for before, word in zip(sys.argv, sys.argv[1:], strict=False)
+        "DIR" if before in ("--files", "--cache", "--out") else word
+        for before, word in zip(sys.argv, sys.argv[1:], strict=False)
     ]
     return f'BENCH_ARGS="{shlex.join(words)}" make benchmark-training' if words else "make benchmark-training"
 

@@ -1,4 +1,4 @@
-"""Refuses settings of data that the chosen source would not read: nothing that is set is silently ignored."""
+"""Refuses settings of data that the chosen reader would not read: nothing that is set is silently ignored."""
 
 from __future__ import annotations
 
@@ -23,20 +23,25 @@ _ITS_ALONE: Final = ("test_events", "layout")
 """What nothing but session_text reads."""
 
 
-def check_source(data: DataConfig) -> None:
-    """Raises ConfigError for a setting that the source does not read, and for text files without times on a real clock."""
-    reads = _READS.get(data.source, tuple(name for name in _SETTINGS if name not in _ITS_ALONE))
+def check_reader(data: DataConfig) -> None:
+    """Raises ConfigError for a setting that the reader does not read, and for text files without times on a
+    real clock."""
+    reads = _READS.get(data.reader, tuple(name for name in _SETTINGS if name not in _ITS_ALONE))
     unread = [
         f"data.{name}"
         for name in _SETTINGS
-        if name not in reads and getattr(data, name) != DataConfig.model_fields[name].get_default(call_default_factory=True)
+        if name not in reads
+        and getattr(data, name) != DataConfig.model_fields[name].get_default(call_default_factory=True)
     ]
-    if unread and data.source == "complete_journey":
-        raise ConfigError(f"data.source=complete_journey brings its own files: remove {', '.join(unread)}.")
+    if unread and data.reader == "complete_journey":
+        raise ConfigError(f"data.reader=complete_journey brings its own files: remove {', '.join(unread)}.")
     if unread:
         takes = ", ".join(f"data.{name}" for name in reads)
-        raise ConfigError(f"data.source={data.source} does not read {', '.join(unread)}: remove that. It reads {takes}.")
-    if data.source == "session_text" and data.clock != "ordinal":
         raise ConfigError(
-            "data.source=session_text reads files without times: set data.clock=ordinal and split.kind=leave_one_out."
+            f"data.reader={data.reader} does not read {', '.join(unread)}: remove that. It reads {takes}."
+        )
+    if data.reader == "session_text" and data.clock != "ordinal":
+        raise ConfigError(
+            "data.reader=session_text reads files without times: set data.clock=ordinal and "
+            "split.kind=leave_one_out."
         )

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 """Progress and remarks go to stderr; a command's answer goes to stdout."""
@@ -17,7 +24,7 @@ console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(
 COLUMNS_IN_A_PIPE = 160
 
 
-def answers() -> Console:
+def stdout() -> Console:
     """For what a command was asked for. In a pipe lines are wide, so that a table's rows stay whole."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
 
@@ -25,7 +32,7 @@ def answers() -> Console:
 SECONDS_BETWEEN_LINES = 15.0
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     """One line of progress."""
     console.print(message, markup=False)
 
@@ -59,11 +66,13 @@ class _Lines:
             return
         self._last = now
         left = (now - self._start) / self._done * max(self._total - self._done, 0)
-        say(f"{self._description}: {self._done:,} of {self._total:,}, about {left:.0f} s left {note}".rstrip())
+        log(
+            f"{self._description}: {self._done:,} of {self._total:,}, about {left:.0f} s left {note}".rstrip()
+        )
 
 
 @contextmanager
-def working(description: str, *, total: int) -> Iterator[Work]:
+def progress(description: str, *, total: int) -> Iterator[Work]:
     """Show the progress of `total` steps while the block runs."""
     if not console.is_terminal:
         yield _Lines(description, total)
@@ -76,5 +85,5 @@ def working(description: str, *, total: int) -> Iterator[Work]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bar(progress, description, total)
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield _Bar(bar, description, total)

@@ -30,7 +30,8 @@ class TooLittleDataError(DataError):
 
 
 class ArtefactError(ShopkeeperError):
-    """A tables, dataset, run or bundle folder is missing, incomplete, changed or of another schema version."""
+    """A tables, dataset, run or bundle folder is missing, incomplete, changed or of another schema
+    version."""
 
 
 class GateError(ShopkeeperError):

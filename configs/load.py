@@ -1,4 +1,5 @@
-"""Reads a `Config` from YAML and `--set key=value`, with errors that name the key and what could stand there."""
+"""Reads a `Config` from YAML and `--set key=value`, with errors that name the key and what could stand
+there."""
 
 from __future__ import annotations
 
@@ -10,17 +11,17 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs.check_reader import check_source
+from configs.check_reader import check_reader
 from configs.exceptions import ConfigError
-from configs.schema import TARGET_KINDS, Config
+from configs.schema import TARGET_EVENT_TYPES, Config
 
 
 def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
     """Read `paths` (all defaults without one), apply `overrides` (`"training.seed=3"`), then `workspace`.
 
     Where two files give one setting, the later one's counts: a shop's file, then one of `configs/models/`.
-    Raises ConfigError for a file that is missing or no YAML mapping, an unknown key, a value of the wrong type, or settings
-    that contradict each other.
+    Raises ConfigError for a file that is missing or no YAML mapping, an unknown key, a value of the wrong
+    type, or settings that contradict each other.
     """
     settings: dict[str, Any] = {}
     for path in paths:
@@ -32,7 +33,9 @@ def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | N
     try:
         config = Config.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(_explain(error, where=" and ".join([*map(str, paths), *(["--set"] if overrides else [])]))) from None
+        raise ConfigError(
+            _explain(error, where=" and ".join([*map(str, paths), *(["--set"] if overrides else [])]))
+        ) from None
     check(config)
     return config
 
@@ -41,34 +44,47 @@ def check(config: Config) -> None:
     """Refuse combinations that no single setting shows to be wrong."""
     data = config.data
     _check_training(config)
-    check_source(data)
+    check_reader(data)
     if (config.split.kind == "given") != (data.test_events is not None):
         raise ConfigError("split.kind=given and data.test_events go together: set both, or neither.")
     if data.clock == "ordinal" and config.split.kind == "window":
-        raise ConfigError("data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out.")
+        raise ConfigError(
+            "data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out."
+        )
     if data.shift_to_today and data.clock == "ordinal":
-        raise ConfigError("data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them.")
-    hopeless = [kind for kind in config.history.targets if kind not in TARGET_KINDS]
+        raise ConfigError(
+            "data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them."
+        )
+    hopeless = [kind for kind in config.history.targets if kind not in TARGET_EVENT_TYPES]
     if hopeless:
         raise ConfigError(
-            f"history.targets has {', '.join(hopeless)}, which a recommendation cannot bring about: it can be "
-            f"{', '.join(TARGET_KINDS)}. (A refund or a removal from the cart takes its purchase or addition away by itself.)"
+            f"history.targets has {', '.join(hopeless)}, which a recommendation cannot bring about: it can "
+            "be "
+            f"{', '.join(TARGET_EVENT_TYPES)}. (A refund or a removal from the cart takes its purchase or "
+            "addition away by itself.)"
         )
-    unread = [kind for kind in config.history.target_kinds if kind not in config.history.input_kinds]
+    unread = [
+        kind for kind in config.history.target_event_types if kind not in config.history.input_event_types
+    ]
     if unread:
         raise ConfigError(
-            f"history.targets has {', '.join(unread)}, which history.input_kinds lacks: the encoder would have to "
-            "predict events it never sees. Add them to input_kinds."
+            f"history.targets has {', '.join(unread)}, which history.input_event_types lacks: the encoder "
+            "would have to "
+            "predict events it never sees. Add them to input_event_types."
         )
     if "home" not in config.surfaces:
-        raise ConfigError("surfaces has no 'home', which is the default surface and the one that is evaluated: add it.")
+        raise ConfigError(
+            "surfaces has no 'home', which is the default surface and the one that is evaluated: add it."
+        )
     if min(config.evaluation.cutoffs) < 1:
         raise ConfigError(
-            f"evaluation.cutoffs={list(config.evaluation.cutoffs)}: a list has at least one place: remove what is below 1."
+            f"evaluation.cutoffs={list(config.evaluation.cutoffs)}: a list has at least one place: remove "
+            "what is below 1."
         )
     if config.tracking.enabled and config.tracking.port == config.serving.port:
         raise ConfigError(
-            f"tracking.port and serving.port are both {config.serving.port}: set one of them to another port, such as "
+            f"tracking.port and serving.port are both {config.serving.port}: set one of them to another "
+            "port, such as "
             f"tracking.port={config.serving.port % 65535 + 1}."
         )
     if config.evaluation.headline_k not in config.evaluation.cutoffs:
@@ -88,13 +104,21 @@ def _check_training(config: Config) -> None:
         )
     if training.batch_tokens < config.history.max_length:
         raise ConfigError(
-            f"training.batch_tokens={training.batch_tokens} is less than history.max_length={config.history.max_length}, "
+            f"training.batch_tokens={training.batch_tokens} is less than "
+            f"history.max_length={config.history.max_length}, "
             "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
         )
-    if training.initial_vectors == "low_pass" and (encoder.model != "set_pool" or encoder.normalize):
-        raise ConfigError("training.encoder.initial_vectors=low_pass is for encoder.model=set_pool without encoder.normalize.")
+    if training.initial_vectors == "graph_filter" and (
+        encoder.model != "weighted_pooling" or encoder.normalize
+    ):
+        raise ConfigError(
+            "training.initial_vectors=graph_filter is for encoder.model=weighted_pooling without "
+            "encoder.normalize."
+        )
     if not training.max_epochs and training.initial_vectors == "random":
-        raise ConfigError("training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them.")
+        raise ConfigError(
+            "training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them."
+        )
 
 
 def dump_config(config: Config) -> str:
@@ -107,7 +131,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: no such file. The project's own configurations are in configs/*.yaml, those of models in configs/models."
+            f"{path}: no such file. The project's own configurations are in configs/*.yaml, those of models "
+            "in configs/models."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as UTF-8 text ({error}).") from None
@@ -126,7 +151,9 @@ def _add(settings: dict[str, Any], later: Mapping[str, Any]) -> None:
     """Setting by setting within a section; a setting that is itself a mapping is replaced whole."""
     for section, value in later.items():
         known = settings.get(section)
-        settings[section] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+        settings[section] = (
+            {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
+        )
 
 
 def _apply(settings: dict[str, Any], override: str) -> None:
@@ -143,7 +170,12 @@ def _apply(settings: dict[str, Any], override: str) -> None:
     try:
         section[leaf] = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        if text.strip()[:1] in (",", "%", "@", "`"):  # YAML would have these quoted, and a shell eats the quotes
+        if text.strip()[:1] in (
+            ",",
+            "%",
+            "@",
+            "`",
+        ):  # YAML would have these quoted, and a shell eats the quotes
             section[leaf] = text.strip()
             return
         raise ConfigError(f"--set {override!r}: the value is not valid YAML: {error}") from None
@@ -175,5 +207,9 @@ def _fields_at(model: type[BaseModel], location: Sequence[str]) -> Mapping[str, 
     annotation = fields[location[0]].annotation if location[0] in fields else None
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return _fields_at(annotation, location[1:])
-    inner = [arg for arg in getattr(annotation, "__args__", ()) if isinstance(arg, type) and issubclass(arg, BaseModel)]
+    inner = [
+        arg
+        for arg in getattr(annotation, "__args__", ())
+        if isinstance(arg, type) and issubclass(arg, BaseModel)
+    ]
     return _fields_at(inner[0], location[2:]) if inner else {}

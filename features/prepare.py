@@ -12,18 +12,18 @@ from configs.exceptions import DataError, TooLittleDataError
 from configs.schema import Config, DataConfig
 from features.core.artefact import check_replaceable
 from features.ingest.build_dataset import build_dataset
-from features.readers.raw_table import RawTables
 from features.ingest.report import Report, make_report
+from features.ingest.tables import write_tables
+from features.ingest.validate_catalogue import validate_items, validate_users
+from features.ingest.validate_events import validate_events
 from features.readers.amazon_reviews import read_amazon_reviews
 from features.readers.complete_journey import read_complete_journey
 from features.readers.files import read_files
 from features.readers.movielens import read_movielens
 from features.readers.online_retail import read_online_retail
+from features.readers.raw_table import RawTables
 from features.readers.session_text import read_session_text
 from features.readers.taobao import read_taobao
-from features.ingest.tables import write_tables
-from features.ingest.validate_events import validate_events
-from features.ingest.validate_catalogue import validate_items, validate_users
 
 
 def prepare(
@@ -35,18 +35,21 @@ def prepare(
 ) -> Report:
     """Read, validate, report, and write `<workspace>/tables` and `<workspace>/dataset`.
 
-    `now` (with a zone) decides what lies in the future. `progress` is told each step as it begins; `show` gets the report before
-    a no-go is raised. Raises DataError for data that cannot be used (refused rows are then in `<workspace>/rejected.parquet`) and
-    TooLittleDataError for a no-go; nothing else is written in either case.
+    `now` (with a zone) decides what lies in the future. `progress` is told each step as it begins; `show`
+    gets the report before a no-go is raised. Raises DataError for data that cannot be used (refused rows are
+    then in `<workspace>/rejected.parquet`) and TooLittleDataError for a no-go; nothing else is written in
+    either case.
     """
-    say = progress or (lambda _: None)
+    log = progress or (lambda _: None)
     for kind in ("tables", "dataset"):
         check_replaceable(config.workspace / kind, kind=kind)
-    say(f"Reading {config.data.source}")
+    log(f"Reading {config.data.reader}")
     raw = read_raw(config.data)
-    say(f"Checking {raw.events.num_rows:,} events")
+    log(f"Checking {raw.events.num_rows:,} events")
     users = validate_users(raw.users)
-    events = validate_events(raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent)
+    events = validate_events(
+        raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent
+    )
     items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
@@ -58,8 +61,10 @@ def prepare(
     if show:
         show(report)
     if report.no_go:
-        raise TooLittleDataError(f"No-go: {report.no_go}. Bring more data, or lower these settings to try the path.")
-    say(f"Writing tables of {report.num_events:,} events")
+        raise TooLittleDataError(
+            f"No-go: {report.no_go}. Bring more data, or lower these settings to try the path."
+        )
+    log(f"Writing tables of {report.num_events:,} events")
     write_tables(
         config.workspace / "tables",
         events=events.events,
@@ -69,18 +74,18 @@ def prepare(
         report=report.as_dict(),
         clock=config.data.clock,
         currency=events.currency,
-        made_from=config.data.source,
+        made_from=config.data.reader,
         items_from_events=items_from_events,
     )
     _rejected_file(config).unlink(missing_ok=True)
-    say(f"Writing the dataset of {report.num_users:,} users and {report.num_items:,} items")
+    log(f"Writing the dataset of {report.num_users:,} users and {report.num_items:,} items")
     build_dataset(config.workspace / "tables", config.workspace / "dataset", events=events.events)
     return report
 
 
 def read_raw(data: DataConfig) -> RawTables:
     """Read the configured source."""
-    match data.source:
+    match data.reader:
         case "complete_journey":
             return read_complete_journey()
         case "csv" | "parquet" | "jsonl":
@@ -112,13 +117,17 @@ def _stop_if_too_many_refused(rejected: pl.DataFrame, report: Report, config: Co
         rejected.write_parquet(scratch)
         scratch.replace(path)
         first = (
-            refused.group_by("reason").agg(pl.len(), pl.col("file").first(), pl.col("line").first()).sort("len", descending=True)
+            refused.group_by("reason")
+            .agg(pl.len(), pl.col("file").first(), pl.col("line").first())
+            .sort("len", descending=True)
         )
         lines = [
-            f"  {count:,} × {reason} (first in {file}, line {line})" for reason, count, file, line in first.head(5).iter_rows()
+            f"  {count:,} × {reason} (first in {file}, line {line})"
+            for reason, count, file, line in first.head(5).iter_rows()
         ]
         raise DataError(
-            f"{len(refused):,} of {num_rows:,} rows of the {table} are refused, more than prepare.max_refused_share="
+            f"{len(refused):,} of {num_rows:,} rows of the {table} are refused, more than "
+            "prepare.max_refused_share="
             f"{config.prepare.max_refused_share:g} allows:\n"
             + "\n".join(lines)
             + f"\nThe refused rows are in {path}; nothing else "

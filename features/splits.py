@@ -20,16 +20,17 @@ from configs.schema import EventType, SplitConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History, IntArray, TimeArray
-from features.target_weights import counting_kinds, target_weights
+from features.target_weights import counting_event_types, target_weights
 
 LEAVE_ONE_OUT_WARNING = (
-    "split.kind=leave_one_out trains on events that came after other users' test events, so its figures flatter: "
+    "split.kind=leave_one_out trains on events that came after other users' test events, so its figures "
+    "flatter: "
     "use it to compare with papers, and split.kind=window to decide what to serve."
 )
 
 
 @dataclass(frozen=True)
-class Cut:
+class SplitPoint:
     """Where each user's past ends."""
 
     name: str
@@ -38,7 +39,8 @@ class Cut:
     as_of: int
     """No event of anybody's past is at or after this time (microseconds)."""
     moments: TimeArray | None = None
-    """(U,) for leave_one_out and given, where each user has a moment of their own: when the event that is to be predicted came"""
+    """(U,) for leave_one_out and given, where each user has a moment of their own: when the event that is to
+    be predicted came"""
 
     @property
     def per_user(self) -> bool:
@@ -46,20 +48,22 @@ class Cut:
         return self.moments is not None
 
     def past(self, dataset: Dataset) -> NDArray[np.bool_]:
-        """(E,) True for the events before the cut."""
+        """(E,) True for the events before the split point."""
         return np.arange(len(dataset.items)) < np.repeat(self.ends, np.diff(dataset.offsets))
 
     def history(self, dataset: Dataset, user: int) -> History:
-        """One user's events before the cut."""
+        """One user's events before the split point."""
         return dataset.history(user).take(slice(0, int(self.ends[user] - dataset.offsets[user])))
 
     def moment(self, user: int) -> int:
-        """When a user asks: at the cut itself, or where each has a moment of their own, then: it is after all of their past."""
+        """When a user asks: at the split point itself, or where each has a moment of their own, then: it is
+        after all of their past."""
         return self.as_of if self.moments is None else int(self.moments[user])
 
 
-def cuts(dataset: Dataset, split: SplitConfig) -> tuple[Cut, Cut, Cut]:
-    """The cuts (validation, test, everything). Raises TooLittleDataError when nothing lies before the first."""
+def split_points(dataset: Dataset, split: SplitConfig) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
+    """The cuts (validation, test, everything). Raises TooLittleDataError when nothing lies before the
+    first."""
     if split.kind == "leave_one_out":
         return _leave_one_out(dataset)
     if split.kind == "given":
@@ -69,73 +73,81 @@ def cuts(dataset: Dataset, split: SplitConfig) -> tuple[Cut, Cut, Cut]:
     first = int(dataset.manifest["first_time"])
     if end - first <= 1:
         raise TooLittleDataError(
-            f"All {len(dataset.items):,} events are of one time ({np.datetime64(first, 'us')}), so there is no earlier and later "
-            "to split by. Name the column of times with data.event_columns.timestamp and prepare again, or where there is none "
+            f"All {len(dataset.items):,} events are of one time ({np.datetime64(first, 'us')}), so there is "
+            "no earlier and later "
+            "to split by. Name the column of times with data.event_columns.timestamp and prepare again, or "
+            "where there is none "
             "set data.clock=ordinal and split.kind=leave_one_out."
         )
     if end - 2 * window <= first:
         raise TooLittleDataError(
-            f"The data spans {(end - first) / MICROSECONDS_PER_DAY:.1f} days, but split.window_days={split.window_days:g} needs "
-            f"more than two windows ({2 * split.window_days:g} days): lower it, for example --set split.window_days="
+            f"The data spans {(end - first) / MICROSECONDS_PER_DAY:.1f} days, but "
+            f"split.window_days={split.window_days:g} needs "
+            f"more than two windows ({2 * split.window_days:g} days): lower it, for example --set "
+            "split.window_days="
             f"{(end - first) / MICROSECONDS_PER_DAY / 6:.2g}."
         )
     return (
-        cut_at(dataset, end - 2 * window, name="validation"),
-        cut_at(dataset, end - window, name="test"),
-        cut_at(dataset, end, name="everything"),
+        split_point_at(dataset, end - 2 * window, name="validation"),
+        split_point_at(dataset, end - window, name="test"),
+        split_point_at(dataset, end, name="full"),
     )
 
 
-def cut_at(dataset: Dataset, as_of: int, *, name: str) -> Cut:
+def split_point_at(dataset: Dataset, as_of: int, *, name: str) -> SplitPoint:
     """Everyone's events strictly before `as_of` (microseconds)."""
     before = np.concatenate([[0], np.cumsum(np.asarray(dataset.times) < as_of)])
     ends = dataset.offsets[:-1] + before[dataset.offsets[1:]] - before[dataset.offsets[:-1]]
-    return Cut(name=name, ends=ends, as_of=as_of)
+    return SplitPoint(name=name, ends=ends, as_of=as_of)
 
 
 def targets_before(
-    dataset: Dataset, cut: Cut, *, targets: Mapping[EventType, float]
+    dataset: Dataset, point: SplitPoint, *, targets: Mapping[EventType, float]
 ) -> tuple[IntArray, History, NDArray[np.float32]]:
-    """The target events before the cut that nothing before it took back: (user of each, events, weights above 0)."""
-    return _standing(dataset, cut.past(dataset), targets)
+    """The target events before the split point that nothing before it took back: (user of each, events,
+    weights above 0)."""
+    return _standing(dataset, point.past(dataset), targets)
 
 
 def targets_between(
-    dataset: Dataset, earlier: Cut, later: Cut, *, targets: Mapping[EventType, float]
+    dataset: Dataset, earlier: SplitPoint, later: SplitPoint, *, targets: Mapping[EventType, float]
 ) -> dict[int, NDArray[np.int32]]:
     """For each user with any: the distinct items of their target events after `earlier` and before `later`.
 
-    What was bought and brought back between the cuts is none of them; what came back later is.
+    What was bought and brought back between the split points is none of them; what came back later is.
     """
     users, events, _ = _standing(dataset, later.past(dataset) & ~earlier.past(dataset), targets)
     items = events.items
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     parts = np.split(items, starts)[1:]  # what stands before the first start is empty
-    return {int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], parts, strict=True)}
+    return {
+        int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], parts, strict=True)
+    }
 
 
 def _standing(
     dataset: Dataset, mask: NDArray[np.bool_], targets: Mapping[EventType, float]
 ) -> tuple[IntArray, History, NDArray[np.float32]]:
-    users, events = dataset.events_where(mask & np.isin(dataset.kinds, counting_kinds(targets)))
+    users, events = dataset.events_where(mask & np.isin(dataset.event_types, counting_event_types(targets)))
     weights = target_weights(users, events, targets)
     counts = weights > 0
     return users[counts], events.take(counts), weights[counts]
 
 
-def _leave_one_out(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
+def _leave_one_out(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
     lengths = np.diff(dataset.offsets)
     can_spare = lengths > 2  # a user with one or two events only trains
     ends = dataset.offsets[1:]
     return (
         _cut_of_each(dataset, ends - 2 * can_spare, name="validation"),
         _cut_of_each(dataset, ends - can_spare, name="test"),
-        _cut_of_each(dataset, ends, name="everything"),
+        _cut_of_each(dataset, ends, name="full"),
     )
 
 
-def _given(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
-    """A user's baskets are train, validation and test items; without the second they were too few to validate."""
+def _given(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
+    """A user's baskets are train, validation and test items; without the second they were too few to
+    validate."""
     first_E = np.flatnonzero(np.diff(dataset.baskets, prepend=-1))
     num_U = np.diff(np.searchsorted(first_E, dataset.offsets))
     starts = np.append(first_E, len(dataset.items))
@@ -146,13 +158,13 @@ def _given(dataset: Dataset) -> tuple[Cut, Cut, Cut]:
     return (
         _cut_of_each(dataset, validation, name="validation"),
         _cut_of_each(dataset, test, name="test"),
-        _cut_of_each(dataset, ends, name="everything"),
+        _cut_of_each(dataset, ends, name="full"),
     )
 
 
-def _cut_of_each(dataset: Dataset, ends: TimeArray, *, name: str) -> Cut:
+def _cut_of_each(dataset: Dataset, ends: TimeArray, *, name: str) -> SplitPoint:
     """A user asks when their next event comes, or after the last; nobody is without an event before that."""
     latest = dataset.times[ends - 1] + 1
     following = dataset.times[np.minimum(ends, len(dataset.times) - 1)]
     moments = np.where(ends < dataset.offsets[1:], np.maximum(latest, following), latest)
-    return Cut(name=name, ends=ends, as_of=int(dataset.manifest["last_time"]) + 1, moments=moments)
+    return SplitPoint(name=name, ends=ends, as_of=int(dataset.manifest["last_time"]) + 1, moments=moments)

@@ -1,8 +1,9 @@
 """BSARec: attention beside a filter over frequencies (Shin et al. 2024, arXiv:2312.10325), made causal.
 
-The paper takes the lowest frequencies of the whole padded history by a Fourier transform, so that every state sees what comes
-later, and each prefix of a history has to be a sample of its own. Here the low pass is a learned weight for each distance back,
-begun as the paper's: all positions train in one pass, at a seventh of the cost on Amazon's data.
+The paper takes the lowest frequencies of the whole padded history by a Fourier transform, so that every state
+sees what comes later, and each prefix of a history has to be a sample of its own. Here the low pass is a
+learned weight for each distance back, begun as the paper's: all positions train in one pass, at a seventh of
+the cost on Amazon's data.
 
 Shape suffixes: B histories, L positions, D width, G groups of channels.
 """
@@ -15,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
-from models.dropout import Dropout
-from models.encoder import NUM_KINDS, Encoder, UserFeatures
 from models.data_shape import DataShape
+from models.dropout import Dropout
+from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 from models.sasrec import AttentionBlock
 
 LOW_FREQUENCIES = 2
@@ -35,19 +36,28 @@ class BSARec(Encoder):
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
         self.positions = nn.Embedding(shape.max_length, config.dim)
-        self.kinds = nn.Embedding(NUM_KINDS, config.dim)
+        self.event_types = nn.Embedding(NUM_EVENT_TYPES, config.dim)
         self.norm = nn.LayerNorm(config.dim)
         self.dropout = Dropout(config.dropout)
-        self.blocks = nn.ModuleList(FrequencyBlock(config, max_length=shape.max_length) for _ in range(config.num_layers))
+        self.blocks = nn.ModuleList(
+            FrequencyBlock(config, max_length=shape.max_length) for _ in range(config.num_layers)
+        )
         nn.init.normal_(self.positions.weight, std=0.02)
-        nn.init.zeros_(self.kinds.weight)  # a kind that training never saw changes nothing
+        nn.init.zeros_(self.event_types.weight)  # a kind that training never saw changes nothing
 
-    def states(
-        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    def hidden_states(
+        self,
+        history_vectors: Tensor,
+        event_types: Tensor,
+        ages: Tensor,
+        lengths: Tensor,
+        user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.states`. Padding stands at the end, and nothing looks ahead."""
+        """See `Encoder.hidden_states`. Padding stands at the end, and nothing looks ahead."""
         places_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)
-        hidden_BLD = self.dropout(self.norm(history_vectors + self.positions(places_L) + self.kinds(kinds)))
+        hidden_BLD = self.dropout(
+            self.norm(history_vectors + self.positions(places_L) + self.event_types(event_types))
+        )
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD)
         states_BLD: Tensor = hidden_BLD
@@ -55,7 +65,8 @@ class BSARec(Encoder):
 
 
 class FrequencyBlock(AttentionBlock):
-    """Filter and attention side by side, then a two-layer network; each added to its input, and then the norm."""
+    """Filter and attention side by side, then a two-layer network; each added to its input, and then the
+    norm."""
 
     def __init__(self, config: EncoderConfig, *, max_length: int) -> None:
         super().__init__(config)
@@ -75,7 +86,8 @@ class FrequencyBlock(AttentionBlock):
 
 
 class CausalFilter(nn.Module):
-    """What a weight for each distance back keeps (the slow part), and the rest by a learned factor for each channel."""
+    """What a weight for each distance back keeps (the slow part), and the rest by a learned factor for each
+    channel."""
 
     def __init__(self, dim: int, *, max_length: int) -> None:
         super().__init__()

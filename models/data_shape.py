@@ -16,9 +16,9 @@ class DataShape:
     """Longest history, in events"""
     has_times: bool = True
     """False on an ordinal clock, where ages mean nothing."""
-    item_codes: Tensor | None = None
+    item_content: Tensor | None = None
     """(N, G) int64 category path, brand and price band of each item; 0 is unknown"""
-    item_code_sizes: tuple[int, ...] = ()
+    item_content_sizes: tuple[int, ...] = ()
     """(G,) codes of each item feature, 0 included"""
     num_user_numbers: int = 0
     user_code_sizes: tuple[int, ...] = ()

@@ -13,8 +13,8 @@ LEVELS = 1 << 16
 class Dropout(nn.Module):
     """Sets a share of the values to zero in training and enlarges the others; by torch's global generator.
 
-    On a CPU a quarter of the draws of `F.dropout` and no branch a value; benchmarks/training_parts.py says what that brings.
-    Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
+    On a CPU a quarter of the draws of `F.dropout` and no branch a value; benchmarks/training_parts.py says
+    what that brings. Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
     """
 
     def __init__(self, share: float) -> None:
@@ -25,7 +25,11 @@ class Dropout(nn.Module):
         """Of any shape."""
         if not self.training or not self.share:
             return values
-        return values * _mask(values, self.share) if values.device.type == "cpu" else F.dropout(values, self.share)
+        return (
+            values * _mask(values, self.share)
+            if values.device.type == "cpu"
+            else F.dropout(values, self.share)
+        )
 
     def extra_repr(self) -> str:
         return f"share={self.share}"

@@ -1,7 +1,8 @@
-"""Several encoders side by side: one vector holds the vectors of all, so that a score is the sum of their scores.
+"""Several encoders side by side: one vector holds the vectors of all, so that a score is the sum of their
+scores.
 
-Each is trained by its own loss, since members that share one learn to lean on each other. Source: Lakshminarayanan et al. 2017
-(deep ensembles, arXiv:1612.01474).
+Each is trained by its own loss, since members that share one learn to lean on each other. Source:
+Lakshminarayanan et al. 2017 (deep ensembles, arXiv:1612.01474).
 
 Shape suffixes: B histories, L positions, D width of all members together.
 """
@@ -14,15 +15,21 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
-from models.encoder import Encoder, UserFeatures
 from models.data_shape import DataShape
+from models.encoder import Encoder, UserTensors
 from models.item_vectors import ItemTower
 
 
 class Ensemble(Encoder):
     """Index and server see one encoder, so many times as wide."""
 
-    def __init__(self, config: EncoderConfig, shape: DataShape, *, member: Callable[[EncoderConfig, DataShape], Encoder]) -> None:
+    def __init__(
+        self,
+        config: EncoderConfig,
+        shape: DataShape,
+        *,
+        member: Callable[[EncoderConfig, DataShape], Encoder],
+    ) -> None:
         nn.Module.__init__(self)
         self.shape = shape
         self.encoders = nn.ModuleList(member(config, shape) for _ in range(config.ensemble))
@@ -38,29 +45,37 @@ class Ensemble(Encoder):
         """See `Encoder.item_vectors`."""
         return torch.cat([member.item_vectors(items) for member in self.members], dim=-1)
 
-    def start_from(self, item_vectors: Tensor, known: Tensor) -> None:
+    def load_pretrained(self, item_vectors: Tensor, known: Tensor) -> None:
         """Each member begins with these; their other weights and their dropout differ."""
         for member in self.members:
-            member.start_from(item_vectors, known)
+            member.load_pretrained(item_vectors, known)
 
-    def forget(self, unknown: Tensor) -> None:
-        """See `Encoder.forget`."""
+    def reset_item_embeddings(self, unknown: Tensor) -> None:
+        """See `Encoder.reset_item_embeddings`."""
         for member in self.members:
-            member.forget(unknown)
+            member.reset_item_embeddings(unknown)
 
     @property
     def item_tower(self) -> ItemTower | None:
         """The first member's: those of the others read the same features."""
         return self.members[0].item_tower
 
-    def vectors_without_history(self, codes: Tensor) -> Tensor:
-        """See `Encoder.vectors_without_history`."""
-        return torch.cat([member.vectors_without_history(codes) for member in self.members], dim=-1)
+    def cold_start_item_vectors(self, codes: Tensor) -> Tensor:
+        """See `Encoder.cold_start_item_vectors`."""
+        return torch.cat([member.cold_start_item_vectors(codes) for member in self.members], dim=-1)
 
-    def states(
-        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    def hidden_states(
+        self,
+        history_vectors: Tensor,
+        event_types: Tensor,
+        ages: Tensor,
+        lengths: Tensor,
+        user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.states`."""
+        """See `Encoder.hidden_states`."""
         parts = history_vectors.chunk(len(self.members), dim=-1)
         pairs = zip(self.members, parts, strict=True)
-        return torch.cat([member.states(part_BLD, kinds, ages, lengths, user) for member, part_BLD in pairs], dim=-1)
+        return torch.cat(
+            [member.hidden_states(part_BLD, event_types, ages, lengths, user) for member, part_BLD in pairs],
+            dim=-1,
+        )

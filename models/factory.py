@@ -14,7 +14,7 @@ from models.gru4rec import GRU4Rec
 from models.hstu import HSTU
 from models.sasrec import SASRec
 from models.two_tower import TwoTower
-from models.weighted_pooling import SetPool
+from models.weighted_pooling import WeightedPooling
 
 
 def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
@@ -34,8 +34,8 @@ def _build_one(config: EncoderConfig, shape: DataShape) -> Encoder:
             encoder = BSARec(config, shape)
         case "two_tower":
             encoder = TwoTower(config, shape)
-        case "set_pool":
-            encoder = SetPool(config, shape)
+        case "weighted_pooling":
+            encoder = WeightedPooling(config, shape)
         case _:
             assert_never(config.model)
     return CosineEncoder(encoder, temperature=config.temperature) if config.normalize else encoder

@@ -1,7 +1,7 @@
 """HSTU: gated attention without softmax, with biases for how far apart two events are in places and in time.
 
-Source: Zhai et al. 2024 (arXiv:2402.17152). The sum over the past keeps how strong an interest is, which a softmax divides
-away, and a gate takes the place of the two-layer network.
+Source: Zhai et al. 2024 (arXiv:2402.17152). The sum over the past keeps how strong an interest is, which a
+softmax divides away, and a gate takes the place of the two-layer network.
 
 Shape suffixes: B histories, L positions, D width, H heads, K width of a head.
 """
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
-from models.dropout import Dropout
-from models.encoder import NUM_KINDS, Encoder, UserFeatures
 from models.data_shape import DataShape
+from models.dropout import Dropout
+from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 
 NUM_TIME_BUCKETS = 64
 SECONDS_PER_DAY = 86_400.0
@@ -30,24 +30,29 @@ class HSTU(Encoder):
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
-        self.kinds = nn.Embedding(NUM_KINDS, config.dim)
+        self.event_types = nn.Embedding(NUM_EVENT_TYPES, config.dim)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(HSTUBlock(config, shape) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim)
         self.has_times = shape.has_times
-        nn.init.zeros_(self.kinds.weight)
+        nn.init.zeros_(self.event_types.weight)
         _start_as_mean(self.blocks[0])
 
-    def states(
-        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    def hidden_states(
+        self,
+        history_vectors: Tensor,
+        event_types: Tensor,
+        ages: Tensor,
+        lengths: Tensor,
+        user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.states`. On an ordinal clock there is no time bias."""
+        """See `Encoder.hidden_states`. On an ordinal clock there is no time bias."""
         length = history_vectors.shape[1]
         places_L = torch.arange(length, device=history_vectors.device)
         apart_LL = (places_L[:, None] - places_L).clamp(min=0)
         visible_LL = places_L[:, None] >= places_L
         buckets_BLL = time_buckets(ages) if self.has_times else None
-        hidden_BLD = self.dropout(history_vectors + self.kinds(kinds))
+        hidden_BLD = self.dropout(history_vectors + self.event_types(event_types))
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD, apart_LL, visible_LL, buckets_BLL)
         states_BLD: Tensor = self.norm(hidden_BLD)
@@ -55,14 +60,16 @@ class HSTU(Encoder):
 
 
 def time_buckets(ages_BL: Tensor) -> Tensor:
-    """Days before now of each event → (B, L, L) bucket of the time from event j to event l; 0 for less than a second."""
+    """Days before now of each event → (B, L, L) bucket of the time from event j to event l; 0 for less than a
+    second."""
     seconds_BLL = (ages_BL[:, None, :] - ages_BL[:, :, None]) * SECONDS_PER_DAY
     buckets = torch.log(seconds_BLL.clamp(min=1.0)) * BUCKETS_PER_E_FOLD
     return buckets.long().clamp(max=NUM_TIME_BUCKETS - 1)
 
 
 class HSTUBlock(nn.Module):
-    """Pointwise attention: silu(scores) in place of a softmax, the sum normalised, gated and added to the input."""
+    """Pointwise attention: silu(scores) in place of a softmax, the sum normalised, gated and added to the
+    input."""
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__()
@@ -77,7 +84,9 @@ class HSTUBlock(nn.Module):
         if self.time_bias is not None:
             nn.init.zeros_(self.time_bias.weight)
 
-    def forward(self, hidden_BLD: Tensor, apart_LL: Tensor, visible_LL: Tensor, buckets_BLL: Tensor | None) -> Tensor:
+    def forward(
+        self, hidden_BLD: Tensor, apart_LL: Tensor, visible_LL: Tensor, buckets_BLL: Tensor | None
+    ) -> Tensor:
         batch, length, dim = hidden_BLD.shape
         mixed = F.silu(self.gate_value_query_key(self.input_norm(hidden_BLD)))
         gate_BLD, rest = mixed[..., :dim], mixed[..., dim:]
@@ -99,8 +108,9 @@ class HSTUBlock(nn.Module):
 def _start_as_mean(block: nn.Module) -> None:
     """Let a block begin near an even mean over the history's vectors: open gates, scores that hardly differ.
 
-    With item vectors that already say something (`Encoder.start_from`) the first query is then a sensible one. From random
-    weights the query was little but the last item: on Online Retail recall@20 after two epochs was .138, so begun .242.
+    With item vectors that already say something (`Encoder.load_pretrained`) the first query is then a
+    sensible one. From random weights the query was little but the last item: on Online Retail recall@20 after
+    two epochs was .138, so begun .242.
     """
     assert isinstance(block, HSTUBlock)
     dim = block.out.weight.shape[0]

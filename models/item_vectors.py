@@ -24,20 +24,20 @@ class ItemTable(nn.Embedding):
         """The table with a row an item."""
         return self
 
-    def start_from(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
-        """See `Encoder.start_from`."""
+    def load_pretrained(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
+        """See `Encoder.load_pretrained`."""
         with torch.no_grad():
             self.weight.copy_(item_vectors_ND)
 
-    def forget(self, unknown_N: Tensor) -> None:
-        """See `Encoder.forget`: an id is all that this table has."""
+    def reset_item_embeddings(self, unknown_N: Tensor) -> None:
+        """See `Encoder.reset_item_embeddings`: an id is all that this table has."""
 
 
 class ItemTower(nn.Module):
     """An item is its id plus its features (category path, brand, price band), mixed by a small network.
 
-    In training the id of some items is dropped, as in DropoutNet (Volkovs et al. 2017), so that the features alone say where
-    an item lies: what an item without history gets.
+    In training the id of some items is dropped, as in DropoutNet (Volkovs et al. 2017), so that the features
+    alone say where an item lies: what an item without history gets.
     """
 
     codes_NG: Tensor
@@ -51,7 +51,9 @@ class ItemTower(nn.Module):
         self.sizes, self.id_dropout = sizes, id_dropout
         nn.init.normal_(self.ids.weight, std=dim**-0.5)
         for parameter in (*self.features.parameters(), *self.mix[-1].parameters()):
-            nn.init.zeros_(parameter)  # a value that training never saw changes nothing, and at first nothing is mixed
+            nn.init.zeros_(
+                parameter
+            )  # a value that training never saw changes nothing, and at first nothing is mixed
 
     def forward(self, items: Tensor) -> Tensor:
         """Indices (...) → (..., D). Each distinct item is computed once."""
@@ -62,12 +64,13 @@ class ItemTower(nn.Module):
         vectors: Tensor = self._mixed(ids_UD + self._described(self.codes_NG[distinct_U]))[place]
         return vectors
 
-    def without_history(self, codes: Tensor) -> Tensor:
+    def cold_start(self, codes: Tensor) -> Tensor:
         """Feature codes (M, G) of items that training never saw → (M, D)."""
         return self._mixed(self._described(codes))
 
-    def start_from(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
-        """Give each feature's values the mean of what is left of their known items' vectors, and the ids the rest.
+    def load_pretrained(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
+        """Give each feature's values the mean of what is left of their known items' vectors, and the ids the
+        rest.
 
         For known items the sum is whole; the others begin where their features say.
         """
@@ -81,8 +84,9 @@ class ItemTower(nn.Module):
                 rest_ND -= table_VD[codes_N] * known_N[:, None]
             self.ids.weight.copy_(rest_ND)
 
-    def forget(self, unknown_N: Tensor) -> None:
-        """Let these items (a mask) be what their features say: an id that nothing trained would only lead away from it."""
+    def reset_item_embeddings(self, unknown_N: Tensor) -> None:
+        """Let these items (a mask) be what their features say: an id that nothing trained would only lead
+        away from it."""
         with torch.no_grad():
             self.ids.weight[unknown_N] = 0.0
 
@@ -98,8 +102,10 @@ class ItemTower(nn.Module):
 def build_items(config: EncoderConfig, shape: DataShape) -> ItemTable | ItemTower:
     """The table of items that `encoder.items` names; a tower only where the catalogue says anything."""
     wants_tower = config.model == "two_tower" if config.items == "auto" else config.items == "features"
-    is_described = shape.item_codes is not None and any(size > 1 for size in shape.item_code_sizes)
+    is_described = shape.item_content is not None and any(size > 1 for size in shape.item_content_sizes)
     if not wants_tower or not is_described:
         return ItemTable(shape.num_items, config.dim)
-    assert shape.item_codes is not None
-    return ItemTower(shape.item_codes, sizes=shape.item_code_sizes, dim=config.dim, id_dropout=config.id_dropout)
+    assert shape.item_content is not None
+    return ItemTower(
+        shape.item_content, sizes=shape.item_content_sizes, dim=config.dim, id_dropout=config.id_dropout
+    )

@@ -1,8 +1,10 @@
-"""The logarithm of a sum over many items, whose gradient is made in place: what a softmax over a catalogue costs.
+"""The logarithm of a sum over many items, whose gradient is made in place: what a softmax over a catalogue
+costs.
 
-Plain autograd keeps several tables of scores (the scores, their exponentials, the gradients of both) and reads each more than
-once. Here there is one table, and its exponentials are its own gradient but for a factor a query, which goes to the small side of
-the two products that need it. Scores stand as items by queries: the product is twice as fast that way round on a CPU.
+Plain autograd keeps several tables of scores (the scores, their exponentials, the gradients of both) and
+reads each more than once. Here there is one table, and its exponentials are its own gradient but for a factor
+a query, which goes to the small side of the two products that need it. Scores stand as items by queries: the
+product is twice as fast that way round on a CPU.
 
 Shape suffixes: S queries, N items, D width, C queries of a chunk.
 """
@@ -24,16 +26,19 @@ SMALL = 40.0
 
 
 def weighted_log_sum(query_SD: Tensor, vectors_ND: Tensor, weight_S: Tensor) -> Tensor:
-    """Σ_s w_s · log Σ_n exp(q_s · v_n), with memory for a chunk of the scores alone, whatever the catalogue. A scalar, float32.
+    """Σ_s w_s · log Σ_n exp(q_s · v_n), with memory for a chunk of the scores alone, whatever the catalogue.
+    A scalar, float32.
 
-    The weights must be known beforehand and have no gradient: with them both gradients are made while a chunk's scores stand.
+    The weights must be known beforehand and have no gradient: with them both gradients are made while a
+    chunk's scores stand.
     """
     total: Tensor = _WeightedLogSum.apply(query_SD, vectors_ND, weight_S)  # type: ignore[no-untyped-call]
     return total
 
 
 def log_sum(query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor) -> Tensor:
-    """log Σ_n exp(q_s · v_n + b_n) of each query: (S,) float32. Keeps one (N, S) table until the gradient is asked for."""
+    """log Σ_n exp(q_s · v_n + b_n) of each query: (S,) float32. Keeps one (N, S) table until the gradient is
+    asked for."""
     result_S: Tensor = _LogSum.apply(query_SD, vectors_ND, bias_N)  # type: ignore[no-untyped-call]
     return result_S
 
@@ -48,7 +53,9 @@ class _WeightedLogSum(torch.autograd.Function):
         total = by_item_ND.new_zeros(())
         num_queries = max(FEWEST_QUERIES, SCORES_AT_ONCE.get(query.device.type, 1 << 20) // len(vectors))
         is_small = _scores_are_small(query, vectors)
-        scratch = query.new_empty(min(num_queries, len(query)) * len(vectors))  # a new table a chunk would be paged in each time
+        scratch = query.new_empty(
+            min(num_queries, len(query)) * len(vectors)
+        )  # a new table a chunk would be paged in each time
         for first in range(0, len(query), num_queries):
             chunk = slice(first, first + num_queries)
             query_CD, weight_C = query[chunk], weight_S[chunk]
@@ -95,7 +102,8 @@ class _LogSum(torch.autograd.Function):
 
 
 def _powers(scores_NC: Tensor, *, is_small: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, C) exponentials, in place where the scores are float32, their sums (C,), and the largest scores (C,) taken out.
+    """(N, C) exponentials, in place where the scores are float32, their sums (C,), and the largest scores
+    (C,) taken out.
 
     From small scores nothing needs to be taken out.
     """
@@ -110,7 +118,8 @@ def _powers(scores_NC: Tensor, *, is_small: bool) -> tuple[Tensor, Tensor, Tenso
 
 
 def _scores_are_small(query_SD: Tensor, vectors_ND: Tensor) -> bool:
-    """True when no score can be beyond ±`SMALL`, by the lengths of the vectors. A GPU would have to wait for the answer."""
+    """True when no score can be beyond ±`SMALL`, by the lengths of the vectors. A GPU would have to wait for
+    the answer."""
     if query_SD.is_cuda or not len(query_SD):
         return False
     return float(query_SD.norm(dim=1).max() * vectors_ND.norm(dim=1).max()) < SMALL

@@ -1,4 +1,5 @@
-"""Losses as pure functions. A query may have several targets (a basket): each pair (query, target) is one term.
+"""Losses as pure functions. A query may have several targets (a basket): each pair (query, target) is one
+term.
 
 Shape suffixes: S queries, P pairs, K negatives, N items, D width.
 """
@@ -16,12 +17,17 @@ NEVER = -1e9
 
 
 def full_softmax(
-    query_SD: Tensor, pair_query_P: Tensor, targets_P: Tensor, item_vectors_ND: Tensor, *, pair_weight_P: Tensor | None = None
+    query_SD: Tensor,
+    pair_query_P: Tensor,
+    targets_P: Tensor,
+    item_vectors_ND: Tensor,
+    *,
+    pair_weight_P: Tensor | None = None,
 ) -> Tensor:
     """Mean cross-entropy of each target among the whole catalogue.
 
-    The log of the sum is taken once a query, not once a pair: a basket of ten costs as much as a basket of one. The scores
-    are made a few queries at a time and never kept, see `weighted_log_sum`.
+    The log of the sum is taken once a query, not once a pair: a basket of ten costs as much as a basket of
+    one. The scores are made a few queries at a time and never kept, see `weighted_log_sum`.
     """
     weight_P = torch.ones_like(targets_P, dtype=torch.float32) if pair_weight_P is None else pair_weight_P
     weight_P = weight_P / weight_P.sum()
@@ -41,12 +47,14 @@ def sampled_softmax(
     *,
     pair_weight_P: Tensor | None = None,
 ) -> Tensor:
-    """Cross-entropy against `negatives_K`, shared by all queries and corrected for how often each is expected (logQ).
+    """Cross-entropy against `negatives_K`, shared by all queries and corrected for how often each is expected
+    (logQ).
 
-    `log_expected_K` is the logarithm of the chance that each negative is among this batch's, so that the sum over
-    negatives estimates the sum over the catalogue; the target stands in the sum once, uncorrected, and a negative that is
-    the pair's target is left out (Yi et al. 2019, doi:10.1145/3298689.3346996; Khrylchenko et al. 2025, arXiv:2507.09331).
-    Negatives are distinct and ascending: drawn ones, or the batch's own targets.
+    `log_expected_K` is the logarithm of the chance that each negative is among this batch's, so that the sum
+    over negatives estimates the sum over the catalogue; the target stands in the sum once, uncorrected, and a
+    negative that is the pair's target is left out (Yi et al. 2019, doi:10.1145/3298689.3346996; Khrylchenko
+    et al. 2025, arXiv:2507.09331). Negatives are distinct and ascending: drawn ones, or the batch's own
+    targets.
     """
     log_sum_S = log_sum(query_SD, negative_vectors_KD, -log_expected_K)
     query_PD = query_SD[pair_query_P]
@@ -72,10 +80,12 @@ def gbce(
     calibration: float,
     pair_weight_P: Tensor | None = None,
 ) -> Tensor:
-    """Generalised binary cross-entropy: the positive's likelihood is raised to a power that makes up for drawing few negatives.
+    """Generalised binary cross-entropy: the positive's likelihood is raised to a power that makes up for
+    drawing few negatives.
 
-    With a share α of the other items drawn (evenly), the power is β = α (t (1 - 1/α) + 1/α); t = `calibration`. The mean is
-    over the positive and its negatives. Source: gSASRec (Petrov & Macdonald 2023, arXiv:2308.07192).
+    With a share α of the other items drawn (evenly), the power is β = α (t (1 - 1/α) + 1/α); t =
+    `calibration`. The mean is over the positive and its negatives. Source: gSASRec (Petrov & Macdonald 2023,
+    arXiv:2308.07192).
     """
     drawn = max(len(negatives_K), 1)
     alpha = min(drawn / max(num_items - 1, 1), 1.0)

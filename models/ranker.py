@@ -7,25 +7,33 @@ from torch import Tensor, nn
 
 
 class RankerNetwork(nn.Module):
-    """A linear score plus, with `hidden` > 0, a correction by one hidden layer. Shapes: (..., F) → (...)."""
+    """A linear score plus, with `hidden_dim` > 0, a correction by one hidden_dim layer. Shapes: (..., F) →
+    (...)."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, *, num_features: int, hidden: int) -> None:
+    def __init__(self, *, num_features: int, hidden_dim: int) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(num_features))
         self.register_buffer("deviation", torch.ones(num_features))
         self.linear = nn.Linear(num_features, 1)
         nn.init.zeros_(self.linear.weight)
         self.correction = (
-            nn.Sequential(nn.Linear(num_features, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
-            if hidden
+            nn.Sequential(
+                nn.Linear(num_features, hidden_dim),
+                nn.GELU(),
+                nn.Linear(hidden_dim, hidden_dim),
+                nn.GELU(),
+                nn.Linear(hidden_dim, 1),
+            )
+            if hidden_dim
             else None
         )
 
     def fit_scale(self, features: Tensor) -> None:
-        """Standardise by the mean and deviation of `features` (C, F); they travel inside the exported graph."""
+        """Standardise by the mean and deviation of `features` (C, F); they travel inside the exported
+        graph."""
         self.mean.copy_(features.mean(dim=0))
         self.deviation.copy_(features.std(dim=0).clamp(min=1e-6))
 

@@ -1,5 +1,5 @@
-"""The ranker's loss, over lists of different lengths that stand one after the other. Shape suffixes: G lists, C candidates of
-all lists."""
+"""The ranker's loss, over lists of different lengths that stand one after the other. Shape suffixes: G lists,
+C candidates of all lists."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from torch import Tensor
 
 
 def capped_listwise_softmax(
-    scores_C: Tensor, relevant_C: Tensor, list_C: Tensor, *, list_weight_G: Tensor, places: int, log_weight_C: Tensor
+    scores_C: Tensor,
+    relevant_C: Tensor,
+    list_C: Tensor,
+    *,
+    list_weight_G: Tensor,
+    places: int,
+    log_weight_C: Tensor,
 ) -> Tensor:
-    """Weighted mean over lists of the cross-entropy of their relevant candidates, each counting 1 / min(relevant ones, `places`).
+    """Weighted mean over lists of the cross-entropy of their relevant candidates, each counting 1 /
+    min(relevant ones, `places`).
 
-    So a list with many relevant candidates, of which `places` can be shown, counts as capped recall counts it, and not each of
-    them
-    ever less. `list_C` says which list a candidate belongs to, ascending. `log_weight_C` is the logarithm of how many
-    candidates each
-    stands for in the sum: 0, or for one drawn with a chance p, -log p.
+    So a list with many relevant candidates, of which `places` can be shown, counts as capped recall counts
+    it, and not each of them ever less. `list_C` says which list a candidate belongs to, ascending.
+    `log_weight_C` is the logarithm of how many candidates each stands for in the sum: 0, or for one drawn
+    with a chance p, -log p.
 
     Source: ListNet's top-one probability (Cao et al. 2007, doi:10.1145/1273496.1273513).
     """

@@ -1,4 +1,5 @@
-"""SASRec: self-attention over the history (Kang & McAuley 2018, arXiv:1808.09781), with layer norm before each part.
+"""SASRec: self-attention over the history (Kang & McAuley 2018, arXiv:1808.09781), with layer norm before
+each part.
 
 Shape suffixes: B histories, L positions, D width, H heads, N items.
 """
@@ -10,31 +11,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from configs.schema import EncoderConfig
-from models.dropout import Dropout
-from models.encoder import NUM_KINDS, Encoder, UserFeatures
 from models.data_shape import DataShape
+from models.dropout import Dropout
+from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 
 
 class SASRec(Encoder):
-    """Causal attention over item vectors plus position and kind of event. Ages are not used: order alone counts."""
+    """Causal attention over item vectors plus position and kind of event. Ages are not used: order alone
+    counts."""
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
         self.positions = nn.Embedding(shape.max_length, config.dim)
-        self.kinds = nn.Embedding(NUM_KINDS, config.dim)
+        self.event_types = nn.Embedding(NUM_EVENT_TYPES, config.dim)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(AttentionBlock(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim)
         nn.init.normal_(self.positions.weight, std=0.02)
-        nn.init.zeros_(self.kinds.weight)  # a kind that training never saw changes nothing
+        nn.init.zeros_(self.event_types.weight)  # a kind that training never saw changes nothing
         _start_as_mean(self.blocks[0])
 
-    def states(
-        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    def hidden_states(
+        self,
+        history_vectors: Tensor,
+        event_types: Tensor,
+        ages: Tensor,
+        lengths: Tensor,
+        user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.states`. Padding stands at the end, so the causal mask alone keeps it out."""
+        """See `Encoder.hidden_states`. Padding stands at the end, so the causal mask alone keeps it out."""
         positions_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)
-        hidden_BLD = self.dropout(history_vectors + self.positions(positions_L) + self.kinds(kinds))
+        hidden_BLD = self.dropout(
+            history_vectors + self.positions(positions_L) + self.event_types(event_types)
+        )
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD)
         states_BLD: Tensor = self.norm(hidden_BLD)
@@ -44,8 +53,8 @@ class SASRec(Encoder):
 class AttentionBlock(nn.Module):
     """Pre-norm causal attention, then a two-layer network, each added to its input after dropout.
 
-    There is no dropout on attention weights or inside the network: its random numbers took 38 % of a CPU step, and
-    attention with it has no fused kernel there.
+    There is no dropout on attention weights or inside the network: its random numbers took 38 % of a CPU
+    step, and attention with it has no fused kernel there.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -54,7 +63,9 @@ class AttentionBlock(nn.Module):
         self.attention_norm, self.network_norm = nn.LayerNorm(config.dim), nn.LayerNorm(config.dim)
         self.query_key_value = nn.Linear(config.dim, 3 * config.dim)
         self.attention_out = nn.Linear(config.dim, config.dim)
-        self.network = nn.Sequential(nn.Linear(config.dim, 4 * config.dim), nn.GELU(), nn.Linear(4 * config.dim, config.dim))
+        self.network = nn.Sequential(
+            nn.Linear(config.dim, 4 * config.dim), nn.GELU(), nn.Linear(4 * config.dim, config.dim)
+        )
         self.dropout = Dropout(config.dropout)
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
@@ -75,7 +86,8 @@ class AttentionBlock(nn.Module):
 def _start_as_mean(block: nn.Module) -> None:
     """Let a block's attention begin as an even mean over the history's vectors, and its network near nothing.
 
-    With item vectors that already say something (`Encoder.start_from`) the first query is then a sensible one.
+    With item vectors that already say something (`Encoder.load_pretrained`) the first query is then a
+    sensible one.
     """
     assert isinstance(block, AttentionBlock)
     dim = block.attention_out.weight.shape[0]

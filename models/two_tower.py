@@ -1,7 +1,9 @@
-"""Two towers: the user's history pooled by attention with user features, and the item's id with catalogue features.
+"""Two towers: the user's history pooled by attention with user features, and the item's id with catalogue
+features.
 
 Source: Covington et al. 2016 (doi:10.1145/2959100.2959190) for a user as what they did; Yi et al. 2019
-(doi:10.1145/3298689.3346996) for the towers and the logQ correction; the pooling by importance and age is ours.
+(doi:10.1145/3298689.3346996) for the towers and the logQ correction; the pooling by importance and age is
+ours.
 
 Shape suffixes: B histories, L positions, M moments (L or 1), D width, H heads, K width of a head.
 """
@@ -14,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from configs.schema import EncoderConfig
-from models.dropout import Dropout
-from models.encoder import NUM_KINDS, Encoder, UserFeatures
 from models.data_shape import DataShape
+from models.dropout import Dropout
+from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 
 HOURS_PER_DAY = 24.0
 
@@ -24,8 +26,9 @@ HOURS_PER_DAY = 24.0
 class TwoTower(Encoder):
     """A state is the weighted mean of the events so far, then a network over it and the user's features.
 
-    The weight of an event is its importance (its item and kind) less a learned rate times the logarithm of its age, so a head
-    may look at the last visit alone or at all of a life. The order of events of one age means nothing.
+    The weight of an event is its importance (its item and kind) less a learned rate times the logarithm of
+    its age, so a head may look at the last visit alone or at all of a life. The order of events of one age
+    means nothing.
     """
 
     reads_user: ClassVar[bool] = True
@@ -33,7 +36,7 @@ class TwoTower(Encoder):
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
         dim, self.num_heads = config.dim, config.num_heads
-        self.kinds = nn.Embedding(NUM_KINDS, dim)
+        self.event_types = nn.Embedding(NUM_EVENT_TYPES, dim)
         self.dropout = Dropout(config.dropout)
         self.history_norm = nn.LayerNorm(dim)
         self.importance = nn.Linear(dim, config.num_heads)
@@ -43,23 +46,32 @@ class TwoTower(Encoder):
         self.user_codes = nn.ModuleList(nn.Embedding(size, dim) for size in shape.user_code_sizes)
         self.layers = nn.ModuleList(_Residual(dim, config.dropout) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(dim)
-        nn.init.zeros_(self.kinds.weight)
+        nn.init.zeros_(self.event_types.weight)
         nn.init.eye_(self.value.weight)  # with item vectors that say something the first query is their mean
         nn.init.zeros_(self.value.bias)
         for table in self.user_codes.parameters():
             nn.init.zeros_(table)
         if self.user_numbers is not None:
-            nn.init.zeros_(self.user_numbers.weight)  # their scale is the data's: random weights would drown the history
+            nn.init.zeros_(
+                self.user_numbers.weight
+            )  # their scale is the data's: random weights would drown the history
 
-    def states(
-        self, history_vectors: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures | None = None
+    def hidden_states(
+        self,
+        history_vectors: Tensor,
+        event_types: Tensor,
+        ages: Tensor,
+        lengths: Tensor,
+        user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.states`. Without user features the history speaks alone."""
+        """See `Encoder.hidden_states`. Without user features the history speaks alone."""
         batch, length, dim = history_vectors.shape
-        events_BLD = self.dropout(history_vectors + self.kinds(kinds))
+        events_BLD = self.dropout(history_vectors + self.event_types(event_types))
         weights_BHLL = self._weights(self.importance(self.history_norm(events_BLD)), ages)
         # (B, L, D) -> (B, H, L, K)
-        value_BHLK = self.value(events_BLD).view(batch, length, self.num_heads, dim // self.num_heads).transpose(1, 2)
+        value_BHLK = (
+            self.value(events_BLD).view(batch, length, self.num_heads, dim // self.num_heads).transpose(1, 2)
+        )
         hidden_BLD = (weights_BHLL @ value_BHLK).transpose(1, 2).reshape(batch, length, dim)
         if user is not None:
             hidden_BLD = hidden_BLD + self._of_user(user)
@@ -78,7 +90,7 @@ class TwoTower(Encoder):
         places_L = torch.arange(length, device=ages_BL.device)
         return logits_BHLL.masked_fill(places_L > places_L[:, None], -torch.inf).softmax(dim=-1)
 
-    def _of_user(self, user: UserFeatures) -> Tensor:
+    def _of_user(self, user: UserTensors) -> Tensor:
         parts_BMD = [table(code) for table, code in zip(self.user_codes, user.codes.unbind(-1), strict=True)]
         if self.user_numbers is not None:
             parts_BMD.append(self.user_numbers(user.numbers))
@@ -90,7 +102,9 @@ class _Residual(nn.Module):
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
-        self.network = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.network = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim)
+        )
         self.dropout = Dropout(dropout)
         for parameter in self.network[-1].parameters():
             nn.init.zeros_(parameter)

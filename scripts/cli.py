@@ -32,7 +32,9 @@ reads one YAML (`--config`), any of whose settings `--set key=value` changes, an
 Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
 )
-events_app = typer.Typer(no_args_is_help=True, help="Move events into and out of the live server's event log.")
+events_app = typer.Typer(
+    no_args_is_help=True, help="Move events into and out of the live server's event log."
+)
 app.add_typer(events_app, name="events")
 
 
@@ -58,22 +60,34 @@ ConfigOption = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="A YAML of settings. Those it leaves out have their defaults. Given again, the later file's settings count: "
+        help="A YAML of settings. Those it leaves out have their defaults. Given again, the later file's "
+        "settings count: "
         "`-c my_shop.yaml -c configs/models/hstu.yaml`.",
         metavar="FILE",
     ),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", help="Change one setting: `--set training.seed=3`. May be given again.", metavar="KEY=VALUE"),
+    typer.Option(
+        "--set",
+        "-s",
+        help="Change one setting: `--set training.seed=3`. May be given again.",
+        metavar="KEY=VALUE",
+    ),
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", help="The workspace: the folder for everything made. Default: `shop`.", metavar="DIR"),
+    typer.Option(
+        "--out", "-o", help="The workspace: the folder for everything made. Default: `shop`.", metavar="DIR"
+    ),
 ]
 _AGAIN = "(with the same --config, --set and --out)"
-RunOption = Annotated[str | None, typer.Option("--run", help="A run's name or folder. Default: the newest finished one.")]
-BundleOption = Annotated[Path | None, typer.Option("--bundle", help="A bundle folder. Default: the champion.", metavar="DIR")]
+RunOption = Annotated[
+    str | None, typer.Option("--run", help="A run's name or folder. Default: the newest finished one.")
+]
+BundleOption = Annotated[
+    Path | None, typer.Option("--bundle", help="A bundle folder. Default: the champion.", metavar="DIR")
+]
 
 
 @app.command()
@@ -86,13 +100,21 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     """
     from datetime import UTC, datetime
 
-    from configs.console import answers, say
-    from features.prepare import prepare as run_prepare
+    from configs.console import log, stdout
     from features.ingest.report_table import render_report
+    from features.prepare import prepare as run_prepare
 
     settings = _settings(config, set_, out)
-    run_prepare(settings, now=datetime.now(UTC), progress=say, show=lambda report: answers().print(render_report(report)))
-    say(f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train {_AGAIN}")
+    run_prepare(
+        settings,
+        now=datetime.now(UTC),
+        progress=log,
+        show=lambda report: stdout().print(render_report(report)),
+    )
+    log(
+        f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train "
+        f"{_AGAIN}"
+    )
 
 
 @app.command()
@@ -101,19 +123,28 @@ def train(
     set_: SetOption = None,
     out: OutOption = None,
     evaluate_too: Annotated[
-        bool, typer.Option("--evaluate/--no-evaluate", help="Print the table of the pipeline against every source at the end.")
+        bool,
+        typer.Option(
+            "--evaluate/--no-evaluate",
+            help="Print the table of the pipeline against every source at the end.",
+        ),
     ] = True,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was killed or failed, as if nothing had happened.")
+        bool,
+        typer.Option(
+            "--resume", help="Go on with a run that was killed or failed, as if nothing had happened."
+        ),
     ] = False,
     run: Annotated[
-        str | None, typer.Option("--run", help="With --resume: which run. Default: the newest unfinished one.")
+        str | None,
+        typer.Option("--run", help="With --resume: which run. Default: the newest unfinished one."),
     ] = None,
 ) -> None:
     """Train the encoder on the prepared dataset; the run goes into MLflow.
 
-    The encoder is fitted before the validation window and stopped by it, then carried on over the later windows. Needs no
-    more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little else.
+    The encoder is fitted before the validation window and stopped by it, then carried on over the later
+    windows. Needs no more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little
+    else.
 
     `--resume` goes on by the run's own settings; `--set` may change those that a second try may need, such as
     `training.learning_rate` and `training.batch_tokens`.
@@ -121,7 +152,7 @@ def train(
     settings = _settings(config, set_, out)
     if run is not None and not resume:
         raise ConfigError(f"--run {run} says which run to go on with: give --resume too.")
-    from configs.console import say
+    from configs.console import log
     from features.core.artefact import read_manifest
 
     read_manifest(settings.workspace / "dataset", kind="dataset")
@@ -135,25 +166,30 @@ def train(
     trained = run_train(settings, resume=found)
     if evaluate_too:
         _show_table(settings, str(trained.folder))
-        say(f"Trained: {trained.folder}. Next: shopkeeper export {_AGAIN}")
+        log(f"Trained: {trained.folder}. Next: shopkeeper export {_AGAIN}")
     else:
         typer.echo(str(trained.folder))
 
 
 @app.command()
-def evaluate(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None) -> None:
+def evaluate(
+    config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None
+) -> None:
     """Replay a run's pipeline, and every source alone, on the last window, over the whole catalogue."""
     _show_table(_settings(config, set_, out), run)
 
 
 @app.command()
-def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None) -> None:
+def export(
+    config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None
+) -> None:
     """Fit on everything, write the bundle, register it in MLflow, and make it champion if it wins.
 
-    Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead back to their items.
+    Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead
+    back to their items.
     """
     settings = _settings(config, set_, out)
-    from configs.console import say
+    from configs.console import log
     from scripts.run_settings import remark_differences
     from training.runs.run import run_named
 
@@ -165,12 +201,14 @@ def export(config: ConfigOption = None, set_: SetOption = None, out: OutOption =
     typer.echo(f"bundle    {exported.bundle} (version {exported.version})")
     typer.echo(f"champion  {'yes' if exported.is_champion else 'no'}: {exported.why}")
     chosen = "" if exported.is_champion else f"--bundle {exported.bundle} "
-    say(f"Next: shopkeeper serve {chosen}{_AGAIN}, or shopkeeper recommend {chosen}--user ID")
+    log(f"Next: shopkeeper serve {chosen}{_AGAIN}, or shopkeeper recommend {chosen}--user ID")
 
 
 @app.command()
 def compare(
-    runs: Annotated[list[str] | None, typer.Argument(help="Runs by name. Default: the newest evaluated ones.")] = None,
+    runs: Annotated[
+        list[str] | None, typer.Argument(help="Runs by name. Default: the newest evaluated ones.")
+    ] = None,
     config: ConfigOption = None,
     set_: SetOption = None,
     out: OutOption = None,
@@ -193,15 +231,19 @@ def compare(
 @app.command()
 def promote(
     run: Annotated[str | None, typer.Option("--run", help="The run whose bundle is to be served.")] = None,
-    from_mlflow: Annotated[bool, typer.Option("--from-mlflow", help="The run whose version has the alias in MLflow.")] = False,
+    from_mlflow: Annotated[
+        bool, typer.Option("--from-mlflow", help="The run whose version has the alias in MLflow.")
+    ] = False,
     why: Annotated[str, typer.Option("--why", help="The reason, kept with the run.")] = "no reason given",
     config: ConfigOption = None,
     set_: SetOption = None,
     out: OutOption = None,
 ) -> None:
-    """Make an exported run the champion by hand, whatever the gate said: the alias in MLflow and what `serve` starts with.
+    """Make an exported run the champion by hand, whatever the gate said: the alias in MLflow and what `serve`
+    starts with.
 
-    A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with `--from-mlflow`.
+    A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with
+    `--from-mlflow`.
     """
     settings = _settings(config, set_, out)
     from configs.exceptions import ConfigError
@@ -210,32 +252,47 @@ def promote(
     from training.runs.run import run_named
 
     if (run is None) == (not from_mlflow):
-        raise ConfigError("Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in MLflow.")
+        raise ConfigError(
+            "Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in "
+            "MLflow."
+        )
     chosen = run_named(settings.workspace, run) if run else run_with_alias(settings)
     typer.echo(str(run_promote(settings, chosen, why=why)))
 
 
 @app.command()
-def serve(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, bundle: BundleOption = None) -> None:
-    """Answer live on http://127.0.0.1:8000 until Ctrl-C: the API, its documentation at /docs, and the shop page at /shop."""
+def serve(
+    config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, bundle: BundleOption = None
+) -> None:
+    """Answer live on http://127.0.0.1:8000 until Ctrl-C: the API, its documentation at /docs, and the shop
+    page at /shop."""
     settings = _settings(config, set_, out)
-    from configs.console import say
+    from configs.console import log
     from scripts.store import filled_store
     from serving.deploy.server import serve as run_serve
     from serving.recommend.served_bundle import champion_bundle
 
     folder = bundle or champion_bundle(settings.workspace)
     filled_store(settings)
-    say(f"Starting the server with {folder}")
-    run_serve(settings, folder, ready=lambda server: say(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it."))
+    log(f"Starting the server with {folder}")
+    run_serve(
+        settings,
+        folder,
+        ready=lambda server: log(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it."),
+    )
 
 
 @app.command()
 def recommend(
-    user: Annotated[str | None, typer.Option("--user", help="The user's id; without one, a stranger.")] = None,
-    surface: Annotated[str, typer.Option(help="home, product, buy_again, or another of the configuration.")] = "home",
+    user: Annotated[
+        str | None, typer.Option("--user", help="The user's id; without one, a stranger.")
+    ] = None,
+    surface: Annotated[
+        str, typer.Option(help="home, product, buy_again, or another of the configuration.")
+    ] = "home",
     item: Annotated[
-        list[str] | None, typer.Option(help="An item on the page: the product, or the cart. May be given again.")
+        list[str] | None,
+        typer.Option(help="An item on the page: the product, or the cart. May be given again."),
     ] = None,
     num_results: Annotated[int, typer.Option("--num", "-n", min=1, max=500, help="Length of the list.")] = 10,
     config: ConfigOption = None,
@@ -247,7 +304,9 @@ def recommend(
     settings = _settings(config, set_, out)
     from scripts.recommend import print_recommendations
 
-    print_recommendations(settings, bundle, user=user, surface=surface, items=item or [], num_results=num_results)
+    print_recommendations(
+        settings, bundle, user=user, surface=surface, items=item or [], num_results=num_results
+    )
 
 
 @app.command()
@@ -255,13 +314,18 @@ def demo(
     config: ConfigOption = None,
     set_: SetOption = None,
     out: OutOption = None,
-    exit_: Annotated[bool, typer.Option("--exit", help="End after the last screen instead of serving until Ctrl-C.")] = False,
+    exit_: Annotated[
+        bool, typer.Option("--exit", help="End after the last screen instead of serving until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """All steps on the Complete Journey grocery data, then the live server, the shop page and the MLflow pages.
+    """All steps on the Complete Journey grocery data, then the live server, the shop page and the MLflow
+    pages.
 
     Needs the extras: `pip install "shopkeeper[train,demo]"`. Takes about ten minutes on two quiet cores.
     """
-    settings = _settings(config or [Path(__file__).parent.parent / "configs" / "complete_journey.yaml"], set_, out)
+    settings = _settings(
+        config or [Path(__file__).parent.parent / "configs" / "complete_journey.yaml"], set_, out
+    )
     from scripts.demo import run_demo
 
     run_demo(settings, ends=exit_)
@@ -277,7 +341,9 @@ def events_import(config: ConfigOption = None, set_: SetOption = None, out: OutO
 
 @events_app.command("export")
 def events_export(
-    to: Annotated[Path, typer.Option("--to", help="The folder to write; `data.events: FOLDER/events.parquet` reads it.")],
+    to: Annotated[
+        Path, typer.Option("--to", help="The folder to write; `data.events: FOLDER/events.parquet` reads it.")
+    ],
     config: ConfigOption = None,
     set_: SetOption = None,
     out: OutOption = None,
@@ -325,8 +391,14 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        remedy = "Make room" if error.errno in (ENOSPC, EDQUOT) else "Is the place there, writable, and not full? Mend that"
-        sys.stderr.write(f"Error: {place}{error.strerror or error}. {remedy}, or choose another with --out.\n")
+        remedy = (
+            "Make room"
+            if error.errno in (ENOSPC, EDQUOT)
+            else "Is the place there, writable, and not full? Mend that"
+        )
+        sys.stderr.write(
+            f"Error: {place}{error.strerror or error}. {remedy}, or choose another with --out.\n"
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")

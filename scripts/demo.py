@@ -1,4 +1,5 @@
-"""`shopkeeper demo`: every step on the grocery data, then the live server, the shop page and the MLflow pages."""
+"""`shopkeeper demo`: every step on the grocery data, then the live server, the shop page and the MLflow
+pages."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from configs.console import say
+from configs.console import log
 from configs.exceptions import ServingError
 from configs.schema import Config
 from scripts.store import import_tables
 from serving.deploy.server import refuse_used_port, start
-from training.runs.run import RunLog
+from training.runs.run import Run
 from training.runs.tracking import artifact_location, experiment_path, tracking_uri
 
 SHOWN = 8
@@ -38,42 +39,46 @@ def run_demo(config: Config, *, ends: bool) -> None:
     refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
     run, bundle = _build(config)
     import_tables(config)
-    say(f"starting the server ({_minutes(started)})")
+    log(f"starting the server ({_minutes(started)})")
     server = start(config, bundle)
     try:
         with _mlflow_pages(config) as mlflow_url:
             _last_screen(config, run, server.url, mlflow_url, minutes=_minutes(started))
             if not ends:
-                say("Ctrl-C stops everything.")
+                log("Ctrl-C stops everything.")
                 _wait_for_signal()
     finally:
         server.stop()
 
 
-def _build(config: Config) -> tuple[RunLog, Path]:
-    from features.prepare import prepare
+def _build(config: Config) -> tuple[Run, Path]:
     from features.ingest.report_table import render_report
-    from training.gate import export
+    from features.prepare import prepare
     from training.evaluate import report
+    from training.gate import export
     from training.train import train
 
     console = Console()
-    say("1 of 4: preparing the data")
-    prepare(config, now=datetime.now(UTC), progress=say, show=lambda found: console.print(render_report(found)))
-    say("2 of 4: training")
+    log("1 of 4: preparing the data")
+    prepare(
+        config, now=datetime.now(UTC), progress=log, show=lambda found: console.print(render_report(found))
+    )
+    log("2 of 4: training")
     run = train(config)
-    say("3 of 4: evaluating on the last window")
+    log("3 of 4: evaluating on the last window")
     report(config, run)
-    say("4 of 4: fitting on everything and writing the bundle")
+    log("4 of 4: fitting on everything and writing the bundle")
     exported = export(config, run)
-    say(f"champion: {'yes' if exported.is_champion else 'no'} ({exported.why})")
+    log(f"champion: {'yes' if exported.is_champion else 'no'} ({exported.why})")
     return run, exported.bundle
 
 
-def _last_screen(config: Config, run: RunLog, url: str, mlflow_url: str | None, *, minutes: str) -> None:
+def _last_screen(config: Config, run: Run, url: str, mlflow_url: str | None, *, minutes: str) -> None:
     console = Console()
     with httpx.Client(base_url=url, timeout=10) as client:
-        person = client.get("/v1/shop/people", params={"limit": 1}).raise_for_status().json()["people"][0]["id"]
+        person = (
+            client.get("/v1/shop/people", params={"limit": 1}).raise_for_status().json()["people"][0]["id"]
+        )
         bought = client.get(f"/v1/users/{person}").raise_for_status().json()
         console.rule(f"Household {person}")
         _show_history(console, [event for event in bought["events"] if event["event_type"] == "purchase"])
@@ -89,7 +94,9 @@ def _last_screen(config: Config, run: RunLog, url: str, mlflow_url: str | None, 
     console.rule(f"Ready after {minutes}")
     console.print(f"shop page    {url}/shop/?who={person}")
     console.print(f"API          {url}/docs")
-    console.print(f"MLflow       {mlflow_url + experiment_path(config) if mlflow_url else 'not started: tracking is off'}")
+    console.print(
+        f"MLflow       {mlflow_url + experiment_path(config) if mlflow_url else 'not started: tracking is off'}"
+    )
 
 
 def _recommend(client: httpx.Client, person: str) -> dict[str, Any]:
@@ -117,19 +124,33 @@ def _show_history(console: Console, events: list[dict[str, Any]]) -> None:
         table.add_column(heading)
     for event in events[:SHOWN]:
         price = event.get("price")
-        table.add_row(str(event["timestamp"])[:16].replace("T", " "), event["title"], "" if price is None else f"{price:.2f}")
+        table.add_row(
+            str(event["timestamp"])[:16].replace("T", " "),
+            event["title"],
+            "" if price is None else f"{price:.2f}",
+        )
     console.print(table)
 
 
-def _show_list(console: Console, answer: dict[str, Any], *, heading: str, seen: dict[str, Any] | None = None) -> None:
+def _show_list(
+    console: Console, answer: dict[str, Any], *, heading: str, seen: dict[str, Any] | None = None
+) -> None:
     known = {item["item_id"] for item in seen["items"]} if seen else set()
     table = Table(title=heading, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column, width in (("", 3), ("item", 34), ("price", 6), ("because", 32)):
-        table.add_column(column, width=width, no_wrap=True, overflow="ellipsis", justify="right" if column == "price" else "left")
+        table.add_column(
+            column,
+            width=width,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if column == "price" else "left",
+        )
     for item in answer["items"]:
         mark = "new" if seen and item["item_id"] not in known else str(item["rank"])
         price = item["fields"].get("price")
-        table.add_row(mark, item["fields"]["title"], "" if price is None else f"{price:.2f}", item["reasons"][0]["text"])
+        table.add_row(
+            mark, item["fields"]["title"], "" if price is None else f"{price:.2f}", item["reasons"][0]["text"]
+        )
     console.print(table)
 
 
@@ -140,11 +161,29 @@ def _mlflow_pages(config: Config) -> Iterator[str | None]:
         yield None
         return
     port = config.tracking.port
-    log = (config.workspace / "mlflow-ui.log").open("w", encoding="utf-8")
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", tracking_uri(config), "--default-artifact-root", artifact_location(config)]
-    with log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"})
+    log_file = (config.workspace / "mlflow-ui.log").open("w", encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    command += [
+        "--backend-store-uri",
+        tracking_uri(config),
+        "--default-artifact-root",
+        artifact_location(config),
+    ]
+    with log_file:
+        process = subprocess.Popen(
+            command, stdout=log_file, stderr=log_file, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        )
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_answers(url, process, log_file=config.workspace / "mlflow-ui.log")
@@ -157,7 +196,9 @@ def _mlflow_pages(config: Config) -> Iterator[str | None]:
                 process.kill()
 
 
-def _wait_until_answers(url: str, process: subprocess.Popen[bytes], *, log_file: Path, seconds: float = 90) -> None:
+def _wait_until_answers(
+    url: str, process: subprocess.Popen[bytes], *, log_file: Path, seconds: float = 90
+) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(httpx.HTTPError):

@@ -35,7 +35,10 @@ def page() -> str:
     for name, section in sections.items():
         if section is not None:
             parts += [_heading(name, section), _table(section.model_fields, prefix=f"{name}.")]
-    parts += [_heading("surfaces.NAME", SurfaceConfig), _table(SurfaceConfig.model_fields, prefix="surfaces.NAME.")]
+    parts += [
+        _heading("surfaces.NAME", SurfaceConfig),
+        _table(SurfaceConfig.model_fields, prefix="surfaces.NAME."),
+    ]
     parts += [f"An event type is one of {', '.join(f'`{name}`' for name in typing.get_args(EventType))}.\n"]
     return "\n".join(parts)
 
@@ -52,7 +55,12 @@ def _heading(name: str, section: type[BaseModel]) -> str:
 def _table(fields: dict[str, FieldInfo], *, prefix: str) -> str:
     lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     for name, field in fields.items():
-        cells = [f"`{prefix}{name}`", _type(field), _default(field), " ".join((field.description or "").split())]
+        cells = [
+            f"`{prefix}{name}`",
+            _type(field),
+            _default(field),
+            " ".join((field.description or "").split()),
+        ]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
@@ -76,9 +84,15 @@ def _words(annotation: Any) -> str:
     if origin in (typing.Union, UnionType):
         return " or ".join("nothing" if one is NoneType else _words(one) for one in inside)
     if origin is tuple:
-        return f"list of {_words(inside[0])}".replace("an event type", "event types").replace("number", "numbers")
+        return f"list of {_words(inside[0])}".replace("an event type", "event types").replace(
+            "number", "numbers"
+        )
     if origin is typing.Annotated:
-        bounds = [f" > {one.gt}" for one in getattr(inside[1], "metadata", ()) if getattr(one, "gt", None) is not None]
+        bounds = [
+            f" > {one.gt}"
+            for one in getattr(inside[1], "metadata", ())
+            if getattr(one, "gt", None) is not None
+        ]
         return "".join([_words(inside[0]), *bounds])
     if origin is dict:
         return f"mapping of {_words(inside[0])} to {_words(inside[1])}"
@@ -93,7 +107,9 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, dict) and any(isinstance(one, BaseModel) for one in value.values()):
         return ", ".join(f"`{name}`" for name in value)
     value = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")
+    text = (
+        yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")
+    )
     return f"`{text}`"
 
 

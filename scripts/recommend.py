@@ -10,14 +10,14 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from configs.console import answers
+from configs.console import stdout
 from configs.exceptions import ConfigError
 from configs.schema import Config
 from scripts.store import filled_store
-from serving.recommend.request import Answer, Query
 from serving.recommend.bundle import Bundle
-from serving.recommend.served_bundle import champion_bundle
 from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Answer, Query
+from serving.recommend.served_bundle import champion_bundle
 from serving.state.store import EventStore
 
 LONGEST_WORDS = 200
@@ -27,7 +27,8 @@ LONGEST_WORDS = 200
 def print_recommendations(
     config: Config, bundle: Path | None, *, user: str | None, surface: str, items: Sequence[str], num_results: int
 ) -> None:  # fmt: skip
-    """Print the list as a table, with what the caller should know under it. Raises ConfigError for an unknown surface."""
+    """Print the list as a table, with what the caller should know under it. Raises ConfigError for an unknown
+    surface."""
     pipeline = Pipeline.load(bundle or champion_bundle(config.workspace))
     if surface not in pipeline.bundle.surfaces:
         raise ConfigError(f"--surface {surface!r}: this bundle has {', '.join(pipeline.bundle.surfaces)}.")
@@ -45,7 +46,7 @@ def print_recommendations(
         user_attributes=pipeline.bundle.user_attributes(user),
     )
     answer = pipeline.recommend(query)
-    console = answers()
+    console = stdout()
     console.print(answer_table(answer, pipeline.bundle))
     for remark in (answer.shortfall_reason, answer.fallback_used):
         if remark:
@@ -59,11 +60,17 @@ def answer_table(answer: Answer, bundle: Bundle) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("", "id", "item", "price", "because"):
         table.add_column(heading, justify="right" if heading in ("", "price") else "left", overflow="fold")
-    prices = bundle.catalogue["price"].to_list() if "price" in bundle.catalogue.columns else [None] * len(bundle.item_ids)
+    prices = (
+        bundle.catalogue["price"].to_list()
+        if "price" in bundle.catalogue.columns
+        else [None] * len(bundle.item_ids)
+    )
     for rank, one in enumerate(answer.recommendations, start=1):
         price = "" if prices[one.item] is None else f"{prices[one.item]:.2f}"
         title, reason = (_cut(words) for words in (bundle.titles[one.item], one.reasons[0].text))
-        table.add_row(str(rank), *map(Text, (bundle.item_ids[one.item], title, price, reason)))  # no markup: names may hold [/b]
+        table.add_row(
+            str(rank), *map(Text, (bundle.item_ids[one.item], title, price, reason))
+        )  # no markup: names may hold [/b]
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from configs.console import say, working
+from configs.console import log, progress
 from configs.schema import Config
 from features.core.artefact import read_manifest
 from serving.state.event_transfer import import_events
@@ -12,7 +12,8 @@ from serving.state.store import STORE_FILE
 
 
 def filled_store(config: Config) -> Path:
-    """The store's path, with the workspace's tables in it: they are imported where that was not done, or not finished."""
+    """The store's path, with the workspace's tables in it: they are imported where that was not done, or not
+    finished."""
     if (config.workspace / "tables").is_dir():
         import_tables(config, quiet=True)
     return config.workspace / STORE_FILE
@@ -23,18 +24,19 @@ def import_tables(config: Config, *, quiet: bool = False) -> None:
     tables = config.workspace / "tables"
     total = int(read_manifest(tables, kind="tables")["num_events"])
     done = 0
-    with working("importing events into the store", total=total) as work:
+    with progress("importing events into the store", total=total) as work:
 
-        def progress(now_done: int, _: int) -> None:
+        def report_progress(now_done: int, _: int) -> None:
             nonlocal done
             work.advance(now_done - done)
             done = now_done
 
-        result = import_events(tables, config.workspace / STORE_FILE, progress=progress)
+        result = import_events(tables, config.workspace / STORE_FILE, progress=report_progress)
     if result.already_imported:
         if not quiet:
-            say("these tables were imported before: nothing to do")
+            log("these tables were imported before: nothing to do")
     else:
-        say(
-            f"imported {result.imported:,} events into {config.workspace / STORE_FILE} ({result.duplicates:,} were there already)"
+        log(
+            f"imported {result.imported:,} events into {config.workspace / STORE_FILE} "
+            f"({result.duplicates:,} were there already)"
         )

@@ -1,4 +1,5 @@
-"""The folder of a test sets its marker (tests/unit → `unit`), and the small shop goes the whole way once for all tests."""
+"""The folder of a test sets its marker (tests/unit → `unit`), and the small shop goes the whole way once for
+all tests."""
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ from configs.schema import Config
 if TYPE_CHECKING:
     from features.dataset import Dataset
     from serving.recommend.pipeline import Pipeline
-    from training.runs.run import RunLog
+    from training.runs.run import Run
 
 _HERE = Path(__file__).parent
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads cost a tiny model more than they bring, the more so on busy cores
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # threads cost a tiny model more than they bring, the more so on busy cores
 
 hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("shopkeeper")
@@ -61,27 +64,27 @@ def shop_dataset(prepared_shop: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(shop_config: Config, shop_dataset: Dataset) -> RunLog:
-    """A run with an encoder for each cut. Read only."""
-    from features.splits import cuts
+def tiny_run(shop_config: Config, shop_dataset: Dataset) -> Run:
+    """A run with an encoder for each split point. Read only."""
+    from features.splits import split_points
     from training.encoder.fit import fit_encoders
-    from training.runs.run import RunLog
+    from training.runs.run import Run
 
-    run = RunLog.create(shop_config.workspace / "runs", name=shop_config.name)
-    fit_encoders(shop_dataset, cuts(shop_dataset, shop_config.split), config=shop_config, run=run)
+    run = Run.create(shop_config.workspace / "runs", name=shop_config.name)
+    fit_encoders(shop_dataset, split_points(shop_dataset, shop_config.split), config=shop_config, run=run)
     run.update(status="finished")
     return run
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(shop_config: Config, shop_dataset: Dataset, tiny_run: RunLog) -> Path:
+def tiny_bundle(shop_config: Config, shop_dataset: Dataset, tiny_run: Run) -> Path:
     """A bundle as of the end of the data, with its ranker. Read only: copy it before tampering."""
-    from features.splits import cuts
+    from features.splits import split_points
     from training.export.fit_pipeline import bundle_folder, fit
 
-    _, test, everything = cuts(shop_dataset, shop_config.split)
-    out = bundle_folder(tiny_run, everything)
-    fit(shop_dataset, test, everything, out, config=shop_config, run=tiny_run)
+    _, test, full = split_points(shop_dataset, shop_config.split)
+    out = bundle_folder(tiny_run, full)
+    fit(shop_dataset, test, full, out, config=shop_config, run=tiny_run)
     return out
 
 

@@ -1,4 +1,5 @@
-"""A whole bundle without training: three aisles of ten items, an encoder that is the mean of a history's vectors.
+"""A whole bundle without training: three aisles of ten items, an encoder that is the mean of a history's
+vectors.
 
 What it should answer is plain: more of the aisle that a person buys from.
 """
@@ -16,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from configs.schema import DEFAULT_SURFACES, CandidatesConfig, HistoryConfig
 from features.core.artefact import write_manifest, writing
 from features.core.columns import MICROSECONDS_PER_DAY
+from features.profiles.item_statistics import ITEM_STATISTICS
 from features.retrievers.fit import SourceTables
-from features.profiles.item_statistics import ITEM_NUMBERS
 from serving.recommend.bundle import BundleSettings
 from serving.recommend.feature_names import FEATURES
 
@@ -26,16 +27,27 @@ ITEM_IDS = [f"{aisle}{number}" for aisle in AISLES for number in range(10)]
 NUM_ITEMS = len(ITEM_IDS)
 AS_OF = 1_700_000_000_000_000
 """Microseconds: 14 November 2023"""
-WEIGHTS = {"is_own": 2.0, "own_decayed_120": 0.5, "encoder_score": 1.0, "context_score": 0.5, "popularity": 0.05}
+WEIGHTS = {
+    "is_own": 2.0,
+    "own_decayed_120": 0.5,
+    "encoder_score": 1.0,
+    "context_score": 0.5,
+    "popularity": 0.05,
+}
 """The ranker is this weighted sum."""
 
 
 def write_bundle(folder: Path) -> Path:
     """Write the bundle; `folder` must be new."""
     aisle = np.repeat(np.arange(3), 10).astype(np.int32)
-    vectors = np.eye(4, dtype=np.float32)[aisle] + 0.01 * np.random.default_rng(0).normal(size=(NUM_ITEMS, 4)).astype(np.float32)
+    vectors = np.eye(4, dtype=np.float32)[aisle] + 0.01 * np.random.default_rng(0).normal(
+        size=(NUM_ITEMS, 4)
+    ).astype(np.float32)
     settings = BundleSettings(
-        history=HistoryConfig(max_length=20), candidates=CandidatesConfig(), surfaces=DEFAULT_SURFACES, has_times=True
+        history=HistoryConfig(max_length=20),
+        candidates=CandidatesConfig(),
+        surfaces=DEFAULT_SURFACES,
+        has_times=True,
     )
     with writing(folder, kind="bundle") as scratch:
         _catalogue().write_parquet(scratch / "catalogue.parquet")
@@ -73,7 +85,9 @@ def _catalogue() -> pl.DataFrame:
 
 def _tables(aisle: np.ndarray) -> SourceTables:
     popularity = np.arange(NUM_ITEMS, 0, -1).astype(np.float32)
-    others = np.array([[item - item % 10 + (item + step) % 10 for step in (1, 2, 3)] for item in range(NUM_ITEMS)], np.int32)
+    others = np.array(
+        [[item - item % 10 + (item + step) % 10 for step in (1, 2, 3)] for item in range(NUM_ITEMS)], np.int32
+    )
     scores = np.tile(np.array([0.9, 0.6, 0.3], np.float32), (NUM_ITEMS, 1))
     return SourceTables(
         popularity=popularity,
@@ -85,7 +99,7 @@ def _tables(aisle: np.ndarray) -> SourceTables:
         price=np.linspace(1, 4, NUM_ITEMS).astype(np.float32),
         category=aisle,
         parent=np.zeros(NUM_ITEMS, np.int32),
-        numbers=np.zeros((NUM_ITEMS, len(ITEM_NUMBERS)), np.float32),
+        numbers=np.zeros((NUM_ITEMS, len(ITEM_STATISTICS)), np.float32),
         basket_items=others,
         basket_scores=scores,
         next_items=others,
@@ -112,7 +126,11 @@ def _linear_ranker() -> onnx.ModelProto:
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["candidates"])
     weights = np.array([WEIGHTS.get(name, 0.0) for name in FEATURES], np.float32)
     product = helper.make_node("MatMul", ["features", "weights"], ["scores"])
-    return _model(helper.make_graph([product], "ranker", [features], [scores], [numpy_helper.from_array(weights, "weights")]))
+    return _model(
+        helper.make_graph(
+            [product], "ranker", [features], [scores], [numpy_helper.from_array(weights, "weights")]
+        )
+    )
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:

@@ -16,15 +16,15 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.histories import History
 from features.prepare import prepare
-from features.splits import cuts
+from features.splits import split_points
 from models.ranker import RankerNetwork
-from serving.recommend.request import Query
 from serving.recommend.feature_names import FEATURES
 from serving.recommend.pipeline import Pipeline
-from training.export.bundle import assemble
-from training.evaluation.replay import Evaluation, evaluate
+from serving.recommend.request import Query
 from training.encoder.fit import fit_encoders, load_encoder
-from training.runs.run import RunLog
+from training.evaluation.replay import Evaluation, evaluate
+from training.export.bundle import assemble
+from training.runs.run import Run
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
 NOW = START + timedelta(days=60)
@@ -41,7 +41,7 @@ SMALL = (
     "training.learning_rate=0.01",
     "training.device=cpu",
     "ranker.max_epochs=2",
-    "ranker.hidden=4",
+    "ranker.hidden_dim=4",
     "evaluation.bootstrap_samples=10",
     "tracking.enabled=false",
 )
@@ -56,7 +56,12 @@ def bought(user: object, item: object, *, day: float = 0.0, **more: object) -> d
 def usual(*, users: int = 16, items: int = 12, visits: int = 8, **more: object) -> list[dict[str, object]]:
     """A plain shop over 42 days: each person comes back for the same few items."""
     return [
-        bought(f"u{user}", f"i{(user + visit % 3 * (1 + user % 4)) % items}", day=6 * visit + user / users, **more)
+        bought(
+            f"u{user}",
+            f"i{(user + visit % 3 * (1 + user % 4)) % items}",
+            day=6 * visit + user / users,
+            **more,
+        )
         for user in range(users)
         for visit in range(visits)
     ]
@@ -104,14 +109,20 @@ class OddShop:
         return cls(Dataset.open(dataset), Pipeline.load(bundle))
 
     def recall(self, system: str) -> float:
-        """Mean recall of a system at the test cut."""
+        """Mean recall of a system at the test split point."""
         assert self.evaluation is not None
         return float(self.evaluation.values(system, part="all", metric="recall_20").mean())
 
     def shown(
-        self, user: str | None = None, *, num_results: int = 5, surface: str = "home", page: tuple[str, ...] = ()
+        self,
+        user: str | None = None,
+        *,
+        num_results: int = 5,
+        surface: str = "home",
+        page: tuple[str, ...] = (),
     ) -> list[str]:
-        """The ids of the items in the list of a user, or a stranger, as of the bundle. Every score is a number."""
+        """The ids of the items in the list of a user, or a stranger, as of the bundle. Every score is a
+        number."""
         bundle = self.pipeline.bundle
         index, as_of = bundle.item_index, bundle.as_of
         query = Query(
@@ -137,26 +148,27 @@ def prepared(config: Config) -> Dataset:
     return Dataset.open(config.workspace / "dataset")
 
 
-def fitted(config: Config) -> RunLog:
-    """A run with the encoders of every cut, each of whose losses is a number."""
+def fitted(config: Config) -> Run:
+    """A run with the encoders of every split point, each of whose losses is a number."""
     dataset = prepared(config)
-    run = RunLog.create(config.workspace / "runs", name="odd")
-    fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
+    run = Run.create(config.workspace / "runs", name="odd")
+    fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
     losses = [line["metrics"]["loss"] for line in run.curves() if "loss" in line["metrics"]]
-    assert len(losses) == 3, "one epoch before each cut"
+    assert len(losses) == 3, "one epoch before each split point"
     assert np.isfinite(losses).all()
     return run
 
 
 def evaluated(config: Config) -> OddShop:
-    """A bundle as of the test cut, replayed on what came after. Its ranker is not fitted: that would export a second bundle."""
+    """A bundle as of the test split point, replayed on what came after. Its ranker is not fitted: that would
+    export a second bundle."""
     run = fitted(config)
     dataset = Dataset.open(config.workspace / "dataset")
-    _, test, everything = cuts(dataset, config.split)
-    encoder = load_encoder(run.folder, dataset, cut=test.name, config=config)
-    ranker = RankerNetwork(num_features=len(FEATURES), hidden=0).eval()
+    _, test, full = split_points(dataset, config.split)
+    encoder = load_encoder(run.folder, dataset, point=test.name, config=config)
+    ranker = RankerNetwork(num_features=len(FEATURES), hidden_dim=0).eval()
     bundle = config.workspace / "bundle"
     assemble(bundle, dataset, test, encoder=encoder, ranker=ranker, config=config, made_by={})
     pipeline = Pipeline.load(bundle)
     assert np.isfinite(pipeline.bundle.item_vectors).all()
-    return OddShop(dataset, pipeline, evaluate(pipeline, dataset, test, everything, config=config))
+    return OddShop(dataset, pipeline, evaluate(pipeline, dataset, test, full, config=config))

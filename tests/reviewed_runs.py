@@ -11,12 +11,12 @@ import polars as pl
 from configs.load import dump_config
 from configs.schema import Config, TrackingConfig
 from training.evaluate import report
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 FIRST, SECOND = "20240101-000000-first", "20240102-000000-second"
 NAUGHTY = """<img src=x onerror="alert(1)"> & <b>Bread</b>"""
 """The title of the best-selling breads."""
-_COPIED = ("encoder-validation.pt", "encoder-test.pt", "encoder-everything.pt", "metrics.jsonl")
+_COPIED = ("encoder-validation.pt", "encoder-test.pt", "encoder-full.pt", "metrics.jsonl")
 
 
 @dataclass(frozen=True)
@@ -24,30 +24,32 @@ class Workspace:
     """A workspace with two evaluated runs; the second has a linear ranker."""
 
     config: Config
-    first: RunLog
-    second: RunLog
+    first: Run
+    second: Run
 
     @property
     def folder(self) -> Path:
         return self.config.workspace
 
 
-def evaluate_two(folder: Path, shop_config: Config, tiny_run: RunLog) -> Workspace:
+def evaluate_two(folder: Path, shop_config: Config, tiny_run: Run) -> Workspace:
     """Make them in `folder` from a run of the small shop, without MLflow."""
     shutil.copytree(shop_config.workspace / "dataset", folder / "dataset")
     catalogue = folder / "dataset" / "items.parquet"
     is_bread = pl.col("id").is_in(["bread1", "bread2", "bread3"])
-    pl.read_parquet(catalogue).with_columns(title=pl.when(is_bread).then(pl.lit(NAUGHTY)).otherwise("title")).write_parquet(
-        catalogue
-    )
+    pl.read_parquet(catalogue).with_columns(
+        title=pl.when(is_bread).then(pl.lit(NAUGHTY)).otherwise("title")
+    ).write_parquet(catalogue)
     config = shop_config.model_copy(update={"workspace": folder})
     runs = []
     for name, hidden in ((FIRST, 8), (SECOND, 0)):
-        run = RunLog(folder / "runs" / name)
+        run = Run(folder / "runs" / name)
         run.folder.mkdir(parents=True)
         for file in _COPIED:
             shutil.copy(tiny_run.folder / file, run.folder / file)
-        settings = config.model_copy(update={"ranker": config.ranker.model_copy(update={"hidden": hidden})})
+        settings = config.model_copy(
+            update={"ranker": config.ranker.model_copy(update={"hidden_dim": hidden})}
+        )
         (run.folder / "config.yaml").write_text(dump_config(settings), encoding="utf-8")
         run.update(**tiny_run.read(), dataset=_fingerprint(folder))
         report(settings, run)
@@ -58,11 +60,15 @@ def evaluate_two(folder: Path, shop_config: Config, tiny_run: RunLog) -> Workspa
 def copy_of(workspace: Workspace, folder: Path) -> Workspace:
     """A copy that may be changed, with MLflow on."""
     shutil.copytree(workspace.folder, folder)
-    config = workspace.config.model_copy(update={"workspace": folder, "tracking": TrackingConfig(enabled=True)})
-    first, second = (RunLog(folder / "runs" / name) for name in (FIRST, SECOND))
+    config = workspace.config.model_copy(
+        update={"workspace": folder, "tracking": TrackingConfig(enabled=True)}
+    )
+    first, second = (Run(folder / "runs" / name) for name in (FIRST, SECOND))
     for run in (first, second):
         text = (run.folder / "config.yaml").read_text(encoding="utf-8")
-        (run.folder / "config.yaml").write_text(text.replace("enabled: false", "enabled: true"), encoding="utf-8")
+        (run.folder / "config.yaml").write_text(
+            text.replace("enabled: false", "enabled: true"), encoding="utf-8"
+        )
     return Workspace(config, first, second)
 
 

@@ -1,7 +1,8 @@
 """A small invented shop, the same for the same seed, with the structure that a recommender lives on.
 
-Every person has two aisles they like and a few favourites there that they buy again and again; items stand in pairs that go
-together (bread0 with bread1); some baskets hold something new of a liked aisle. Its files name their columns in their own way.
+Every person has two aisles they like and a few favourites there that they buy again and again; items stand in
+pairs that go together (bread0 with bread1); some baskets hold something new of a liked aisle. Its files name
+their columns in their own way.
 """
 
 from __future__ import annotations
@@ -63,7 +64,13 @@ def write_shop(folder: Path, *, seed: int = 0, num_users: int = NUM_USERS) -> Pa
             aisle = AISLES[index // ITEMS_PER_AISLE].capitalize()
             availability = "out_of_stock" if item in SOLD_OUT else "in_stock"
             writer.writerow(
-                [item, f"{aisle} no. {index % ITEMS_PER_AISLE}", f"Shop > {aisle}", f"{price(index):.2f}", availability]
+                [
+                    item,
+                    f"{aisle} no. {index % ITEMS_PER_AISLE}",
+                    f"Shop > {aisle}",
+                    f"{price(index):.2f}",
+                    availability,
+                ]
             )
     return folder
 
@@ -90,7 +97,7 @@ def make_config(raw: Path, workspace: Path, *overrides: str) -> Config:
         "candidates.popular_candidates=30",
         "candidates.together_candidates=30",
         "ranker.max_epochs=8",
-        "ranker.hidden=8",
+        "ranker.hidden_dim=8",
         "evaluation.bootstrap_samples=50",
         "tracking.enabled=false",
     ]

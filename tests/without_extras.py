@@ -1,4 +1,5 @@
-"""Python as the base installation has it: what the extras alone bring cannot be imported, in any process of the command."""
+"""Python as the base installation has it: what the extras alone bring cannot be imported, in any process of
+the command."""
 
 from __future__ import annotations
 
@@ -33,14 +34,17 @@ open(os.path.join(os.path.dirname(__file__), f"{os.getpid()}.without"), "w").clo
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """For a process, and those that it starts: imports fail as in an environment made of the base dependencies alone.
+    """For a process, and those that it starts: imports fail as in an environment made of the base
+    dependencies alone.
 
     Each such process leaves a file `<process id>.without` in the folder.
     """
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(f"ABSENT = {sorted(absent())!r}\n{SITE}", encoding="utf-8")
     dropped = ("FORCE_COLOR", "COLUMNS", "PYTHONWARNINGS")
-    return {name: value for name, value in os.environ.items() if name not in dropped} | {"PYTHONPATH": str(folder)}
+    return {name: value for name, value in os.environ.items() if name not in dropped} | {
+        "PYTHONPATH": str(folder)
+    }
 
 
 def absent() -> set[str]:
@@ -57,7 +61,9 @@ def extras() -> dict[str, list[str]]:
 
 
 def _project() -> dict[str, list[str]]:
-    project: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     return project
 
 
@@ -73,7 +79,9 @@ def _closure(dependencies: list[str]) -> set[str]:
             if (name, extra) not in seen:
                 seen.add((name, extra))
                 found.add(name)
-                waiting += [one for one in _needs(name) if one.marker is None or one.marker.evaluate({"extra": extra})]
+                waiting += [
+                    one for one in _needs(name) if one.marker is None or one.marker.evaluate({"extra": extra})
+                ]
     return found
 
 

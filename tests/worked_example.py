@@ -41,7 +41,9 @@ class Example:
     def run(self, *arguments: str, config: str = "my_shop.yaml") -> subprocess.CompletedProcess[str]:
         """The console script in the folder, its output in pipes."""
         command = [str(SHOPKEEPER), *arguments, "--config", config]
-        return subprocess.run(command, cwd=self.folder, env=plain_environment(), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=self.folder, env=plain_environment(), capture_output=True, text=True, check=False
+        )
 
     def must(self, *arguments: str, config: str = "my_shop.yaml") -> subprocess.CompletedProcess[str]:
         """The same, which has to succeed."""
@@ -60,10 +62,13 @@ class Example:
 
 
 def write_example(folder: Path, *, num_users: int = 160) -> Example:
-    """The shop's purchases under the column names of `configs/csv_example.yaml`, and that very file with settings for speed."""
+    """The shop's purchases under the column names of `configs/csv_example.yaml`, and that very file with
+    settings for speed."""
     write_shop(folder, num_users=num_users)
     events = pl.read_csv(folder / "events.csv", infer_schema=False).filter(pl.col("action") == "purchase")
-    events.select("sold_at", "customer", "sku", "receipt", "pieces", "unit_price").write_csv(folder / "sales.csv")
+    events.select("sold_at", "customer", "sku", "receipt", "pieces", "unit_price").write_csv(
+        folder / "sales.csv"
+    )
     items = pl.read_csv(folder / "items.csv", infer_schema=False)
     items.select("sku", "name", "price", "availability", category="aisle").write_csv(folder / "products.csv")
     settings = yaml.safe_load(README_YAML.read_text(encoding="utf-8"))
@@ -81,4 +86,8 @@ def plain_environment() -> dict[str, str]:
 
 def tree(folder: Path) -> dict[str, int]:
     """Every file under the folder with its size: for what must not change."""
-    return {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

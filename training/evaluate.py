@@ -1,38 +1,41 @@
-"""Fits the pipeline at the test cut, replays it on the last window, and writes the table and the review into the run."""
+"""Fits the pipeline at the test split point, replays it on the last window, and writes the table and the
+review into the run."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from configs.console import say
+from configs.console import log
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import cuts
+from features.splits import split_points
 from serving.recommend.pipeline import Pipeline
 from training.evaluation.replay import evaluate
-from training.export.fit_pipeline import bundle_folder, fit
 from training.evaluation.review.compared_run import note_champion
 from training.evaluation.review.record import record
 from training.evaluation.review.write import write_review
-from training.runs.run import RunLog, require_same_data
 from training.evaluation.table import text_lines
+from training.export.fit_pipeline import bundle_folder, fit
+from training.runs.run import Run, require_same_data
 from training.runs.tracking import sync
 
 
-def report(config: Config, run: RunLog) -> dict[str, Any]:
-    """The evaluation of a run, also written to `evaluation.json`, `evaluation.txt` and `review/`, and sent to MLflow.
+def report(config: Config, run: Run) -> dict[str, Any]:
+    """The evaluation of a run, also written to `evaluation.json`, `evaluation.txt` and `review/`, and sent to
+    MLflow.
 
-    The test window is read here and nowhere else. The run's own settings count, whatever `config` says of models.
+    The test window is read here and nowhere else. The run's own settings count, whatever `config` says of
+    models.
     """
     dataset = Dataset.open(config.workspace / "dataset")
     require_same_data(run, dataset)
     settings = settings_of(run, config)
-    validation, test, everything = cuts(dataset, settings.split)
+    validation, test, full = split_points(dataset, settings.split)
     folder = bundle_folder(run, test)
     fit(dataset, validation, test, folder, config=settings, run=run)
     pipeline = Pipeline.load(folder)
-    evaluation = evaluate(pipeline, dataset, test, everything, config=settings)
+    evaluation = evaluate(pipeline, dataset, test, full, config=settings)
     summary = record(run, evaluation, pipeline, dataset, test, config=settings)
     headline = headline_metric(settings)
     lines = text_lines(summary, k=settings.evaluation.headline_k)
@@ -41,11 +44,11 @@ def report(config: Config, run: RunLog) -> dict[str, Any]:
     note_champion(run, config)
     write_review(run, config)
     sync(run, settings)
-    say(f"evaluated: pipeline {headline} {summary['systems']['pipeline']['all'][headline][0]:.4f}")
+    log(f"evaluated: pipeline {headline} {summary['systems']['pipeline']['all'][headline][0]:.4f}")
     return summary
 
 
-def settings_of(run: RunLog, config: Config) -> Config:
+def settings_of(run: Run, config: Config) -> Config:
     """The settings the run was trained with, in the workspace at hand."""
     return load_config(run.folder / "config.yaml", workspace=config.workspace)
 

@@ -1,4 +1,4 @@
-"""A prepared dataset becomes a run: encoders for every cut and their curves, which MLflow follows.
+"""A prepared dataset becomes a run: encoders for every split point and their curves, which MLflow follows.
 
 `report.py` makes the run's table, and `champion.py` the bundle that is served.
 """
@@ -11,37 +11,39 @@ import shutil
 import time
 from collections.abc import Iterator
 
-from configs.console import say
+from configs.console import log
 from configs.exceptions import ArtefactError, TrainingError
 from configs.load import dump_config, load_config
 from configs.schema import Config
 from features.core.artefact import writing_file
 from features.dataset import Dataset
-from features.splits import LEAVE_ONE_OUT_WARNING, cuts
+from features.splits import LEAVE_ONE_OUT_WARNING, split_points
 from training.encoder.fit import fit_encoders
 from training.runs.resume import changed_settings, way_on
-from training.runs.run import RunLog, environment, require_same_data, write_json
+from training.runs.run import Run, environment, require_same_data, write_json
 from training.runs.tracking import require_tracking, sync
 
 
-def train(config: Config, *, resume: RunLog | None = None, refit_of: str | None = None) -> RunLog:
-    """Train on `<workspace>/dataset`; returns the new run under `<workspace>/runs`. Needs no Polars, Ray, FAISS or MLflow.
+def train(config: Config, *, resume: Run | None = None, refit_of: str | None = None) -> Run:
+    """Train on `<workspace>/dataset`; returns the new run under `<workspace>/runs`. Needs no Polars, Ray,
+    FAISS or MLflow.
 
-    With `resume`, go on with that run where it stood when it was killed. `refit_of` names the run whose settings these are.
+    With `resume`, go on with that run where it stood when it was killed. `refit_of` names the run whose
+    settings these are.
     """
     dataset = Dataset.open(config.workspace / "dataset")
-    timeline = cuts(dataset, config.split)
+    timeline = split_points(dataset, config.split)
     if config.split.kind == "leave_one_out":
-        say(LEAVE_ONE_OUT_WARNING)
+        log(LEAVE_ONE_OUT_WARNING)
     require_tracking(config)
-    run = resume or RunLog.create(config.workspace / "runs", name=config.name)
+    run = resume or Run.create(config.workspace / "runs", name=config.name)
     with run.held():
         if resume is None:
             _begin(run, config, refit_of=refit_of)
         else:
             require_same_data(run, dataset)
             if run.read().get("status") == "finished":
-                say(f"run {run.folder} is trained")
+                log(f"run {run.folder} is trained")
                 return run
             _go_on(run, config)
         run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
@@ -50,7 +52,7 @@ def train(config: Config, *, resume: RunLog | None = None, refit_of: str | None 
     return run
 
 
-def _begin(run: RunLog, config: Config, *, refit_of: str | None) -> None:
+def _begin(run: Run, config: Config, *, refit_of: str | None) -> None:
     """What must be there for a run to be gone on with; nothing stays of one that could not begin."""
     try:
         run.update(status="running", **({"refit_of": refit_of} if refit_of else {}))
@@ -59,42 +61,53 @@ def _begin(run: RunLog, config: Config, *, refit_of: str | None) -> None:
     except BaseException:
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
-    say(f"run {run.folder}")
+    log(f"run {run.folder}")
 
 
-def _copy_report(run: RunLog, config: Config) -> None:
+def _copy_report(run: Run, config: Config) -> None:
     """What `prepare` said of the data, which goes to MLflow: of the people whom it names only the number."""
     path = config.workspace / "tables" / "report.json"
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))
-        write_json(run.folder / "prepare_report.json", {**report, "suspected_bots": len(report.get("suspected_bots", []))})
+        write_json(
+            run.folder / "prepare_report.json",
+            {**report, "suspected_bots": len(report.get("suspected_bots", []))},
+        )
 
 
-def _go_on(run: RunLog, config: Config) -> None:
+def _go_on(run: Run, config: Config) -> None:
     before = load_config(run.folder / "config.yaml", workspace=config.workspace)
     changed = changed_settings(before, config)
-    say(f"run {run.folder} goes on with its own settings" + (f", but for {', '.join(changed)}" if changed else ""))
+    log(
+        f"run {run.folder} goes on with its own settings"
+        + (f", but for {', '.join(changed)}" if changed else "")
+    )
     _write_settings(run, config)
-    run.update(error=None, resumed=[*run.read().get("resumed", []), {"time": time.time(), "changed": changed}])
+    run.update(
+        error=None, resumed=[*run.read().get("resumed", []), {"time": time.time(), "changed": changed}]
+    )
 
 
-def _write_settings(run: RunLog, config: Config) -> None:
+def _write_settings(run: Run, config: Config) -> None:
     with writing_file(run.folder / "config.yaml") as scratch:
         scratch.write_text(dump_config(config), encoding="utf-8")
 
 
 @contextlib.contextmanager
-def _ending(run: RunLog, config: Config) -> Iterator[None]:
-    """Note in the run and in MLflow how it ended, and tell a user whose training stopped early how to go on."""
+def _ending(run: Run, config: Config) -> Iterator[None]:
+    """Note in the run and in MLflow how it ended, and tell a user whose training stopped early how to go
+    on."""
     try:
         yield
         run.update(status="finished")
     except BaseException as error:
-        with contextlib.suppress(ArtefactError):  # on a full disk the run stays `running`, which can be resumed as well
+        with contextlib.suppress(
+            ArtefactError
+        ):  # on a full disk the run stays `running`, which can be resumed as well
             run.update(status="failed", error=str(error) or type(error).__name__)
             sync(run, config)
         if isinstance(error, SystemExit | KeyboardInterrupt):  # Lightning passes Ctrl-C on as the former
-            say(way_on(run))
+            log(way_on(run))
             raise KeyboardInterrupt from error
         if isinstance(error, TrainingError | ArtefactError):
             raise type(error)(f"{error} {way_on(run)}") from error

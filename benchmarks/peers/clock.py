@@ -1,7 +1,9 @@
-"""The watch that every runner carries: it counts training alone, asks for lists now and then, and notes both. Needs numpy alone.
+"""The watch that every runner carries: it counts training alone, asks for lists now and then, and notes both.
+Needs numpy alone.
 
-`notes.jsonl` in the runner's folder gets a line for each epoch (`{"epoch": 1, "seconds": 17.2}`, the scoring in it left out), a
-line for each set of lists (`{"lists": "lists-00.npy", "seconds": 31.0, "epochs": 1}`), and one with the versions.
+`notes.jsonl` in the runner's folder gets a line for each epoch (`{"epoch": 1, "seconds": 17.2}`, the scoring
+in it left out), a line for each set of lists (`{"lists": "lists-00.npy", "seconds": 31.0, "epochs": 1}`), and
+one with the versions.
 """
 
 from __future__ import annotations
@@ -27,13 +29,17 @@ def read_settings() -> dict[str, Any]:
 
 def read_sequences(path: str) -> list[list[int]]:
     """Each user's items, oldest first, from lines of `user item item ...`."""
-    return [[int(item) for item in line.split()[1:]] for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    return [
+        [int(item) for item in line.split()[1:]]
+        for line in Path(path).read_text(encoding="utf-8").splitlines()
+    ]
 
 
 class Clock:
     """Runs from `start` on, and stands still while lists are made.
 
-    `recommend` gives the present model's lists: (users in the order of the file, K) item ids of the file, -1 where there is none.
+    `recommend` gives the present model's lists: (users in the order of the file, K) item ids of the file, -1
+    where there is none.
     """
 
     def __init__(self, settings: dict[str, Any], recommend: Callable[[], Any]) -> None:
@@ -63,15 +69,20 @@ class Clock:
         self._num_steps += 1
         if time.monotonic() - self._said > SECONDS_BETWEEN_LINES:
             self._said = time.monotonic()
-            self._say(f"{self.seconds:.0f} of {self._budget:.0f} s, epoch {self._num_epochs + 1}, step {self._num_steps}")
+            self._say(
+                f"{self.seconds:.0f} of {self._budget:.0f} s, epoch {self._num_epochs + 1}, step "
+                f"{self._num_steps}"
+            )
         if self._marks and self.seconds >= self._marks[0]:
             self.write_lists()
         return self._is_over()
 
     def end_epoch(self, seconds: float | None = None, *, ahead: float = 0.0) -> bool:
-        """Note an epoch; True when the time is up. `seconds`: what its steps took, where that is not all since `begin_epoch`.
+        """Note an epoch; True when the time is up. `seconds`: what its steps took, where that is not all
+        since `begin_epoch`.
 
-        `ahead`: the next chance comes so many seconds later, so a mark in between is taken now and never late.
+        `ahead`: the next chance comes so many seconds later, so a mark in between is taken now and never
+        late.
         """
         self._num_epochs += 1
         took = self.seconds - self._begun if seconds is None else seconds

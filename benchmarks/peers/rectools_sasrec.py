@@ -1,4 +1,5 @@
-"""RecTools' SASRecModel with the softmax loss, for `make benchmark-training`. Runs in an environment of its own."""
+"""RecTools' SASRecModel with the softmax loss, for `make benchmark-training`. Runs in an environment of its
+own."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class Watch(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
         self._clock.begin_epoch()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         trainer.should_stop = self._clock.end_step()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:

@@ -1,4 +1,5 @@
-"""RePlay's SasRec with the full cross-entropy, for `make benchmark-training`. Runs in an environment of its own."""
+"""RePlay's SasRec with the full cross-entropy, for `make benchmark-training`. Runs in an environment of its
+own."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ class Watch(L.Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, module: Any) -> None:
         self._clock.begin_epoch()
 
-    def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         trainer.should_stop = self._clock.end_step()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:

@@ -36,11 +36,16 @@ class NotInstalledError(Exception):
 def read_peers(path: Path = PEERS_FILE) -> list[Peer]:
     """Every line that is no remark: name, runner, requirements."""
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Peer(line[0], RUNNERS / line[1], tuple(line[2:])) for line in lines if line and not line[0].startswith("#")]
+    return [
+        Peer(line[0], RUNNERS / line[1], tuple(line[2:]))
+        for line in lines
+        if line and not line[0].startswith("#")
+    ]
 
 
 def default_cache() -> Path:
-    """Where environments are kept from one call to the next: gigabytes that do not belong into the checkout."""
+    """Where environments are kept from one call to the next: gigabytes that do not belong into the
+    checkout."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shopkeeper" / "peers"
 
 
@@ -55,10 +60,14 @@ def python_of(peer: Peer, cache: Path) -> Path:
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements]
     for command in ([sys.executable, "-m", "venv", folder], install):
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS_TO_INSTALL)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=SECONDS_TO_INSTALL
+            )
         except subprocess.TimeoutExpired:
             raise NotInstalledError(f"pip took more than {SECONDS_TO_INSTALL} s") from None
         if done.returncode:
-            raise NotInstalledError((done.stderr or done.stdout).strip()[-600:] or f"exit status {done.returncode}")
+            raise NotInstalledError(
+                (done.stderr or done.stdout).strip()[-600:] or f"exit status {done.returncode}"
+            )
     (folder / "installed").touch()
     return python

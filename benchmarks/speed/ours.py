@@ -1,4 +1,5 @@
-"""Shopkeeper's own runner for `make benchmark-training`: the trainer as it is, with lists at the ends of epochs."""
+"""Shopkeeper's own runner for `make benchmark-training`: the trainer as it is, with lists at the ends of
+epochs."""
 
 from __future__ import annotations
 
@@ -14,15 +15,15 @@ from numpy.typing import NDArray
 from benchmarks.peers.clock import Clock, read_settings
 from configs.load import load_config
 from configs.schema import Config
-from features.core.columns import ID, KIND, USER_ID
+from features.core.columns import EVENT_TYPE_CODE, ID, USER_ID
 from features.dataset import Dataset
 from features.histories import encoder_inputs
 from features.prepare import prepare
-from features.splits import Cut, cuts
+from features.splits import SplitPoint, split_points
 from training.encoder.build_model import build_model
 from training.encoder.checkpoint import load_checkpoint
 from training.encoder.fit import fit_encoders
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 K = 10
 USERS_AT_ONCE = 512
@@ -38,8 +39,8 @@ def main() -> None:
     config = load_config(Path(settings["yaml"]), overrides=settings["overrides"])
     prepare(config, now=datetime.now(UTC))
     dataset = Dataset.open(config.workspace / "dataset")
-    timeline = cuts(dataset, config.split)
-    run = RunLog.create(config.workspace / "runs", name=config.name)
+    timeline = split_points(dataset, config.split)
+    run = Run.create(config.workspace / "runs", name=config.name)
     queries = Queries(dataset, timeline[0], config)
     clock = Clock(settings, lambda: queries.lists(_state(run)["module"]))
     clock.start(("numpy", "pytorch-lightning"))
@@ -48,7 +49,9 @@ def main() -> None:
     def after_epoch() -> None:
         trained, now = _state(run)["recorder"]["trained_seconds"], clock.seconds
         took, seen["trained"] = trained - seen["trained"], trained
-        whole = now - seen["all"] if seen["all"] else took  # what comes before the first epoch does not come again
+        whole = (
+            now - seen["all"] if seen["all"] else took
+        )  # what comes before the first epoch does not come again
         is_over = clock.end_epoch(took, ahead=whole)
         seen["all"] = clock.seconds
         if is_over:
@@ -60,7 +63,7 @@ def main() -> None:
         return
 
 
-def _state(run: RunLog) -> dict[str, Any]:
+def _state(run: Run) -> dict[str, Any]:
     """Of the fit as it stands at the end of an epoch."""
     found = load_checkpoint(run.folder, series="validation")
     assert found is not None
@@ -68,12 +71,15 @@ def _state(run: RunLog) -> dict[str, Any]:
 
 
 class Queries:
-    """Every user's history at the cut, in the order of the file, and what is known of it."""
+    """Every user's history at the split point, in the order of the file, and what is known of it."""
 
-    def __init__(self, dataset: Dataset, cut: Cut, config: Config) -> None:
-        self._dataset, self._cut, self._config = dataset, cut, config
+    def __init__(self, dataset: Dataset, point: SplitPoint, config: Config) -> None:
+        self._dataset, self._cut, self._config = dataset, point, config
         self._ids = pl.read_parquet(dataset.folder / "items.parquet")[ID].cast(pl.Int64).to_numpy()
-        rows = {user: row for row, user in enumerate(pl.read_parquet(dataset.folder / "users.parquet")[USER_ID].to_list())}
+        rows = {
+            user: row
+            for row, user in enumerate(pl.read_parquet(dataset.folder / "users.parquet")[USER_ID].to_list())
+        }
         lines = Path(str(config.data.events)).read_text(encoding="utf-8").splitlines()
         self._users = [rows[line.split(maxsplit=1)[0]] for line in lines]
 
@@ -81,17 +87,28 @@ class Queries:
     def lists(self, module: dict[str, torch.Tensor]) -> NDArray[np.int64]:
         """(U, K) ids of the best items that the user does not have, by the weights of a checkpoint."""
         encoder = build_model(self._dataset, self._config)
-        encoder.load_state_dict({key.removeprefix("encoder."): at for key, at in module.items() if key.startswith("encoder.")})
+        encoder.load_state_dict(
+            {key.removeprefix("encoder."): at for key, at in module.items() if key.startswith("encoder.")}
+        )
         encoder.eval()
         vectors_ND = encoder.item_vectors(torch.arange(self._dataset.num_items))
-        parts = [self._users[first : first + USERS_AT_ONCE] for first in range(0, len(self._users), USERS_AT_ONCE)]
+        parts = [
+            self._users[first : first + USERS_AT_ONCE] for first in range(0, len(self._users), USERS_AT_ONCE)
+        ]
         return np.concatenate([self._best(encoder, vectors_ND, part) for part in parts])
 
     def _best(self, encoder: Any, vectors_ND: torch.Tensor, users: list[int]) -> NDArray[np.int64]:
         histories = [self._cut.history(self._dataset, user) for user in users]
-        kinds = np.array([KIND[kind] for kind in self._config.history.input_kinds], np.int8)
+        event_types = np.array(
+            [EVENT_TYPE_CODE[kind] for kind in self._config.history.input_event_types], np.int8
+        )
         inputs = [
-            encoder_inputs(history, as_of=self._cut.moment(user), kinds=kinds, max_length=self._config.history.max_length)
+            encoder_inputs(
+                history,
+                as_of=self._cut.moment(user),
+                event_types=event_types,
+                max_length=self._config.history.max_length,
+            )
             for user, history in zip(users, histories, strict=True)
         ]
 
@@ -100,7 +117,7 @@ class Queries:
 
         items_BL = padded([one.items.astype(np.int64) for one in inputs])
         lengths_B = torch.tensor([len(one.items) for one in inputs])
-        others = padded([one.kinds for one in inputs]), padded([one.ages for one in inputs]), lengths_B
+        others = padded([one.event_types for one in inputs]), padded([one.ages for one in inputs]), lengths_B
         scores_BN = encoder.query_vectors(encoder.item_vectors(items_BL), *others) @ vectors_ND.T
         for row, history in enumerate(histories):
             scores_BN[row, torch.from_numpy(history.items.astype(np.int64))] = -torch.inf

@@ -52,7 +52,10 @@ def page(result: dict[str, Any]) -> list[str]:
     """The Markdown lines."""
     file, hardware = result["file"], result["hardware"]
     lines = ["# How fast training is", "", INTRODUCTION, "", *_table(result), ""]
-    lines += [f"- {_name(name)} was not measured: {' '.join(why.split())}" for name, why in result["missing"].items()]
+    lines += [
+        f"- {_name(name)} was not measured: {' '.join(why.split())}"
+        for name, why in result["missing"].items()
+    ]
     lines += [
         f"- {verdict(result)[0]}",
         "",
@@ -62,29 +65,38 @@ def page(result: dict[str, Any]) -> list[str]:
     ]
     lines += [
         "",
-        f"- command: `{result['command']}`, seed {result['settings']['seed']}, commit {(result['commit'] or 'unknown')[:10]}"
+        f"- command: `{result['command']}`, seed {result['settings']['seed']}, commit "
+        f"{(result['commit'] or 'unknown')[:10]}"
         + (" with uncommitted changes" if result["uncommitted_changes"] else ""),
-        f"- file: {file['name']}, {file['users']:,} users, {file['items']:,} items, {file['events']:,} events, sha256 "
+        f"- file: {file['name']}, {file['users']:,} users, {file['items']:,} items, {file['events']:,} "
+        "events, sha256 "
         f"{file['sha256'][:16]}…; {result['num_interactions']:,} interactions an epoch",
-        f"- hardware: {hardware['cpu']}, {hardware['cores']} cores, {result['settings']['threads']} threads; load before "
+        f"- hardware: {hardware['cpu']}, {hardware['cores']} cores, {result['settings']['threads']} "
+        "threads; load before "
         f"{result['load_before']:.1f}; {result['date']}",
     ]
     for system in result["systems"]:
-        versions = ", ".join(f"{package} {version}" for package, version in system["versions"].items() if version)
+        versions = ", ".join(
+            f"{package} {version}" for package, version in system["versions"].items() if version
+        )
         lines.append(f"- {_name(system['name'])}: {versions}")
     return lines
 
 
 def parts_table(parts: dict[str, Any]) -> list[str]:
     """What each part of a step brings."""
-    rows = [f"| {row['without']} | {row['targets_per_second']:,.0f} | {row['slower']:.2f} |" for row in parts["rows"]]
+    rows = [
+        f"| {row['without']} | {row['targets_per_second']:,.0f} | {row['slower']:.2f} |"
+        for row in parts["rows"]
+    ]
     machine = f"{parts['cpu']}, {parts['threads']} threads, torch {parts['torch']}"
     where = f"{parts['file']}, {machine}, {(parts['commit'] or 'unknown')[:10]}"
     return [
         "",
         "## What each part brings",
         "",
-        "The same training step with one part taken out and what is named put in its place, all in turn in one process; medians.",
+        "The same training step with one part taken out and what is named put in its place, all in turn in "
+        "one process; medians.",
         "",
         "| without | targets a second | times slower |",
         "|---|---:|---:|",
@@ -103,9 +115,12 @@ def _table(result: dict[str, Any]) -> list[str]:
     ]
     for system in result["systems"]:
         figure = system["interactions_per_second"]
-        times = f"{ours['interactions_per_second'] / figure:.1f} × faster" if ours and system is not ours else ""
+        times = (
+            f"{ours['interactions_per_second'] / figure:.1f} × faster" if ours and system is not ours else ""
+        )
         lines.append(
-            f"| {_name(system['name'])} | {figure:,.0f} | {times} | {system['seconds_an_epoch']:.1f} | {system['epochs']} | "
+            f"| {_name(system['name'])} | {figure:,.0f} | {times} | {system['seconds_an_epoch']:.1f} | "
+            f"{system['epochs']} | "
             f"{system['peak_gb']:.1f} GB | {system['ndcg_10']:.4f} |"
         )
     return lines
@@ -128,7 +143,9 @@ def plot(result: dict[str, Any], path: Path) -> None:
     axes.grid(alpha=0.3)
     if result["systems"]:
         axes.legend()
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # the same figures give the same file
+    FigureCanvasAgg(figure).print_png(
+        path, metadata={"Software": None}
+    )  # the same figures give the same file
 
 
 def _name(name: str) -> str:

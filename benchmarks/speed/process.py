@@ -15,17 +15,26 @@ class FailedError(Exception):
     """A runner ended with an error; the message is the end of what it wrote."""
 
 
-def run_alone(command: Sequence[str | Path], *, name: str, log: Path, threads: int, say: Callable[[str], None]) -> float:
+def run_alone(
+    command: Sequence[str | Path], *, name: str, log_file: Path, threads: int, log: Callable[[str], None]
+) -> float:
     """Peak resident memory of the process and all that it started, in GB. Raises FailedError.
 
     Lines that begin with `name: ` are said; all lines go to the log.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as process:
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "PYTHONUNBUFFERED": "1",
+    }
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
         memory = _Memory(process.pid)
         memory.start()
         try:
-            _repeat(process, name=name, log=log, say=say)
+            _repeat(process, name=name, log_file=log_file, log=log)
         except BaseException:
             process.kill()
             raise
@@ -33,18 +42,18 @@ def run_alone(command: Sequence[str | Path], *, name: str, log: Path, threads: i
             process.wait()
             memory.stop()
     if process.returncode:
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-8:]
+        last = log_file.read_text(encoding="utf-8").strip().splitlines()[-8:]
         raise FailedError(f"exit status {process.returncode}: " + " | ".join(last)[-600:])
     return memory.peak / 1e9
 
 
-def _repeat(process: subprocess.Popen[str], *, name: str, log: Path, say: Callable[[str], None]) -> None:
+def _repeat(process: subprocess.Popen[str], *, name: str, log_file: Path, log: Callable[[str], None]) -> None:
     assert process.stdout is not None
-    with log.open("w", encoding="utf-8") as file:
+    with log_file.open("w", encoding="utf-8") as file:
         for line in process.stdout:
             file.write(line)
             if line.startswith(f"{name}: "):
-                say(line.rstrip())
+                log(line.rstrip())
 
 
 class _Memory(threading.Thread):

@@ -21,15 +21,20 @@ A_STEP_LATE = 1.02
 def ndcg(lists_UK: NDArray[np.int64], interactions: LeaveOneOut) -> float:
     """Mean over all users of 1 / log2(1 + place of the target), 0 where it is not among the first ten.
 
-    Raises ValueError for lists that are not as all were told to make them: of every user, without what the user has, or an
-    item twice; -1 stands where a list is short.
+    Raises ValueError for lists that are not as all were told to make them: of every user, without what the
+    user has, or an item twice; -1 stands where a list is short.
     """
     if lists_UK.shape != (len(interactions.users), K):
-        raise ValueError(f"lists of shape {lists_UK.shape}, but there are {len(interactions.users)} users with {K} places each")
+        raise ValueError(
+            f"lists of shape {lists_UK.shape}, but there are {len(interactions.users)} users with {K} "
+            "places each"
+        )
     for user, (row, seen) in enumerate(zip(lists_UK, interactions.train, strict=True)):
         listed = row[row >= 0]
         if len(np.unique(listed)) < len(listed) or np.isin(listed, seen).any():
-            raise ValueError(f"the list in row {user} has an item twice or one that the user has: {row.tolist()}")
+            raise ValueError(
+                f"the list in row {user} has an item twice or one that the user has: {row.tolist()}"
+            )
     is_hit_UK = lists_UK == interactions.targets[:, None]
     return float((is_hit_UK / np.log2(np.arange(K) + 2)).sum(axis=1).mean())
 
@@ -76,14 +81,20 @@ class Measured:
         }
 
 
-def measured(name: str, folder: Path, interactions: LeaveOneOut, *, max_length: int, peak_gb: float) -> Measured:
+def measured(
+    name: str, folder: Path, interactions: LeaveOneOut, *, max_length: int, peak_gb: float
+) -> Measured:
     """Read a runner's notes and score its lists."""
     notes = [json.loads(line) for line in (folder / "notes.jsonl").read_text(encoding="utf-8").splitlines()]
     return Measured(
         name=name,
         versions=next(note["versions"] for note in notes if "versions" in note),
         epoch_seconds=[note["seconds"] for note in notes if "epoch" in note],
-        curve=[(note["seconds"] / 60, ndcg(np.load(folder / note["lists"]), interactions)) for note in notes if "lists" in note],
+        curve=[
+            (note["seconds"] / 60, ndcg(np.load(folder / note["lists"]), interactions))
+            for note in notes
+            if "lists" in note
+        ],
         peak_gb=peak_gb,
         num_interactions=interactions.num_interactions(max_length=max_length),
     )

@@ -11,7 +11,8 @@ TARGET_RECTOOLS, TARGET_FASTEST = 40.0, 5.0
 
 
 def verdict(result: dict[str, Any]) -> tuple[str, bool]:
-    """(the line, whether every target is reached). A peer that was not measured leaves its targets open, which is not reached."""
+    """(the line, whether every target is reached). A peer that was not measured leaves its targets open,
+    which is not reached."""
     systems = {system["name"]: system for system in result["systems"]}
     if OURS not in systems:
         return f"training: not measured ({result['missing'].get(OURS, 'not run')})", False
@@ -21,7 +22,10 @@ def verdict(result: dict[str, Any]) -> tuple[str, bool]:
     fastest = max(systems.values(), key=lambda peer: peer["interactions_per_second"], default=None)
     left_out = [name for name in result["missing"] if name != OURS]
     if fastest is None or left_out:  # one that was not measured might be the fastest
-        parts.append(f"the fastest peer (target {TARGET_FASTEST:g} x): not measured, without {', '.join(left_out) or 'any'}")
+        parts.append(
+            f"the fastest peer (target {TARGET_FASTEST:g} x): not measured, without "
+            f"{', '.join(left_out) or 'any'}"
+        )
     else:
         what = f"the fastest peer, {NAMES.get(fastest['name'], fastest['name'])}"
         parts.append(_times(figure, fastest, target=TARGET_FASTEST, what=what))
@@ -31,7 +35,9 @@ def verdict(result: dict[str, Any]) -> tuple[str, bool]:
         parts.append(f"{after}, no peer's beside it: not measured")
     else:
         parts.append(f"{after}, the best peer's {_short(best)}: {_reached(ours['ndcg_10'] >= best)}")
-    line = f"training: {figure:,.0f} interactions/s {'= ' if 'rectools' in systems else '; '}" + "; ".join(parts)
+    line = f"training: {figure:,.0f} interactions/s {'= ' if 'rectools' in systems else '; '}" + "; ".join(
+        parts
+    )
     return line.replace(" ; ", "; "), all(part.endswith(": reached") for part in parts)
 
 

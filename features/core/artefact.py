@@ -1,7 +1,8 @@
-"""Folders and files that are whole or absent: written beside their place, then renamed; a folder has a `manifest.json`.
+"""Folders and files that are whole or absent: written beside their place, then renamed; a folder has a
+`manifest.json`.
 
-Every artefact (tables, dataset, bundle) is a folder whose manifest names its kind, schema version, counts, what it was made
-from, and its own fingerprint (a hash over the hashes of its files).
+Every artefact (tables, dataset, bundle) is a folder whose manifest names its kind, schema version, counts,
+what it was made from, and its own fingerprint (a hash over the hashes of its files).
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ FULL_BYTES = 65_536
 def writing(folder: Path, *, kind: str) -> Iterator[Path]:
     """Yield a scratch folder that takes the place of `folder` if the block ends without an error.
 
-    An existing `folder` is replaced only when it is an artefact of the same kind (or empty), so a mistyped path never
-    deletes anything else. After an error nothing is left behind.
+    An existing `folder` is replaced only when it is an artefact of the same kind (or empty), so a mistyped
+    path never deletes anything else. After an error nothing is left behind.
     """
     check_replaceable(folder, kind=kind)
     scratch = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.part"
     try:
-        with whole_or_said(folder):
+        with translate_write_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             scratch.mkdir()
             yield scratch
@@ -48,13 +49,15 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
 
 @contextmanager
 def writing_file(path: Path) -> Iterator[Path]:
-    """Yield a scratch path; the file written there takes the place of `path` if the block ends without an error.
+    """Yield a scratch path; the file written there takes the place of `path` if the block ends without an
+    error.
 
-    It is on the disk before it is renamed, so that after a kill or a power cut `path` is the old file or the new one, whole.
+    It is on the disk before it is renamed, so that after a kill or a power cut `path` is the old file or the
+    new one, whole.
     """
     scratch = path.with_name(f".{path.name}.part")
     try:
-        with whole_or_said(path):
+        with translate_write_errors(path):
             yield scratch
             _to_disk(scratch)
             scratch.replace(path)
@@ -64,8 +67,9 @@ def writing_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_or_said(place: Path) -> Iterator[None]:
-    """Turn the many errors by which libraries tell of a full disk, and every OSError, into an ArtefactError with a remedy."""
+def translate_write_errors(place: Path) -> Iterator[None]:
+    """Turn the many errors by which libraries tell of a full disk, and every OSError, into an ArtefactError
+    with a remedy."""
     try:
         yield
     except (ShopkeeperError, AssertionError):
@@ -73,8 +77,10 @@ def whole_or_said(place: Path) -> Iterator[None]:
     except Exception as error:
         if disk_is_full(error, place):
             raise ArtefactError(
-                f"{place}: could not be written, for the disk is full ({_room(place)}). What stood there before is still "
-                "there, whole. Make room, or choose a place on another disk with --out, and give the command again."
+                f"{place}: could not be written, for the disk is full ({_room(place)}). What stood there "
+                "before is still "
+                "there, whole. Make room, or choose a place on another disk with --out, and give the "
+                "command again."
             ) from error
         if isinstance(error, OSError):
             raise ArtefactError(f"{place}: could not be written ({error}). Nothing was changed.") from error
@@ -82,7 +88,8 @@ def whole_or_said(place: Path) -> Iterator[None]:
 
 
 def disk_is_full(error: Exception, place: Path) -> bool:
-    """Whether an error came of a full disk. torch, FAISS and Polars lose the number of the system's error on the way."""
+    """Whether an error came of a full disk. torch, FAISS and Polars lose the number of the system's error on
+    the way."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     try:
@@ -92,15 +99,20 @@ def disk_is_full(error: Exception, place: Path) -> bool:
 
 
 def check_replaceable(folder: Path, *, kind: str) -> None:
-    """Raise ArtefactError when `folder` holds something that `writing` would refuse to replace: ask before long work."""
+    """Raise ArtefactError when `folder` holds something that `writing` would refuse to replace: ask before
+    long work."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_kind(folder, kind)):
-        raise ArtefactError(f"{folder} exists and is no {kind} folder of ours: choose another place (--out, or --to).")
+        raise ArtefactError(
+            f"{folder} exists and is no {kind} folder of ours: choose another place (--out, or --to)."
+        )
 
 
 def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[str, Any]) -> str:
-    """Hash every file under `scratch`, write the manifest, and return the folder's fingerprint (16 hex digits).
+    """Hash every file under `scratch`, write the manifest, and return the folder's fingerprint (16 hex
+    digits).
 
-    `made_from` is the fingerprint of the input. `contents` are the kind's own entries: counts, settings, `as_of`.
+    `made_from` is the fingerprint of the input. `contents` are the kind's own entries: counts, settings,
+    `as_of`.
     """
     files = {
         path.relative_to(scratch).as_posix(): sha256_file(path)
@@ -116,14 +128,17 @@ def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[s
         **contents,
         "files": files,
     }
-    (scratch / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (scratch / MANIFEST).write_text(
+        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return fingerprint
 
 
 def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str, Any]:
     """Read and check the manifest of `folder`; with `verify`, hash every file too.
 
-    Raises ArtefactError when the folder is missing, of another kind or version, or a file is absent or was changed.
+    Raises ArtefactError when the folder is missing, of another kind or version, or a file is absent or was
+    changed.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -135,10 +150,13 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files", {}), dict):
         raise other_version(folder, kind=kind, error=TypeError("not the entries of a manifest"))
     if manifest.get("kind") != kind:
-        raise ArtefactError(f"{folder}: this is a {manifest.get('kind')!r} folder, but a {kind!r} folder is needed.")
+        raise ArtefactError(
+            f"{folder}: this is a {manifest.get('kind')!r} folder, but a {kind!r} folder is needed."
+        )
     if manifest.get("schema_version") != SCHEMA_VERSION:
         raise ArtefactError(
-            f"{folder}: has schema version {manifest.get('schema_version')}, this program reads {SCHEMA_VERSION}. {_REMEDY[kind]}"
+            f"{folder}: has schema version {manifest.get('schema_version')}, this program reads "
+            f"{SCHEMA_VERSION}. {_REMEDY[kind]}"
         )
     if missing := {"files", "fingerprint"} - set(manifest):
         raise other_version(folder, kind=kind, error=KeyError(*sorted(missing)))
@@ -147,7 +165,9 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
         if not file.is_file():
             raise ArtefactError(f"{file}: is missing from the {kind}. {_REMEDY[kind]}")
         if verify and sha256_file(file) != expected:
-            raise ArtefactError(f"{file}: was changed after the {kind} was written (its sha256 differs). {_REMEDY[kind]}")
+            raise ArtefactError(
+                f"{file}: was changed after the {kind} was written (its sha256 differs). {_REMEDY[kind]}"
+            )
     return manifest
 
 
@@ -155,7 +175,8 @@ def other_version(folder: Path, *, kind: str, error: Exception) -> ArtefactError
     """For a manifest that is JSON of the right kind and yet does not say what it should."""
     what = " ".join(str(error).split())
     return ArtefactError(
-        f"{folder / MANIFEST}: made by another version of Shopkeeper, or edited ({type(error).__name__}: {what}). {_REMEDY[kind]}"
+        f"{folder / MANIFEST}: made by another version of Shopkeeper, or edited ({type(error).__name__}: "
+        f"{what}). {_REMEDY[kind]}"
     )
 
 

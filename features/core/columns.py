@@ -31,9 +31,9 @@ BRAND: Final = "brand"
 AVAILABILITY: Final = "availability"
 
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
-"""The order is the code of a kind in `kind.npy`: append, never reorder."""
+"""The order is the code of a kind in `event_type.npy`: append, never reorder."""
 
-KIND: Final = {name: code for code, name in enumerate(EVENT_TYPES)}
+EVENT_TYPE_CODE: Final = {name: code for code, name in enumerate(EVENT_TYPES)}
 """Event type → its code."""
 
 ITEM_EVENT_TYPES: Final = (
@@ -46,10 +46,12 @@ ITEM_EVENT_TYPES: Final = (
     "refund",
     "review",
 )
-"""Event types that mean nothing without an item: `item_id` is required. (`view_item_list` rows may carry one too.)"""
+"""Event types that mean nothing without an item: `item_id` is required. (`view_item_list` rows may carry one
+too.)"""
 
 UNDOES: Final[dict[EventType, EventType]] = {"refund": "purchase", "remove_from_cart": "add_to_cart"}
-"""Event type → what it takes back: the latest event of that type, of the same person and item, that still stands."""
+"""Event type → what it takes back: the latest event of that type, of the same person and item, that still
+stands."""
 
 EVENT_TYPE_ALIASES: Final = {
     "product viewed": "view_item",

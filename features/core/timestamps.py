@@ -16,9 +16,9 @@ _FORMATS_IN_UTC = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y%m%d
 def parse_timestamps(values: pl.Series) -> pl.Series:
     """Datetimes (us, UTC) from datetimes, dates, unix times or text; null where a value is not understood.
 
-    Text is ISO 8601 with `T` or a space, with or without a zone (UTC is assumed), a date alone, `20240131`, or a unix time.
-    Unix times are seconds, milliseconds, microseconds or nanoseconds by their size; a number too small for 1973 is something
-    else (the day number of a spreadsheet, a rank), and not understood.
+    Text is ISO 8601 with `T` or a space, with or without a zone (UTC is assumed), a date alone, `20240131`,
+    or a unix time. Unix times are seconds, milliseconds, microseconds or nanoseconds by their size; a number
+    too small for 1973 is something else (the day number of a spreadsheet, a rank), and not understood.
     """
     dtype = values.dtype
     if isinstance(dtype, pl.Datetime):
@@ -43,7 +43,11 @@ def parse_formatted(text: pl.Series, form: str) -> pl.Series:
 
 
 def _from_text(text: pl.Series) -> pl.Series:
-    text = text.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d) +", "${1}T").str.replace(r" ?(?:Z|z|UTC|GMT)$", "+0000")
+    text = (
+        text.str.strip_chars()
+        .str.replace(r"^(\d{4}-\d\d-\d\d) +", "${1}T")
+        .str.replace(r" ?(?:Z|z|UTC|GMT)$", "+0000")
+    )
     parsed = pl.Series(text.name, [None] * len(text), dtype=UTC_MICROSECONDS)
     for format_ in _FORMATS_WITH_ZONE + _FORMATS_IN_UTC:
         missing = parsed.is_null() & text.is_not_null()
@@ -53,11 +57,15 @@ def _from_text(text: pl.Series) -> pl.Series:
             found = text.str.to_datetime(format_, strict=False, time_unit="us", time_zone="UTC")
         elif format_ == "%Y%m%d":
             days = text.set(~text.str.contains(r"^(?:19|20)\d{6}$").fill_null(value=False), None)
-            found = days.str.to_date(format_, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+            found = (
+                days.str.to_date(format_, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+            )
         elif "H" in format_:
             found = text.str.to_datetime(format_, strict=False, time_unit="us").dt.replace_time_zone("UTC")
         else:
-            found = text.str.to_date(format_, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+            found = (
+                text.str.to_date(format_, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+            )
         parsed = parsed.zip_with(~missing, found)
     if not (parsed.is_null() & text.is_not_null()).any():
         return parsed
@@ -78,5 +86,7 @@ def _from_unix(numbers: pl.Series) -> pl.Series:
         .then(number.cast(pl.Float64))
         .otherwise(number / 1e3)
     )
-    exact = microseconds.round().cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    exact = (
+        microseconds.round().cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    )
     return frame.select(exact.alias(numbers.name)).to_series()

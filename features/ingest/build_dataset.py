@@ -1,4 +1,5 @@
-"""Tables → dataset: item events in flat arrays, in the order of users and of time. `dataset.py` says what is in the folder.
+"""Tables → dataset: item events in flat arrays, in the order of users and of time. `dataset.py` says what is
+in the folder.
 
 Legend: E events, U users, N items.
 """
@@ -24,14 +25,16 @@ from features.ingest.write_features import write_features
 def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame | None = None) -> Dataset:
     """Write the dataset folder whole, or not at all; the same tables give the same fingerprint.
 
-    Items and users are those with at least one item event, in the order of their first one (ties by id); after them come the
-    items that the catalogue alone knows, by id, which a model with an item tower can give a vector.
+    Items and users are those with at least one item event, in the order of their first one (ties by id);
+    after them come the items that the catalogue alone knows, by id, which a model with an item tower can give
+    a vector.
 
-    Events of one transaction share a basket number and the earliest of their times; a refund is another basket than the purchase
-    it names, so that it keeps its own time. Every other event is a basket of its own.
+    Events of one transaction share a basket number and the earliest of their times; a refund is another
+    basket than the purchase it names, so that it keeps its own time. Every other event is a basket of its
+    own.
 
-    `events` are those of the tables where they are in memory already, to save reading them. Raises ArtefactError for tables that
-    are not there, DataError when they hold no item event.
+    `events` are those of the tables where they are in memory already, to save reading them. Raises
+    ArtefactError for tables that are not there, DataError when they hold no item event.
     """
     tables = Tables.open(tables_folder)
     events = _item_events(tables.events if events is None else events.lazy())
@@ -50,16 +53,21 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
         people.write_parquet(scratch / "users.parquet", statistics=False)
         contents = _contents(events, num_items=len(catalogue), num_users=len(users))
         contents |= {"clock": tables.manifest["clock"], "currency": tables.manifest["currency"]}
-        contents |= {"has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables)}
+        contents |= {
+            "has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables)
+        }
         described = catalogue.select(c.PRODUCT_TYPE, c.BRAND, pl.col(_LISTED_PRICE).alias(c.PRICE))
         has_times = contents["clock"] == "real"
-        contents |= write_features(scratch, catalogue=described, kinds=tuple(contents["kinds"]), has_times=has_times)
+        contents |= write_features(
+            scratch, catalogue=described, event_types=tuple(contents["event_types"]), has_times=has_times
+        )
         write_manifest(scratch, kind="dataset", made_from=tables.fingerprint, contents=contents)
     return Dataset.open(out_folder)
 
 
 def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
-    """who, item, kind, time, price and basket (the row of the basket's first event) of every item event, in the order of time."""
+    """who, item, kind, time, price and basket (the row of the basket's first event) of every item event, in
+    the order of time."""
     types = pl.Enum(c.EVENT_TYPES)
     found = (
         events.with_columns(pl.col(c.EVENT_TYPE).cast(types))
@@ -74,7 +82,9 @@ def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
         )
         .collect()
     )
-    coded = found.select(who_coded(found).alias("who"), pl.exclude(c.USER_ID, c.VISITOR_ID)).with_row_index("row")
+    coded = found.select(who_coded(found).alias("who"), pl.exclude(c.USER_ID, c.VISITOR_ID)).with_row_index(
+        "row"
+    )
     in_basket = coded.filter(pl.col("transaction").is_not_null()).select(
         "row", pl.col("who").to_physical(), "kind", "transaction"
     )
@@ -82,11 +92,14 @@ def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
     basket = coded["row"].to_numpy().astype(np.int64)
     basket[first["row"].to_numpy()] = first["first"].to_numpy()
     times = coded["time"].to_numpy()[basket]
-    return coded.select("who", "item", "kind", "price").with_columns(pl.Series("time", times), pl.Series("basket", basket))
+    return coded.select("who", "item", "kind", "price").with_columns(
+        pl.Series("time", times), pl.Series("basket", basket)
+    )
 
 
 def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The distinct values of `key` by the time of their first event, as text, with their `code` in the Categorical column."""
+    """The distinct values of `key` by the time of their first event, as text, with their `code` in the
+    Categorical column."""
     first = events.group_by(pl.col(key).to_physical().alias("code"), key).agg(pl.col("time").min())
     return first.with_columns(pl.col(key).cast(pl.String)).sort("time", key).select(key, "code")
 
@@ -94,10 +107,13 @@ def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:
 def _in_order_of_users(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     """The events under the index of their user and item, by user, time, basket and item.
 
-    Baskets are numbered by their first event and events come by time, so who and basket, packed into one number, say it all but
-    the item: one sort of numbers instead of four columns.
+    Baskets are numbered by their first event and events come by time, so who and basket, packed into one
+    number, say it all but the item: one sort of numbers instead of four columns.
     """
-    who, item = _index(users["code"])[events["who"].to_physical()], _index(items["code"])[events["item"].to_physical()]
+    who, item = (
+        _index(users["code"])[events["who"].to_physical()],
+        _index(items["code"])[events["item"].to_physical()],
+    )
     return events.select(
         "kind",
         "time",
@@ -116,8 +132,8 @@ def _index(codes: pl.Series) -> NDArray[np.int32]:
 
 
 _LISTED_PRICE: Final = "_listed_price"
-"""The price that the catalogue itself gives. The other is filled from what was paid, at any time: a model that read it would be
-told at a cut which of the new items will sell."""
+"""The price that the catalogue itself gives. The other is filled from what was paid, at any time: a model
+that read it would be told at a split point which of the new items will sell."""
 
 
 def items_from_events(tables: Tables) -> list[str]:
@@ -129,19 +145,27 @@ def items_from_events(tables: Tables) -> list[str]:
 def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it.
 
-    Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so never shown. What
-    the catalogue lists and nobody touched comes last.
+    Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so
+    never shown. What the catalogue lists and nobody touched comes last.
     """
-    own_price = pl.lit(None, pl.Float64) if c.PRICE in items_from_events(tables) else pl.col(c.PRICE).cast(pl.Float64)
-    listed = tables.items.collect().with_columns(pl.lit(True).alias("_listed"), own_price.alias(_LISTED_PRICE))
+    own_price = (
+        pl.lit(None, pl.Float64) if c.PRICE in items_from_events(tables) else pl.col(c.PRICE).cast(pl.Float64)
+    )
+    listed = tables.items.collect().with_columns(
+        pl.lit(True).alias("_listed"), own_price.alias(_LISTED_PRICE)
+    )
     paid = events.group_by("item_index").agg(pl.col("price").median().cast(pl.Float64).alias("_paid"))
-    rows = items.select(pl.col("item").alias(c.ID), pl.int_range(pl.len(), dtype=pl.Int32).alias("item_index"))
+    rows = items.select(
+        pl.col("item").alias(c.ID), pl.int_range(pl.len(), dtype=pl.Int32).alias("item_index")
+    )
     rows = rows.join(listed, on=c.ID, how="left", maintain_order="left")
     rows = rows.join(paid, on="item_index", how="left", maintain_order="left")
     rows = rows.with_columns(pl.col(c.PRICE).fill_null(pl.col("_paid").round(2)))
     if len(listed):
         unlisted = pl.col("_listed").is_null()
-        rows = rows.with_columns(pl.when(unlisted).then(pl.lit("out_of_stock")).otherwise(c.AVAILABILITY).alias(c.AVAILABILITY))
+        rows = rows.with_columns(
+            pl.when(unlisted).then(pl.lit("out_of_stock")).otherwise(c.AVAILABILITY).alias(c.AVAILABILITY)
+        )
     untouched = listed.join(rows, on=c.ID, how="anti").sort(c.ID)
     return pl.concat([rows.drop("_paid", "item_index"), untouched], how="diagonal").drop("_listed")
 
@@ -170,13 +194,15 @@ def _categories(catalogue: pl.DataFrame) -> NDArray[np.int32]:
 
 
 def _contents(events: pl.DataFrame, *, num_items: int, num_users: int) -> dict[str, Any]:
-    kinds = np.bincount(events["kind"].to_numpy(), minlength=len(c.EVENT_TYPES))
+    event_types = np.bincount(events["kind"].to_numpy(), minlength=len(c.EVENT_TYPES))
     times = events["time"].to_numpy()
     return {
         "num_users": num_users,
         "num_items": num_items,
         "num_events": len(events),
-        "kinds": {name: int(kinds[code]) for name, code in c.KIND.items() if kinds[code]},
+        "event_types": {
+            name: int(event_types[code]) for name, code in c.EVENT_TYPE_CODE.items() if event_types[code]
+        },
         "first_time": int(times.min()),
         "last_time": int(times.max()),
     }

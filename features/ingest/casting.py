@@ -1,4 +1,5 @@
-"""Columns of text or of any type → columns of ours. A column that holds nothing usable at all is one error, with an example."""
+"""Columns of text or of any type → columns of ours. A column that holds nothing usable at all is one error,
+with an example."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ import polars as pl
 
 from configs.exceptions import ConfigError, DataError
 from features.core.categorical import on_distinct
-from features.readers.raw_table import RawTable
 from features.core.timestamps import parse_formatted, parse_timestamps
+from features.readers.raw_table import RawTable
 
 
 def as_ids(raw: RawTable, column: str) -> pl.Series:
@@ -22,7 +23,9 @@ def as_ids(raw: RawTable, column: str) -> pl.Series:
     if values.dtype.is_float() and values.is_finite().all() and (values == values.floor()).all():
         values = values.cast(pl.Int64)
     if not (
-        values.dtype.is_integer() or values.dtype.is_float() or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
+        values.dtype.is_integer()
+        or values.dtype.is_float()
+        or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
     ):
         raise _wrong_type(raw, column, expected="text or whole numbers")
     text = values.cast(pl.String)
@@ -43,7 +46,8 @@ def as_codes(raw: RawTable, column: str) -> pl.Series:
 
 
 def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
-    """(the numbers, `_bad_<column>`: true where there is something that is no number). An absent column is all null."""
+    """(the numbers, `_bad_<column>`: true where there is something that is no number). An absent column is
+    all null."""
     dtype = pl.Int64 if whole else pl.Float64
     if column not in raw.frame.columns:
         length = len(raw.frame)
@@ -76,11 +80,19 @@ def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
     values = raw.frame[column]
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
         values = as_ids(raw, column)
-    elif not (values.dtype.is_numeric() or values.dtype in (pl.Date, pl.Null) or isinstance(values.dtype, pl.Datetime)):
+    elif not (
+        values.dtype.is_numeric()
+        or values.dtype in (pl.Date, pl.Null)
+        or isinstance(values.dtype, pl.Datetime)
+    ):
         raise _wrong_type(raw, column, expected="times")
     if raw.timestamp_format and values.dtype == pl.String:
         return _checked(
-            raw, column, values, _formatted(values, raw.timestamp_format), expected=f"times like {raw.timestamp_format}"
+            raw,
+            column,
+            values,
+            _formatted(values, raw.timestamp_format),
+            expected=f"times like {raw.timestamp_format}",
         )
     expected = "times such as 2024-01-31T12:00:00Z, 2024-01-31 12:00, 2024-01-31 or unix seconds"
     return _checked(raw, column, values, parse_timestamps(values), expected=expected)
@@ -91,13 +103,15 @@ def _formatted(text: pl.Series, form: str) -> pl.Series:
         return parse_formatted(text, form)
     except pl.exceptions.PolarsError as error:
         raise ConfigError(
-            f"data.timestamp_format={form!r} cannot be used ({str(error).splitlines()[0]}): give a form in strftime's letters "
+            f"data.timestamp_format={form!r} cannot be used ({str(error).splitlines()[0]}): give a form in "
+            "strftime's letters "
             "that says year, month and day, such as '%d.%m.%Y %H:%M'."
         ) from None
 
 
 def _with_point(text: pl.Series, decimal: str) -> pl.Series:
-    """Numbers with a comma before the cents as numbers with a point; what has no such form becomes no number."""
+    """Numbers with a comma before the cents as numbers with a point; what has no such form becomes no
+    number."""
     if decimal == ".":
         return text
     form = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
@@ -105,7 +119,9 @@ def _with_point(text: pl.Series, decimal: str) -> pl.Series:
     return plain.zip_with(text.str.contains(form) | text.is_null(), "no number: " + text)
 
 
-def _checked(raw: RawTable, column: str, found: pl.Series, cast: pl.Series, *, expected: str) -> list[pl.Series]:
+def _checked(
+    raw: RawTable, column: str, found: pl.Series, cast: pl.Series, *, expected: str
+) -> list[pl.Series]:
     bad = cast.is_null() & found.is_not_null()
     if len(found) > 1 and bad.any() and cast.null_count() == len(cast):
         raise _wrong_type(raw, column, expected=expected)
@@ -117,8 +133,10 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
     example = repr(values[0]) if len(values) else "nothing"
     where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
     return DataError(
-        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is {values.dtype} and it begins "
-        f"with {example}. {_REMEDIES[expected.split()[0]]}If another column holds the {column}, name it in data.{where}: "
+        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is "
+        f"{values.dtype} and it begins "
+        f"with {example}. {_REMEDIES[expected.split()[0]]}If another column holds the {column}, name it in "
+        f"data.{where}: "
         f"{{{column}: <your column>}}."
     )
 

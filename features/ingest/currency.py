@@ -22,14 +22,20 @@ def shop_currency(rows: pl.DataFrame, prepare: PrepareConfig, *, table: str = "e
     named = [name for name in counts[c.CURRENCY].to_list() if name not in prepare.exchange_rates]
     if len(named) > 1:
         raise DataError(
-            f"The {table} name {len(named)} currencies ({', '.join(named[:10])}), and a shop has one. Set prepare.currency to it "
-            f"and prepare.exchange_rates for the others: prepare.currency={named[0]} prepare.exchange_rates.{named[1]}=0.9"
+            f"The {table} name {len(named)} currencies ({', '.join(named[:10])}), and a shop has one. Set "
+            "prepare.currency to it "
+            f"and prepare.exchange_rates for the others: prepare.currency={named[0]} "
+            f"prepare.exchange_rates.{named[1]}=0.9"
         )
     return named[0] if named else None
 
 
 def to_shop_currency(
-    rows: pl.DataFrame, currency: str | None, rates: Mapping[str, float], *, prices: Sequence[str] = (c.PRICE,)
+    rows: pl.DataFrame,
+    currency: str | None,
+    rates: Mapping[str, float],
+    *,
+    prices: Sequence[str] = (c.PRICE,),
 ) -> pl.DataFrame:
     """The columns `prices` in the shop's currency. Rows that name none are taken to be in it."""
     if not rates:

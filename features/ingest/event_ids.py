@@ -1,4 +1,5 @@
-"""Names for events whose sender gave none, made from what they say, so that the same event in a newer file has the same name."""
+"""Names for events whose sender gave none, made from what they say, so that the same event in a newer file
+has the same name."""
 
 from __future__ import annotations
 
@@ -25,18 +26,19 @@ _SAYS: Final = (c.EVENT_TYPE, c.TIMESTAMP, c.USER_ID, c.VISITOR_ID, c.SESSION_ID
 
 _LANES: Final = 3
 _WORDS: Final = MAX_BYTES // 4
-_KEYS: Final = np.frombuffer(shake_256(b"shopkeeper event ids").digest((len(_SAYS) + 1) * _WORDS * _LANES * 8), "<u8").reshape(
-    len(_SAYS) + 1, _WORDS, _LANES
-)
+_KEYS: Final = np.frombuffer(
+    shake_256(b"shopkeeper event ids").digest((len(_SAYS) + 1) * _WORDS * _LANES * 8), "<u8"
+).reshape(len(_SAYS) + 1, _WORDS, _LANES)
 """Fixed random numbers for each word of each field: with others, every made id would change."""
 
 
 def with_event_ids(events: pl.DataFrame) -> pl.DataFrame:
     """Fill absent event ids, and add the column `SENT`.
 
-    An id is a hash over who did what, when, with which item, and how many rows before said the very same: two equal rows are two
-    events. It does not depend on the file's name or on the row's place among others, so files of sales that overlap, or a file
-    that was replaced by a newer one, can be imported one after the other: nothing counts twice and nothing is taken for old.
+    An id is a hash over who did what, when, with which item, and how many rows before said the very same: two
+    equal rows are two events. It does not depend on the file's name or on the row's place among others, so
+    files of sales that overlap, or a file that was replaced by a newer one, can be imported one after the
+    other: nothing counts twice and nothing is taken for old.
     """
     missing = events[c.EVENT_ID].is_null()
     if not missing.any():
@@ -51,12 +53,17 @@ def with_event_ids(events: pl.DataFrame) -> pl.DataFrame:
 def _names(rows: pl.DataFrame) -> pl.Series:
     """24 hex digits for each row, by what it says and how many equal rows stand before it.
 
-    Multilinear hashing (Lemire & Kaser 2014, arXiv:1202.4961) of the row as a record of fields of fixed width, in words of 32
-    bits: in each of the three lanes two records agree with a chance of 2^-32. It is fit for files, not against forgers. A
-    record's sum is that of its fields, so a text is read once, however many rows hold it.
+    Multilinear hashing (Lemire & Kaser 2014, arXiv:1202.4961) of the row as a record of fields of fixed
+    width, in words of 32 bits: in each of the three lanes two records agree with a chance of 2^-32. It is fit
+    for files, not against forgers. A record's sum is that of its fields, so a text is read once, however many
+    rows hold it.
     """
     before = _equal_rows_before(rows)
-    tables = {name: _table(rows[name], keys) for name, keys in zip(_SAYS, _KEYS, strict=False) if name != c.TIMESTAMP}
+    tables = {
+        name: _table(rows[name], keys)
+        for name, keys in zip(_SAYS, _KEYS, strict=False)
+        if name != c.TIMESTAMP
+    }
     parts = []
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows.slice(start, ROWS_AT_ONCE)
@@ -72,7 +79,8 @@ def _names(rows: pl.DataFrame) -> pl.Series:
 
 
 def _table(texts: pl.Series, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The sum of each text at its code in the Categorical column; in the last row, for null, nothing: (codes + 1, 3)."""
+    """The sum of each text at its code in the Categorical column; in the last row, for null, nothing: (codes
+    + 1, 3)."""
     distinct = texts.unique().drop_nulls()
     codes = distinct.to_physical().cast(pl.Int64).to_numpy()
     table = np.zeros((int(codes.max(initial=-1)) + 2, _LANES), np.uint64)
@@ -88,7 +96,9 @@ def _equal_rows_before(rows: pl.DataFrame) -> NDArray[np.uint64]:
     before = np.zeros(len(rows), np.uint64)
     twins = hashes.is_in(repeated.implode()).arg_true()
     if len(twins):
-        before[twins.to_numpy()] = rows[twins].select(pl.int_range(pl.len()).over(rows.columns)).to_series().to_numpy()
+        before[twins.to_numpy()] = (
+            rows[twins].select(pl.int_range(pl.len()).over(rows.columns)).to_series().to_numpy()
+        )
     return before
 
 

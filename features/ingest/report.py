@@ -1,4 +1,5 @@
-"""What `shopkeeper prepare` tells about the data: how much, how clean, how repetitive, and whether to go on."""
+"""What `shopkeeper prepare` tells about the data: how much, how clean, how repetitive, and whether to go
+on."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import polars as pl
 from configs.schema import PrepareConfig
 from features.core import columns as c
 from features.core.categorical import who_coded
-from features.ingest.validate_events import ValidEvents
 from features.ingest.validate_catalogue import ValidCatalogue
+from features.ingest.validate_events import ValidEvents
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 BOT_EVENTS_A_DAY = 1000
@@ -49,7 +50,8 @@ class Report:
     events_without_catalogue: int
     """Item events whose item the catalogue lacks"""
     repeat_purchase_share: float | None
-    """Share of purchases of something that the same user bought in an earlier basket; None without purchases"""
+    """Share of purchases of something that the same user bought in an earlier basket; None without
+    purchases"""
     basket_size: dict[str, float]
     """Quantiles of the number of rows of a transaction"""
     session_length: dict[str, float]
@@ -80,7 +82,10 @@ def make_report(
     """Count everything once over the valid tables."""
     who = who_coded(events.events)
     frame = events.events.select(
-        c.EVENT_TYPE, c.TIMESTAMP, who.to_physical().alias("_who"), *(pl.col(name).to_physical() for name in _CODED)
+        c.EVENT_TYPE,
+        c.TIMESTAMP,
+        who.to_physical().alias("_who"),
+        *(pl.col(name).to_physical() for name in _CODED),
     )
     mine = frame.filter(pl.col(c.ITEM_ID).is_not_null() & pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES))
     per_user = mine.group_by("_who").len()["len"]
@@ -93,9 +98,13 @@ def make_report(
     tables: dict[str, ValidEvents | ValidCatalogue] = {"events": events, "items": items, "users": users}
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
-        refused=_counts(rejected.select(pl.concat_str([pl.col("table"), pl.lit(": "), pl.col("reason")])).to_series()),
+        refused=_counts(
+            rejected.select(pl.concat_str([pl.col("table"), pl.lit(": "), pl.col("reason")])).to_series()
+        ),
         dropped=_dropped(events, items, users),
-        unused_columns={name: list(table.unused_columns) for name, table in tables.items() if table.unused_columns},
+        unused_columns={
+            name: list(table.unused_columns) for name, table in tables.items() if table.unused_columns
+        },
         num_events=len(frame),
         num_item_events=len(mine),
         event_types=_counts(frame[c.EVENT_TYPE]),
@@ -110,9 +119,13 @@ def make_report(
         events_without_catalogue=int((~mine[c.ITEM_ID].is_in(listed.implode())).sum()),
         repeat_purchase_share=_repeat_share(mine),
         basket_size=_quantiles(
-            mine.filter(pl.col(c.TRANSACTION_ID).is_not_null()).group_by("_who", c.TRANSACTION_ID).len()["len"]
+            mine.filter(pl.col(c.TRANSACTION_ID).is_not_null())
+            .group_by("_who", c.TRANSACTION_ID)
+            .len()["len"]
         ),
-        session_length=_quantiles(frame.filter(pl.col(c.SESSION_ID).is_not_null()).group_by(c.SESSION_ID).len()["len"]),
+        session_length=_quantiles(
+            frame.filter(pl.col(c.SESSION_ID).is_not_null()).group_by(c.SESSION_ID).len()["len"]
+        ),
         suspected_bots=_bots(frame, who),
         currency=events.currency,
         no_go=_no_go(len(mine), active, prepare),
@@ -121,17 +134,23 @@ def make_report(
 
 
 def _dropped(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogue) -> dict[str, int]:
-    earlier = {f"earlier row of an {name} id": table.duplicates for name, table in (("item", items), ("user", users))}
+    earlier = {
+        f"earlier row of an {name} id": table.duplicates for name, table in (("item", items), ("user", users))
+    }
     return {name: count for name, count in {**events.dropped, **earlier}.items() if count}
 
 
 def _no_go(item_events: int, active_users: int, prepare: PrepareConfig) -> str | None:
     reasons = []
     if item_events < prepare.min_item_events:
-        reasons.append(f"there are {item_events:,} item events, and prepare.min_item_events is {prepare.min_item_events:,}")
+        reasons.append(
+            f"there are {item_events:,} item events, and prepare.min_item_events is "
+            f"{prepare.min_item_events:,}"
+        )
     if active_users < prepare.min_active_users:
         reasons.append(
-            f"{active_users:,} users have two or more item events, and prepare.min_active_users is {prepare.min_active_users:,}"
+            f"{active_users:,} users have two or more item events, and prepare.min_active_users is "
+            f"{prepare.min_active_users:,}"
         )
     return "; ".join(reasons) or None
 

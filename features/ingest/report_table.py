@@ -10,7 +10,8 @@ from features.ingest.report import BOT_EVENTS_A_DAY, Report
 
 
 def render_report(report: Report) -> RenderableType:
-    """One table of figures, what was refused and dropped, and the verdict: for `rich.console.Console.print`."""
+    """One table of figures, what was refused and dropped, and the verdict: for
+    `rich.console.Console.print`."""
     table = Table(title="The data", show_header=False, box=None, padding=(0, 2), title_justify="left")
     for name, value in _figures(report):
         table.add_row(name, Text(value))
@@ -22,10 +23,10 @@ def render_report(report: Report) -> RenderableType:
 
 
 def _figures(report: Report) -> list[tuple[str, str]]:
-    kinds = ", ".join(f"{name} {count:,}" for name, count in report.event_types.items())
+    event_types = ", ".join(f"{name} {count:,}" for name, count in report.event_types.items())
     figures = [
         ("rows read", ", ".join(f"{table} {count:,}" for table, count in report.rows.items())),
-        ("events kept", f"{report.num_events:,} ({kinds})"),
+        ("events kept", f"{report.num_events:,} ({event_types})"),
         ("users", f"{report.num_users:,}, of whom {report.num_active_users:,} have two or more item events"),
         ("items", f"{report.num_items:,} with an event, {report.num_catalogue:,} in the catalogue"),
         ("time", _time(report)),
@@ -34,12 +35,17 @@ def _figures(report: Report) -> list[tuple[str, str]]:
     ]
     if report.repeat_purchase_share is not None:
         figures.append(("bought again", f"{report.repeat_purchase_share:.1%} of purchases"))
-    for name, quantiles in (("rows a basket", report.basket_size), ("events a session", report.session_length)):
+    for name, quantiles in (
+        ("rows a basket", report.basket_size),
+        ("events a session", report.session_length),
+    ):
         if quantiles:
             figures.append((name, ", ".join(f"{share} {size:,.0f}" for share, size in quantiles.items())))
     figures += [("refused", f"{count:,} × {reason}") for reason, count in report.refused.items()]
     figures += [("dropped", f"{count:,} × {reason}") for reason, count in report.dropped.items()]
-    figures += [("columns not used", f"{table}: {', '.join(names)}") for table, names in report.unused_columns.items()]
+    figures += [
+        ("columns not used", f"{table}: {', '.join(names)}") for table, names in report.unused_columns.items()
+    ]
     figures += [("remark", remark) for remark in report.remarks]
     if report.suspected_bots:
         people = ", ".join(report.suspected_bots)

@@ -64,12 +64,17 @@ def write_tables(
     made_from: str,
     items_from_events: tuple[str, ...] = (),
 ) -> Tables:
-    """Write a whole tables folder, or nothing. `made_from` names the source, `items_from_events` is `RawTable.from_events`."""
+    """Write a whole tables folder, or nothing. `made_from` names the source, `items_from_events` is
+    `RawTable.from_events`."""
     with writing(folder, kind="tables") as scratch:
         for name, frame in (("events", events), ("items", items), ("users", users), ("rejected", rejected)):
             as_text = frame.lazy().with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
-            as_text.sink_parquet(scratch / f"{name}.parquet", compression="zstd", compression_level=1, statistics=False)
-        (scratch / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            as_text.sink_parquet(
+                scratch / f"{name}.parquet", compression="zstd", compression_level=1, statistics=False
+            )
+        (scratch / "report.json").write_text(
+            json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         contents = {
             "num_events": len(events),
             "num_items": len(items),

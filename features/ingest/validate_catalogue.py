@@ -58,10 +58,14 @@ class ValidCatalogue:
     """users: the ids whose consent is not a clear yes. They are in no table."""
 
 
-def validate_items(raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, currency: str | None = None) -> ValidCatalogue:
-    """Items by id, the last row of an id winning. Always has title, product_type, brand, price, availability and the links.
+def validate_items(
+    raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, currency: str | None = None
+) -> ValidCatalogue:
+    """Items by id, the last row of an id winning. Always has title, product_type, brand, price, availability
+    and the links.
 
-    Prices are turned into the shop's `currency`: that of the events, or where they name none the only one of the catalogue.
+    Prices are turned into the shop's `currency`: that of the events, or where they name none the only one of
+    the catalogue.
     """
     if raw is None:
         schema = {c.ID: pl.String} | dict.fromkeys(_ALWAYS, pl.String) | {c.PRICE: pl.Float64}
@@ -77,7 +81,9 @@ def validate_items(raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, 
     for name in _ITEM_NUMBERS:
         if name in found or name == c.PRICE:
             frame = frame.with_columns(as_numbers(raw, name, whole=False))
-    frame = frame.with_columns(pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_"))
+    frame = frame.with_columns(
+        pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_")
+    )
     numbers = [name for name in _ITEM_NUMBERS if name in frame.columns]
     if c.CURRENCY in found:
         frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
@@ -88,24 +94,32 @@ def validate_items(raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, 
         **{f"{name} is negative": pl.col(name) < 0 for name in numbers},
         **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in numbers},
         **_currency_rule(frame, currency, prepare),
-        f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(c.AVAILABILITIES),
+        f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(
+            c.AVAILABILITIES
+        ),
     }
     valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_NUMBERS, c.ID})
     if c.CURRENCY not in found:
         return valid
-    return replace(valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=numbers))
+    return replace(
+        valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=numbers)
+    )
 
 
 def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareConfig) -> dict[str, pl.Expr]:
     if c.CURRENCY not in frame.columns or currency is None:
         return {}
-    return {"no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates])}
+    return {
+        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates])
+    }
 
 
 def validate_users(raw: RawTable | None) -> ValidCatalogue:
-    """Users by user_id with their attributes as one JSON object; every column that is not ours becomes an attribute.
+    """Users by user_id with their attributes as one JSON object; every column that is not ours becomes an
+    attribute.
 
-    In a file with a consent column only a clear yes is consent: neither a no, nor a blank, nor a word that is not understood.
+    In a file with a consent column only a clear yes is consent: neither a no, nor a blank, nor a word that is
+    not understood.
     """
     if raw is None:
         schema = {c.USER_ID: pl.String, "attributes": pl.String, "created_at": pl.String}
@@ -117,10 +131,14 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     if "attributes" in found:
         frame = frame.with_columns(as_ids(raw, "attributes"))
     elif extra:
-        frame = frame.with_columns(raw.frame.select(pl.struct(extra).struct.json_encode().alias("attributes")))
+        frame = frame.with_columns(
+            raw.frame.select(pl.struct(extra).struct.json_encode().alias("attributes"))
+        )
     else:
         frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias("attributes"))
-    created = raw.frame["created_at"].cast(pl.String) if "created_at" in found else pl.lit(None, dtype=pl.String)
+    created = (
+        raw.frame["created_at"].cast(pl.String) if "created_at" in found else pl.lit(None, dtype=pl.String)
+    )
     frame = frame.with_columns(created.alias("created_at"), *_consent(raw))
     rules = _id_rules(c.USER_ID) | {"consent is neither true nor false": pl.col("_bad_consent")}
     valid = _finish(raw, frame, rules, key=c.USER_ID)
@@ -143,7 +161,10 @@ def _consent(raw: RawTable) -> list[pl.Series]:
         ]
     text = raw.frame["consent"].cast(pl.String).str.strip_chars().str.to_lowercase()
     given = text.replace_strict(_CONSENT, default=None, return_dtype=pl.Boolean)
-    return [given.fill_null(value=False).alias("_consent"), (given.is_null() & text.is_not_null()).alias("_bad_consent")]
+    return [
+        given.fill_null(value=False).alias("_consent"),
+        (given.is_null() & text.is_not_null()).alias("_bad_consent"),
+    ]
 
 
 def _require(raw: RawTable, column: str, *, setting: str) -> None:
@@ -164,11 +185,17 @@ def _id_rules(column: str) -> dict[str, pl.Expr]:
 def _finish(
     raw: RawTable, frame: pl.DataFrame, rules: dict[str, pl.Expr], *, key: str, known: set[str] | None = None
 ) -> ValidCatalogue:
-    reason = pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
+    reason = pl.coalesce(
+        [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
+    )
     reasons = frame.select(reason.alias("reason")).to_series()
     good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_bad_.*$"))
     unique = good.unique(key, keep="last", maintain_order=True)
-    unused = [raw.name_in_file(name) for name in raw.frame.columns if known and name not in known and name not in (FILE, ROW)]
+    unused = [
+        raw.name_in_file(name)
+        for name in raw.frame.columns
+        if known and name not in known and name not in (FILE, ROW)
+    ]
     return ValidCatalogue(
         frame=unique,
         rejected=pl.concat([raw.rejected, refuse(raw, reasons)]),

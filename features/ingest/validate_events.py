@@ -11,13 +11,13 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
-from features.ingest.casting import as_codes, as_ids, as_numbers, as_timestamps
 from features.core.categorical import on_distinct
+from features.core.timestamps import UTC_MICROSECONDS
+from features.ingest.casting import as_codes, as_ids, as_numbers, as_timestamps
 from features.ingest.currency import shop_currency, to_shop_currency
 from features.ingest.event_ids import SENT, with_event_ids
-from features.readers.raw_table import FILE, ROW, RawTable, refuse
 from features.ingest.session_ids import with_sessions
-from features.core.timestamps import UTC_MICROSECONDS
+from features.readers.raw_table import FILE, ROW, RawTable, refuse
 
 OPTIONAL: Final = {
     "coupon": pl.String,
@@ -48,7 +48,8 @@ class ValidEvents:
     """What came of a raw events table."""
 
     events: pl.DataFrame
-    """Valid rows in the schema of the tables, by time. Ids (all but event_id) are Categorical and event_type an Enum"""
+    """Valid rows in the schema of the tables, by time. Ids (all but event_id) are Categorical and event_type
+    an Enum"""
     rejected: pl.DataFrame
     num_rows: int
     """Rows found in the files"""
@@ -59,11 +60,18 @@ class ValidEvents:
 
 
 def validate_events(
-    raw: RawTable, *, data: DataConfig, prepare: PrepareConfig, now: datetime, no_consent: pl.Series | None = None
+    raw: RawTable,
+    *,
+    data: DataConfig,
+    prepare: PrepareConfig,
+    now: datetime,
+    no_consent: pl.Series | None = None,
 ) -> ValidEvents:
-    """Cast, check and complete the events. `now` (with a zone) decides what lies in the future; `no_consent` holds user ids.
+    """Cast, check and complete the events. `now` (with a zone) decides what lies in the future; `no_consent`
+    holds user ids.
 
-    Raises DataError when a required column is missing or has the wrong type, or the shop's currency cannot be told.
+    Raises DataError when a required column is missing or has the wrong type, or the shop's currency cannot be
+    told.
     """
     _require_columns(raw, data)
     raw, without_consent = _without(raw, no_consent)
@@ -85,7 +93,11 @@ def validate_events(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
         rejected=rejected,
         num_rows=raw.num_rows + without_consent,
-        dropped={**raw.dropped, "duplicate event": len(good) - len(unique), "user without consent": without_consent},
+        dropped={
+            **raw.dropped,
+            "duplicate event": len(good) - len(unique),
+            "user without consent": without_consent,
+        },
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
     )
@@ -126,7 +138,8 @@ def _require_columns(raw: RawTable, data: DataConfig) -> None:
     )
     clock = " If the file has no times, set data.clock=ordinal." if c.TIMESTAMP in missing else ""
     raise DataError(
-        f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: {', '.join(raw.found)}. "
+        f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: "
+        f"{', '.join(raw.found)}. "
         f"Name yours in the configuration: data.event_columns: {{{example}}}.{hint}{clock}"
     )
 
@@ -140,11 +153,15 @@ def _without(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int
 
 
 def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
-    """Our columns with our types; what cannot be cast is null, and `_bad_<column>` says that there was something."""
+    """Our columns with our types; what cannot be cast is null, and `_bad_<column>` says that there was
+    something."""
     found = raw.frame.columns
     frame = raw.frame.select(FILE, ROW).with_columns(
         as_ids(raw, c.EVENT_ID) if c.EVENT_ID in found else pl.lit(None, dtype=pl.String).alias(c.EVENT_ID),
-        *(as_codes(raw, name) if name in found else pl.lit(None, dtype=pl.Categorical).alias(name) for name in _CODED),
+        *(
+            as_codes(raw, name) if name in found else pl.lit(None, dtype=pl.Categorical).alias(name)
+            for name in _CODED
+        ),
     )
     if data.event_type is not None:
         fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
@@ -161,17 +178,25 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
     for name, dtype in OPTIONAL.items():
         if name in found:
             text = as_ids(raw, name)
-            frame = frame.with_columns(text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0])
+            frame = frame.with_columns(
+                text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
+            )
     if c.CURRENCY not in found:
         return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
-    return frame.with_columns(on_distinct(as_codes(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(c.CURRENCY))
+    return frame.with_columns(
+        on_distinct(as_codes(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(c.CURRENCY)
+    )
 
 
 def _event_types(text: pl.Series) -> list[pl.Series]:
     names = {name: name for name in c.EVENT_TYPES} | c.EVENT_TYPE_ALIASES
 
     def known(words: pl.Series) -> pl.Series:
-        return words.str.strip_chars().str.to_lowercase().replace_strict(names, default=None, return_dtype=_EVENT_TYPE)
+        return (
+            words.str.strip_chars()
+            .str.to_lowercase()
+            .replace_strict(names, default=None, return_dtype=_EVENT_TYPE)
+        )
 
     types = on_distinct(text, known).alias(c.EVENT_TYPE)
     return [types, (types.is_null() & text.is_not_null()).alias("_bad_event_type")]
@@ -187,11 +212,17 @@ def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 def _refused(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
     """The bad rows, each with the first rule that it breaks."""
-    first = pl.coalesce([pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()])
-    return refuse(replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series())
+    first = pl.coalesce(
+        [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
+    )
+    return refuse(
+        replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series()
+    )
 
 
-def _rules(*, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]) -> dict[str, pl.Expr]:
+def _rules(
+    *, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]
+) -> dict[str, pl.Expr]:
     """What must not be, in words, and the rows where it is."""
     too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CODED]
     too_long.append(pl.col(c.EVENT_ID).str.len_bytes() > c.MAX_ID_BYTES)

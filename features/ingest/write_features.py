@@ -1,4 +1,5 @@
-"""The features of users and items in a dataset folder, made from the arrays and tables that stand there already."""
+"""The features of users and items in a dataset folder, made from the arrays and tables that stand there
+already."""
 
 from __future__ import annotations
 
@@ -9,43 +10,54 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from features.profiles.point_in_time import FAVOURITE, user_features_before_events
 from features.histories import TimeArray
 from features.profiles.item_content import code_items, item_vocabulary, price_edges
+from features.profiles.point_in_time import FAVOURITE, user_features_before_events
 from features.profiles.user_attributes import code_attributes
-from features.profiles.user_features import USER_NUMBERS, profile_kinds
+from features.profiles.user_features import USER_NUMBERS, profile_event_types
 
 EVENTS_AT_ONCE: Final = 250_000
 """About as many events as one pass holds in memory: whole users, so one with more of them is taken alone."""
 
 
-def write_features(folder: Path, *, catalogue: pl.DataFrame, kinds: tuple[str, ...], has_times: bool) -> dict[str, Any]:
-    """Write the features' files (`dataset.py` lists them) beside the others of a dataset; returns its manifest's entries.
+def write_features(
+    folder: Path, *, catalogue: pl.DataFrame, event_types: tuple[str, ...], has_times: bool
+) -> dict[str, Any]:
+    """Write the features' files (`dataset.py` lists them) beside the others of a dataset; returns its
+    manifest's entries.
 
-    `catalogue` holds what is known of each item apart from its events, `kinds` are the event types that the dataset has.
+    `catalogue` holds what is known of each item apart from its events, `kinds` are the event types that the
+    dataset has.
     """
-    counted = profile_kinds(kinds)
+    counted = profile_event_types(event_types)
     _write_user_features(folder, counted=counted, has_times=has_times)
-    attributes = code_attributes(pl.read_parquet(folder / "users.parquet", columns=["attributes"]).to_series())
+    attributes = code_attributes(
+        pl.read_parquet(folder / "users.parquet", columns=["attributes"]).to_series()
+    )
     np.save(folder / "user_attribute.npy", attributes.codes)
     vocabulary = item_vocabulary(catalogue)
     vocabulary.write_parquet(folder / "item_vocabulary.parquet", statistics=False)
     codes = code_items(catalogue, vocabulary)
-    np.save(folder / "item_code.npy", codes)
+    np.save(folder / "item_content.npy", codes)
     return {
-        "profile_kinds": list(counted),
+        "profile_event_types": list(counted),
         "user_attributes": attributes.values,
-        "item_code_sizes": [int(size) for size in codes.max(axis=0, initial=0) + 1],
+        "item_content_sizes": [int(size) for size in codes.max(axis=0, initial=0) + 1],
         "price_edges": price_edges(vocabulary),
     }
 
 
 def _write_user_features(folder: Path, *, counted: tuple[str, ...], has_times: bool) -> None:
     """Write user_number.npy and user_category.npy a block of users at a time, so that memory stays flat."""
-    columns = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("time", "kind", "price", "item")}
+    columns = {
+        name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("time", "kind", "price", "item")
+    }
     offsets, categories = np.load(folder / "offsets.npy"), np.load(folder / "category.npy", mmap_mode="r")
     num_events = int(offsets[-1])
-    with (folder / "user_number.npy").open("wb") as numbers, (folder / "user_category.npy").open("wb") as favourites:
+    with (
+        (folder / "user_number.npy").open("wb") as numbers,
+        (folder / "user_category.npy").open("wb") as favourites,
+    ):
         _write_header(numbers, np.float32, (num_events, len(USER_NUMBERS)))
         _write_header(favourites, np.int32, (num_events,))
         for first, last in _user_blocks(offsets):
@@ -53,20 +65,25 @@ def _write_user_features(folder: Path, *, counted: tuple[str, ...], has_times: b
             events = {name: np.asarray(column[which]) for name, column in columns.items()}
             frame = pl.LazyFrame(
                 {
-                    "user": np.repeat(np.arange(first, last, dtype=np.int32), np.diff(offsets[first : last + 1])),
+                    "user": np.repeat(
+                        np.arange(first, last, dtype=np.int32), np.diff(offsets[first : last + 1])
+                    ),
                     "time": events["time"],
                     "kind": events["kind"],
                     "price": events["price"],
                     "category": categories[events["item"]],
                 }
             )
-            found = user_features_before_events(frame, profile_kinds=counted, has_times=has_times).collect()
+            found = user_features_before_events(
+                frame, profile_event_types=counted, has_times=has_times
+            ).collect()
             numbers.write(np.ascontiguousarray(found.select(USER_NUMBERS).to_numpy()).tobytes())
             favourites.write(found[FAVOURITE].to_numpy().tobytes())
 
 
 def _write_header(file: Any, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-    """The start of a `.npy` file: written, not mapped, so that a full disk is an error and not the end of the process."""
+    """The start of a `.npy` file: written, not mapped, so that a full disk is an error and not the end of the
+    process."""
     description = np.lib.format.dtype_to_descr(np.dtype(dtype))
     np.lib.format.write_array_header_1_0(file, {"descr": description, "fortran_order": False, "shape": shape})
 

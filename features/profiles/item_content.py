@@ -1,6 +1,8 @@
-"""What is known of an item before anybody touched it, as small whole numbers: what an item tower reads. Shapes: M rows, G codes.
+"""What is known of an item before anybody touched it, as small whole numbers: what an item tower reads.
+Shapes: M rows, G codes.
 
-The vocabulary is one table (column, value, code), so that an item that arrives today is coded without the dataset.
+The vocabulary is one table (column, value, code), so that an item that arrives today is coded without the
+dataset.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from numpy.typing import NDArray
 
 from features.core.columns import BRAND, PRICE, PRODUCT_TYPE
 
-ITEM_CODES: Final = ("category_1", "category_2", "category", "brand", "price_band")
-"""The columns of `item_code.npy`: the first level of the category path, the first two, the whole path, brand, price band."""
+ITEM_CONTENT: Final = ("category_1", "category_2", "category", "brand", "price_band")
+"""The columns of `item_content.npy`: the first level of the category path, the first two, the whole path,
+brand, price band."""
 
 MAX_CODES: Final = 100_000
 """Values of a column that get a code, the most frequent; the rest share 0 with what is unknown."""
@@ -22,15 +25,16 @@ MAX_CODES: Final = 100_000
 NUM_PRICE_BANDS: Final = 10
 PATH_SEPARATOR: Final = " > "
 
-_TEXTS: Final = ITEM_CODES[:4]
-_PRICE_BAND: Final = ITEM_CODES[4]
+_TEXTS: Final = ITEM_CONTENT[:4]
+_PRICE_BAND: Final = ITEM_CONTENT[4]
 _VOCABULARY: Final = {"column": pl.String, "value": pl.String, "code": pl.Int32}
 
 
 def item_vocabulary(catalogue: pl.DataFrame) -> pl.DataFrame:
     """(column, value, code) for a catalogue; codes from 1 in the order of frequency, then of name.
 
-    The value of a price band is the lowest price in it (the first band has none): a tenth of the catalogue's known prices each.
+    The value of a price band is the lowest price in it (the first band has none): a tenth of the catalogue's
+    known prices each.
     """
     texts = _texts(catalogue)
     counted = [
@@ -39,7 +43,9 @@ def item_vocabulary(catalogue: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("value")
         .sort("count", "value", descending=[True, False])
         .head(MAX_CODES)
-        .select(pl.lit(name).alias("column"), "value", pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias("code"))
+        .select(
+            pl.lit(name).alias("column"), "value", pl.int_range(1, pl.len() + 1, dtype=pl.Int32).alias("code")
+        )
         for name in _TEXTS
     ]
     prices = _prices(catalogue)
@@ -58,9 +64,10 @@ def item_vocabulary(catalogue: pl.DataFrame) -> pl.DataFrame:
 
 
 def code_items(rows: pl.DataFrame, vocabulary: pl.DataFrame) -> NDArray[np.int32]:
-    """(M, G) codes of catalogue rows (product_type, brand, price: what is absent is unknown), 0 for what has none."""
+    """(M, G) codes of catalogue rows (product_type, brand, price: what is absent is unknown), 0 for what has
+    none."""
     texts = _texts(rows)
-    codes = np.zeros((len(rows), len(ITEM_CODES)), np.int32)
+    codes = np.zeros((len(rows), len(ITEM_CONTENT)), np.int32)
     for place, name in enumerate(_TEXTS):
         known = vocabulary.filter(pl.col("column") == name).select(pl.col("value").alias(name), "code")
         found = texts.select(name).join(known, on=name, how="left", maintain_order="left")
@@ -79,7 +86,9 @@ def price_edges(vocabulary: pl.DataFrame) -> list[float]:
 
 def _texts(rows: pl.DataFrame) -> pl.DataFrame:
     """The columns `_TEXTS`: a path of one level stands for all three."""
-    levels = _text(rows, PRODUCT_TYPE).str.split(PATH_SEPARATOR).list.eval(_stripped(pl.element()).drop_nulls())
+    levels = (
+        _text(rows, PRODUCT_TYPE).str.split(PATH_SEPARATOR).list.eval(_stripped(pl.element()).drop_nulls())
+    )
     paths = [_stripped(levels.list.head(count).list.join(PATH_SEPARATOR)) for count in (1, 2)]
     return rows.select(
         paths[0].alias("category_1"),
@@ -90,7 +99,11 @@ def _texts(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _text(rows: pl.DataFrame, column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.String) if column in rows.columns else pl.repeat(None, pl.len(), dtype=pl.String)
+    return (
+        pl.col(column).cast(pl.String)
+        if column in rows.columns
+        else pl.repeat(None, pl.len(), dtype=pl.String)
+    )
 
 
 def _stripped(text: pl.Expr) -> pl.Expr:

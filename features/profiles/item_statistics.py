@@ -1,5 +1,5 @@
-"""What the shop's events say of each item as of a moment, fit for a network: one table that serving looks up. Shapes: E
-events, N items."""
+"""What the shop's events say of each item as of a moment, fit for a network: one table that serving looks up.
+Shapes: E events, N items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.profiles.item_popularity import popularity
 SHARES: Final = (0.125, 0.25, 0.5, 2.0, 4.0)
 """Stretches of time before the moment, in recent windows (`candidates.popularity_days`)."""
 
-ITEM_NUMBERS: Final = (
+ITEM_STATISTICS: Final = (
     "popularity_eighth",
     "popularity_quarter",
     "popularity_half",
@@ -32,21 +32,20 @@ ITEM_NUMBERS: Final = (
     "deal_window",
     "log_price",
 )
-"""The columns of the table. popularity_*: weights in `SHARES` of the recent window. buyers, first_buyers: people of that
-window, and
-those who had never had the item before it. return_rate: of those who had it in a window of the past, the share who had it in the
-next. category_*, parent_*: the same of the item's category and of the one above it. deal_*: how far the price lies below what
-it was
-over all time, as a logarithm."""
+"""The columns of the table. popularity_*: weights in `SHARES` of the recent window. buyers, first_buyers:
+people of that window, and those who had never had the item before it. return_rate: of those who had it in a
+window of the past, the share who had it in the next. category_*, parent_*: the same of the item's category
+and of the one above it. deal_*: how far the price lies below what it was over all time, as a logarithm."""
 
 NUM_WINDOWS: Final = 4
-"""Windows before the moment that the return rate is learnt from; who had the item in as many before each of them counts."""
+"""Windows before the moment that the return rate is learnt from; who had the item in as many before each of
+them counts."""
 
 PRIOR: Final = 10.0
 """A rate counts as if this many average people stood behind it."""
 
 
-def item_numbers(
+def item_statistics(
     users: IntArray,
     events: History,
     *,
@@ -56,11 +55,11 @@ def item_numbers(
     as_of: int,
     days: float | None,
 ) -> NDArray[np.float32]:
-    """(N, F) the columns `ITEM_NUMBERS`, of everyone's target events (E) before `as_of`.
+    """(N, F) the columns `ITEM_STATISTICS`, of everyone's target events (E) before `as_of`.
 
-    `users` (E) says whose each is; `categories` and `parents` (N,) are codes, -1 for none. `days` is the length of the recent
-    window;
-    None, on an ordinal clock, leaves out all that needs a time: then every stretch is all of the past.
+    `users` (E) says whose each is; `categories` and `parents` (N,) are codes, -1 for none. `days` is the
+    length of the recent window; None, on an ordinal clock, leaves out all that needs a time: then every
+    stretch is all of the past.
     """
     past = events.times < as_of
     users, events, weights = users[past], events.take(past), weights[past]
@@ -74,14 +73,14 @@ def item_numbers(
     of_category, of_parent = _by_code(recent, categories), _by_code(recent, parents)
     known = events.prices > 0
     columns: dict[str, NDArray[Any]] = {
-        **{name: np.log1p(popular(share)) for name, share in zip(ITEM_NUMBERS, SHARES, strict=False)},
+        **{name: np.log1p(popular(share)) for name, share in zip(ITEM_STATISTICS, SHARES, strict=False)},
         **_returns(users, events, categories=categories, as_of=as_of, days=days),
         "category_popularity": np.log1p(of_category),
         "share_in_category": recent / np.maximum(of_category, 1e-6),
         "parent_popularity": np.log1p(of_parent),
         **_prices(events.take(known), num_items=num_items, as_of=as_of, days=days),
     }
-    return np.stack([columns[name] for name in ITEM_NUMBERS], axis=1).astype(np.float32)
+    return np.stack([columns[name] for name in ITEM_STATISTICS], axis=1).astype(np.float32)
 
 
 def _by_code(values: NDArray[np.floating[Any]], codes: IntArray) -> NDArray[np.float64]:
@@ -93,13 +92,19 @@ def _by_code(values: NDArray[np.floating[Any]], codes: IntArray) -> NDArray[np.f
 def _returns(
     users: IntArray, events: History, *, categories: IntArray, as_of: int, days: float | None
 ) -> dict[str, NDArray[np.float64]]:
-    """People by item: those of the recent window, those new in it, and how many come back from one window to the next."""
+    """People by item: those of the recent window, those new in it, and how many come back from one window to
+    the next."""
     num_items = len(categories)
     pair = users.astype(np.int64) * num_items + events.items
     if days is None:
         people = np.bincount(np.unique(pair) % max(num_items, 1), minlength=num_items).astype(float)
         nothing = np.zeros(num_items)
-        return {"buyers": np.log1p(people), "first_buyers": nothing, "return_rate": nothing, "category_return_rate": nothing}
+        return {
+            "buyers": np.log1p(people),
+            "first_buyers": nothing,
+            "return_rate": nothing,
+            "category_return_rate": nothing,
+        }
     window = (as_of - 1 - events.times) // int(days * MICROSECONDS_PER_DAY)
     counts = np.zeros((4, num_items))
     for number in range(NUM_WINDOWS):
@@ -122,7 +127,9 @@ def _returns(
     }
 
 
-def _prices(priced: History, *, num_items: int, as_of: int, days: float | None) -> dict[str, NDArray[np.float64]]:
+def _prices(
+    priced: History, *, num_items: int, as_of: int, days: float | None
+) -> dict[str, NDArray[np.float64]]:
     def mean(which: NDArray[np.bool_]) -> NDArray[np.float64]:
         count = np.bincount(priced.items[which], minlength=num_items)
         total = np.bincount(priced.items[which], weights=priced.prices[which], minlength=num_items)
@@ -132,4 +139,8 @@ def _prices(priced: History, *, num_items: int, as_of: int, days: float | None) 
     usual = mean(np.ones(len(priced), bool))
     lately = [usual if days is None else mean(ages <= share * days) for share in (0.25, 1.0)]
     deal_quarter, deal_window = (np.nan_to_num(np.log(usual / one)) for one in lately)
-    return {"deal_quarter": deal_quarter, "deal_window": deal_window, "log_price": np.nan_to_num(np.log(usual))}
+    return {
+        "deal_quarter": deal_quarter,
+        "deal_window": deal_window,
+        "log_price": np.nan_to_num(np.log(usual)),
+    }

@@ -1,7 +1,8 @@
-"""The same user features for a whole table of events at once, and those of items: lazy passes that see only the past.
+"""The same user features for a whole table of events at once, and those of items: lazy passes that see only
+the past.
 
-`user_features.py` says what each number is, and is the plain reference. Tables of events have the columns of `EVENT_COLUMNS`, in
-the order of users and, within one, of time.
+`user_features.py` says what each number is, and is the plain reference. Tables of events have the columns of
+`EVENT_COLUMNS`, in the order of users and, within one, of time.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from typing import Final
 
 import polars as pl
 
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.profiles.user_features import USER_NUMBERS
 
 EVENT_COLUMNS: Final = ("user", "time", "kind", "price", "category")
-"""User index, microseconds, event type's code, unit price (NaN or null where unknown), category of the item (-1 without one)."""
+"""User index, microseconds, event type's code, unit price (NaN or null where unknown), category of the item
+(-1 without one)."""
 
 FAVOURITE: Final = "category"
 """The column of the favourite category, beside those of `USER_NUMBERS`."""
@@ -22,18 +24,23 @@ FAVOURITE: Final = "category"
 _STATE: Final = ("counted", "refunded", "money", "first", "last", "log_prices", "num_prices", FAVOURITE)
 
 
-def user_features_before_events(events: pl.LazyFrame, *, profile_kinds: tuple[str, ...], has_times: bool) -> pl.LazyFrame:
-    """A row an event, in their order: its user as of its own time. Events of one moment see the same past, none of them."""
-    states = _states(events, profile_kinds=profile_kinds)
+def user_features_before_events(
+    events: pl.LazyFrame, *, profile_event_types: tuple[str, ...], has_times: bool
+) -> pl.LazyFrame:
+    """A row an event, in their order: its user as of its own time. Events of one moment see the same past,
+    none of them."""
+    states = _states(events, profile_event_types=profile_event_types)
     found = events.select("user", "time").join_asof(
         states, on="time", by="user", strategy="backward", allow_exact_matches=False, check_sortedness=False
     )
     return found.select(*_numbers(pl.col("time"), has_times=has_times), pl.col(FAVOURITE).fill_null(-1))
 
 
-def user_features_as_of(events: pl.LazyFrame, *, as_of: int, profile_kinds: tuple[str, ...], has_times: bool) -> pl.LazyFrame:
+def user_features_as_of(
+    events: pl.LazyFrame, *, as_of: int, profile_event_types: tuple[str, ...], has_times: bool
+) -> pl.LazyFrame:
     """A row for each user with a counted or refunded event strictly before `as_of`, by `user`."""
-    states = _states(events.filter(pl.col("time") < as_of), profile_kinds=profile_kinds)
+    states = _states(events.filter(pl.col("time") < as_of), profile_event_types=profile_event_types)
     last = states.filter(_is_new("user", beside=-1))
     return last.select("user", *_numbers(pl.lit(as_of), has_times=has_times), pl.col(FAVOURITE).fill_null(-1))
 
@@ -41,8 +48,9 @@ def user_features_as_of(events: pl.LazyFrame, *, as_of: int, profile_kinds: tupl
 def item_features_as_of(events: pl.LazyFrame, *, as_of: int, days: float) -> pl.LazyFrame:
     """A row for each item with an event strictly before `as_of`: when it came, how it sells, what it costs.
 
-    `events` has item, time, price and weight. `age_days` counts from the first event, `popularity` sums the weights in the `days`
-    before `as_of` and `popularity_before` those in as many days before that. Prices are of one unit, null where unknown.
+    `events` has item, time, price and weight. `age_days` counts from the first event, `popularity` sums the
+    weights in the `days` before `as_of` and `popularity_before` those in as many days before that. Prices are
+    of one unit, null where unknown.
     """
     window = int(days * MICROSECONDS_PER_DAY)
     price, is_recent = pl.col("price").filter(pl.col("price") > 0), pl.col("time") >= as_of - window
@@ -63,26 +71,32 @@ def item_features_as_of(events: pl.LazyFrame, *, as_of: int, days: float) -> pl.
     )
 
 
-def _states(events: pl.LazyFrame, *, profile_kinds: tuple[str, ...]) -> pl.LazyFrame:
+def _states(events: pl.LazyFrame, *, profile_event_types: tuple[str, ...]) -> pl.LazyFrame:
     """A row for each moment that changed a user: user, time, and the running sums after it.
 
-    Within a moment the smaller category comes last, so that it is the favourite among those that draw level in it.
+    Within a moment the smaller category comes last, so that it is the favourite among those that draw level
+    in it.
     """
-    kinds, refunds = [KIND[kind] for kind in profile_kinds], [KIND["refund"]] if "purchase" in profile_kinds else []
+    event_types, refunds = (
+        [EVENT_TYPE_CODE[kind] for kind in profile_event_types],
+        [EVENT_TYPE_CODE["refund"]] if "purchase" in profile_event_types else [],
+    )
     is_new_user, time, price = _is_new("user", beside=1), pl.col("time"), pl.col("_price")
     paid = pl.when(pl.col("_counts") & (price > 0)).then(price)
     level = pl.col("user").cast(pl.Int64) * 2**32 + pl.col("_votes")  # ascends from user to user
     rows = (
-        events.filter(pl.col("kind").is_in(kinds + refunds))
+        events.filter(pl.col("kind").is_in(event_types + refunds))
         .select(
             "user",
             "time",
             "category",
-            pl.col("kind").is_in(kinds).alias("_counts"),
+            pl.col("kind").is_in(event_types).alias("_counts"),
             pl.col("price").cast(pl.Float64).fill_nan(None).fill_null(0.0).alias("_price"),
         )
         .sort("user", "category", "time", maintain_order=True)
-        .with_columns(_so_far(pl.col("_counts"), restart=_is_new("user", "category", beside=1)).alias("_votes"))
+        .with_columns(
+            _so_far(pl.col("_counts"), restart=_is_new("user", "category", beside=1)).alias("_votes")
+        )
         .sort("user", "time", "category", descending=[False, False, True], maintain_order=True)
         .with_columns(
             _so_far(pl.col("_counts"), restart=is_new_user).alias("counted"),
@@ -103,13 +117,15 @@ def _states(events: pl.LazyFrame, *, profile_kinds: tuple[str, ...]) -> pl.LazyF
 
 
 def _so_far(flags: pl.Expr, *, restart: pl.Expr) -> pl.Expr:
-    """How many are True up to each row, anew at each `restart`: the same as a window over groups, several times faster."""
+    """How many are True up to each row, anew at each `restart`: the same as a window over groups, several
+    times faster."""
     total = flags.cast(pl.Int64).cum_sum()
     return total - pl.when(restart).then(total - flags.cast(pl.Int64)).forward_fill()
 
 
 def _latest(values: pl.Expr, *, where: pl.Expr, restart: pl.Expr) -> pl.Expr:
-    """The last value up to each row of those picked by `where`, -1 before the first; anew at each `restart`."""
+    """The last value up to each row of those picked by `where`, -1 before the first; anew at each
+    `restart`."""
     return pl.when(where).then(values).when(restart).then(-1).forward_fill()
 
 
@@ -132,4 +148,7 @@ def _numbers(as_of: pl.Expr, *, has_times: bool) -> list[pl.Expr]:
         "mean_log_price": pl.when(pl.col("num_prices") > 0).then(pl.col("log_prices") / pl.col("num_prices")),
     }
     is_known = pl.col("counted") > 0
-    return [pl.when(is_known).then(values[name]).fill_null(0.0).cast(pl.Float32).alias(name) for name in USER_NUMBERS]
+    return [
+        pl.when(is_known).then(values[name]).fill_null(0.0).cast(pl.Float32).alias(name)
+        for name in USER_NUMBERS
+    ]

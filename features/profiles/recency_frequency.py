@@ -1,5 +1,5 @@
-"""How much, how lately and how regularly: a person's events by item, by category, by any code. Shapes: n events, M distinct
-codes."""
+"""How much, how lately and how regularly: a person's events by item, by category, by any code. Shapes: n
+events, M distinct codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from features.histories import IntArray
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class RecencyFrequency:
     """One row for each distinct code, ascending."""
 
     codes: IntArray
@@ -43,15 +43,16 @@ class Rhythm:
         return self.codes
 
 
-def rhythm(
+def recency_frequency(
     codes: IntArray,
     *,
     weights: NDArray[np.float32],
     ages: NDArray[np.float32],
     half_lives: Sequence[float],
     recent_days: Sequence[float],
-) -> Rhythm:
-    """Aggregate events by code. `weights` (n,) are above 0; `ages` (n,), `half_lives` and `recent_days` are days."""
+) -> RecencyFrequency:
+    """Aggregate events by code. `weights` (n,) are above 0; `ages` (n,), `half_lives` and `recent_days` are
+    days."""
     distinct, group, num_events = np.unique(codes, return_inverse=True, return_counts=True)
     days = ages.astype(np.float64)
     total = len(distinct)
@@ -64,7 +65,7 @@ def rhythm(
     np.maximum.at(oldest, group, days)
     span = oldest - youngest
     mean_gap = np.where((num_events > 1) & (span > 0), span / np.maximum(num_events - 1, 1), np.nan)
-    return Rhythm(
+    return RecencyFrequency(
         codes=distinct.astype(np.int32),
         num_events=num_events,
         counts=summed(weights.astype(np.float64)),

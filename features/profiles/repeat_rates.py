@@ -16,7 +16,8 @@ class RepeatRates:
     """How each item is bought again across all people."""
 
     rate: NDArray[np.float32]
-    """(N,) share of the item's buyers who bought it again, drawn towards the shop's mean where buyers are few"""
+    """(N,) share of the item's buyers who bought it again, drawn towards the shop's mean where buyers are
+    few"""
     gap_days: NDArray[np.float32]
     """(N,) mean days until they did; the shop's mean where nobody did"""
 
@@ -46,7 +47,9 @@ def repeat_rates(users: IntArray, targets: History, *, num_items: int, as_of: in
     )
 
 
-def _first_and_last(group: NDArray[np.intp], times: TimeArray, *, num_pairs: int) -> tuple[TimeArray, TimeArray]:
+def _first_and_last(
+    group: NDArray[np.intp], times: TimeArray, *, num_pairs: int
+) -> tuple[TimeArray, TimeArray]:
     first = np.full(num_pairs, np.iinfo(np.int64).max)
     last = np.full(num_pairs, np.iinfo(np.int64).min)
     np.minimum.at(first, group, times)

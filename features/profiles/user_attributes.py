@@ -1,4 +1,5 @@
-"""What a shop knows of its users (age band, region, membership tier …) as small whole numbers. Shapes: U users, A attributes."""
+"""What a shop knows of its users (age band, region, membership tier …) as small whole numbers. Shapes: U
+users, A attributes."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ import polars as pl
 from features.histories import IntArray
 
 MAX_VALUES: Final = 1_000
-"""An attribute with more distinct values than this is no category (a name, a postcode, a date of birth) and is left out."""
+"""An attribute with more distinct values than this is no category (a name, a postcode, a date of birth) and
+is left out."""
 
 MAX_ATTRIBUTES: Final = 64
 """The attributes of most users; the rest are left out."""
@@ -39,7 +41,9 @@ def code_attributes(attributes: pl.Series) -> UserAttributes:
     found = _count(distinct)
     values = {name: [value for value, _ in _by_frequency(counts)] for name, counts in found.items()}
     codes = np.zeros((len(distinct) + 1, len(values)), np.int32)
-    columns = [(name, {value: code for code, value in enumerate(known, start=1)}) for name, known in values.items()]
+    columns = [
+        (name, {value: code for code, value in enumerate(known, start=1)}) for name, known in values.items()
+    ]
     for row, text in enumerate(distinct["text"], start=1):
         user = _parse(text)  # for the second time: a million parsed objects would fill the memory
         codes[row] = [code.get(user.get(name, ""), 0) for name, code in columns]

@@ -1,4 +1,5 @@
-"""What one person's events say as of a moment: the numbers that candidates are compared with. Made per request."""
+"""What one person's events say as of a moment: the numbers that candidates are compared with. Made per
+request."""
 
 from __future__ import annotations
 
@@ -9,28 +10,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import EventType
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, ages_in_days
-from features.profiles.recency_frequency import Rhythm, rhythm
+from features.profiles.recency_frequency import RecencyFrequency, recency_frequency
 from features.profiles.user_features import UserFeatures, user_features
-from features.sessions import VISIT_MINUTES
+from features.sessions import SESSION_GAP_MINUTES
 from features.target_weights import target_weights
 
 CART_DAYS = 1.0
 """What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
 
-VISIT_KINDS = np.array([KIND["select_item"], KIND["view_item"], KIND["add_to_cart"], KIND["add_to_wishlist"]], np.int8)
+SESSION_EVENT_TYPES = np.array(
+    [
+        EVENT_TYPE_CODE["select_item"],
+        EVENT_TYPE_CODE["view_item"],
+        EVENT_TYPE_CODE["add_to_cart"],
+        EVENT_TYPE_CODE["add_to_wishlist"],
+    ],
+    np.int8,
+)
 
 
 @dataclass(frozen=True)
-class Person:
+class UserProfile:
     """Aggregates of one history before `as_of`."""
 
-    own: Rhythm
+    own: RecencyFrequency
     """By item"""
-    in_category: Rhythm
+    in_category: RecencyFrequency
     """By leaf category, of the items that have one"""
-    in_parent: Rhythm
+    in_parent: RecencyFrequency
     """By the category above it"""
     recent_items: IntArray
     """(R,) distinct items of the latest target events, the latest first"""
@@ -53,13 +62,14 @@ class Person:
     """What a user tower reads, too"""
 
 
-def describe(
+def build_user_profile(
     history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray, item_parents: IntArray,
-    half_lives: Sequence[float], recent_days: Sequence[float], num_recent: int, profile_kinds: NDArray[np.int8], has_times: bool,
-) -> Person:  # fmt: skip
-    """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1 without one.
+    half_lives: Sequence[float], recent_days: Sequence[float], num_recent: int, profile_event_types: NDArray[np.int8], has_times: bool,
+) -> UserProfile:  # fmt: skip
+    """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1
+    without one.
 
-    `profile_kinds` and `has_times` are for `user_features`.
+    `profile_event_types` and `has_times` are for `user_features`.
 
     What was bought and brought back by `as_of` counts nowhere but among what was looked at.
     """
@@ -69,15 +79,23 @@ def describe(
     standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
     ages = ages_in_days(standing.times, as_of=as_of)
 
-    def by(codes: IntArray) -> Rhythm:
+    def by(codes: IntArray) -> RecencyFrequency:
         coded = codes >= 0
         if not coded.all():
-            return rhythm(codes[coded], weights=weights[coded], ages=ages[coded], half_lives=half_lives, recent_days=recent_days)
-        return rhythm(codes, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days)
+            return recency_frequency(
+                codes[coded],
+                weights=weights[coded],
+                ages=ages[coded],
+                half_lives=half_lives,
+                recent_days=recent_days,
+            )
+        return recency_frequency(
+            codes, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days
+        )
 
     own, in_category = by(standing.items), by(item_categories[standing.items])
     prices = standing.prices[standing.prices > 0]
-    return Person(
+    return UserProfile(
         own=own,
         in_category=in_category,
         in_parent=by(item_parents[standing.items]),
@@ -85,14 +103,22 @@ def describe(
         visit_items=_visit_items(past, as_of=as_of),
         cart_items=_cart_items(past, as_of=as_of),
         num_baskets=len(np.unique(standing.baskets)),
-        num_baskets_recent=np.array([len(np.unique(standing.baskets[ages <= limit])) for limit in recent_days], np.int64),
-        num_new_recent=np.array([np.count_nonzero(own.days_since_first <= limit) for limit in recent_days], np.int64),
+        num_baskets_recent=np.array(
+            [len(np.unique(standing.baskets[ages <= limit])) for limit in recent_days], np.int64
+        ),
+        num_new_recent=np.array(
+            [np.count_nonzero(own.days_since_first <= limit) for limit in recent_days], np.int64
+        ),
         categories=in_category.codes,
         category_shares=in_category.counts / max(float(weights.sum()), 1e-9),
         log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
         log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
         features=user_features(
-            past, as_of=as_of, profile_kinds=profile_kinds, item_categories=item_categories, has_times=has_times
+            past,
+            as_of=as_of,
+            profile_event_types=profile_event_types,
+            item_categories=item_categories,
+            has_times=has_times,
         ),
     )
 
@@ -104,11 +130,11 @@ def _latest_distinct(items: IntArray) -> IntArray:
 
 
 def _visit_items(past: History, *, as_of: int) -> IntArray:
-    since = as_of - int(VISIT_MINUTES * 60e6)
+    since = as_of - int(SESSION_GAP_MINUTES * 60e6)
     visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
     if not len(visit):
         return visit.items
-    return _latest_distinct(visit.of_kinds(VISIT_KINDS).items)
+    return _latest_distinct(visit.of_event_types(SESSION_EVENT_TYPES).items)
 
 
 def _cart_items(past: History, *, as_of: int) -> IntArray:
@@ -116,9 +142,13 @@ def _cart_items(past: History, *, as_of: int) -> IntArray:
     lately = past.take(slice(int(np.searchsorted(past.times, since)), None))
     if not len(lately):
         return lately.items
-    kinds = (KIND["add_to_cart"], KIND["remove_from_cart"], KIND["purchase"])
-    touched = lately.of_kinds(np.array(kinds, np.int8))
+    event_types = (
+        EVENT_TYPE_CODE["add_to_cart"],
+        EVENT_TYPE_CODE["remove_from_cart"],
+        EVENT_TYPE_CODE["purchase"],
+    )
+    touched = lately.of_event_types(np.array(event_types, np.int8))
     backwards = touched.items[::-1]
     items, last = np.unique(backwards, return_index=True)
-    in_cart: IntArray = items[touched.kinds[::-1][last] == KIND["add_to_cart"]]
+    in_cart: IntArray = items[touched.event_types[::-1][last] == EVENT_TYPE_CODE["add_to_cart"]]
     return in_cart

@@ -1,4 +1,5 @@
-"""The items of the Amazon reviews: JSON lines (2018, 2023), Python literals (2014), or a CSV with a header."""
+"""The items of the Amazon reviews: JSON lines (2018, 2023), Python literals (2014), or a CSV with a
+header."""
 
 from __future__ import annotations
 
@@ -12,9 +13,9 @@ from typing import Any, Final
 import polars as pl
 
 from configs.exceptions import DataError
-from features.readers.raw_table import FILE, ROW, RawTable
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns
+from features.readers.raw_table import FILE, ROW, RawTable
 from features.readers.text_lines import TEXT, read_lines, refused_lines
 
 _COLUMNS: Final = {
@@ -45,7 +46,11 @@ def read_amazon_metadata(path: Path) -> RawTable:
             for name in ("title", "brand")
             if name in rows.columns
         ),
-        *([pl.col("product_type").map_elements(_first_path, return_dtype=pl.String)] if "product_type" in rows.columns else []),
+        *(
+            [pl.col("product_type").map_elements(_first_path, return_dtype=pl.String)]
+            if "product_type" in rows.columns
+            else []
+        ),
         *([pl.col("price").map_elements(_price, return_dtype=pl.Float64)] if "price" in rows.columns else []),
         pl.lit("USD").alias("currency"),
     )
@@ -59,10 +64,14 @@ def _lines(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     good = pl.Series([record is not None for record in parsed], dtype=pl.Boolean)
     rows = [_values(record) for record in parsed if record is not None]
     if not rows:
-        raise DataError(f"{path}: not one of {len(lines):,} lines is an item; it begins with {lines[TEXT][0][:80]!r}.")
+        raise DataError(
+            f"{path}: not one of {len(lines):,} lines is an item; it begins with {lines[TEXT][0][:80]!r}."
+        )
     frame = pl.DataFrame(rows, schema=dict.fromkeys(_COLUMNS, pl.String))
     frame = frame.with_columns(pl.lit(path.name).alias(FILE), lines[ROW].filter(good).alias(ROW))
-    broken = refused_lines(lines.filter(~good), path, table="items", reason="neither a JSON object nor a Python literal of one")
+    broken = refused_lines(
+        lines.filter(~good), path, table="items", reason="neither a JSON object nor a Python literal of one"
+    )
     return frame, pl.concat([refused, broken])
 
 
@@ -79,7 +88,10 @@ def _record(text: str) -> dict[str, Any] | None:
 
 
 def _values(record: dict[str, Any]) -> dict[str, str | None]:
-    found = {our: next((record[name] for name in names if record.get(name)), None) for our, names in _COLUMNS.items()}
+    found = {
+        our: next((record[name] for name in names if record.get(name)), None)
+        for our, names in _COLUMNS.items()
+    }
     path = found.pop("product_type")
     return {
         **{our: None if value is None else str(value) for our, value in found.items()},

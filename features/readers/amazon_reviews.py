@@ -1,6 +1,7 @@
 """Amazon reviews (McAuley lab) of 2014, 2018 and 2023, in each form they are published in.
 
-`data.events`: ratings without a header, CSV with a header, or reviews as JSON lines. `data.items`: the metadata.
+`data.events`: ratings without a header, CSV with a header, or reviews as JSON lines. `data.items`: the
+metadata.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Final
 import polars as pl
 
 from configs.schema import DataConfig
-from features.readers.raw_table import RawTable, RawTables
 from features.readers.amazon_metadata import read_amazon_metadata
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, read_fields, with_numbers
 from features.readers.jsonl_rows import read_jsonl_rows
 from features.readers.published import Counts, compared
+from features.readers.raw_table import RawTable, RawTables
 from features.readers.text_lines import TEXT, read_lines
 
 _COLUMNS: Final = {
@@ -32,12 +33,13 @@ _FIRST_LINES: Final = 1000
 
 
 def read_amazon_reviews(data: DataConfig) -> RawTables:
-    """Reviews as events of the type `review`, with rating and text where given; `data.event_type` makes them another type.
+    """Reviews as events of the type `review`, with rating and text where given; `data.event_type` makes them
+    another type.
 
-    A review that stands in the file twice (same user, item and time, as in 2018) counts once. Times have the resolution of a
-    day before 2023, so the order within a day is that of the file.
+    A review that stands in the file twice (same user, item and time, as in 2018) counts once. Times have the
+    resolution of a day before 2023, so the order within a day is that of the file.
     """
-    path = one_file(data.events, source=data.source, table="events")
+    path = one_file(data.events, source=data.reader, table="events")
     with path.open("rb") as file:
         head = file.readline().decode("utf-8", errors="replace").removeprefix("\ufeff").strip()
     remarks = []
@@ -48,16 +50,23 @@ def read_amazon_reviews(data: DataConfig) -> RawTables:
     else:
         names = _order(path)
         remarks.append(
-            f"{path.name} has no header and is read as {', '.join(names)}: told by where the ten-character codes stand"
+            f"{path.name} has no header and is read as {', '.join(names)}: told by where the ten-character "
+            "codes stand"
         )
-        rows, rejected = read_fields(path, "events", schema={name: _TYPES[name] for name in names}, separator=",")
-    found = Counts(len(rows) + len(rejected), users=rows["user_id"].n_unique(), items=rows["item_id"].n_unique())
+        rows, rejected = read_fields(
+            path, "events", schema={name: _TYPES[name] for name in names}, separator=","
+        )
+    found = Counts(
+        len(rows) + len(rejected), users=rows["user_id"].n_unique(), items=rows["item_id"].n_unique()
+    )
     event_id = pl.concat_str(["user_id", "item_id", "timestamp"], separator="/").alias("event_id")
     frame = rows.with_columns(event_id, pl.lit("review").alias("event_type"))
     return RawTables(
         events=RawTable(name="events", where=str(path), frame=frame, rejected=rejected),
-        items=read_amazon_metadata(one_file(data.items, source=data.source, table="items")) if data.items else None,
-        remarks=(*remarks, compared(data.source, path, found)),
+        items=read_amazon_metadata(one_file(data.items, source=data.reader, table="items"))
+        if data.items
+        else None,
+        remarks=(*remarks, compared(data.reader, path, found)),
     )
 
 
@@ -74,7 +83,8 @@ def _has_header(line: str) -> bool:
 
 
 def _order(path: Path) -> tuple[str, str, str, str]:
-    """user,item (2014) or item,user (2018): an item's code has ten characters, a user's mostly thirteen or fourteen."""
+    """user,item (2014) or item,user (2018): an item's code has ten characters, a user's mostly thirteen or
+    fourteen."""
     first = read_lines(path, table="events")[0][TEXT].head(_FIRST_LINES).str.split(",")
     codes = [first.list.get(place, null_on_oob=True).str.len_chars() == 10 for place in (0, 1)]
     if codes[0].sum() > codes[1].sum():

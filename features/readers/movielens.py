@@ -1,6 +1,8 @@
-"""MovieLens ratings (GroupLens): the `::` files of ml-1m and ml-10m, the CSV files of ml-20m, 25m, 32m and ml-latest.
+"""MovieLens ratings (GroupLens): the `::` files of ml-1m and ml-10m, the CSV files of ml-20m, 25m, 32m and
+ml-latest.
 
-`data.events` is ratings.dat or ratings.csv, `data.items` movies.dat or movies.csv, `data.users` ml-1m's users.dat.
+`data.events` is ratings.dat or ratings.csv, `data.items` movies.dat or movies.csv, `data.users` ml-1m's
+users.dat.
 """
 
 from __future__ import annotations
@@ -11,16 +13,30 @@ from typing import Final
 import polars as pl
 
 from configs.schema import DataConfig
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import latin_lines, named_columns, one_file, read_fields, with_numbers
 from features.readers.published import Counts, compared
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables
 
 _RATINGS: Final = {"user_id": pl.String, "item_id": pl.String, "rating": pl.Float64, "timestamp": pl.Int64}
 _MOVIES: Final = {"id": pl.String, "title": pl.String, "genres": pl.String}
-_USERS: Final = {"user_id": pl.String, "gender": pl.String, "age": pl.String, "occupation": pl.String, "zip": pl.String}
+_USERS: Final = {
+    "user_id": pl.String,
+    "gender": pl.String,
+    "age": pl.String,
+    "occupation": pl.String,
+    "zip": pl.String,
+}
 
-AGES: Final = {"1": "under 18", "18": "18-24", "25": "25-34", "35": "35-44", "45": "45-49", "50": "50-55", "56": "56+"}
+AGES: Final = {
+    "1": "under 18",
+    "18": "18-24",
+    "25": "25-34",
+    "35": "35-44",
+    "45": "45-49",
+    "50": "50-55",
+    "56": "56+",
+}
 """ml-1m's README: an age is the first year of its band."""
 OCCUPATIONS: Final = (
     "other", "academic/educator", "artist", "clerical/admin", "college/grad student", "customer service", "doctor/health care",
@@ -33,18 +49,21 @@ OCCUPATIONS: Final = (
 def read_movielens(data: DataConfig) -> RawTables:
     """Ratings as events of the type `review`, with the rating; `data.event_type` makes them another type.
 
-    A movie's genres, which the files list by the alphabet, become its product_type: `Action > Crime > Thriller`.
+    A movie's genres, which the files list by the alphabet, become its product_type: `Action > Crime >
+    Thriller`.
     """
-    path = one_file(data.events, source=data.source, table="events")
+    path = one_file(data.events, source=data.reader, table="events")
     ratings, rejected = _ratings(path)
-    found = Counts(len(ratings) + len(rejected), users=ratings["user_id"].n_unique(), items=ratings["item_id"].n_unique())
+    found = Counts(
+        len(ratings) + len(rejected), users=ratings["user_id"].n_unique(), items=ratings["item_id"].n_unique()
+    )
     event_id = pl.concat_str(["user_id", "item_id", "timestamp"], separator="/").alias("event_id")
     frame = ratings.with_columns(event_id, pl.lit("review").alias("event_type"))
     return RawTables(
         events=RawTable(name="events", where=str(path), frame=frame, rejected=rejected),
-        items=_movies(one_file(data.items, source=data.source, table="items")) if data.items else None,
-        users=_users(one_file(data.users, source=data.source, table="users")) if data.users else None,
-        remarks=(compared(data.source, path, found),),
+        items=_movies(one_file(data.items, source=data.reader, table="items")) if data.items else None,
+        users=_users(one_file(data.users, source=data.reader, table="users")) if data.users else None,
+        remarks=(compared(data.reader, path, found),),
     )
 
 
@@ -56,7 +75,12 @@ def _ratings(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     if not _is_csv(path):
         return read_fields(path, "events", schema=_RATINGS, separator="::")
     rows, refused = read_csv_rows(path, "events")
-    names = {"user_id": ("userId",), "item_id": ("movieId",), "rating": ("rating",), "timestamp": ("timestamp",)}
+    names = {
+        "user_id": ("userId",),
+        "item_id": ("movieId",),
+        "rating": ("rating",),
+        "timestamp": ("timestamp",),
+    }
     rows = named_columns(rows, path, names, optional=frozenset())
     rows, no_numbers = with_numbers(rows, "events", {"rating": pl.Float64, "timestamp": pl.Int64})
     return rows, pl.concat([refused, no_numbers])

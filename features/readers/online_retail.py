@@ -1,6 +1,8 @@
-"""UCI Online Retail (data set 352): a year of invoices of a British gift shop, with prices, countries and cancellations.
+"""UCI Online Retail (data set 352): a year of invoices of a British gift shop, with prices, countries and
+cancellations.
 
-Published as a spreadsheet; read here as parquet or CSV. Online Retail II (data set 502) has other column names, which are known.
+Published as a spreadsheet; read here as parquet or CSV. Online Retail II (data set 502) has other column
+names, which are known.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import DataConfig
 from features.core.columns import ID
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, with_numbers
 from features.readers.published import Counts, compared
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 _COLUMNS: Final = {
     "transaction_id": ("InvoiceNo", "Invoice"),
@@ -30,32 +32,49 @@ _COLUMNS: Final = {
 }
 _EVENT_COLUMNS: Final = (
     pl.col("transaction_id").alias("event_id"),
-    *("line", "event_type", "timestamp", "user_id", "item_id", "price", "transaction_id", "country", FILE, ROW),
+    *(
+        "line",
+        "event_type",
+        "timestamp",
+        "user_id",
+        "item_id",
+        "price",
+        "transaction_id",
+        "country",
+        FILE,
+        ROW,
+    ),
     pl.col("quantity").abs(),
     pl.lit("GBP").alias("currency"),
 )
 _PRODUCT: Final = r"^(?:\d{5}|SP\d{4}|DCGS|GIFT_|PADS)"
-"""How the code of a product begins. What is left is postage (POST, DOT, C2), manual entries (M), discounts (D), samples (S), fees
-(BANK CHARGES, AMAZONFEE, CRUK) and corrections (B)."""
+"""How the code of a product begins. What is left is postage (POST, DOT, C2), manual entries (M), discounts
+(D), samples (S), fees (BANK CHARGES, AMAZONFEE, CRUK) and corrections (B)."""
 _AMERICAN: Final = "%m/%d/%Y %H:%M"
 """How the UCI's own CSV writes times: 12/1/2010 8:26"""
 
 
 def read_online_retail(data: DataConfig) -> RawTables:
-    """Invoices as purchases and cancellations (numbers that begin with C) as refunds, both with a positive quantity.
+    """Invoices as purchases and cancellations (numbers that begin with C) as refunds, both with a positive
+    quantity.
 
-    Left out on purpose and counted: rows without a customer (a quarter), rows that are no product, and rows without a price or
-    a quantity (gifts and stock corrections). Equal rows of an invoice are kept: the till wrote them twice. Codes are made
-    upper-case, since 15056bl and 15056BL are one product. Local times are taken as UTC.
+    Left out on purpose and counted: rows without a customer (a quarter), rows that are no product, and rows
+    without a price or a quantity (gifts and stock corrections). Equal rows of an invoice are kept: the till
+    wrote them twice. Codes are made upper-case, since 15056bl and 15056BL are one product. Local times are
+    taken as UTC.
     """
-    path = one_file(data.events, source=data.source, table="events")
+    path = one_file(data.events, source=data.reader, table="events")
     rows, rejected = _read(path)
-    remark = compared(data.source, path, _counts(rows, num_rows=len(rows) + len(rejected)))
+    remark = compared(data.reader, path, _counts(rows, num_rows=len(rows) + len(rejected)))
     rows = _tidy(rows)
     why = rows.select(_left_out()).to_series()
     kept = rows.filter(why.is_null())
     counts = why.drop_nulls().value_counts(sort=True, name="count")
-    american = bool((rows["timestamp"].str.contains("/", literal=True).any()) if rows["timestamp"].dtype == pl.String else False)
+    american = bool(
+        (rows["timestamp"].str.contains("/", literal=True).any())
+        if rows["timestamp"].dtype == pl.String
+        else False
+    )
     events = RawTable(
         name="events",
         where=str(path),
@@ -90,7 +109,8 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _tidy(rows: pl.DataFrame) -> pl.DataFrame:
-    """Ids as text (a spreadsheet makes customer 17850 to 17850.0), the event type, and the line within the invoice."""
+    """Ids as text (a spreadsheet makes customer 17850 to 17850.0), the event type, and the line within the
+    invoice."""
     invoice = pl.col("transaction_id").cast(pl.String).str.strip_chars()
     rows = rows.with_columns(
         invoice,
@@ -113,9 +133,9 @@ def _left_out() -> pl.Expr:
         "no quantity sold (stock corrections)": (pl.col("quantity") == 0)
         | ((pl.col("quantity") < 0) & (pl.col("event_type") == "purchase")),
     }
-    return pl.coalesce([pl.when(holds.fill_null(value=False)).then(pl.lit(words)) for words, holds in reasons.items()]).alias(
-        "why"
-    )
+    return pl.coalesce(
+        [pl.when(holds.fill_null(value=False)).then(pl.lit(words)) for words, holds in reasons.items()]
+    ).alias("why")
 
 
 def _counts(rows: pl.DataFrame, *, num_rows: int) -> Counts:
@@ -123,11 +143,19 @@ def _counts(rows: pl.DataFrame, *, num_rows: int) -> Counts:
 
 
 def _items(path: Path, rows: pl.DataFrame) -> RawTable:
-    """Every product that was sold, to customers known or not: its most frequent description and its median price."""
+    """Every product that was sold, to customers known or not: its most frequent description and its median
+    price."""
     sold = rows.filter(pl.col("item_id").str.contains(_PRODUCT), pl.col("price") > 0, pl.col("quantity") > 0)
     text = pl.col("description").str.strip_chars().replace("", None)
-    texts = sold.select("item_id", text).drop_nulls().group_by("item_id", "description", maintain_order=True).len()
-    titles = texts.sort("len", descending=True, maintain_order=True).unique("item_id", keep="first", maintain_order=True)
+    texts = (
+        sold.select("item_id", text)
+        .drop_nulls()
+        .group_by("item_id", "description", maintain_order=True)
+        .len()
+    )
+    titles = texts.sort("len", descending=True, maintain_order=True).unique(
+        "item_id", keep="first", maintain_order=True
+    )
     frame = (
         sold.group_by("item_id", maintain_order=True)
         .agg(pl.col("price").median().round(2), pl.col(FILE, ROW).first())

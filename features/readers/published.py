@@ -51,16 +51,18 @@ PUBLISHED: Final[dict[str, dict[str, Counts]]] = {
 }
 """Source → data set → the counts of its events file.
 
-Online Retail: rows from the UCI Machine Learning Repository's page (data set 352); customers and codes counted in the file.
-UserBehavior: the table on Tianchi's page (data set 649). Amazon: rows from McAuley's page of the 2014 data; users and items as in
-the papers that use them (S3-Rec, arXiv:2008.07873, table 1). MovieLens: the README of each. Beauty.txt and ml-1m.txt: as counted
-by S3-Rec and by those who use SASRec's files (BSARec, arXiv:2312.10325). Gowalla: LightGCN (arXiv:2002.02126, table 2), with its
-two parts counted in the files.
+Online Retail: rows from the UCI Machine Learning Repository's page (data set 352); customers and codes
+counted in the file. UserBehavior: the table on Tianchi's page (data set 649). Amazon: rows from McAuley's
+page of the 2014 data; users and items as in the papers that use them (S3-Rec, arXiv:2008.07873, table 1).
+MovieLens: the README of each. Beauty.txt and ml-1m.txt: as counted by S3-Rec and by those who use SASRec's
+files (BSARec, arXiv:2312.10325). Gowalla: LightGCN (arXiv:2002.02126, table 2), with its two parts counted in
+the files.
 """
 
 
 def compared(source: str, path: Path, found: Counts) -> str:
-    """One sentence for the report: as published, or both counts. The closest data set in rows is the one compared with.
+    """One sentence for the report: as published, or both counts. The closest data set in rows is the one
+    compared with.
 
     A part of a published file, or another file altogether, is nobody's mistake: this never raises.
     """
@@ -69,4 +71,6 @@ def compared(source: str, path: Path, found: Counts) -> str:
         if counts.agrees_with(found):
             return f"{path.name} is {name} as published: {counts}"
     name = min(known, key=lambda name: abs(known[name].rows - found.rows))
-    return f"{path.name} is no published file known here: it has {found}; {name}, the closest, has {known[name]}"
+    return (
+        f"{path.name} is no published file known here: it has {found}; {name}, the closest, has {known[name]}"
+    )

@@ -12,7 +12,13 @@ FILE: Final = "_file"
 ROW: Final = "_row"
 """Where in that file: the line of a text file, the row of a parquet file, both from 1."""
 
-REJECTED_SCHEMA: Final = {"table": pl.String, "file": pl.String, "line": pl.Int64, "reason": pl.String, "raw": pl.String}
+REJECTED_SCHEMA: Final = {
+    "table": pl.String,
+    "file": pl.String,
+    "line": pl.Int64,
+    "reason": pl.String,
+    "raw": pl.String,
+}
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,9 @@ class RawTable:
     decimal: str = "."
     """What stands before the cents in text"""
     from_events: tuple[str, ...] = ()
-    """Of a catalogue: its columns that were made from the events. With `id` among them an item stands in it because somebody
-    touched it, so that it must not tell a model at a cut which items will be touched later."""
+    """Of a catalogue: its columns that were made from the events. With `id` among them an item stands in it
+    because somebody touched it, so that it must not tell a model at a split point which items will be touched
+    later."""
     timestamp_format: str | None = None
     """The strftime form of times, where they are not ISO 8601 or unix times"""
     dropped: dict[str, int] = field(default_factory=dict)

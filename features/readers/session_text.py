@@ -1,4 +1,5 @@
-"""The text files of research papers: `user item` a line in time order (SASRec), or a user and their items (LightGCN, S3-Rec).
+"""The text files of research papers: `user item` a line in time order (SASRec), or a user and their items
+(LightGCN, S3-Rec).
 
 They have no times: the order of the file stands for time, so `data.clock` is `ordinal`.
 """
@@ -11,29 +12,34 @@ from typing import Final
 import polars as pl
 
 from configs.schema import DataConfig
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables
 from features.readers.field_rows import one_file
 from features.readers.given_parts import joined_parts
 from features.readers.published import Counts, compared
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables
 from features.readers.text_lines import TEXT, read_lines, refused_lines
 
-_WORDS: Final = {"line_an_event": "a line an event (`user item`)", "line_a_user": "a line a user (`user item item …`)"}
+_WORDS: Final = {
+    "line_an_event": "a line an event (`user item`)",
+    "line_a_user": "a line a user (`user item item …`)",
+}
 _NUMBERS: Final = r"^\d+(?:\s+\d+)*$"
 
 
 def read_session_text(data: DataConfig) -> RawTables:
-    """Events of `data.event_type` (default: purchase), in the order of the file; with `data.test_events`, see `given_parts.py`.
+    """Events of `data.event_type` (default: purchase), in the order of the file; with `data.test_events`, see
+    `given_parts.py`.
 
-    The layout is told by looking at the file, unless `data.layout` says it; the report says which was taken. Where most lines
-    hold whole numbers alone, as the published files do, a line with anything else (a header, a remark) is refused.
+    The layout is told by looking at the file, unless `data.layout` says it; the report says which was taken.
+    Where most lines hold whole numbers alone, as the published files do, a line with anything else (a header,
+    a remark) is refused.
     """
-    path = one_file(data.events, source=data.source, table="events")
+    path = one_file(data.events, source=data.reader, table="events")
     events, remarks = _read_file(path, data)
     if data.test_events is None:
         return RawTables(events=events, remarks=remarks)
     beside = path.with_name(data.test_events.name)
     test_events = beside if beside.is_file() and not data.test_events.is_file() else data.test_events
-    test, of_test = _read_file(one_file(test_events, source=data.source, table="test_events"), data)
+    test, of_test = _read_file(one_file(test_events, source=data.reader, table="test_events"), data)
     return RawTables(events=joined_parts(events, test), remarks=(*remarks, *of_test))
 
 
@@ -45,7 +51,11 @@ def _read_file(path: Path, data: DataConfig) -> tuple[RawTable, tuple[str, str]]
     reasons = lines.select(_reason(layout, numbers_alone=_are_numbers(lines))).to_series()
     fields = lines.filter(reasons.is_null()).select(ROW, pl.col(TEXT).str.extract_all(r"\S+").alias("fields"))
     events = (
-        fields.select(pl.col("fields").list.first().alias("user_id"), pl.col("fields").list.slice(1).alias("item_id"), ROW)
+        fields.select(
+            pl.col("fields").list.first().alias("user_id"),
+            pl.col("fields").list.slice(1).alias("item_id"),
+            ROW,
+        )
         .explode("item_id")
         .with_columns(pl.lit("purchase").alias("event_type"), pl.lit(path.name).alias(FILE))
     )
@@ -55,14 +65,18 @@ def _read_file(path: Path, data: DataConfig) -> tuple[RawTable, tuple[str, str]]
     ]
     counts = Counts(len(events), users=events["user_id"].n_unique(), items=events["item_id"].n_unique())
     why = "as data.layout says" if data.layout else "told by looking at it (data.layout can say otherwise)"
-    remarks = (f"{path.name} is read as {_WORDS[layout]}: {why}", compared(data.source, path, counts))
-    return RawTable(name="events", where=str(path), frame=events, rejected=pl.concat([refused, *broken])), remarks
+    remarks = (f"{path.name} is read as {_WORDS[layout]}: {why}", compared(data.reader, path, counts))
+    return RawTable(
+        name="events", where=str(path), frame=events, rejected=pl.concat([refused, *broken])
+    ), remarks
 
 
 def told_layout(lines: pl.DataFrame) -> str:
-    """`line_an_event` where most lines have two fields and users come back on other lines; else `line_a_user`.
+    """`line_an_event` where most lines have two fields and users come back on other lines; else
+    `line_a_user`.
 
-    A file of users has each of them once, though most may have a single item: then both readings say the same, line by line.
+    A file of users has each of them once, though most may have a single item: then both readings say the
+    same, line by line.
     """
     fields = pl.col(TEXT).str.count_matches(r"\S+")
     pairs = lines.select(TEXT, fields.alias("fields")).filter(pl.col("fields") == 2)

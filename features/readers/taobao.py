@@ -1,4 +1,5 @@
-"""Taobao UserBehavior (Tianchi data set 649): page views, carts, favourites and purchases of one week and two days.
+"""Taobao UserBehavior (Tianchi data set 649): page views, carts, favourites and purchases of one week and two
+days.
 
 A line is `user,item,category,behaviour,unix time`, without a header; behaviours are pv, cart, fav and buy.
 """
@@ -12,14 +13,14 @@ import polars as pl
 
 from configs.schema import DataConfig
 from features.core.columns import ID
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 from features.readers.field_rows import one_file, read_fields
 from features.readers.published import Counts, compared
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 EVENT_TYPES: Final = {"pv": "view_item", "cart": "add_to_cart", "fav": "add_to_wishlist", "buy": "purchase"}
 FIRST, END = 1_511_539_200, 1_512_316_800
-"""The published period, 25 November to 3 December 2017 in Beijing (UTC+8), in unix seconds. Some rows of the file have times
-outside it, a few by years."""
+"""The published period, 25 November to 3 December 2017 in Beijing (UTC+8), in unix seconds. Some rows of the
+file have times outside it, a few by years."""
 _SCHEMA: Final = {
     "user_id": pl.String,
     "item_id": pl.String,
@@ -32,14 +33,17 @@ _SCHEMA: Final = {
 def read_taobao(data: DataConfig) -> RawTables:
     """Events without baskets or prices, and items whose product_type is their (last) category.
 
-    Rows outside the published period are dropped and counted. A behaviour that is none of the four is refused.
+    Rows outside the published period are dropped and counted. A behaviour that is none of the four is
+    refused.
     """
-    path = one_file(data.events, source=data.source, table="events")
+    path = one_file(data.events, source=data.reader, table="events")
     rows, rejected = read_fields(path, "events", schema=_SCHEMA, separator=",")
-    remark = compared(data.source, path, _counts(rows, len(rows) + len(rejected)))
+    remark = compared(data.reader, path, _counts(rows, len(rows) + len(rejected)))
     within = rows["timestamp"].is_between(FIRST, END, closed="left")
     kept = rows.filter(within)
-    event_type = pl.col("behaviour").replace_strict(EVENT_TYPES, default=pl.col("behaviour")).alias("event_type")
+    event_type = (
+        pl.col("behaviour").replace_strict(EVENT_TYPES, default=pl.col("behaviour")).alias("event_type")
+    )
     events = RawTable(
         name="events",
         where=str(path),

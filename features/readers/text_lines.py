@@ -13,7 +13,8 @@ TEXT = "text"
 
 
 def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(lines with ROW from 1 and TEXT, lines that are not UTF-8 as refused rows). A byte order mark is taken off.
+    """(lines with ROW from 1 and TEXT, lines that are not UTF-8 as refused rows). A byte order mark is taken
+    off.
 
     Raises DataError when the file cannot be opened, or is UTF-16.
     """
@@ -21,9 +22,11 @@ def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         with path.open("rb") as file:
             head = file.read(4)
         if head == b"PAR1":
-            raise DataError(f"{path}: is a parquet file, and text is needed: set data.source=parquet.")
+            raise DataError(f"{path}: is a parquet file, and text is needed: set data.reader=parquet.")
         if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError(f"{path}: is UTF-16 text, and UTF-8 is needed: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`).")
+            raise DataError(
+                f"{path}: is UTF-16 text, and UTF-8 is needed: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)."
+            )
         lines, broken = _read_utf8(path), no_lines()
     except pl.exceptions.ComputeError:
         lines, broken = _read_broken(path)
@@ -31,7 +34,9 @@ def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         raise DataError(f"{path}: cannot be read ({error}).") from None
     text = pl.col(TEXT).str.strip_suffix("\r")
     first = pl.when(pl.col(ROW) == 1).then(text.str.strip_prefix("\ufeff")).otherwise(text)
-    return lines.select(ROW, first.alias(TEXT)), refused_lines(broken, path, table=table, reason="not UTF-8 text")
+    return lines.select(ROW, first.alias(TEXT)), refused_lines(
+        broken, path, table=table, reason="not UTF-8 text"
+    )
 
 
 def refused_lines(lines: pl.DataFrame, path: Path, *, table: str, reason: str) -> pl.DataFrame:
@@ -53,15 +58,22 @@ def no_lines() -> pl.DataFrame:
 def _read_utf8(path: Path) -> pl.DataFrame:
     if path.stat().st_size == 0:
         return no_lines()
-    return pl.scan_lines(path, name=TEXT, row_index_name=ROW, row_index_offset=1, glob=False).cast({ROW: pl.Int64}).collect()
+    return (
+        pl.scan_lines(path, name=TEXT, row_index_name=ROW, row_index_offset=1, glob=False)
+        .cast({ROW: pl.Int64})
+        .collect()
+    )
 
 
 def _read_broken(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The slow way, for files with bytes that are no UTF-8: (good lines, broken lines with � for what is broken)."""
+    """The slow way, for files with bytes that are no UTF-8: (good lines, broken lines with � for what is
+    broken)."""
     lines = path.read_bytes().split(b"\n")
     texts = [line.decode("utf-8", errors="replace") for line in lines]
     broken = [not _is_utf8(line) for line in lines]
-    frame = pl.DataFrame({ROW: range(1, len(lines) + 1), TEXT: texts}, schema={ROW: pl.Int64, TEXT: pl.String})
+    frame = pl.DataFrame(
+        {ROW: range(1, len(lines) + 1), TEXT: texts}, schema={ROW: pl.Int64, TEXT: pl.String}
+    )
     mask = pl.Series(broken)
     return frame.filter(~mask), frame.filter(mask)
 

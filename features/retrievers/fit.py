@@ -1,4 +1,5 @@
-"""Every source of candidates that needs no neural network, fitted on the events before a cut, as flat arrays."""
+"""Every source of candidates that needs no neural network, fitted on the events before a split point, as flat
+arrays."""
 
 from __future__ import annotations
 
@@ -9,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
-from features.retrievers.item_neighbours import Neighbours, basket_neighbours, next_neighbours
 from features.dataset import Dataset
 from features.histories import IntArray, TimeArray
-from features.profiles.item_statistics import item_numbers
-from features.retrievers.user_knn import People, fit_people
 from features.profiles.item_popularity import first_seen, popularity
+from features.profiles.item_statistics import item_statistics
 from features.profiles.repeat_rates import repeat_rates
-from features.splits import Cut, targets_before
-from features.sessions import visits
+from features.retrievers.item_neighbours import Neighbours, basket_neighbours, next_neighbours
+from features.retrievers.user_knn import People, fit_people
+from features.sessions import session_numbers
+from features.splits import SplitPoint, targets_before
 
 PARENT_COLUMN = 1
-"""The place of `category_2` among `item_codes.ITEM_CODES`, which is not imported here since it needs Polars."""
+"""The place of `category_2` among `ITEM_CONTENT`, which is not imported here since it needs Polars."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class SourceTables:
     popularity_all: NDArray[np.float32]
     """(N,) the same over all time"""
     first_seen: TimeArray
-    """(N,) microseconds; the cut itself for an item without events before it"""
+    """(N,) microseconds; the split point itself for an item without events before it"""
     repeat_rate: NDArray[np.float32]
     """(N,)"""
     repeat_gap_days: NDArray[np.float32]
@@ -46,7 +47,7 @@ class SourceTables:
     parent: IntArray
     """(N,) the category above it (the first two levels of its path), -1 without one"""
     numbers: NDArray[np.float32]
-    """(N, F) see `item_numbers`"""
+    """(N, F) see `item_statistics`"""
     basket_items: IntArray
     """(N, K) see `cooccurrence.Neighbours`"""
     basket_scores: NDArray[np.float32]
@@ -84,7 +85,8 @@ class SourceTables:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(N,) True for items with a target event before the cut that was not taken back: only these have a fitted vector."""
+        """(N,) True for items with a target event before the split point that was not taken back: only these
+        have a fitted vector."""
         return self.popularity_all > 0
 
     def save(self, folder: Path) -> None:
@@ -95,25 +97,41 @@ class SourceTables:
     @classmethod
     def load(cls, folder: Path) -> SourceTables:
         """Map the files of `save`, so that replicas on one machine share them."""
-        return cls(**{field.name: np.asarray(np.load(folder / f"{field.name}.npy", mmap_mode="r")) for field in fields(cls)})
+        return cls(
+            **{
+                field.name: np.asarray(np.load(folder / f"{field.name}.npy", mmap_mode="r"))
+                for field in fields(cls)
+            }
+        )
 
 
-def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
-    """Fit popularity, repeats and co-occurrence on everyone's target events before the cut, without those taken back before it.
+def fit_sources(dataset: Dataset, point: SplitPoint, config: Config) -> SourceTables:
+    """Fit popularity, repeats and co-occurrence on everyone's target events before the split point, without
+    those taken back before it.
 
-    The weight of a kind counts in popularity. Co-occurrence and repeat rates ask whether, not how much, so there it does not.
+    The weight of a kind counts in popularity. Co-occurrence and repeat rates ask whether, not how much, so
+    there it does not.
     """
-    users, events, weights = targets_before(dataset, cut, targets=config.history.targets)
-    settings, num_items, as_of = config.candidates, dataset.num_items, cut.as_of
+    users, events, weights = targets_before(dataset, point, targets=config.history.targets)
+    settings, num_items, as_of = config.candidates, dataset.num_items, point.as_of
     days = settings.popularity_days if dataset.has_times else None
     recent = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=days)
-    two_windows = popularity(events, weights=weights, num_items=num_items, as_of=as_of, days=2 * days if days else None)
+    two_windows = popularity(
+        events, weights=weights, num_items=num_items, as_of=as_of, days=2 * days if days else None
+    )
     categories, parents = np.asarray(dataset.categories), parent_categories(dataset)
     rates = repeat_rates(users, events, num_items=num_items, as_of=as_of)
-    errands = replace(events, baskets=visits(users, events)) if dataset.has_times else events
-    together = basket_neighbours(errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours)
+    errands = replace(events, baskets=session_numbers(users, events)) if dataset.has_times else events
+    together = basket_neighbours(
+        errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours
+    )
     following = next_neighbours(
-        users, errands, num_items=num_items, as_of=as_of, num_neighbours=settings.num_neighbours, days=settings.together_days
+        users,
+        errands,
+        num_items=num_items,
+        as_of=as_of,
+        num_neighbours=settings.num_neighbours,
+        days=settings.together_days,
     )
     people = fit_people(users, events, num_items=num_items, as_of=as_of, days=2 * days if days else None)
     return SourceTables(
@@ -126,7 +144,9 @@ def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
         price=_mean_price(events.items, events.prices, num_items=num_items),
         category=categories,
         parent=parents,
-        numbers=item_numbers(users, events, weights=weights, categories=categories, parents=parents, as_of=as_of, days=days),
+        numbers=item_statistics(
+            users, events, weights=weights, categories=categories, parents=parents, as_of=as_of, days=days
+        ),
         basket_items=together.items,
         basket_scores=together.scores,
         next_items=following.items,
@@ -142,7 +162,7 @@ def fit_sources(dataset: Dataset, cut: Cut, config: Config) -> SourceTables:
 
 def parent_categories(dataset: Dataset) -> IntArray:
     """(N,) code of the first two levels of each item's category path, -1 without one."""
-    codes: IntArray = np.asarray(dataset.item_codes[:, PARENT_COLUMN]) - 1
+    codes: IntArray = np.asarray(dataset.item_content[:, PARENT_COLUMN]) - 1
     return codes
 
 

@@ -1,4 +1,5 @@
-"""Items that go together: in one basket, or in one basket and the same person's next. Shapes: N items, K neighbours."""
+"""Items that go together: in one basket, or in one basket and the same person's next. Shapes: N items, K
+neighbours."""
 
 from __future__ import annotations
 
@@ -16,17 +17,20 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 SHRINKAGE = 10.0
-"""Added to the expected scale of a pair's count, so that two items seen together once do not head the table."""
+"""Added to the expected scale of a pair's count, so that two items seen together once do not head the
+table."""
 
 MIN_TOGETHER = 2
-"""A pair seen together once is chance: in a long tail of items such pairs are most of the pairs, and none of the use."""
+"""A pair seen together once is chance: in a long tail of items such pairs are most of the pairs, and none of
+the use."""
 
 PAIRS_AT_ONCE = 20_000_000
-"""Pairs of a basket's items counted in one step: bounds the memory of the pair counts to about half a gigabyte."""
+"""Pairs of a basket's items counted in one step: bounds the memory of the pair counts to about half a
+gigabyte."""
 
 MAX_BASKET = 1000
-"""Distinct items. A larger basket (a delivery to a canteen, an import without transaction ids) says nothing about what goes
-together, and its pairs are the square of its size: it is left out."""
+"""Distinct items. A larger basket (a delivery to a canteen, an import without transaction ids) says nothing
+about what goes together, and its pairs are the square of its size: it is left out."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ def basket_neighbours(targets: History, *, num_items: int, as_of: int, num_neigh
 
     Baskets of more than `MAX_BASKET` distinct items do not count.
 
-    Source: cosine of item columns (Sarwar et al. 2001, doi:10.1145/371920.372071), shrunk as in Bell & Koren 2007.
+    Source: cosine of item columns (Sarwar et al. 2001, doi:10.1145/371920.372071), shrunk as in Bell & Koren
+    2007.
     """
     past = targets.times < as_of
     baskets, group = np.unique(targets.baskets[past], return_inverse=True)
@@ -56,7 +61,8 @@ def basket_neighbours(targets: History, *, num_items: int, as_of: int, num_neigh
 def next_neighbours(
     users: IntArray, targets: History, *, num_items: int, as_of: int, num_neighbours: int, days: float
 ) -> Neighbours:
-    """Items of a person's next basket, at most `days` after the one that holds the item. `users` (E) says whose each is.
+    """Items of a person's next basket, at most `days` after the one that holds the item. `users` (E) says
+    whose each is.
 
     A basket of more than `MAX_BASKET` distinct items neither has a next one nor is it one.
     """
@@ -128,10 +134,16 @@ def _neighbours(left: sparse.csr_array, right: sparse.csr_array, *, num_neighbou
     return Neighbours(items=items, scores=scores)
 
 
-def neighbour_scores(neighbours: Neighbours, of: IntArray, weights: NDArray[np.float32]) -> tuple[IntArray, NDArray[np.float32]]:
-    """Sum the neighbours of the items `of` (M,), each list times its weight (M,): (distinct items ascending, their sums)."""
+def neighbour_scores(
+    neighbours: Neighbours, of: IntArray, weights: NDArray[np.float32]
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """Sum the neighbours of the items `of` (M,), each list times its weight (M,): (distinct items ascending,
+    their sums)."""
     # `take`, since indexing copies rows at half the speed
-    items, scores = neighbours.items.take(of, axis=0).ravel(), (neighbours.scores.take(of, axis=0) * weights[:, None]).ravel()
+    items, scores = (
+        neighbours.items.take(of, axis=0).ravel(),
+        (neighbours.scores.take(of, axis=0) * weights[:, None]).ravel(),
+    )
     found = items >= 0
     distinct, group = np.unique(items[found], return_inverse=True)
     sums = np.bincount(group, weights=scores[found], minlength=len(distinct)).astype(np.float32)

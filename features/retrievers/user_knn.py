@@ -1,7 +1,8 @@
-"""What people like this one had lately: neighbours by what both have, from a table of some thousand people. Shapes: P people,
-N items.
+"""What people like this one had lately: neighbours by what both have, from a table of some thousand people.
+Shapes: P people, N items.
 
-Source: user-based collaborative filtering, cosine of counts weighted by inverse frequency (Breese et al. 1998, arXiv:1301.7363).
+Source: user-based collaborative filtering, cosine of counts weighted by inverse frequency (Breese et al.
+1998, arXiv:1301.7363).
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class People:
 
 
 def fit_people(users: IntArray, events: History, *, num_items: int, as_of: int, days: float | None) -> People:
-    """Fit on everyone's target events (E) before `as_of`; recent are those of the `days` before it (None: all).
+    """Fit on everyone's target events (E) before `as_of`; recent are those of the `days` before it (None:
+    all).
 
     Of more than `MAX_PEOPLE` people those with the latest events are kept: they say what is had now.
     """
@@ -80,10 +82,14 @@ def fit_people(users: IntArray, events: History, *, num_items: int, as_of: int, 
     )
 
 
-def people_scores(people: People, items: IntArray, num_events: NDArray[np.int64]) -> tuple[IntArray, NDArray[np.float32]]:
-    """What the nearest people had lately and this person, who has `items` so often, does not: (items ascending, share of people).
+def people_scores(
+    people: People, items: IntArray, num_events: NDArray[np.int64]
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """What the nearest people had lately and this person, who has `items` so often, does not: (items
+    ascending, share of people).
 
-    Each neighbour counts by likeness. The person's own row in the table, where there is one, holds nothing but their own items.
+    Each neighbour counts by likeness. The person's own row in the table, where there is one, holds nothing
+    but their own items.
     """
     if len(items) > MAX_ITEMS:
         most = np.sort(np.argsort(-num_events, kind="stable")[:MAX_ITEMS])
@@ -92,7 +98,9 @@ def people_scores(people: People, items: IntArray, num_events: NDArray[np.int64]
         used = items
     weights = np.log1p(num_events) * people.idf[used]
     rows, group = _rows(people.item_offsets, used)
-    likeness = np.bincount(people.members[rows], weights=people.weights[rows] * weights[group], minlength=people.num_people)
+    likeness = np.bincount(
+        people.members[rows], weights=people.weights[rows] * weights[group], minlength=people.num_people
+    )
     nearest = np.arange(len(likeness))
     if len(likeness) > NUM_NEIGHBOURS:
         nearest = np.argpartition(-likeness, NUM_NEIGHBOURS)[:NUM_NEIGHBOURS]

@@ -1,7 +1,8 @@
-"""What Ray must find in the environment before it is imported: its HAProxy ingress, lean, private and quick to stop.
+"""What Ray must find in the environment before it is imported: its HAProxy ingress, lean, private and quick
+to stop.
 
-HAProxy's own metrics and stats pages listen on every interface and have no setting for it, and after a kill -9 of Ray HAProxy
-would live on and keep the port. So a short script starts it, which mends both.
+HAProxy's own metrics and stats pages listen on every interface and have no setting for it, and after a kill
+-9 of Ray HAProxy would live on and keep the port. So a short script starts it, which mends both.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _FAST: Final = {
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
 }
-"""Ten times the requests a second of Ray's defaults, and a stop in two seconds instead of thirty. Yours go before these."""
+"""Ten times the requests a second of Ray's defaults, and a stop in two seconds instead of thirty. Yours go
+before these."""
 
 _QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
@@ -42,7 +44,8 @@ exec {haproxy} "$@"
 
 
 def set_ray_environment(run_folder: Path) -> None:
-    """Prepare this process's environment, which every process of Ray inherits. `run_folder` is this server's own.
+    """Prepare this process's environment, which every process of Ray inherits. `run_folder` is this server's
+    own.
 
     Two servers on one machine get different ports, sockets and tokens.
     """

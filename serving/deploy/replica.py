@@ -13,10 +13,10 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from serving.http.app import build_app
-from serving.state.live_events import Money
 from serving.http.loopback_guard import OwnMachineOnly
-from serving.recommend.pipeline import Pipeline
 from serving.http.service import Service
+from serving.recommend.pipeline import Pipeline
+from serving.state.live_events import Money
 from serving.state.store import EventStore
 
 MAX_ONGOING: Final = 1_000
@@ -60,7 +60,9 @@ class Replica:
         self._settings = settings
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
-        return OwnMachineOnly(build_app(self._service, max_body_bytes=self._settings.max_body_bytes), host=self._settings.host)
+        return OwnMachineOnly(
+            build_app(self._service, max_body_bytes=self._settings.max_body_bytes), host=self._settings.host
+        )
 
     def check_health(self) -> None:
         """Ray asks every two seconds; an error means that this replica is replaced."""

@@ -22,9 +22,9 @@ import httpx
 
 from configs.exceptions import ServingError
 from configs.schema import Config
+from serving.deploy.ray_environment import set_ray_environment
 from serving.recommend.bundle import Bundle
 from serving.state.event_log import connect
-from serving.deploy.ray_environment import set_ray_environment
 from serving.state.store import STORE_FILE
 
 _READY_SECONDS: Final = 60
@@ -57,8 +57,8 @@ class Server:
 def start(config: Config, bundle_folder: Path) -> Server:
     """Start the server and return when it answers: some 15 s.
 
-    The bundle, the event store (`events.db` in the workspace) and the port are tried first, so that what the user can mend is
-    said at once. Raises ArtefactError and ServingError.
+    The bundle, the event store (`events.db` in the workspace) and the port are tried first, so that what the
+    user can mend is said at once. Raises ArtefactError and ServingError.
     """
     store = config.workspace / STORE_FILE
     Bundle.open(bundle_folder)
@@ -134,7 +134,8 @@ def _wait_until_ready(url: str) -> None:
             pass
         time.sleep(0.1)
     raise ServingError(
-        f"The server at {url} did not answer within {_READY_SECONDS} s: its log is in /tmp/ray/session_latest/logs."
+        f"The server at {url} did not answer within {_READY_SECONDS} s: its log is in "
+        "/tmp/ray/session_latest/logs."
     )
 
 
@@ -144,10 +145,13 @@ def _refuse_other_machines(host: str) -> None:
     except ValueError:
         is_loopback = False
     if is_loopback and ":" in host:
-        raise ServingError(f"serving.host={host}: the server listens on IPv4 alone: set serving.host=127.0.0.1.")
+        raise ServingError(
+            f"serving.host={host}: the server listens on IPv4 alone: set serving.host=127.0.0.1."
+        )
     if not is_loopback:
         raise ServingError(
-            f"serving.host={host} lets other machines in, and this server has no keys yet: set serving.host=127.0.0.1."
+            f"serving.host={host} lets other machines in, and this server has no keys yet: set "
+            "serving.host=127.0.0.1."
         )
 
 
@@ -160,7 +164,8 @@ def refuse_used_port(host: str, port: int, *, setting: str) -> None:
         except OSError as error:
             reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
             raise ServingError(
-                f"Port {port} on {host} {reason}: stop what listens there, or choose another with --set {setting}={port + 1}."
+                f"Port {port} on {host} {reason}: stop what listens there, or choose another with --set "
+                f"{setting}={port + 1}."
             ) from None
 
 

@@ -1,6 +1,7 @@
 """The HTTP API as a FastAPI app round a `Service`. No Ray here: a test drives it directly.
 
-The two busy endpoints read and write JSON with pydantic's own parser and skip FastAPI's, which would check every answer again.
+The two busy endpoints read and write JSON with pydantic's own parser and skip FastAPI's, which would check
+every answer again.
 """
 
 from __future__ import annotations
@@ -18,10 +19,17 @@ from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from configs.exceptions import ServingError
-from serving.http.prometheus import MeasureRequests, Metrics
 from serving.http.load_shedding import LimitRequests
 from serving.http.problems import Problem, install_problem_handlers
-from serving.http.schemas import MAX_IDS, EventsRequest, EventsResponse, ProblemDetails, RecommendRequest, RecommendResponse
+from serving.http.prometheus import MeasureRequests, Metrics
+from serving.http.schemas import (
+    MAX_IDS,
+    EventsRequest,
+    EventsResponse,
+    ProblemDetails,
+    RecommendRequest,
+    RecommendResponse,
+)
 from serving.http.service import Service
 from serving.http.shop.routes import shop_routes
 
@@ -39,7 +47,9 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 
 def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
     """The app of one server process."""
-    app = FastAPI(title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from.")
+    app = FastAPI(
+        title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from."
+    )
     bundle = service.pipeline.bundle
     metrics = Metrics(bundle_name=bundle.name, bundle_version=bundle.version)
     app.add_middleware(LimitRequests)
@@ -56,7 +66,9 @@ def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
 
 
 def _add_recommend(app: FastAPI, service: Service, metrics: Metrics, *, max_body_bytes: int) -> None:
-    one_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommend")  # so that the loop stays free to refuse
+    one_thread = ThreadPoolExecutor(
+        max_workers=1, thread_name_prefix="recommend"
+    )  # so that the loop stays free to refuse
 
     @app.post(
         "/v1/recommend",
@@ -69,7 +81,9 @@ def _add_recommend(app: FastAPI, service: Service, metrics: Metrics, *, max_body
         asked = RecommendRequest.model_validate_json(await read_body(request, max_bytes=max_body_bytes))
         answer = await asyncio.get_running_loop().run_in_executor(one_thread, service.recommend, asked)
         metrics.count_list(
-            asked.surface, fallback=answer["fallback_used"] is not None, short=answer["shortfall_reason"] is not None
+            asked.surface,
+            fallback=answer["fallback_used"] is not None,
+            short=answer["shortfall_reason"] is not None,
         )
         return Response(to_json(answer), media_type="application/json", headers=_PERSONAL)
 
@@ -84,8 +98,13 @@ def _add_events(app: FastAPI, service: Service, metrics: Metrics, *, max_body_by
     )
     async def events(request: Request) -> Response:
         recorded = await service.record(_events_of(await read_body(request, max_bytes=max_body_bytes)))
-        rejected = [{"index": index, "field": field, "message": message} for index, field, message in recorded.rejected]
-        metrics.count_events(accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(rejected))
+        rejected = [
+            {"index": index, "field": field, "message": message}
+            for index, field, message in recorded.rejected
+        ]
+        metrics.count_events(
+            accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(rejected)
+        )
         answer = {"accepted": recorded.accepted, "duplicates": recorded.duplicates, "rejected": rejected}
         return Response(to_json(answer), media_type="application/json", headers=_PERSONAL)
 
@@ -95,7 +114,12 @@ def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
     async def healthz() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", summary="Bundle loaded, event store reachable", tags=["operations"], responses={503: _ERRORS[503]})
+    @app.get(
+        "/readyz",
+        summary="Bundle loaded, event store reachable",
+        tags=["operations"],
+        responses={503: _ERRORS[503]},
+    )
     async def readyz() -> dict[str, str]:
         try:
             service.store.check()
@@ -111,7 +135,9 @@ def _add_operations(app: FastAPI, service: Service, metrics: Metrics) -> None:
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
     """The body, read no further than allowed; raises Problem 413."""
-    too_long = Problem(413, f"The body is longer than {max_bytes} bytes (serving.max_body_bytes): send less at a time.")
+    too_long = Problem(
+        413, f"The body is longer than {max_bytes} bytes (serving.max_body_bytes): send less at a time."
+    )
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise too_long
@@ -132,7 +158,9 @@ def _events_of(body: bytes) -> list[object]:
         raise Problem(400, f"The body is not JSON: {error}.") from None
     expected = f'send {{"events": [...]}} with 1 to {MAX_IDS} events'
     if not isinstance(content, dict) or set(content) != {"events"} or not isinstance(content["events"], list):
-        raise Problem(422, f"The body does not hold a list of events: {expected}.", errors=[("events", expected)])
+        raise Problem(
+            422, f"The body does not hold a list of events: {expected}.", errors=[("events", expected)]
+        )
     events: list[object] = content["events"]
     if not 1 <= len(events) <= MAX_IDS:
         raise Problem(422, f"The body holds {len(events)} events: {expected}.", errors=[("events", expected)])
@@ -149,7 +177,9 @@ def _describe_bodies(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            document = get_openapi(
+                title=app.title, version=app.version, summary=app.summary, routes=app.routes
+            )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             for model in (RecommendRequest, EventsRequest, ProblemDetails):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")

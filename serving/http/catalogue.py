@@ -18,7 +18,9 @@ _SEARCHED: Final = (ID, TITLE, PRODUCT_TYPE, BRAND)
 class Catalogue:
     """Row i is item i. Legend: N items."""
 
-    def __init__(self, rows: pl.DataFrame, *, popularity: NDArray[np.floating[Any]], currency: str | None = None) -> None:
+    def __init__(
+        self, rows: pl.DataFrame, *, popularity: NDArray[np.floating[Any]], currency: str | None = None
+    ) -> None:
         """`popularity` (N,) orders what a search finds. `currency` is for rows that name none."""
         self._rows = rows
         self._popularity = popularity

@@ -1,4 +1,5 @@
-"""While there are no keys: programs on this machine are answered, and in a browser the server's own pages alone."""
+"""While there are no keys: programs on this machine are answered, and in a browser the server's own pages
+alone."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _OWN_NAMES: Final = ("127.0.0.1", "localhost", "::1")
 
 
 class OwnMachineOnly:
-    """Refuses with 403 peers from elsewhere, foreign names (DNS rebinding) and what another site's page posts (CSRF).
+    """Refuses with 403 peers from elsewhere, foreign names (DNS rebinding) and what another site's page posts
+    (CSRF).
 
     The server listens on loopback alone; the check of the peer is for the day that somebody lets more in.
     """

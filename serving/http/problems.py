@@ -24,7 +24,9 @@ Errors = Sequence[tuple[str, str]]
 class Problem(Exception):  # noqa: N818
     """An error that a caller caused, or can do something about."""
 
-    def __init__(self, status: int, detail: str, *, errors: Errors = (), headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, *, errors: Errors = (), headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
 
@@ -37,14 +39,18 @@ class Problem(Exception):  # noqa: N818
             "detail": self.detail,
             "errors": [{"field": field, "message": message} for field, message in self.errors],
         }
-        return Response(to_json(content), self.status, headers=self.headers, media_type="application/problem+json")
+        return Response(
+            to_json(content), self.status, headers=self.headers, media_type="application/problem+json"
+        )
 
 
 def invalid(errors: Sequence[ErrorDetails]) -> Problem:
     """A 422 that names every field at fault."""
     found = [(".".join(str(part) for part in error["loc"]), error["msg"]) for error in errors]
     if any(error["type"] == "json_invalid" for error in errors):
-        return Problem(400, f"The body is not JSON: {found[0][1].removeprefix('Invalid JSON: ')}.", errors=found)
+        return Problem(
+            400, f"The body is not JSON: {found[0][1].removeprefix('Invalid JSON: ')}.", errors=found
+        )
     shown = "; ".join(f"{field or 'body'}: {message}" for field, message in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     return Problem(422, f"The request cannot be answered as it is. {shown}{more}.", errors=found[:50])
@@ -72,7 +78,9 @@ def install_problem_handlers(app: FastAPI) -> None:
             405: f"{request.method} is not for {request.url.path}: /docs says what is.",
         }
         headers = dict(error.headers) if error.headers else None
-        return Problem(error.status_code, details.get(error.status_code, str(error.detail)), headers=headers).response()
+        return Problem(
+            error.status_code, details.get(error.status_code, str(error.detail)), headers=headers
+        ).response()
 
     @app.exception_handler(ServingError)
     async def on_serving_error(_: Request, error: ServingError) -> Response:

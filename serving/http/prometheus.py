@@ -17,15 +17,29 @@ class Metrics:
     def __init__(self, *, bundle_name: str, bundle_version: str) -> None:
         self.registry = CollectorRegistry()
         labels = ["route", "method", "status"]
-        self.requests = Counter("shopkeeper_requests", "Requests by route and status.", labels, registry=self.registry)
-        self.seconds = Histogram(
-            "shopkeeper_request_seconds", "Time to answer.", ["route"], buckets=_LATENCIES, registry=self.registry
+        self.requests = Counter(
+            "shopkeeper_requests", "Requests by route and status.", labels, registry=self.registry
         )
-        self.lists = Counter("shopkeeper_lists", "Lists by surface and outcome.", ["surface", "kind"], registry=self.registry)
-        self.events = Counter("shopkeeper_events", "Events sent, by what became of them.", ["result"], registry=self.registry)
-        bundle = Gauge("shopkeeper_bundle_info", "The bundle that answers.", ["name", "version"], registry=self.registry)
+        self.seconds = Histogram(
+            "shopkeeper_request_seconds",
+            "Time to answer.",
+            ["route"],
+            buckets=_LATENCIES,
+            registry=self.registry,
+        )
+        self.lists = Counter(
+            "shopkeeper_lists", "Lists by surface and outcome.", ["surface", "kind"], registry=self.registry
+        )
+        self.events = Counter(
+            "shopkeeper_events", "Events sent, by what became of them.", ["result"], registry=self.registry
+        )
+        bundle = Gauge(
+            "shopkeeper_bundle_info", "The bundle that answers.", ["name", "version"], registry=self.registry
+        )
         bundle.labels(bundle_name, bundle_version).set(1)
-        process = Gauge("shopkeeper_process_info", "The replica that was scraped.", ["pid"], registry=self.registry)
+        process = Gauge(
+            "shopkeeper_process_info", "The replica that was scraped.", ["pid"], registry=self.registry
+        )
         process.labels(os.getpid()).set(1)
 
     def count_list(self, surface: str, *, fallback: bool, short: bool) -> None:
@@ -40,7 +54,8 @@ class Metrics:
 
 
 class MeasureRequests:
-    """Counts and times every request by the route it went to (never by its path: ids would make it unbounded)."""
+    """Counts and times every request by the route it went to (never by its path: ids would make it
+    unbounded)."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics

@@ -17,7 +17,12 @@ class RecommendRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "example": {"user_id": "1234", "surface": "home", "num_results": 5, "return_fields": ["title", "price"]}
+            "example": {
+                "user_id": "1234",
+                "surface": "home",
+                "num_results": 5,
+                "return_fields": ["title", "price"],
+            }
         },
     )
 
@@ -25,7 +30,9 @@ class RecommendRequest(BaseModel):
     visitor_id: Id | None = None
     session_id: Id | None = None
     surface: str = Field("home", max_length=100, description="Which list: one of the configured surfaces.")
-    item_ids: list[Id] = Field([], max_length=MAX_IDS, description="What is on the page: the product, or the cart.")
+    item_ids: list[Id] = Field(
+        [], max_length=MAX_IDS, description="What is on the page: the product, or the cart."
+    )
     events: list[LiveEvent] = Field(
         [],
         max_length=MAX_IDS,
@@ -33,7 +40,9 @@ class RecommendRequest(BaseModel):
     )
     num_results: int = Field(20, ge=1, le=500)
     exclude_item_ids: list[Id] = Field([], max_length=MAX_IDS, description="Never to be in the list.")
-    return_fields: list[str] = Field([], max_length=50, description="Columns of the catalogue to give with each item.")
+    return_fields: list[str] = Field(
+        [], max_length=50, description="Columns of the catalogue to give with each item."
+    )
 
 
 class EventsRequest(BaseModel):
@@ -92,7 +101,8 @@ class RejectedEvent(BaseModel):
 
 
 class EventsResponse(BaseModel):
-    """Accepted means stored: it would survive a power cut. Counted in rows: an event with `items` is one for each."""
+    """Accepted means stored: it would survive a power cut. Counted in rows: an event with `items` is one for
+    each."""
 
     accepted: int
     duplicates: int

@@ -11,17 +11,17 @@ from typing import Any, Final
 import numpy as np
 
 from features.core.columns import ITEM_EVENT_TYPES
-from features.histories import History
 from features.core.ids import who_key
-from serving.recommend.request import Answer, Query, Recommendation
+from features.histories import History
 from serving.http.catalogue import Catalogue
-from serving.state.event_log import Event
-from serving.state.user_history_cache import history_from_rows, in_dataset_order
-from serving.state.live_events import Money, Rejection, parse_event, to_rows
-from serving.recommend.pipeline import Pipeline
 from serving.http.problems import Problem
 from serving.http.schemas import RecommendRequest
+from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Answer, Query, Recommendation
+from serving.state.event_log import Event
+from serving.state.live_events import Money, Rejection, parse_event, to_rows
 from serving.state.store import EventStore
+from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
 _STRANGER: Final = "the asker"
 
@@ -57,18 +57,25 @@ class Service:
         self.pipeline, self.store = pipeline, store
         bundle, money = pipeline.bundle, money or Money()
         currency = money.currency or bundle.currency
-        self.catalogue = Catalogue(bundle.catalogue, popularity=np.asarray(bundle.tables.popularity), currency=currency)
+        self.catalogue = Catalogue(
+            bundle.catalogue, popularity=np.asarray(bundle.tables.popularity), currency=currency
+        )
         self._max_events_kept = max_events_kept
         self._money = replace(money, currency=currency or self.catalogue.currency)
         self._clock = clock
 
     def recommend(self, request: RecommendRequest) -> dict[str, Any]:
-        """The body of the answer, by the schema `RecommendResponse`. Raises Problem, and ServingError without a store."""
+        """The body of the answer, by the schema `RecommendResponse`. Raises Problem, and ServingError without
+        a store."""
         bundle = self.pipeline.bundle
         self._check(request)
         now = self._clock()
         recent = self._rows(request, now=now)
-        named = [*request.item_ids, *request.exclude_item_ids, *(row.item_id for row in recent if row.item_id)]
+        named = [
+            *request.item_ids,
+            *request.exclude_item_ids,
+            *(row.item_id for row in recent if row.item_id),
+        ]
         query = Query(
             history=self._history(request, recent),
             as_of=now + 1,  # what happens now has happened
@@ -114,7 +121,9 @@ class Service:
     def warm_up(self) -> None:
         """Answer once, so that the first caller does not wait for what is made at first use."""
         popular = self.pipeline.most_popular(1)
-        self.recommend(RecommendRequest(item_ids=[self.pipeline.bundle.item_ids[int(item)] for item in popular]))
+        self.recommend(
+            RecommendRequest(item_ids=[self.pipeline.bundle.item_ids[int(item)] for item in popular])
+        )
 
     def _check(self, request: RecommendRequest) -> None:
         surfaces, columns = self.pipeline.bundle.surfaces, self.catalogue.columns
@@ -134,7 +143,9 @@ class Service:
                 rows += to_rows(event.model_copy(update=who), now=now, money=self._money)
             except Rejection as rejection:
                 field = f"events.{index}.{rejection.field}"
-                raise Problem(422, f"{field} {rejection.message}.", errors=[(field, rejection.message)]) from None
+                raise Problem(
+                    422, f"{field} {rejection.message}.", errors=[(field, rejection.message)]
+                ) from None
         return rows
 
     def _history(self, request: RecommendRequest, recent: Sequence[Event]) -> History:
@@ -147,7 +158,9 @@ class Service:
             for place, row in enumerate(recent)
             if row.event_type in ITEM_EVENT_TYPES
         ]
-        return in_dataset_order(stored.followed_by(history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={})))
+        return in_dataset_order(
+            stored.followed_by(history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={}))
+        )
 
     def _indices(self, item_ids: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         index = self.pipeline.bundle.item_index
@@ -155,10 +168,13 @@ class Service:
 
     def _items(self, answer: Answer, return_fields: Sequence[str]) -> list[dict[str, Any]]:
         return [
-            self._item(rank, recommendation, return_fields) for rank, recommendation in enumerate(answer.recommendations, start=1)
+            self._item(rank, recommendation, return_fields)
+            for rank, recommendation in enumerate(answer.recommendations, start=1)
         ]
 
-    def _item(self, rank: int, recommendation: Recommendation, return_fields: Sequence[str]) -> dict[str, Any]:
+    def _item(
+        self, rank: int, recommendation: Recommendation, return_fields: Sequence[str]
+    ) -> dict[str, Any]:
         item_ids = self.pipeline.bundle.item_ids
         return {
             "item_id": item_ids[recommendation.item],
@@ -166,7 +182,11 @@ class Service:
             "score": recommendation.score,
             "source": recommendation.source,
             "reasons": [
-                {"code": reason.code, "text": reason.text, "item_id": None if reason.item is None else item_ids[reason.item]}
+                {
+                    "code": reason.code,
+                    "text": reason.text,
+                    "item_id": None if reason.item is None else item_ids[reason.item],
+                }
                 for reason in recommendation.reasons
             ],
             "fields": self.catalogue.fields(recommendation.item, return_fields),

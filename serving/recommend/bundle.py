@@ -23,8 +23,8 @@ from configs.exceptions import ArtefactError
 from configs.schema import CandidatesConfig, EventType, HistoryConfig, Section, SurfaceConfig
 from features.core.artefact import other_version, read_manifest
 from features.core.columns import AVAILABILITY, ID, USER_ID
-from features.retrievers.fit import SourceTables
 from features.histories import IntArray
+from features.retrievers.fit import SourceTables
 
 USERS_FILE = "users.parquet"
 
@@ -36,7 +36,7 @@ class BundleSettings(Section):
     candidates: CandidatesConfig
     surfaces: dict[str, SurfaceConfig]
     has_times: bool
-    profile_kinds: tuple[EventType, ...] = ("purchase",)
+    profile_event_types: tuple[EventType, ...] = ("purchase",)
     """The event types that `user_features` counts."""
 
 
@@ -56,7 +56,8 @@ class Bundle:
 
     @classmethod
     def open(cls, folder: Path) -> Bundle:
-        """Read a bundle; raises ArtefactError when a file is missing or was changed, or the parts disagree."""
+        """Read a bundle; raises ArtefactError when a file is missing or was changed, or the parts
+        disagree."""
         manifest = read_manifest(folder, kind="bundle", verify=True)
         try:
             bundle = cls(
@@ -114,7 +115,9 @@ class Bundle:
     @cached_property
     def titles(self) -> list[str]:
         """Index → what people call the item; the raw id where there is no title."""
-        named = self.catalogue.select(pl.coalesce([column for column in ("title", ID) if column in self.catalogue.columns]))
+        named = self.catalogue.select(
+            pl.coalesce([column for column in ("title", ID) if column in self.catalogue.columns])
+        )
         return named.to_series().to_list()
 
     def user_attributes(self, user_id: str | None) -> IntArray:
@@ -149,4 +152,6 @@ class Bundle:
             "manifest.json": int(self.manifest["num_items"]),
         }
         if len(set(counts.values())) > 1:
-            raise ArtefactError(f"{self.folder}: the parts disagree on the number of items ({counts}). Export it anew.")
+            raise ArtefactError(
+                f"{self.folder}: the parts disagree on the number of items ({counts}). Export it anew."
+            )

@@ -1,6 +1,6 @@
-"""The numbers that the ranker reads of each candidate. It is trained on the output of `describe_candidates` and served with
-it: there is
-no second implementation. Shapes: C candidates, F features, M codes of one person, N items, D width of the vectors.
+"""The numbers that the ranker reads of each candidate. It is trained on the output of `describe_candidates`
+and served with it: there is no second implementation. Shapes: C candidates, F features, M codes of one
+person, N items, D width of the vectors.
 """
 
 from __future__ import annotations
@@ -11,13 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.core.columns import MICROSECONDS_PER_DAY
-from features.retrievers.fit import SourceTables
 from features.histories import IntArray
-from features.profiles.item_statistics import ITEM_NUMBERS
-from features.profiles.user_profile import Person
-from features.profiles.recency_frequency import Rhythm
+from features.profiles.item_statistics import ITEM_STATISTICS
+from features.profiles.recency_frequency import RecencyFrequency
+from features.profiles.user_profile import UserProfile
+from features.retrievers.fit import SourceTables
 from serving.recommend.candidates import FloatArray, Signals
-from serving.recommend.feature_names import CATEGORY_ORDER, FEATURES, FEATURES_OF_TIME, HALF_LIVES, THREE_WINDOWS, WINDOW
+from serving.recommend.feature_names import (
+    CATEGORY_ORDER,
+    FEATURES,
+    FEATURES_OF_TIME,
+    HALF_LIVES,
+    THREE_WINDOWS,
+    WINDOW,
+)
 
 Column = NDArray[np.floating[Any]]
 
@@ -28,7 +35,7 @@ MAX_DUE = 5.0
 def describe_candidates(
     items: IntArray,
     *,
-    person: Person,
+    person: UserProfile,
     signals: Signals,
     tables: SourceTables,
     item_vectors: FloatArray,
@@ -62,7 +69,7 @@ def describe_candidates(
 class _Places:
     """Where each candidate's code stands among those of a rhythm."""
 
-    def __init__(self, of: Rhythm, codes: IntArray) -> None:
+    def __init__(self, of: RecencyFrequency, codes: IntArray) -> None:
         self._place = np.minimum(np.searchsorted(of.codes, codes), max(len(of) - 1, 0))
         self.found = of.codes[self._place] == codes if len(of) else np.zeros(len(codes), bool)
 
@@ -77,7 +84,7 @@ def _due(days_since: FloatArray, gap: FloatArray) -> Column:
     return np.where(gap > 0, np.clip(days_since / np.maximum(gap, 0.5), 0, MAX_DUE), 0)
 
 
-def _own_features(items: IntArray, *, person: Person, tables: SourceTables) -> dict[str, Column]:
+def _own_features(items: IntArray, *, person: UserProfile, tables: SourceTables) -> dict[str, Column]:
     own = person.own
     places = _Places(own, items)
     days_since, count = places.at(own.days_since), places.at(own.counts)
@@ -87,7 +94,8 @@ def _own_features(items: IntArray, *, person: Person, tables: SourceTables) -> d
         "is_own": places.found.astype(np.float32),
         "own_count": np.log1p(count),
         **{
-            f"own_decayed_{half_life:g}": np.log1p(places.at(own.decayed[:, place])) for place, half_life in enumerate(HALF_LIVES)
+            f"own_decayed_{half_life:g}": np.log1p(places.at(own.decayed[:, place]))
+            for place, half_life in enumerate(HALF_LIVES)
         },
         **{name: np.log1p(places.at(own.recent[:, place])) for place, name in enumerate(recent)},
         "own_basket_share": count / max(person.num_baskets, 1),
@@ -98,14 +106,18 @@ def _own_features(items: IntArray, *, person: Person, tables: SourceTables) -> d
     }
 
 
-def _share(person: Person, items: IntArray, tables: SourceTables) -> Column:
+def _share(person: UserProfile, items: IntArray, tables: SourceTables) -> Column:
     """What share of the person's wish for a category the item has."""
     own = _Places(person.own, items).at(person.own.decayed[:, CATEGORY_ORDER])
-    category = _Places(person.in_category, tables.category[items]).at(person.in_category.decayed[:, CATEGORY_ORDER])
+    category = _Places(person.in_category, tables.category[items]).at(
+        person.in_category.decayed[:, CATEGORY_ORDER]
+    )
     return own / np.maximum(category, 1e-6)
 
 
-def _level_features(items: IntArray, of: Rhythm, *, codes: IntArray, level: str) -> dict[str, Column]:
+def _level_features(
+    items: IntArray, of: RecencyFrequency, *, codes: IntArray, level: str
+) -> dict[str, Column]:
     places = _Places(of, codes[items])
     days_since = places.at(of.days_since)
     return {
@@ -131,7 +143,7 @@ def _item_features(items: IntArray, *, tables: SourceTables, as_of: int) -> dict
     age_days = np.maximum(as_of - tables.first_seen[items], 0) / MICROSECONDS_PER_DAY
     numbers = tables.numbers.take(items, axis=0)
     return {
-        **{name: numbers[:, place] for place, name in enumerate(ITEM_NUMBERS)},
+        **{name: numbers[:, place] for place, name in enumerate(ITEM_STATISTICS)},
         "item_repeat_rate": tables.repeat_rate[items],
         "popularity": np.log1p(recent),
         "popularity_all": np.log1p(tables.popularity_all[items]),
@@ -140,7 +152,7 @@ def _item_features(items: IntArray, *, tables: SourceTables, as_of: int) -> dict
     }
 
 
-def _person_features(person: Person) -> dict[str, float]:
+def _person_features(person: UserProfile) -> dict[str, float]:
     """The same for every candidate: the hidden layers weigh the others by them."""
     recency, frequency, money, tenure, _ = person.features.numbers.tolist()
     num_events = float(person.own.num_events.sum())
@@ -159,14 +171,18 @@ def _person_features(person: Person) -> dict[str, float]:
     }
 
 
-def _taste_features(items: IntArray, *, person: Person, tables: SourceTables) -> dict[str, Column]:
+def _taste_features(items: IntArray, *, person: UserProfile, tables: SourceTables) -> dict[str, Column]:
     shares = _Places(person.in_category, tables.category[items]).at(person.category_shares)
     favourite = person.features.category
     with np.errstate(invalid="ignore", divide="ignore"):
-        difference = (np.log(tables.price[items]) - person.log_price_mean) / max(person.log_price_deviation, 0.1)
+        difference = (np.log(tables.price[items]) - person.log_price_mean) / max(
+            person.log_price_deviation, 0.1
+        )
     return {
         "category_share": np.sqrt(shares),
         "is_favourite_category": (tables.category[items] == favourite).astype(np.float32) * (favourite >= 0),
         "price_distance": np.clip(np.nan_to_num(np.abs(difference), nan=1.0, posinf=MAX_DUE), 0, MAX_DUE),
-        "price_difference": np.clip(np.nan_to_num(difference, nan=0.0, posinf=MAX_DUE, neginf=-MAX_DUE), -MAX_DUE, MAX_DUE),
+        "price_difference": np.clip(
+            np.nan_to_num(difference, nan=0.0, posinf=MAX_DUE, neginf=-MAX_DUE), -MAX_DUE, MAX_DUE
+        ),
     }

@@ -1,5 +1,5 @@
-"""Candidates: what every source proposes, with the numbers that the ranker reads. Shapes: C candidates, F features, D width of
-the vectors."""
+"""Candidates: what every source proposes, with the numbers that the ranker reads. Shapes: C candidates, F
+features, D width of the vectors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.retrievers.item_neighbours import Neighbours, neighbour_scores
 from features.histories import IntArray
+from features.retrievers.item_neighbours import Neighbours, neighbour_scores
 from serving.recommend.feature_names import FEATURES
 
 FloatArray = NDArray[np.float32]

@@ -50,7 +50,7 @@ class Encoder:
         length = len(inputs.items)
         feed = {
             "history_vectors": item_vectors.take(inputs.items, axis=0)[None],
-            "kinds": inputs.kinds[None],
+            "event_types": inputs.event_types[None],
             "ages": inputs.ages[None],
             "lengths": np.array([length], np.int64),
         }

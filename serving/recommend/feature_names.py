@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from features.profiles.item_statistics import ITEM_NUMBERS
+from features.profiles.item_statistics import ITEM_STATISTICS
 
 HALF_LIVES: Final = (15.0, 30.0, 60.0, 120.0, 365.0)
 """Days after which a purchase counts half, in the decayed counts of own items and categories."""
 
 OWN_ORDER: Final = HALF_LIVES.index(120.0)
-"""The count by which own items are ordered where no ranker is asked: the best of them alone on Complete Journey."""
+"""The count by which own items are ordered where no ranker is asked: the best of them alone on Complete
+Journey."""
 
 CATEGORY_ORDER: Final = HALF_LIVES.index(60.0)
 """The count by which categories are compared."""
 
 RECENT_WINDOWS: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
-"""Stretches before the moment in which a person's events are counted, in recent windows (`candidates.popularity_days`)."""
+"""Stretches before the moment in which a person's events are counted, in recent windows
+(`candidates.popularity_days`)."""
 
 WINDOW: Final = RECENT_WINDOWS.index(1.0)
 THREE_WINDOWS: Final = RECENT_WINDOWS.index(3.0)
@@ -46,7 +48,7 @@ FEATURE_GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "popularity_all",
         "popularity_trend",
         "item_age",
-        *(name for name in ITEM_NUMBERS if name.startswith("popularity_")),
+        *(name for name in ITEM_STATISTICS if name.startswith("popularity_")),
         "buyers",
         "first_buyers",
         "category_popularity",
@@ -56,7 +58,11 @@ FEATURE_GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "categories": (
         "category_share",
         "is_favourite_category",
-        *(f"{level}_{name}" for level in ("category", "parent") for name in ("count", "decayed", "days_since", "due")),
+        *(
+            f"{level}_{name}"
+            for level in ("category", "parent")
+            for name in ("count", "decayed", "days_since", "due")
+        ),
         "own_in_category",
     ),
     "prices": ("price_distance", "price_difference", "deal_quarter", "deal_window", "log_price"),

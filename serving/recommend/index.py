@@ -23,7 +23,8 @@ class Index:
         return cls(faiss.read_index(str(path)))
 
     def search(self, query: NDArray[np.float32], *, num_items: int) -> tuple[IntArray, NDArray[np.float32]]:
-        """The `num_items` best for one query vector (D,): (items, dot products), best first; fewer when the index is small."""
+        """The `num_items` best for one query vector (D,): (items, dot products), best first; fewer when the
+        index is small."""
         scores, labels = self._index.search(query[None], num_items)
         found = labels[0] >= 0
         return labels[0][found].astype(np.int32), scores[0][found]

@@ -29,9 +29,12 @@ class ItemEncoder:
         return self.of_codes(code_items(rows, self._vocabulary))
 
     def of_codes(self, codes: IntArray) -> NDArray[np.float32]:
-        """Codes (M, G) → (M, D); zeros for an item of which nothing is known, since nothing tells it from the others."""
+        """Codes (M, G) → (M, D); zeros for an item of which nothing is known, since nothing tells it from the
+        others."""
         codes = codes.astype(np.int64)
-        parts = [codes[first : first + ITEMS_AT_ONCE] for first in range(0, max(len(codes), 1), ITEMS_AT_ONCE)]
+        parts = [
+            codes[first : first + ITEMS_AT_ONCE] for first in range(0, max(len(codes), 1), ITEMS_AT_ONCE)
+        ]
         found = [self._session.run(["item_vectors"], {"codes": part})[0] for part in parts if len(part)]
         width = self._session.get_outputs()[0].shape[1]
         vectors = np.concatenate([np.empty((0, width), np.float32), *found])

@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import SurfaceConfig
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.histories import IntArray, distinct
+from features.profiles.user_profile import UserProfile, build_user_profile
 from features.retrievers.user_knn import people_scores
-from features.profiles.user_profile import Person, describe
-from serving.recommend.request import Answer, Query, no_items
 from serving.recommend.bundle import Bundle
 from serving.recommend.candidate_features import describe_candidates
 from serving.recommend.candidates import Candidates, Scores, Signals, sum_neighbours
 from serving.recommend.encoder import Encoder
 from serving.recommend.feature_names import HALF_LIVES, OWN_ORDER, RECENT_WINDOWS
 from serving.recommend.index import Index
-from serving.recommend.query_encoder import QueryVectors
+from serving.recommend.query_encoder import QueryEncoder
 from serving.recommend.ranker import Ranker
 from serving.recommend.reasons import explain
+from serving.recommend.request import Answer, Query, no_items
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Ranked:
     """(C,)"""
     scores: NDArray[np.float32]
     """(C,)"""
-    person: Person
+    person: UserProfile
     signals: Signals
     candidates: Candidates
 
@@ -57,14 +57,16 @@ class Pipeline:
     def __init__(self, bundle: Bundle, *, encoder: Encoder, index: Index, ranker: Ranker | None) -> None:
         self.bundle = bundle
         self._index, self._ranker = index, ranker
-        self._query_vectors = QueryVectors(
+        self._query_encoder = QueryEncoder(
             encoder,
             item_vectors=bundle.item_vectors,
             item_categories=bundle.tables.category,
             num_user_attributes=bundle.num_user_attributes,
             settings=bundle.settings,
         )
-        self._profile_kinds = np.array([KIND[kind] for kind in bundle.settings.profile_kinds], np.int8)
+        self._profile_event_types = np.array(
+            [EVENT_TYPE_CODE[kind] for kind in bundle.settings.profile_event_types], np.int8
+        )
         self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
         order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
         was_bought = bundle.recommendable & bundle.tables.known
@@ -79,11 +81,14 @@ class Pipeline:
             bundle,
             encoder=Encoder(folder / "user_encoder.onnx"),
             index=Index.load(folder / "items.faiss"),
-            ranker=Ranker(ranker_path, features=bundle.manifest["features"]) if ranker_path.is_file() else None,
+            ranker=Ranker(ranker_path, features=bundle.manifest["features"])
+            if ranker_path.is_file()
+            else None,
         )
 
     def recommend(self, query: Query) -> Answer:
-        """The list of one surface: ranked, filtered by its rules, filled up where it is short, each item with its reasons."""
+        """The list of one surface: ranked, filtered by its rules, filled up where it is short, each item with
+        its reasons."""
         ranked = self.rank(query)
         chosen = self.choose(query, ranked)
         recommendations = explain(chosen, ranked=ranked, bundle=self.bundle)
@@ -97,7 +102,7 @@ class Pipeline:
         order = order[~barred[ranked.items[order]]][: query.num_results]
         items, scores = ranked.items[order], ranked.scores[order]
         missing = query.num_results - len(items)
-        if missing and surface.fill_with == "popular":
+        if missing and surface.fallback == "popular":
             barred[items] = True
             enough = self._by_popularity[: missing + np.count_nonzero(barred) - self._num_never_shown]
             filling = enough[~barred[enough]][:missing]
@@ -118,18 +123,26 @@ class Pipeline:
         scores = candidates.feature("popularity") if is_stranger else self._score(candidates)
         order = np.argsort(-scores, kind="stable")
         ordered = Candidates(candidates.items[order], candidates.features[order], candidates.proposed_by)
-        return Ranked(items=ordered.items, scores=scores[order], person=person, signals=signals, candidates=ordered)
+        return Ranked(
+            items=ordered.items, scores=scores[order], person=person, signals=signals, candidates=ordered
+        )
 
-    def candidates(self, query: Query, *, known: tuple[Person, Signals] | None = None) -> tuple[Candidates, Person, Signals]:
+    def candidates(
+        self, query: Query, *, known: tuple[UserProfile, Signals] | None = None
+    ) -> tuple[Candidates, UserProfile, Signals]:
         """What the surface's sources propose, with features: what the ranker is trained on and served with.
 
-        `known` is what an earlier call said of the same history at the same moment, so that only the page is looked at anew.
+        `known` is what an earlier call said of the same history at the same moment, so that only the page is
+        looked at anew.
         """
         bundle, settings = self.bundle, self.bundle.settings.candidates
         person, signals = known or self._know(query)
         signals = self._with_context(signals, person=person, page_items=query.page_items)
         repeats = np.argsort(-person.own.decayed[:, OWN_ORDER], kind="stable")[: settings.repeat_candidates]
-        together = [found.best(settings.together_candidates) for found in (signals.context, signals.together, signals.following)]
+        together = [
+            found.best(settings.together_candidates)
+            for found in (signals.context, signals.together, signals.following)
+        ]
         proposed = {
             "repeats": person.own.items[repeats],
             "together": np.concatenate(together),
@@ -137,7 +150,9 @@ class Pipeline:
             "encoder": signals.nearest,
             "popular": self._by_popularity[: settings.popular_candidates],
         }
-        wanted: dict[str, IntArray] = {name: proposed[name] for name in bundle.surfaces[query.surface].sources}
+        wanted: dict[str, IntArray] = {
+            name: proposed[name] for name in bundle.surfaces[query.surface].sources
+        }
         items = distinct(np.concatenate(list(wanted.values()))).astype(np.int32)
         items = items[bundle.recommendable[items]]
         features = describe_candidates(
@@ -153,20 +168,24 @@ class Pipeline:
 
     def query_vector(self, query: Query) -> NDArray[np.float32] | None:
         """The encoder's answer to a history, (D,); None where nothing of it is an input."""
-        return self._query_vectors.of(query)
+        return self._query_encoder.of(query)
 
     def nearest(self, query_vector: NDArray[np.float32] | None, *, num_items: int) -> IntArray:
         """The items nearest to a query vector, best first."""
-        return np.empty(0, np.int32) if query_vector is None else self._index.search(query_vector, num_items=num_items)[0]
+        return (
+            np.empty(0, np.int32)
+            if query_vector is None
+            else self._index.search(query_vector, num_items=num_items)[0]
+        )
 
     def most_popular(self, num_items: int) -> IntArray:
         """What sold most in the recent window and can be bought."""
         return self._by_popularity[:num_items]
 
-    def _know(self, query: Query) -> tuple[Person, Signals]:
+    def _know(self, query: Query) -> tuple[UserProfile, Signals]:
         """What the history says by itself: all but the context."""
         tables, settings = self.bundle.tables, self.bundle.settings.candidates
-        person = describe(
+        person = build_user_profile(
             query.history,
             as_of=query.as_of,
             targets=self.bundle.settings.history.targets,
@@ -175,10 +194,10 @@ class Pipeline:
             half_lives=HALF_LIVES,
             recent_days=[share * settings.popularity_days for share in RECENT_WINDOWS],
             num_recent=settings.together_history,
-            profile_kinds=self._profile_kinds,
+            profile_event_types=self._profile_event_types,
             has_times=self.bundle.settings.has_times,
         )
-        vector = self._query_vectors.of(query, features=person.features)
+        vector = self._query_encoder.of(query, features=person.features)
         signals = Signals(
             together=sum_neighbours(tables.in_baskets, person.recent_items),
             following=sum_neighbours(tables.in_next_baskets, person.recent_items),
@@ -190,11 +209,13 @@ class Pipeline:
         )
         return person, signals
 
-    def _with_context(self, signals: Signals, *, person: Person, page_items: IntArray) -> Signals:
+    def _with_context(self, signals: Signals, *, person: UserProfile, page_items: IntArray) -> Signals:
         """The same with what is on the page, in the cart, or was just looked at."""
         items = np.concatenate([page_items, person.cart_items, person.visit_items])
         items = items[np.sort(np.unique(items, return_index=True)[1])].astype(np.int32)
-        return replace(signals, context=sum_neighbours(self.bundle.tables.in_baskets, items), context_items=items)
+        return replace(
+            signals, context=sum_neighbours(self.bundle.tables.in_baskets, items), context_items=items
+        )
 
     def _score(self, candidates: Candidates) -> NDArray[np.float32]:
         if self._ranker is None:
@@ -207,7 +228,7 @@ class Pipeline:
         goes_with_page = sum_neighbours(self.bundle.tables.in_baskets, query.page_items).at(ranked.items)
         return np.argsort(-goes_with_page, kind="stable")
 
-    def _barred(self, query: Query, person: Person, surface: SurfaceConfig) -> NDArray[np.bool_]:
+    def _barred(self, query: Query, person: UserProfile, surface: SurfaceConfig) -> NDArray[np.bool_]:
         barred = ~self.bundle.recommendable
         barred[query.exclude] = True
         if surface.exclude_page_items:
@@ -217,14 +238,19 @@ class Pipeline:
         return barred
 
     def _remarks(self, query: Query, chosen: Chosen) -> tuple[str | None, str | None]:
-        """(why the list is short, what filled it or why it is not personal), each None where there is nothing to say."""
+        """(why the list is short, what filled it or why it is not personal), each None where there is nothing
+        to say."""
         is_stranger = not len(query.history) and not len(query.page_items)
         shortfall, fallback = None, None
         if len(chosen.items) < query.num_results:
-            if self.bundle.surfaces[query.surface].fill_with == "popular":
+            if self.bundle.surfaces[query.surface].fallback == "popular":
                 shortfall = "the catalogue has no more items that may be shown"
             else:
-                shortfall = "nothing is known of this person yet" if is_stranger else "the surface's sources have no more items"
+                shortfall = (
+                    "nothing is known of this person yet"
+                    if is_stranger
+                    else "the surface's sources have no more items"
+                )
         if is_stranger and len(chosen.items):
             fallback = "popular: nothing is known of this person yet"
         elif chosen.num_ranked < len(chosen.items):

@@ -1,4 +1,5 @@
-"""The exported ranker on ONNX Runtime: candidate features in, one score each out. Shapes: C candidates, F features."""
+"""The exported ranker on ONNX Runtime: candidate features in, one score each out. Shapes: C candidates, F
+features."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class Ranker:
         if tuple(features) != FEATURES:
             odd = sorted(set(features) ^ set(FEATURES)) or ["their order"]
             raise ArtefactError(
-                f"{path}: the ranker was trained on other features than this version computes ({', '.join(odd)}). Export it anew."
+                f"{path}: the ranker was trained on other features than this version computes "
+                f"({', '.join(odd)}). Export it anew."
             )
         self._session = onnx_session(path)
 

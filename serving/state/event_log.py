@@ -1,4 +1,5 @@
-"""The event log: one SQLite file with one append-only table of events, in raw ids. Everything about people is made from it.
+"""The event log: one SQLite file with one append-only table of events, in raw ids. Everything about people is
+made from it.
 
 Readers never wait for a writer (WAL), and a committed event survives a power cut (`synchronous=FULL`).
 """
@@ -85,7 +86,8 @@ ITEM_EVENT: Final = f"item_id IS NOT NULL AND event_type IN ({_NAMES_OF_ITEM_EVE
 
 INDEXES: Final = {
     "one_of_each": "CREATE UNIQUE INDEX IF NOT EXISTS one_of_each ON events (event_id, line)",
-    "latest_of_person": f"CREATE INDEX IF NOT EXISTS latest_of_person ON events (who, timestamp, number) WHERE {ITEM_EVENT}",
+    "latest_of_person": "CREATE INDEX IF NOT EXISTS latest_of_person ON events (who, timestamp, number) "
+    f"WHERE {ITEM_EVENT}",
     "new_of_person": f"CREATE INDEX IF NOT EXISTS new_of_person ON events (who, number) WHERE {ITEM_EVENT}",
 }
 """Made after a first import, so that its rows are sorted once."""
@@ -110,7 +112,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             _prepare(connection, path)
         except BaseException:
@@ -127,7 +131,9 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         remedy = "check that the disk has room and that you may write to the file and its folder"
         if "not a database" in str(error) or "malformed" in str(error):
-            remedy = "restore it from a backup, or move it away and fill a new one with `shopkeeper events import`"
+            remedy = (
+                "restore it from a backup, or move it away and fill a new one with `shopkeeper events import`"
+            )
         raise ServingError(f"{path}: the event store cannot be used ({error}): {remedy}.") from error
     except OSError as error:
         raise ServingError(
@@ -143,7 +149,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if tables and (application, version) != (_APPLICATION_ID, _SCHEMA_VERSION):
         raise ServingError(
             f"{path}: is no event store of this version (application id {application:#x}, schema {version}; "
-            f"expected {_APPLICATION_ID:#x}, {_SCHEMA_VERSION}): move it away, or choose another folder with --out."
+            f"expected {_APPLICATION_ID:#x}, {_SCHEMA_VERSION}): move it away, or choose another folder "
+            "with --out."
         )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

@@ -15,12 +15,23 @@ from configs.exceptions import ServingError
 from features.core.artefact import read_manifest, write_manifest, writing
 from features.core.columns import TIMESTAMP
 from features.core.ids import who_expr
-from serving.state.event_log import EVENT_COLUMNS, INDEXES, ONCE, Event, connect, explained, insert_statement, transaction
+from serving.state.event_log import (
+    EVENT_COLUMNS,
+    INDEXES,
+    ONCE,
+    Event,
+    connect,
+    explained,
+    insert_statement,
+    transaction,
+)
 
 CHUNK_ROWS: Final = 100_000
 
 _POLARS_TYPES: Final = {"str": pl.String(), "int": pl.Int64(), "float": pl.Float64()}
-EVENT_TYPES: Final[dict[str, pl.DataType]] = {field.name: _POLARS_TYPES[str(field.type).split(" ")[0]] for field in fields(Event)}
+EVENT_TYPES: Final[dict[str, pl.DataType]] = {
+    field.name: _POLARS_TYPES[str(field.type).split(" ")[0]] for field in fields(Event)
+}
 
 Progress = Callable[[int, int], None]
 """Called with (events done, events in all)."""
@@ -40,8 +51,9 @@ class ImportResult:
 def import_events(tables: Path, store: Path, *, progress: Progress | None = None) -> ImportResult:
     """Put the events of a tables folder into the log at `store`. Doing it twice adds nothing.
 
-    Into an empty log it is one transaction, whole or absent; otherwise one for each 100,000 events, so that a live server
-    can write in between, and an import that was cut off is simply done again. Raises ArtefactError and ServingError.
+    Into an empty log it is one transaction, whole or absent; otherwise one for each 100,000 events, so that a
+    live server can write in between, and an import that was cut off is simply done again. Raises
+    ArtefactError and ServingError.
     """
     fingerprint = str(read_manifest(tables, kind="tables")["fingerprint"])
     connection = connect(store)
@@ -57,24 +69,32 @@ def import_events(tables: Path, store: Path, *, progress: Progress | None = None
                 total = _add(connection, chunks)
             imported = connection.total_changes - before
             with transaction(connection):
-                connection.execute("INSERT OR IGNORE INTO imports VALUES (?, ?, ?)", (fingerprint, imported, _now()))
+                connection.execute(
+                    "INSERT OR IGNORE INTO imports VALUES (?, ?, ?)", (fingerprint, imported, _now())
+                )
             return ImportResult(imported=imported, duplicates=total - imported, already_imported=False)
     finally:
         connection.close()
 
 
 def export_events(store: Path, out: Path, *, progress: Progress | None = None) -> int:
-    """Write the log as a folder with `events.parquet`, in the columns of the tables, and return the number of events.
+    """Write the log as a folder with `events.parquet`, in the columns of the tables, and return the number of
+    events.
 
-    It is what `shopkeeper prepare` reads with `data.source: parquet`. Raises ServingError and ArtefactError.
+    It is what `shopkeeper prepare` reads with `data.reader: parquet`. Raises ServingError and ArtefactError.
     """
     if not store.is_file():
-        raise ServingError(f"{store}: there is no event store here: start the server or run `shopkeeper events import` first.")
+        raise ServingError(
+            f"{store}: there is no event store here: start the server or run `shopkeeper events import` "
+            "first."
+        )
     connection = connect(store)
     try:
         with explained(store), writing(out, kind="events") as scratch:
             (total,) = connection.execute("SELECT count(*) FROM events").fetchone()
-            cursor = connection.execute(f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?", (total,))
+            cursor = connection.execute(
+                f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?", (total,)
+            )
             parts, done = [_frame([])], 0
             while rows := cursor.fetchmany(CHUNK_ROWS):
                 parts.append(_frame(rows))
@@ -111,7 +131,8 @@ def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _fill(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
-    """Into an empty log: everything in one transaction, and the indexes after the rows. The tables hold no duplicates."""
+    """Into an empty log: everything in one transaction, and the indexes after the rows. The tables hold no
+    duplicates."""
     total = 0
     with transaction(connection):
         for name in INDEXES:

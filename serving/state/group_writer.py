@@ -1,4 +1,5 @@
-"""Group commit: appends that arrive while the disk is busy share the next transaction, so one fsync pays for many."""
+"""Group commit: appends that arrive while the disk is busy share the next transaction, so one fsync pays for
+many."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ class _Append:
 
 
 class GroupWriter:
-    """The one writer of a process: a thread with its own connection. Other processes may write to the same file."""
+    """The one writer of a process: a thread with its own connection. Other processes may write to the same
+    file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -46,7 +48,8 @@ class GroupWriter:
         self._thread.start()
 
     def submit(self, rows: Rows) -> Future[AppendResult]:
-        """Queue rows (the values of `LOG_COLUMNS`). The future is done when they are on the disk, or fails with ServingError."""
+        """Queue rows (the values of `LOG_COLUMNS`). The future is done when they are on the disk, or fails
+        with ServingError."""
         done: Future[AppendResult] = Future()
         self._waiting.put(_Append(rows, done))
         return done

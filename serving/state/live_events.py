@@ -1,4 +1,5 @@
-"""Events as a storefront sends them, checked one by one with the rules of the tables, and turned into rows of the log."""
+"""Events as a storefront sends them, checked one by one with the rules of the tables, and turned into rows of
+the log."""
 
 from __future__ import annotations
 
@@ -15,7 +16,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError, to_json
 
 from configs.schema import EventType
-from features.core.columns import EVENT_TYPE_ALIASES, ITEM_EVENT_TYPES, MAX_ID_BYTES, MAX_PRICE, MICROSECONDS_PER_DAY
+from features.core.columns import (
+    EVENT_TYPE_ALIASES,
+    ITEM_EVENT_TYPES,
+    MAX_ID_BYTES,
+    MAX_PRICE,
+    MICROSECONDS_PER_DAY,
+)
 from features.core.timestamps import parse_timestamps
 from serving.state.event_log import Event
 
@@ -59,7 +66,9 @@ def _time(value: object) -> datetime:
         if parsed is None and isinstance(value, str | int | float) and not isinstance(value, bool):
             parsed = parse_timestamps(pl.Series([value])).item()
     if parsed is None:
-        raise PydanticCustomError("timestamp", "is not understood: send ISO 8601 (2024-01-31T12:00:00Z) or unix seconds")
+        raise PydanticCustomError(
+            "timestamp", "is not understood: send ISO 8601 (2024-01-31T12:00:00Z) or unix seconds"
+        )
     return parsed
 
 
@@ -97,18 +106,29 @@ class LiveItem(BaseModel):
 
 
 class LiveEvent(BaseModel):
-    """Something a person did. `items` holds several items of one event, such as a purchase: each becomes a row."""
+    """Something a person did. `items` holds several items of one event, such as a purchase: each becomes a
+    row."""
 
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "example": {"event_id": "c0ffee-1", "event_type": "add_to_cart", "user_id": "1234", "item_id": "A17", "price": 2.49}
+            "example": {
+                "event_id": "c0ffee-1",
+                "event_type": "add_to_cart",
+                "user_id": "1234",
+                "item_id": "A17",
+                "price": 2.49,
+            }
         },
     )
 
     event_type: Annotated[EventType, BeforeValidator(_event_type)]
-    event_id: Id | None = Field(None, description="Yours; with it a retry counts once. Without one each try is a new event.")
-    line: int = Field(0, ge=0, lt=_LARGEST, description="The line within the event, where you send one item at a time.")
+    event_id: Id | None = Field(
+        None, description="Yours; with it a retry counts once. Without one each try is a new event."
+    )
+    line: int = Field(
+        0, ge=0, lt=_LARGEST, description="The line within the event, where you send one item at a time."
+    )
     timestamp: Annotated[datetime, BeforeValidator(_time)] | None = Field(None, description="Default: now.")
     user_id: Id | None = None
     visitor_id: Id | None = None
@@ -165,14 +185,16 @@ def parse_event(value: object) -> LiveEvent:
         return LiveEvent.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise Rejection(".".join(str(part) for part in first["loc"]) or "event", _sentence(first["type"], first["msg"])) from None
+        raise Rejection(
+            ".".join(str(part) for part in first["loc"]) or "event", _sentence(first["type"], first["msg"])
+        ) from None
 
 
 def to_rows(event: LiveEvent, *, now: int, money: Money) -> list[Event]:
     """The rows of the log that an event becomes, one an item. `now` in microseconds. Raises Rejection.
 
-    Without a `timestamp` it happened now; without an `event_id` one is made. A clock that is up to a day fast is forgiven: what
-    it calls the future happened now, and so counts at once.
+    Without a `timestamp` it happened now; without an `event_id` one is made. A clock that is up to a day fast
+    is forgiven: what it calls the future happened now, and so counts at once.
     """
     timestamp = now if event.timestamp is None else (event.timestamp - _EPOCH) // timedelta(microseconds=1)
     if timestamp > now + MICROSECONDS_PER_DAY:
@@ -188,13 +210,16 @@ def to_rows(event: LiveEvent, *, now: int, money: Money) -> list[Event]:
         raise Rejection("user_id", "is missing: send user_id, visitor_id, or both")
     attributes = None if event.attributes is None else to_json(event.attributes).decode()
     if attributes is not None and len(attributes) > MAX_ATTRIBUTES_BYTES:
-        raise Rejection("attributes", f"is {len(attributes)} bytes long; at most {MAX_ATTRIBUTES_BYTES} are kept")
+        raise Rejection(
+            "attributes", f"is {len(attributes)} bytes long; at most {MAX_ATTRIBUTES_BYTES} are kept"
+        )
     event_id = event.event_id or uuid.uuid4().hex
     shared = {name: getattr(event, name) for name in _COPIED} | {"attributes": attributes}
     parts: Sequence[LiveItem | LiveEvent] = event.items or (event,)
     items = [_item(part, event, money) for part in parts]
     return [
-        Event(event_id, event.line + place, event.event_type, timestamp, **shared, **item) for place, item in enumerate(items)
+        Event(event_id, event.line + place, event.event_type, timestamp, **shared, **item)
+        for place, item in enumerate(items)
     ]
 
 
@@ -206,9 +231,15 @@ def _item(item: LiveItem | LiveEvent, event: LiveEvent, money: Money) -> dict[st
     if currency is None or currency == money.currency:
         return values | {"currency": currency}
     if currency in money.rates:
-        return values | {"price": None if price is None else price * money.rates[currency], "currency": money.currency}
+        return values | {
+            "price": None if price is None else price * money.rates[currency],
+            "currency": money.currency,
+        }
     if money.currency is not None:
-        raise Rejection("currency", f"is {currency}, and the shop's is {money.currency}: set prepare.exchange_rates.{currency}")
+        raise Rejection(
+            "currency",
+            f"is {currency}, and the shop's is {money.currency}: set prepare.exchange_rates.{currency}",
+        )
     return values | {"currency": currency}
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
 from serving.state.event_log import ITEM_EVENT
 
@@ -19,9 +19,7 @@ _LATEST: Final = (
     f"SELECT {_COLUMNS} FROM events INDEXED BY latest_of_person WHERE who = ? AND {ITEM_EVENT} "
     "ORDER BY timestamp DESC, number DESC LIMIT ?"
 )
-_SINCE: Final = (
-    f"SELECT {_COLUMNS} FROM events INDEXED BY new_of_person WHERE who = ? AND number > ? AND {ITEM_EVENT} ORDER BY number"
-)
+_SINCE: Final = f"SELECT {_COLUMNS} FROM events INDEXED BY new_of_person WHERE who = ? AND number > ? AND {ITEM_EVENT} ORDER BY number"
 
 Row = tuple[int, str, str, int, str | None, float | None]
 """The values of `_COLUMNS`."""
@@ -30,10 +28,12 @@ Baskets = dict[tuple[str, str], int]
 """(event type, transaction) → number: a refund is another basket than the purchase it names."""
 
 
-class KeptHistory:
+class UserHistoryCache:
     """The latest `limit` item events of one person. Not safe to use from two threads at once."""
 
-    def __init__(self, connection: sqlite3.Connection, who: str, *, item_index: Mapping[str, int], limit: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, who: str, *, item_index: Mapping[str, int], limit: int
+    ) -> None:
         self.who = who
         self.item_index = item_index
         self.limit = limit
@@ -72,7 +72,7 @@ def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, bas
     baskets = [row[0] if row[4] is None else basket_of.setdefault((row[2], row[4]), row[0]) for row in known]
     return History(
         items=np.array([item_index[row[1]] for row in known], np.int32),
-        kinds=np.array([KIND[row[2]] for row in known], np.int8),
+        event_types=np.array([EVENT_TYPE_CODE[row[2]] for row in known], np.int8),
         times=np.array([row[3] for row in known], np.int64),
         baskets=np.array(baskets, np.int64),
         prices=np.array([row[5] for row in known], np.float32),
@@ -80,7 +80,8 @@ def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, bas
 
 
 def in_dataset_order(history: History) -> History:
-    """Give all events of a transaction its earliest time, and put a history in the order of time into that of a dataset."""
+    """Give all events of a transaction its earliest time, and put a history in the order of time into that of
+    a dataset."""
     _, first, basket_of_event = np.unique(history.baskets, return_index=True, return_inverse=True)
     ordered = replace(history, times=history.times[first][basket_of_event])
     return ordered.take(np.lexsort((ordered.items, ordered.baskets, ordered.times)))

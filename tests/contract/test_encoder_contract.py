@@ -1,4 +1,5 @@
-"""What every encoder must keep, found by walking the names in `EncoderConfig`: a new model is tested by being named there."""
+"""What every encoder must keep, found by walking the names in `EncoderConfig`: a new model is tested by being
+named there."""
 
 from __future__ import annotations
 
@@ -15,15 +16,15 @@ import torch
 from torch import Tensor
 
 from configs.schema import EncoderConfig
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
-from models.encoder import Encoder, UserFeatures
 from models.data_shape import DataShape
+from models.encoder import Encoder, UserTensors
 from models.factory import build_encoder
 from models.losses import full_softmax, gbce, sampled_softmax
 from training.encoder.batches import Batch, Events, TrainingBatches
-from training.export.onnx_graphs import export_encoder, export_item_encoder
 from training.encoder.negatives import NegativeSampler
+from training.export.onnx_graphs import export_encoder, export_item_encoder
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 VARIANTS = [
@@ -36,21 +37,25 @@ VARIANTS = [
 NUM_ITEMS = 12
 MAX_LENGTH = 10
 DIM = 8
-INPUTS = ("history_vectors", "kinds", "ages", "lengths", "user_numbers", "user_codes")
+INPUTS = ("history_vectors", "event_types", "ages", "lengths", "user_numbers", "user_codes")
 SHAPE = DataShape(
     num_items=NUM_ITEMS,
     max_length=MAX_LENGTH,
-    item_codes=torch.stack([torch.arange(NUM_ITEMS) // 6 + 1, torch.arange(NUM_ITEMS) // 3, torch.arange(NUM_ITEMS) % 3], dim=1),
-    item_code_sizes=(3, 4, 3),
+    item_content=torch.stack(
+        [torch.arange(NUM_ITEMS) // 6 + 1, torch.arange(NUM_ITEMS) // 3, torch.arange(NUM_ITEMS) % 3], dim=1
+    ),
+    item_content_sizes=(3, 4, 3),
     num_user_numbers=5,
     user_code_sizes=(4, 3),
 )
 Variant = tuple[str, dict[str, object]]
-Inputs = tuple[Tensor, Tensor, Tensor, Tensor, UserFeatures]
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor, UserTensors]
 """(items, kinds, ages, lengths, user)"""
 
 
-WITH_TOWER = [variant for variant in VARIANTS if variant[0] == "two_tower" or variant[1].get("items") == "features"]
+WITH_TOWER = [
+    variant for variant in VARIANTS if variant[0] == "two_tower" or variant[1].get("items") == "features"
+]
 
 
 def name_of(variant: Variant) -> str:
@@ -91,60 +96,76 @@ def histories(batch: int, length: int, *, seed: int = 0) -> Inputs:
     lengths[-1] = length
     return (
         torch.randint(NUM_ITEMS, (batch, length), generator=generator),
-        torch.randint(len(KIND), (batch, length), generator=generator),
+        torch.randint(len(EVENT_TYPE_CODE), (batch, length), generator=generator),
         torch.rand(batch, length, generator=generator).cumsum(dim=1).flip(1),
         lengths,
-        UserFeatures(
+        UserTensors(
             torch.randn(batch, 1, SHAPE.num_user_numbers, generator=generator),
-            torch.stack([torch.randint(size, (batch, 1), generator=generator) for size in SHAPE.user_code_sizes], dim=-1),
+            torch.stack(
+                [torch.randint(size, (batch, 1), generator=generator) for size in SHAPE.user_code_sizes],
+                dim=-1,
+            ),
         ),
     )
 
 
 @torch.no_grad()
-def queries(encoder: Encoder, items: Tensor, kinds: Tensor, ages: Tensor, lengths: Tensor, user: UserFeatures) -> Tensor:
-    return encoder.query_vectors(encoder.item_vectors(items), kinds, ages, lengths, user)
+def queries(
+    encoder: Encoder, items: Tensor, event_types: Tensor, ages: Tensor, lengths: Tensor, user: UserTensors
+) -> Tensor:
+    return encoder.query_vectors(encoder.item_vectors(items), event_types, ages, lengths, user)
 
 
 def test_item_vectors_and_states_have_the_shapes_of_the_contract(encoder: Encoder, variant: Variant) -> None:
-    items, kinds, ages, lengths, user = histories(3, 5)
+    items, event_types, ages, lengths, user = histories(3, 5)
     vectors, width = encoder.item_vectors(items), DIM * settings(variant).ensemble
     assert vectors.shape == (3, 5, width)
     assert encoder.item_vectors(torch.arange(NUM_ITEMS)).shape == (NUM_ITEMS, width)
-    assert encoder.states(vectors, kinds, ages, lengths, user).shape == (3, 5, width)
-    assert encoder.query_vectors(vectors, kinds, ages, lengths, user).shape == (3, width)
+    assert encoder.hidden_states(vectors, event_types, ages, lengths, user).shape == (3, 5, width)
+    assert encoder.query_vectors(vectors, event_types, ages, lengths, user).shape == (3, width)
 
 
 def test_it_starts_from_given_item_vectors(variant: Variant) -> None:
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
     given = torch.randn(NUM_ITEMS, DIM, generator=torch.Generator().manual_seed(8))
-    encoder.start_from(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
+    encoder.load_pretrained(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
     expected = torch.nn.functional.normalize(given, dim=-1) if variant[1].get("normalize") else given
-    torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected.repeat(1, settings(variant).ensemble))
+    torch.testing.assert_close(
+        encoder.item_vectors(torch.arange(NUM_ITEMS)), expected.repeat(1, settings(variant).ensemble)
+    )
 
 
 def test_a_batch_gives_what_its_rows_give_alone(encoder: Encoder) -> None:
-    items, kinds, ages, lengths, user = histories(5, MAX_LENGTH)
-    together = queries(encoder, items, kinds, ages, lengths, user)
+    items, event_types, ages, lengths, user = histories(5, MAX_LENGTH)
+    together = queries(encoder, items, event_types, ages, lengths, user)
     for row, length in enumerate(lengths.tolist()):
         one = slice(row, row + 1)
-        mine = UserFeatures(user.numbers[one], user.codes[one])
-        alone = queries(encoder, items[one, :length], kinds[one, :length], ages[one, :length], lengths[one], mine)
+        mine = UserTensors(user.numbers[one], user.codes[one])
+        alone = queries(
+            encoder, items[one, :length], event_types[one, :length], ages[one, :length], lengths[one], mine
+        )
         torch.testing.assert_close(alone[0], together[row], rtol=1e-4, atol=1e-5)
 
 
 def test_what_stands_in_the_padding_changes_nothing(encoder: Encoder) -> None:
-    items, kinds, ages, lengths, user = histories(5, MAX_LENGTH)
+    items, event_types, ages, lengths, user = histories(5, MAX_LENGTH)
     is_padding = torch.arange(MAX_LENGTH) >= lengths[:, None]
     assert is_padding.any()
     others = histories(5, MAX_LENGTH, seed=1)[:3]
-    filled = [torch.where(is_padding, other, part) for other, part in zip(others, (items, kinds, ages), strict=True)]
-    torch.testing.assert_close(queries(encoder, *filled, lengths, user), queries(encoder, items, kinds, ages, lengths, user))
+    filled = [
+        torch.where(is_padding, other, part)
+        for other, part in zip(others, (items, event_types, ages), strict=True)
+    ]
+    torch.testing.assert_close(
+        queries(encoder, *filled, lengths, user), queries(encoder, items, event_types, ages, lengths, user)
+    )
 
 
 def test_without_any_description_there_is_no_tower() -> None:
-    undescribed = replace(SHAPE, item_codes=torch.zeros(NUM_ITEMS, 3, dtype=torch.long), item_code_sizes=(1, 1, 1))
+    undescribed = replace(
+        SHAPE, item_content=torch.zeros(NUM_ITEMS, 3, dtype=torch.long), item_content_sizes=(1, 1, 1)
+    )
     assert build_encoder(settings(("two_tower", {})), undescribed).item_tower is None
 
 
@@ -156,9 +177,11 @@ def test_the_latest_event_matters(encoder: Encoder) -> None:
 
 
 def test_the_kind_of_an_event_matters(encoder: Encoder) -> None:
-    items, kinds, *rest = histories(1, 6)
-    other = (kinds + 1) % len(KIND)
-    assert not torch.allclose(queries(encoder, items, kinds, *rest), queries(encoder, items, other, *rest)), "`kinds` is not used"
+    items, event_types, *rest = histories(1, 6)
+    other = (event_types + 1) % len(EVENT_TYPE_CODE)
+    assert not torch.allclose(
+        queries(encoder, items, event_types, *rest), queries(encoder, items, other, *rest)
+    ), "`kinds` is not used"
 
 
 def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> None:
@@ -172,31 +195,39 @@ def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> No
 def test_no_position_sees_the_future(encoder: Encoder) -> None:
     if not encoder.causal:
         pytest.skip("this model does not claim it: only its last state is trained")
-    items, kinds, ages, _, user = histories(2, MAX_LENGTH)
+    items, event_types, ages, _, user = histories(2, MAX_LENGTH)
     full = torch.full((2,), MAX_LENGTH)
-    by_position = UserFeatures(torch.randn(2, MAX_LENGTH, 5), user.codes.expand(-1, MAX_LENGTH, -1).clone())
-    states = encoder.states(encoder.item_vectors(items), kinds, ages, full, by_position)
+    by_position = UserTensors(torch.randn(2, MAX_LENGTH, 5), user.codes.expand(-1, MAX_LENGTH, -1).clone())
+    states = encoder.hidden_states(encoder.item_vectors(items), event_types, ages, full, by_position)
     later = histories(2, MAX_LENGTH, seed=1)
     for seen in range(1, MAX_LENGTH):
-        changed = [part.clone() for part in (items, kinds, ages, *by_position)]
+        changed = [part.clone() for part in (items, event_types, ages, *by_position)]
         for part, other in zip(
-            changed, (*later[:3], torch.randn(2, MAX_LENGTH, 5), torch.zeros_like(by_position.codes)), strict=True
+            changed,
+            (*later[:3], torch.randn(2, MAX_LENGTH, 5), torch.zeros_like(by_position.codes)),
+            strict=True,
         ):
             part[:, seen:] = other[:, seen:]
-        again = encoder.states(encoder.item_vectors(changed[0]), changed[1], changed[2], full, UserFeatures(*changed[3:]))
+        again = encoder.hidden_states(
+            encoder.item_vectors(changed[0]), changed[1], changed[2], full, UserTensors(*changed[3:])
+        )
         torch.testing.assert_close(again[:, :seen], states[:, :seen])
 
 
 def test_a_shift_of_all_ages_changes_nothing_for_a_causal_model(encoder: Encoder) -> None:
     if not encoder.causal:
         pytest.skip("this model may look at the time of the question")
-    items, kinds, ages, lengths, user = histories(4, 7)
+    items, event_types, ages, lengths, user = histories(4, 7)
     ages = (ages * 64).round() / 64  # so that the shift itself rounds nothing
-    shifted = queries(encoder, items, kinds, ages + 128, lengths, user)
-    torch.testing.assert_close(shifted, queries(encoder, items, kinds, ages, lengths, user), rtol=1e-4, atol=1e-4)
+    shifted = queries(encoder, items, event_types, ages + 128, lengths, user)
+    torch.testing.assert_close(
+        shifted, queries(encoder, items, event_types, ages, lengths, user), rtol=1e-4, atol=1e-4
+    )
 
 
-def test_saved_and_loaded_it_gives_the_same_numbers(encoder: Encoder, variant: Variant, tmp_path: Path) -> None:
+def test_saved_and_loaded_it_gives_the_same_numbers(
+    encoder: Encoder, variant: Variant, tmp_path: Path
+) -> None:
     torch.save(encoder.state_dict(), tmp_path / "weights.pt")
     torch.manual_seed(99)
     loaded = build_encoder(settings(variant), SHAPE).eval()
@@ -208,7 +239,8 @@ def test_saved_and_loaded_it_gives_the_same_numbers(encoder: Encoder, variant: V
 
 @pytest.mark.parametrize("loss", ["full_softmax", "sampled_softmax", "in_batch_softmax", "gbce"])
 def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
-    """Users stay in their half of the catalogue, so the right half must end up above the wrong one for every user."""
+    """Users stay in their half of the catalogue, so the right half must end up above the wrong one for every
+    user."""
     half = NUM_ITEMS // 2
     torch.manual_seed(0)
     encoder = build_encoder(settings(variant, num_layers=1, dropout=0.0), SHAPE)
@@ -223,8 +255,12 @@ def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
         if epoch % 5 == 4 and all_halves_are_right(encoder.eval(), half=half):
             break
         encoder.train()
-    assert all(weight.grad is not None for weight in encoder.parameters()), "a part of the model takes no part in training"
-    assert all_halves_are_right(encoder.eval(), half=half), "the wrong half ranks above the right: do its parts begin near 0?"
+    assert all(weight.grad is not None for weight in encoder.parameters()), (
+        "a part of the model takes no part in training"
+    )
+    assert all_halves_are_right(encoder.eval(), half=half), (
+        "the wrong half ranks above the right: do its parts begin near 0?"
+    )
 
 
 @torch.no_grad()
@@ -233,7 +269,7 @@ def all_halves_are_right(encoder: Encoder, *, half: int) -> bool:
     items = torch.randint(half, (20, 6), generator=generator)
     items[10:] += half
     of_first_half = torch.arange(20) < 10
-    bought = torch.full_like(items, KIND["purchase"])
+    bought = torch.full_like(items, EVENT_TYPE_CODE["purchase"])
     scores = queries(encoder, items, bought, torch.zeros(20, 6), torch.full((20,), 6), unknown_user(20))
     scores = scores @ encoder.item_vectors(torch.arange(NUM_ITEMS)).T
     right = torch.where(of_first_half[:, None], scores[:, :half], scores[:, half:])
@@ -241,22 +277,25 @@ def all_halves_are_right(encoder: Encoder, *, half: int) -> bool:
     return bool((right.min(dim=1).values > wrong.max(dim=1).values).all())
 
 
-def unknown_user(batch: int) -> UserFeatures:
-    return UserFeatures(torch.zeros(batch, 1, SHAPE.num_user_numbers), torch.zeros(batch, 1, 2, dtype=torch.long))
+def unknown_user(batch: int) -> UserTensors:
+    return UserTensors(
+        torch.zeros(batch, 1, SHAPE.num_user_numbers), torch.zeros(batch, 1, 2, dtype=torch.long)
+    )
 
 
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
 @torch.no_grad()
 def test_items_that_nobody_touched_take_no_part_in_where_the_others_begin(variant: Variant) -> None:
-    """Half of each category is untouched: the category's direction is that of the other half, and the untouched begin there."""
+    """Half of each category is untouched: the category's direction is that of the other half, and the
+    untouched begin there."""
     encoder = build_encoder(settings(variant), SHAPE).eval()
     known = torch.arange(NUM_ITEMS) % 2 == 0
     given = torch.zeros(NUM_ITEMS, DIM)
     given[:6, 0], given[6:, 1] = 1.0, 1.0
-    encoder.start_from(given, known)
+    encoder.load_pretrained(given, known)
     expected = given.repeat(1, settings(variant).ensemble)
     torch.testing.assert_close(encoder.item_vectors(torch.arange(NUM_ITEMS)), expected)
-    encoder.forget(~known)
+    encoder.reset_item_embeddings(~known)
     for member in encoder.members:
         assert member.item_tower is not None
         assert (member.item_tower.ids.weight[~known] == 0).all()
@@ -264,14 +303,15 @@ def test_items_that_nobody_touched_take_no_part_in_where_the_others_begin(varian
 
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
 def test_an_item_without_history_lies_with_those_that_are_like_it(variant: Variant) -> None:
-    """Started from vectors that its category explains, an unseen item of the category gets the category's direction."""
+    """Started from vectors that its category explains, an unseen item of the category gets the category's
+    direction."""
     given = torch.zeros(NUM_ITEMS, DIM)
     given[:6, 0], given[6:, 1] = 1.0, 1.0
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
-    encoder.start_from(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
+    encoder.load_pretrained(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
     codes = torch.tensor([[1, 0, 0], [2, 0, 0]])
-    first, second = encoder.vectors_without_history(codes).detach()
+    first, second = encoder.cold_start_item_vectors(codes).detach()
     assert first[0] > 0.9
     assert second[1] > 0.9
     assert first[1].abs() < 0.1
@@ -279,29 +319,35 @@ def test_an_item_without_history_lies_with_those_that_are_like_it(variant: Varia
 
 def checkerboard(*, half: int, num_users: int = 40, length: int = 15) -> Events:
     generator = np.random.default_rng(0)
-    items = np.concatenate([generator.integers(0, half, length) + half * (user % 2) for user in range(num_users)])
+    items = np.concatenate(
+        [generator.integers(0, half, length) + half * (user % 2) for user in range(num_users)]
+    )
     count = num_users * length
     events = History(
         items=items.astype(np.int32),
-        kinds=np.full(count, KIND["purchase"], np.int8),
+        event_types=np.full(count, EVENT_TYPE_CODE["purchase"], np.int8),
         times=np.tile(np.arange(length, dtype=np.int64) * 86_400_000_000, num_users),
         baskets=np.arange(count, dtype=np.int64),
         prices=np.ones(count, np.float32),
     )
     starts = np.arange(num_users, dtype=np.int64) * length
     lengths = np.full(num_users, length, np.int64)
-    return Events(events, starts=starts, lengths=lengths, weights=np.ones(count, np.float32), rows=np.arange(count))
+    return Events(
+        events, starts=starts, lengths=lengths, weights=np.ones(count, np.float32), rows=np.arange(count)
+    )
 
 
 def states_of(encoder: Encoder, batch: Batch) -> Tensor:
     vectors = encoder.item_vectors(batch.items_BL)
     user = unknown_user(len(batch.items_BL))
-    return encoder.states(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, user).flatten(0, 1)[batch.states_S]
+    return encoder.hidden_states(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, user).flatten(0, 1)[
+        batch.states_S
+    ]
 
 
-def full(encoder: Encoder, batch: Batch) -> Tensor:
-    everything = encoder.item_vectors(torch.arange(NUM_ITEMS))
-    return full_softmax(states_of(encoder, batch), batch.pair_state_P, batch.targets_P, everything)
+def full_loss(encoder: Encoder, batch: Batch) -> Tensor:
+    full = encoder.item_vectors(torch.arange(NUM_ITEMS))
+    return full_softmax(states_of(encoder, batch), batch.pair_state_P, batch.targets_P, full)
 
 
 def sampled(encoder: Encoder, batch: Batch) -> Tensor:
@@ -313,7 +359,9 @@ def sampled(encoder: Encoder, batch: Batch) -> Tensor:
 
 
 def in_batch(encoder: Encoder, batch: Batch) -> Tensor:
-    sampler = NegativeSampler(torch.arange(NUM_ITEMS), num_items=NUM_ITEMS, num_negatives=1, popular_share=0.0)
+    sampler = NegativeSampler(
+        torch.arange(NUM_ITEMS), num_items=NUM_ITEMS, num_negatives=1, popularity_sampling_ratio=0.0
+    )
     negatives, expected = sampler.of_batch(batch.targets_P)
     vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
     pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
@@ -324,11 +372,18 @@ def binary(encoder: Encoder, batch: Batch) -> Tensor:
     negatives = torch.unique(torch.randint(NUM_ITEMS, (8,)))
     vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
     pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
-    return gbce(states_of(encoder, batch), *pairs, negatives, vectors[negatives], num_items=NUM_ITEMS, calibration=0.75)
+    return gbce(
+        states_of(encoder, batch),
+        *pairs,
+        negatives,
+        vectors[negatives],
+        num_items=NUM_ITEMS,
+        calibration=0.75,
+    )
 
 
 LOSSES: dict[str, Callable[[Encoder, Batch], Tensor]] = {
-    "full_softmax": full,
+    "full_softmax": full_loss,
     "sampled_softmax": sampled,
     "in_batch_softmax": in_batch,
     "gbce": binary,
@@ -340,8 +395,11 @@ EXPORTED = [variant for variant in VARIANTS if variant[1].get("items") != "featu
 
 
 @pytest.fixture(scope="module", params=EXPORTED, ids=name_of)
-def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Encoder, Path]:
-    """An encoder and its graph. A recurrent one's is the second that this process exports: from then on sizes were frozen."""
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Encoder, Path]:
+    """An encoder and its graph. A recurrent one's is the second that this process exports: from then on sizes
+    were frozen."""
     encoder = build(request.param)
     path = tmp_path_factory.mktemp("onnx") / "user_encoder.onnx"
     for _ in range(2 if request.param[0] == "gru4rec" else 1):
@@ -350,17 +408,23 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, MAX_LENGTH), (4, 2), (7, 9), (64, 3)])
-def test_the_onnx_graph_gives_the_numbers_of_torch_at_any_size(exported: tuple[Encoder, Path], batch: int, length: int) -> None:
+def test_the_onnx_graph_gives_the_numbers_of_torch_at_any_size(
+    exported: tuple[Encoder, Path], batch: int, length: int
+) -> None:
     """To 2e-5: both compute in 32 bits, in another order of sums."""
     encoder, path = exported
-    items, kinds, ages, lengths, user = histories(batch, length, seed=batch)
+    items, event_types, ages, lengths, user = histories(batch, length, seed=batch)
     vectors = encoder.item_vectors(items).detach()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    values = (vectors, kinds, ages, lengths, user.numbers[:, 0], user.codes[:, 0])
+    values = (vectors, event_types, ages, lengths, user.numbers[:, 0], user.codes[:, 0])
     feed = {name: value.numpy() for name, value in zip(INPUTS, values, strict=True)}
-    found = session.run(["query_vectors"], {value.name: feed[value.name] for value in session.get_inputs()})[0]
-    expected = queries(encoder, items, kinds, ages, lengths, user).numpy()
-    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(expected).max())))
+    found = session.run(["query_vectors"], {value.name: feed[value.name] for value in session.get_inputs()})[
+        0
+    ]
+    expected = queries(encoder, items, event_types, ages, lengths, user).numpy()
+    np.testing.assert_allclose(
+        found, expected, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(expected).max()))
+    )
 
 
 def test_the_graph_has_no_frozen_size_and_no_table_of_items(exported: tuple[Encoder, Path]) -> None:
@@ -382,4 +446,4 @@ def test_the_item_graph_gives_the_vectors_of_items_without_history(variant: Vari
     session = onnxruntime.InferenceSession(str(tmp_path / "items.onnx"), providers=["CPUExecutionProvider"])
     codes = torch.tensor([[0, 0, 0], [2, 3, 1], [1, 0, 2]])
     found = session.run(["item_vectors"], {"codes": codes.numpy()})[0]
-    np.testing.assert_allclose(found, encoder.vectors_without_history(codes).numpy(), rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(found, encoder.cold_start_item_vectors(codes).numpy(), rtol=2e-5, atol=2e-5)

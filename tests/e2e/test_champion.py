@@ -1,4 +1,5 @@
-"""Who is served: only a pipeline that beats every source alone, and the champion of the day, on the same window."""
+"""Who is served: only a pipeline that beats every source alone, and the champion of the day, on the same
+window."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ class Shop:
         self.example, self._run = example, run
 
     def __call__(self, *arguments: object) -> Done:
-        done: Done = self._run(*arguments, "--config", self.example.folder / "my_shop.yaml", "--out", self.example.workspace)
+        done: Done = self._run(
+            *arguments, "--config", self.example.folder / "my_shop.yaml", "--out", self.example.workspace
+        )
         return done
 
     def export(self, *arguments: object) -> str:
@@ -41,8 +44,11 @@ class Shop:
 
 
 @pytest.fixture
-def shop(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shop:
-    """The example as it was after its three commands, in a place of its own: MLflow's paths are written anew by the exports."""
+def shop(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shop:
+    """The example as it was after its three commands, in a place of its own: MLflow's paths are written anew
+    by the exports."""
     shutil.copytree(example.folder, tmp_path / "copy")
     copy = Example(tmp_path / "copy")
     monkeypatch.chdir(copy.folder)
@@ -66,7 +72,7 @@ def test_a_run_takes_the_alias_only_from_a_worse_one(shop: Shop, champions_figur
 def test_a_crippled_run_loses_to_a_source_alone_and_says_how_to_serve_it(shop: Shop) -> None:
     champion = shop.example.champion()
     assert shop(
-        "train", "--no-evaluate", "--set", "training.max_epochs=1", "--set", "training.encoder.initial_vectors=random", "--set",
+        "train", "--no-evaluate", "--set", "training.max_epochs=1", "--set", "training.initial_vectors=random", "--set",
         "ranker.max_epochs=1", "--set", "ranker.learning_rate=1e-9",
     ).status == 0  # fmt: skip
     done = shop("export")

@@ -18,9 +18,10 @@ GOLDEN = {
     "hstu": ([4.7582, 3.9197, 3.4803], [0.9104, 0.8651, 0.8944]),
     "two_tower": ([4.6374, 3.6860, 3.4060], [0.6893, 0.8244, 0.8405]),
     "bsarec": ([6.9533, 4.2810, 3.8242], [0.7518, 0.7255, 0.7525]),
-    "set_pool": ([3.3946, 3.5241, 3.4134], [0.9604, 0.9652, 0.9629]),
+    "weighted_pooling": ([3.3946, 3.5241, 3.4134], [0.9604, 0.9652, 0.9629]),
 }
-"""Model → (mean training loss of each epoch before the validation cut, recall@20 on the validation window after it)"""
+"""Model → (mean training loss of each epoch before the validation split point, recall@20 on the validation
+window after it)"""
 MODELS = Path(__file__).parents[2] / "configs" / "models"
 OPTIONS = (
     "train", "--no-evaluate", "--set", "tracking.enabled=false", "--set", "training.refit_epochs=0", "--set", "encoder.dim=16",
@@ -49,17 +50,19 @@ def golden(prepared: Example) -> tuple[list[float], list[float]]:
 
 
 @pytest.fixture
-def shopkeeper(prepared: Example, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunMain:
+def shopkeeper(
+    prepared: Example, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> RunMain:
     """The command in this process, which has other libraries loaded and its random numbers somewhere else."""
     monkeypatch.chdir(prepared.folder)
     return runner(monkeypatch, capsys)
 
 
 def test_the_console_script_gives_the_golden_curves(golden: tuple[list[float], list[float]]) -> None:
-    """Tolerance: another number of threads, and a CPU without vector units, moved the last loss by 2e-6 (measured). Another
-    version of torch may draw other random numbers, and then these are to be made anew. A learning rate 5 % higher moved every
-    loss by more than 2e-2, dropout .22 for .20 by 1e-2, so 1e-3 lies far from both. A recall moves by .0085 where two scores of
-    one of the 117 people are nearly equal."""
+    """Tolerance: another number of threads, and a CPU without vector units, moved the last loss by 2e-6
+    (measured). Another version of torch may draw other random numbers, and then these are to be made anew. A
+    learning rate 5 % higher moved every loss by more than 2e-2, dropout .22 for .20 by 1e-2, so 1e-3 lies far
+    from both. A recall moves by .0085 where two scores of one of the 117 people are nearly equal."""
     losses, recalls = golden
     assert losses == pytest.approx(GOLDEN["sasrec"][0], abs=1e-3)
     assert recalls == pytest.approx(GOLDEN["sasrec"][1], abs=1e-2)
@@ -80,7 +83,9 @@ def test_there_is_a_golden_curve_for_every_model() -> None:
     assert {path.stem for path in MODELS.glob("*.yaml")} == models, "add its YAML to configs/models"
 
 
-def test_the_same_seed_gives_the_same_and_another_does_not(golden: tuple[list[float], list[float]], shopkeeper: RunMain) -> None:
+def test_the_same_seed_gives_the_same_and_another_does_not(
+    golden: tuple[list[float], list[float]], shopkeeper: RunMain
+) -> None:
     again = shopkeeper(*OPTIONS, "--config", "my_shop.yaml")
     assert curves(Path(again.out.strip())) == golden
     other = shopkeeper(*OPTIONS, "--config", "my_shop.yaml", "--set", "training.seed=1")

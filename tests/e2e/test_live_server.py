@@ -1,4 +1,5 @@
-"""A real Ray Serve: what was acknowledged stays, what was done changes the answer, and a killed replica comes back."""
+"""A real Ray Serve: what was acknowledged stays, what was done changes the answer, and a killed replica comes
+back."""
 
 from __future__ import annotations
 
@@ -67,10 +68,14 @@ class Live:
             response = self.client.post("/v1/events", json={"events": [event]})
         except httpx.HTTPError:
             return False
-        return response.status_code == 200 and response.json()["accepted"] + response.json()["duplicates"] == 1
+        return (
+            response.status_code == 200 and response.json()["accepted"] + response.json()["duplicates"] == 1
+        )
 
     def recommend(self, surface: str = "home") -> dict[str, Any]:
-        response = self.client.post("/v1/recommend", json={"user_id": "ann", "surface": surface, "num_results": 5})
+        response = self.client.post(
+            "/v1/recommend", json={"user_id": "ann", "surface": surface, "num_results": 5}
+        )
         assert response.status_code == 200, response.text
         return dict(response.json())
 
@@ -154,7 +159,10 @@ def test_a_port_in_use_is_said_before_anything_starts(live: Live, tmp_path: Path
 
 def test_after_kill_9_it_answers_again_and_every_acknowledged_event_is_in_the_log(live: Live) -> None:
     killed = live.replica()
-    acknowledged = {"first", *(name for name in map("before{}".format, range(20)) if live.buy("cheese3", name))}
+    acknowledged = {
+        "first",
+        *(name for name in map("before{}".format, range(20)) if live.buy("cheese3", name)),
+    }
     os.kill(killed, signal.SIGKILL)
     until = time.monotonic() + 60
     while live.replica() in (0, killed):

@@ -1,4 +1,5 @@
-"""A stranger's CSV with column names of its own goes the whole way by three commands, and a fourth shows a list."""
+"""A stranger's CSV with column names of its own goes the whole way by three commands, and a fourth shows a
+list."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ def test_every_command_names_what_it_made_and_the_next(example: Example) -> None
     assert "Next: shopkeeper train" in said(example, "prepare")
     assert re.search(r"^the pipeline +0\.\d{4}", said(example, "train"), re.MULTILINE)
     assert "Next: shopkeeper export" in said(example, "train")
-    assert re.search(r"champion  yes: pipeline capped_recall_10 0\.\d{4}.*first champion", said(example, "export"))
+    assert re.search(
+        r"champion  yes: pipeline capped_recall_10 0\.\d{4}.*first champion", said(example, "export")
+    )
 
 
 def test_in_a_pipe_every_line_is_plain(example: Example) -> None:
@@ -36,7 +39,9 @@ def test_in_a_pipe_every_line_is_plain(example: Example) -> None:
         assert "\r" not in text
         assert not [line for line in text.splitlines() if "Warning" in line or "INFO" in line]
     assert re.search(
-        r"^validation epoch 1: loss \d\.\d{4}, validation recall 0\.\d{4}, [\d,]+ interactions/s$", said(example, "train"), re.M
+        r"^validation epoch 1: loss \d\.\d{4}, validation recall 0\.\d{4}, [\d,]+ interactions/s$",
+        said(example, "train"),
+        re.M,
     )
 
 
@@ -64,15 +69,23 @@ def test_mlflow_has_the_run_with_all_that_a_figure_needs(example: Example) -> No
     assert run.data.tags["dataset"] == manifest["fingerprint"]
     assert int(run.data.tags["cores"]) >= 1
     assert run.data.tags["cpu"]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
     if commit.returncode == 0:
         assert re.fullmatch("[0-9a-f]{40}", run.data.tags["commit"])
-    assert [round(point.step) for point in client.get_metric_history(run.info.run_id, "validation_loss")] == [0, 1, 2]
+    assert [round(point.step) for point in client.get_metric_history(run.info.run_id, "validation_loss")] == [
+        0,
+        1,
+        2,
+    ]
     assert run.data.metrics["validation_interactions_per_second"] > 0
     printed = re.search(r"^the pipeline +(0\.\d{4})", said(example, "train"), re.MULTILINE)
     assert printed is not None
     assert f"{run.data.metrics['pipeline_all_capped_recall_10']:.4f}" == printed[1]
-    assert run.data.metrics["pipeline_all_capped_recall_10"] > run.data.metrics["popular_all_capped_recall_10"]
+    assert (
+        run.data.metrics["pipeline_all_capped_recall_10"] > run.data.metrics["popular_all_capped_recall_10"]
+    )
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"config.yaml", "evaluation.json", "evaluation.txt", "prepare_report.json"} <= files
 
@@ -93,7 +106,7 @@ def test_events_go_into_the_store_once_and_come_out_as_a_table_to_prepare(exampl
     exported = pl.read_parquet(example.folder / "exported" / "events.parquet")
     tables = Tables.open(example.workspace / "tables").events.collect()
     assert len(exported) == len(tables)
-    command = [str(SHOPKEEPER), "prepare", "--out", "second", "--set", "data.source=parquet", "--set"]
+    command = [str(SHOPKEEPER), "prepare", "--out", "second", "--set", "data.reader=parquet", "--set"]
     command.append("data.events=exported/events.parquet")
     subprocess.run(command, cwd=example.folder, env=plain_environment(), capture_output=True, check=True)
     second = Tables.open(example.folder / "second" / "tables").events.collect()

@@ -1,4 +1,5 @@
-"""A training that was killed, with kill -9, and gone on with is to the last bit one that nothing happened to."""
+"""A training that was killed, with kill -9, and gone on with is to the last bit one that nothing happened
+to."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from worked_example import SHOPKEEPER, Example, plain_environment, write_example
 from training.encoder.checkpoint import CHECKPOINT_FILE
 
 OPTIONS = ("--no-evaluate", "--config", "my_shop.yaml", "--set", "training.checkpoint_minutes=0.001")
-CUTS = ("validation", "test", "everything")
+CUTS = ("validation", "test", "full")
 WALL_CLOCK = ("interactions_per_second", "seconds")
 
 
@@ -53,15 +54,19 @@ def runs(example: Example) -> list[Path]:
 def curves(run: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [
-        {**line, "time": 0, "metrics": {name: value for name, value in line["metrics"].items() if name not in WALL_CLOCK}}
+        {
+            **line,
+            "time": 0,
+            "metrics": {name: value for name, value in line["metrics"].items() if name not in WALL_CLOCK},
+        }
         for line in lines
     ]
 
 
 def the_same(one: Path, other: Path) -> None:
-    """The weights before every cut, and every line of the curves, but for the clock."""
-    for cut in CUTS:
-        ours, theirs = (torch.load(run / f"encoder-{cut}.pt") for run in (one, other))
+    """The weights before every split point, and every line of the curves, but for the clock."""
+    for point in CUTS:
+        ours, theirs = (torch.load(run / f"encoder-{point}.pt") for run in (one, other))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     assert curves(one) == curves(other)
@@ -77,7 +82,11 @@ def test_two_kills_and_two_resumptions_change_nothing(
     assert shopkeeper("train", *OPTIONS).status == 0
     (untouched,) = runs(prepared)
 
-    kill_when(prepared, ("train", *OPTIONS), lambda: any((run / CHECKPOINT_FILE).is_file() for run in runs(prepared)[1:]))
+    kill_when(
+        prepared,
+        ("train", *OPTIONS),
+        lambda: any((run / CHECKPOINT_FILE).is_file() for run in runs(prepared)[1:]),
+    )
     killed = runs(prepared)[1]
     state = torch.load(killed / CHECKPOINT_FILE)
     assert (state["series"], state["epoch"], state["finished"]) == ("validation", 0, False)
@@ -85,7 +94,7 @@ def test_two_kills_and_two_resumptions_change_nothing(
     assert not (killed / "metrics.jsonl").exists()
 
     kill_when(prepared, ("train", "--resume", *OPTIONS), (killed / "encoder-validation.pt").is_file)
-    assert not (killed / "encoder-everything.pt").exists()
+    assert not (killed / "encoder-full.pt").exists()
     assert runs(prepared) == [untouched, killed]
 
     assert shopkeeper("train", "--resume", *OPTIONS).out.strip() == str(killed.relative_to(prepared.folder))
@@ -103,7 +112,10 @@ def in_mlflow_as_one_run(client: MlflowClient, untouched: Path, killed: Path) ->
         assert run.info.status == "FINISHED"
     for name in ("validation_loss", "validation_validation_recall", "everything_loss"):
         points = [
-            [(point.step, point.value) for point in client.get_metric_history(found[folder.name].info.run_id, name)]
+            [
+                (point.step, point.value)
+                for point in client.get_metric_history(found[folder.name].info.run_id, name)
+            ]
             for folder in (untouched, killed)
         ]
         assert points[0] == points[1]

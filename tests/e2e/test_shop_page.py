@@ -24,9 +24,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from serving.http.app import build_app
-from serving.state.event_log import Event
-from serving.recommend.pipeline import Pipeline
 from serving.http.service import Service
+from serving.recommend.pipeline import Pipeline
+from serving.state.event_log import Event
 from serving.state.store import EventStore
 
 FLAGS = (
@@ -45,7 +45,9 @@ class LiveShop:
         self.store = store
         service = Service(pipeline, store, max_events_kept=100)
         days_ago = {"cheese4": (9, 6, 3), "cheese5": (3,), "fruit1": (40,)}
-        asyncio.run(service.record([bought("ann", item, days) for item, when in days_ago.items() for days in when]))
+        asyncio.run(
+            service.record([bought("ann", item, days) for item, when in days_ago.items() for days in when])
+        )
         asyncio.run(service.record([bought("bob", "bread1", 300)]))
         self._app = build_app(service, max_body_bytes=100_000)
         with socket.socket() as free:
@@ -54,7 +56,9 @@ class LiveShop:
         self.address = f"http://127.0.0.1:{self._port}/shop/"
 
     def start(self) -> None:
-        config = uvicorn.Config(self._app, port=self._port, log_level="warning", ws="none", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self._app, port=self._port, log_level="warning", ws="none", timeout_graceful_shutdown=1
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
@@ -122,14 +126,22 @@ def until(holds: Callable[[], T], seconds: float = 10) -> T:
 
 def bought(person: str, item_id: str, days_ago: int) -> dict[str, object]:
     when = datetime.now(UTC) - timedelta(days=days_ago, minutes=5)
-    return {"event_type": "purchase", "user_id": person, "item_id": item_id, "price": 2.5, "timestamp": when.isoformat()}
+    return {
+        "event_type": "purchase",
+        "user_id": person,
+        "item_id": item_id,
+        "price": 2.5,
+        "timestamp": when.isoformat(),
+    }
 
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     pipeline = Pipeline.load(write_bundle(tmp_path_factory.mktemp("bundle") / "bundle"))
     is_naughty = pl.col("id") == "cheese4"
-    catalogue = pipeline.bundle.catalogue.with_columns(title=pl.when(is_naughty).then(pl.lit(NAUGHTY)).otherwise("title"))
+    catalogue = pipeline.bundle.catalogue.with_columns(
+        title=pl.when(is_naughty).then(pl.lit(NAUGHTY)).otherwise("title")
+    )
     pipeline.bundle = replace(pipeline.bundle, catalogue=catalogue)
     return pipeline
 
@@ -138,7 +150,10 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
-        pytest.skip("the shop page is tested in Chromium, which is not here (Debian: apt install chromium chromium-driver)")
+        pytest.skip(
+            "the shop page is tested in Chromium, which is not here (Debian: apt install chromium "
+            "chromium-driver)"
+        )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}", "--window-size=1280,1000"):
@@ -160,13 +175,14 @@ def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[LiveShop]:
 
 @pytest.fixture
 def page(browser: webdriver.Chrome, shop: LiveShop) -> Iterator[Page]:
-    """The page, opened; afterwards its console must be empty, but for the connections that a test cut."""
+    """The page, opened; afterwards its console must be empty, but for the connections that a test split
+    point."""
     browser.get(shop.address)
     yield Page(browser)
     said = [str(entry["message"]) for entry in browser.get_log("browser")]
     browser.get("about:blank")
-    cut = ("ERR_CONNECTION_REFUSED", "ERR_BLOCKED_BY_CLIENT")
-    assert not [message for message in said if not any(reason in message for reason in cut)]
+    point = ("ERR_CONNECTION_REFUSED", "ERR_BLOCKED_BY_CLIENT")
+    assert not [message for message in said if not any(reason in message for reason in point)]
 
 
 def test_a_person_picked_from_the_list_sees_products_with_prices_and_reasons(page: Page) -> None:
@@ -180,7 +196,10 @@ def test_a_person_picked_from_the_list_sees_products_with_prices_and_reasons(pag
     assert page.texts("#home .title")[1] == "Cheese5"
     assert page.texts("#home .price")[1] == "$3.50"
     assert page.texts("#home .category")[1] == "Food · Acme"
-    assert page.texts("#home .reason")[:2] == ["Bought 3 times, last 3 days ago", "Bought once, last 3 days ago"]
+    assert page.texts("#home .reason")[:2] == [
+        "Bought 3 times, last 3 days ago",
+        "Bought once, last 3 days ago",
+    ]
     assert "Cheese5" in page.texts("#lately .name")
     assert "hand-made" in page.one("#bundle").text
     assert " ms (recommended)" in page.one("#latency").text
@@ -304,7 +323,10 @@ def test_the_keyboard_is_enough_and_keeps_its_place(page: Page) -> None:
     until(lambda: page.texts("#cart .name") == ["Cheese5"])
     focused = "const [at, card] = [document.activeElement, document.activeElement.closest('.card')]; "
     second = page.items("home")[1]
-    assert page.browser.execute_script(focused + "return [at.className, card.dataset.item]") == ["add", second]
+    assert page.browser.execute_script(focused + "return [at.className, card.dataset.item]") == [
+        "add",
+        second,
+    ]
 
 
 @pytest.mark.parametrize("width", [380, 768, 1280])
@@ -314,5 +336,7 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.become("ann")
     page.press('#home [data-item="cheese4"] .open')
     assert page.items("product")
-    assert page.browser.execute_script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert page.browser.execute_script(
+        "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
     page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

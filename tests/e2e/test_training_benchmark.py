@@ -19,10 +19,23 @@ def test_ours_alone_goes_all_the_way_on_a_tiny_file(tmp_path: Path) -> None:
     made = made_interactions(num_users=150, num_items=120, num_events=1500)
     made.write(tmp_path / "Beauty.txt", train_only=False)
     script = [sys.executable, ROOT / "benchmarks" / "training_speed.py", "--skip-peers", "--check"]
-    options = ["--files", tmp_path, "--minutes", "0.03", "--threads", "1", "--out", tmp_path / "out", "--set", "encoder.dim=8"]
+    options = [
+        "--files",
+        tmp_path,
+        "--minutes",
+        "0.03",
+        "--threads",
+        "1",
+        "--out",
+        tmp_path / "out",
+        "--set",
+        "encoder.dim=8",
+    ]
     done = subprocess.run([*script, *options], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 1, done.stderr  # targets without a peer are not reached
-    assert re.match(r"training: [\d,]+ interactions/s; RecTools .*: not measured", done.stdout.splitlines()[-1]), done.stdout
+    assert re.match(
+        r"training: [\d,]+ interactions/s; RecTools .*: not measured", done.stdout.splitlines()[-1]
+    ), done.stdout
     kept = json.loads((tmp_path / "out" / "results" / "training-speed.json").read_text(encoding="utf-8"))
     (ours,) = kept["systems"]
     assert ours["epochs"] >= 1
@@ -43,8 +56,19 @@ def test_without_a_gpu_its_benchmark_says_so_plainly(tmp_path: Path) -> None:
 
 
 def test_the_gpus_benchmark_runs_on_a_processor(prepared_shop: Path) -> None:
-    script = [sys.executable, ROOT / "benchmarks" / "training_gpu.py", "--dataset", prepared_shop / "dataset", "--device", "cpu"]
-    done = subprocess.run([*script, "--dim", "8", "--epochs", "2"], capture_output=True, text=True, check=False)
+    script = [
+        sys.executable,
+        ROOT / "benchmarks" / "training_gpu.py",
+        "--dataset",
+        prepared_shop / "dataset",
+        "--device",
+        "cpu",
+    ]
+    done = subprocess.run(
+        [*script, "--dim", "8", "--epochs", "2"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "Self CPU time total" in done.stdout
-    assert re.search(r"s an epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1])
+    assert re.search(
+        r"s an epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1]
+    )

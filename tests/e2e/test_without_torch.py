@@ -1,4 +1,5 @@
-"""The base installation prepares, serves and answers: none of what the extras bring can be imported here, in any process."""
+"""The base installation prepares, serves and answers: none of what the extras bring can be imported here, in
+any process."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ NO_PROXY_AT_ALL = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127
 
 @dataclass(frozen=True)
 class Container:
-    """As much of the `serve` image as can be had without an engine: its libraries, and a workspace that was moved there."""
+    """As much of the `serve` image as can be had without an engine: its libraries, and a workspace that was
+    moved there."""
 
     folder: Path
     environment: dict[str, str]
@@ -41,7 +43,13 @@ class Container:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [str(SHOPKEEPER), *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False, timeout=300
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
         )
 
     def must(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -56,7 +64,11 @@ def container(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Con
     folder = tmp_path_factory.mktemp("container")
     for name in ("sales.csv", "products.csv", "my_shop.yaml"):
         shutil.copy(example.folder / name, folder)
-    shutil.copytree(example.workspace, folder / "shop", ignore=shutil.ignore_patterns("dataset", "runs", "ml*", "events.db*"))
+    shutil.copytree(
+        example.workspace,
+        folder / "shop",
+        ignore=shutil.ignore_patterns("dataset", "runs", "ml*", "events.db*"),
+    )
     return Container(folder, without_extras.environment(folder / "site"))
 
 
@@ -66,7 +78,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_answers(url: str, status: int, process: subprocess.Popen[str], *, seconds: float = 240) -> None:
+def wait_until_answers(
+    url: str, status: int, process: subprocess.Popen[str], *, seconds: float = 240
+) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:
         try:
@@ -83,7 +97,9 @@ def wait_until_answers(url: str, status: int, process: subprocess.Popen[str], *,
 def running(
     command: list[str], *, answers_at: str, status: int, environment: dict[str, str], cwd: Path
 ) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     try:
         wait_until_answers(answers_at, status, process)
         yield process
@@ -105,18 +121,34 @@ def port(container: Container) -> Iterator[int]:
 
 def health_check(port: int) -> int:
     """The exit status of the Dockerfile's own health check, asked at this port."""
-    [check] = re.findall(r"^HEALTHCHECK .*\\\n\s*CMD (\[.*\])$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    [check] = re.findall(
+        r"^HEALTHCHECK .*\\\n\s*CMD (\[.*\])$",
+        (ROOT / "Dockerfile").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     command = [part.replace("8000", str(port)) for part in json.loads(check)]
     assert command[0] == "python"
-    done = subprocess.run([sys.executable, *command[1:]], env=NO_PROXY_AT_ALL, capture_output=True, check=False, timeout=30)
+    done = subprocess.run(
+        [sys.executable, *command[1:]], env=NO_PROXY_AT_ALL, capture_output=True, check=False, timeout=30
+    )
     return done.returncode
 
 
 def test_what_is_shown_here_is_shown_without_torch(container: Container) -> None:
     code = "import polars, ray, onnxruntime\ntry:\n    import torch\nexcept ModuleNotFoundError as error:\n    print(error.name)"
-    done = subprocess.run([sys.executable, "-c", code], env=container.environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=container.environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "torch\n"
-    assert {"torch", "pytorch_lightning", "mlflow", "onnx", "matplotlib", "scipy", "pandas"} <= without_extras.absent()
+    assert {
+        "torch",
+        "pytorch_lightning",
+        "mlflow",
+        "onnx",
+        "matplotlib",
+        "scipy",
+        "pandas",
+    } <= without_extras.absent()
 
 
 def test_prepare(container: Container) -> None:
@@ -126,16 +158,22 @@ def test_prepare(container: Container) -> None:
 
 
 def test_recommend_and_events(container: Container) -> None:
-    assert re.search(r"Bought (once|\d+ times)", container.must("recommend", "--out", "shop", "--user", "c001").stdout)
+    assert re.search(
+        r"Bought (once|\d+ times)", container.must("recommend", "--out", "shop", "--user", "c001").stdout
+    )
     assert "nothing to do" in container.must("events", "import", "--out", "shop").stderr
     assert "events written" in container.must("events", "export", "--out", "shop", "--to", "exported").stdout
 
 
 @pytest.mark.parametrize("command", ["train", "export", "evaluate", "demo"])
-def test_a_command_that_needs_more_says_which_extra(container: Container, example: Example, command: str) -> None:
+def test_a_command_that_needs_more_says_which_extra(
+    container: Container, example: Example, command: str
+) -> None:
     done = container.run(command, "--out", str(example.workspace))
     assert done.returncode == 2
-    assert re.fullmatch(r"Error: .*needs the extra: pip install 'shopkeeper\[train\]' \(\w+ is not .*\)\.\n", done.stderr)
+    assert re.fullmatch(
+        r"Error: .*needs the extra: pip install 'shopkeeper\[train\]' \(\w+ is not .*\)\.\n", done.stderr
+    )
 
 
 def test_the_server_answers_and_learns(container: Container, port: int) -> None:
@@ -148,7 +186,9 @@ def test_the_server_answers_and_learns(container: Container, port: int) -> None:
         assert answer["fallback_used"] is None
         found = re.search(r'shopkeeper_process_info\{pid="(\d+)"\}', client.get("/metrics").text)
     assert found is not None
-    assert (container.folder / "site" / f"{found[1]}.without").is_file(), "the replica itself could import torch"
+    assert (container.folder / "site" / f"{found[1]}.without").is_file(), (
+        "the replica itself could import torch"
+    )
 
 
 def test_the_images_health_check(port: int) -> None:
@@ -161,12 +201,18 @@ def test_the_front_lets_in_who_has_the_key(container: Container, port: int) -> N
     config = container.folder / "front.cfg"
     text = FRONT.read_text(encoding="utf-8")
     assert (text.count(":8080"), text.count("127.0.0.1:8000")) == (1, 1)
-    config.write_text(text.replace(":8080", f":{outside}").replace("127.0.0.1:8000", f"127.0.0.1:{port}"), encoding="utf-8")
+    config.write_text(
+        text.replace(":8080", f":{outside}").replace("127.0.0.1:8000", f"127.0.0.1:{port}"), encoding="utf-8"
+    )
     command, url = [get_haproxy_binary(), "-db", "-f", str(config)], f"http://127.0.0.1:{outside}"
-    refused = subprocess.run(command, env={"SHOPKEEPER_KEY": ""}, capture_output=True, text=True, check=False, timeout=10)
+    refused = subprocess.run(
+        command, env={"SHOPKEEPER_KEY": ""}, capture_output=True, text=True, check=False, timeout=10
+    )
     assert refused.returncode == 1
     assert "SHOPKEEPER_KEY is not set" in refused.stderr
-    with running(command, answers_at=url, status=401, environment={"SHOPKEEPER_KEY": "secret"}, cwd=container.folder):
+    with running(
+        command, answers_at=url, status=401, environment={"SHOPKEEPER_KEY": "secret"}, cwd=container.folder
+    ):
         named = {"x-api-key": "secret", "host": "shop.example"}
         body = {"user_id": "c001", "num_results": 3}
         with httpx.Client(base_url=url, timeout=10, trust_env=False) as client:

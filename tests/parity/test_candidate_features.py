@@ -1,4 +1,5 @@
-"""What the ranker is trained on is what it is served: the live store's history gives the same numbers as the dataset's."""
+"""What the ranker is trained on is what it is served: the live store's history gives the same numbers as the
+dataset's."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from features.dataset import Dataset
-from serving.recommend.request import Query
-from serving.state.event_transfer import import_events
 from serving.recommend.feature_names import FEATURES
 from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Query
+from serving.state.event_transfer import import_events
 from serving.state.store import EventStore
 
 
@@ -25,14 +26,20 @@ def test_candidates_and_their_features_are_the_same_live_and_in_training(
         for user, who in enumerate(people[:40]):
             as_of = tiny_pipeline.bundle.as_of
             page = np.array([user % 5], np.int32)
-            live = Query(store.history(who, tiny_pipeline.bundle.item_index, limit=5_000), as_of, page_items=page)
+            live = Query(
+                store.history(who, tiny_pipeline.bundle.item_index, limit=5_000), as_of, page_items=page
+            )
             trained = Query(shop_dataset.history(user), as_of, page_items=page)
             found, expected = tiny_pipeline.candidates(live)[0], tiny_pipeline.candidates(trained)[0]
             np.testing.assert_array_equal(found.items, expected.items)
             for name in FEATURES:
-                np.testing.assert_allclose(found.feature(name), expected.feature(name), rtol=1e-5, atol=1e-6, err_msg=name)
+                np.testing.assert_allclose(
+                    found.feature(name), expected.feature(name), rtol=1e-5, atol=1e-6, err_msg=name
+                )
             assert np.isfinite(found.features).all()
             varied |= found.features.std(axis=0) > 0
-    of_candidates = [name for name in FEATURES if not name.startswith(("user_", "person_")) and name != "has_context"]
+    of_candidates = [
+        name for name in FEATURES if not name.startswith(("user_", "person_")) and name != "has_context"
+    ]
     same = {name for name in of_candidates if not varied[FEATURES.index(name)]}
     assert same <= {"deal_quarter", "deal_window"}  # this shop never changes a price

@@ -1,6 +1,8 @@
-"""Features kept fresh by live events are those that the lazy pass makes of the same events: what is served was trained on.
+"""Features kept fresh by live events are those that the lazy pass makes of the same events: what is served
+was trained on.
 
-A log is sent event by event through the live store, late arrivals and all, and looked at from both sides after each.
+A log is sent event by event through the live store, late arrivals and all, and looked at from both sides
+after each.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ from numpy.testing import assert_allclose
 
 from configs.load import load_config
 from configs.schema import Config
-from features.profiles.point_in_time import item_features_as_of, user_features_as_of
-from features.core.columns import ITEM_EVENT_TYPES, KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
-from features.retrievers.fit import fit_sources
 from features.histories import History
 from features.prepare import prepare
-from features.splits import cuts
+from features.profiles.point_in_time import item_features_as_of, user_features_as_of
 from features.profiles.user_features import USER_NUMBERS, UserFeatures, user_features
+from features.retrievers.fit import fit_sources
+from features.splits import split_points
 from serving.state.event_log import Event
 from serving.state.event_transfer import export_events
 from serving.state.live_events import Money, parse_event, to_rows
@@ -36,7 +38,7 @@ PEOPLE = ("ann", "bob")
 ITEMS = {f"i{number}": number for number in range(8)}
 CATEGORIES = np.array([4, 4, 2, 2, 7, -1, 7, -1], np.int32)
 CATEGORY_OF = dict(zip(ITEMS, CATEGORIES.tolist(), strict=True))
-PURCHASE = np.array([KIND["purchase"]], np.int8)
+PURCHASE = np.array([EVENT_TYPE_CODE["purchase"]], np.int8)
 FACTS_OF_A_STRANGER = (0.0, 0.0, 0.0, 0.0, 0.0, -1)
 
 Send = dict[str, object]
@@ -44,10 +46,13 @@ Facts = tuple[float, ...]
 
 
 def sends(number: int = 80) -> Iterator[Send]:
-    """What two people do, in turns: looks, carts, baskets, refunds; several at one time; one in five arrives days late."""
+    """What two people do, in turns: looks, carts, baskets, refunds; several at one time; one in five arrives
+    days late."""
     chance = random.Random(5)
     for step in range(number):
-        kind = chance.choice(["view_item", "add_to_cart", "purchase", "purchase", "purchase", "refund", "search"])
+        kind = chance.choice(
+            ["view_item", "add_to_cart", "purchase", "purchase", "purchase", "refund", "search"]
+        )
         hours = 6 * step - (chance.randrange(200) if chance.random() < 0.2 else 0)
         send: Send = {
             "event_id": f"e{step}",
@@ -71,10 +76,24 @@ def as_table(log: list[Event]) -> pl.LazyFrame:
     """The log as the lazy pass takes it; all events of a transaction have the earliest of their times."""
     of_items = [event for event in log if event.event_type in ITEM_EVENT_TYPES]
     rows = [
-        (PEOPLE.index(event.who), event.timestamp, KIND[event.event_type], event.price, event.item_id, event.transaction_id)
+        (
+            PEOPLE.index(event.who),
+            event.timestamp,
+            EVENT_TYPE_CODE[event.event_type],
+            event.price,
+            event.item_id,
+            event.transaction_id,
+        )
         for event in of_items
     ]
-    types = {"user": pl.Int32, "time": pl.Int64, "kind": pl.Int8, "price": pl.Float32, "item": pl.String, "basket": pl.String}
+    types = {
+        "user": pl.Int32,
+        "time": pl.Int64,
+        "kind": pl.Int8,
+        "price": pl.Float32,
+        "item": pl.String,
+        "basket": pl.String,
+    }
     table = pl.LazyFrame(rows, schema=types, orient="row")
     earliest = pl.col("time").min().over("user", "kind", "basket")
     return table.with_columns(
@@ -84,13 +103,19 @@ def as_table(log: list[Event]) -> pl.LazyFrame:
 
 
 def offline(log: list[Event], *, as_of: int) -> dict[str, Facts]:
-    frame = user_features_as_of(as_table(log), as_of=as_of, profile_kinds=("purchase",), has_times=True).collect()
+    frame = user_features_as_of(
+        as_table(log), as_of=as_of, profile_event_types=("purchase",), has_times=True
+    ).collect()
     return {PEOPLE[row[0]]: row[1:] for row in frame.rows()}
 
 
 def online(store: EventStore, who: str, *, as_of: int) -> Facts:
     history = store.history(who, ITEMS, limit=5_000)
-    return facts(user_features(history, as_of=as_of, profile_kinds=PURCHASE, item_categories=CATEGORIES, has_times=True))
+    return facts(
+        user_features(
+            history, as_of=as_of, profile_event_types=PURCHASE, item_categories=CATEGORIES, has_times=True
+        )
+    )
 
 
 def facts(found: UserFeatures) -> Facts:
@@ -110,7 +135,12 @@ def test_after_every_live_event_both_sides_say_the_same(tmp_path: Path) -> None:
                 expected = offline(log, as_of=as_of)
                 for who in PEOPLE:
                     found = online(store, who, as_of=as_of)
-                    assert_allclose(found, expected.get(who, FACTS_OF_A_STRANGER), rtol=1e-6, err_msg=f"{who} after {send}")
+                    assert_allclose(
+                        found,
+                        expected.get(who, FACTS_OF_A_STRANGER),
+                        rtol=1e-6,
+                        err_msg=f"{who} after {send}",
+                    )
                     seen.add(found)
     assert len(seen) > 150
 
@@ -121,7 +151,7 @@ def test_the_next_dataset_has_what_the_live_store_said_at_the_time_of_each_event
             rows = to_rows(parse_event(send), now=int(NOW.timestamp() * 1e6), money=Money("USD"))
             store.append_now(rows, received_at=0)
         export_events(tmp_path / "events.db", tmp_path / "exported")
-        overrides = ["data.source=parquet", f"data.events={tmp_path / 'exported' / 'events.parquet'}"]
+        overrides = ["data.reader=parquet", f"data.events={tmp_path / 'exported' / 'events.parquet'}"]
         overrides += ["prepare.min_item_events=1", "prepare.min_active_users=1"]
         prepare(load_config(overrides=overrides, workspace=tmp_path / "shop"), now=NOW)
         dataset = Dataset.open(tmp_path / "shop" / "dataset")
@@ -140,9 +170,15 @@ def test_every_row_of_the_shop_is_what_the_history_before_it_says(shop_dataset: 
 def assert_rows_match(dataset: Dataset, user: int, history: History) -> None:
     rows = slice(int(dataset.offsets[user]), int(dataset.offsets[user + 1]))
     numbers, favourites = dataset.user_numbers[rows], dataset.user_categories[rows]
-    kinds, categories = dataset.profile_kinds, np.asarray(dataset.categories)
+    event_types, categories = dataset.profile_event_types, np.asarray(dataset.categories)
     found = [
-        user_features(history, as_of=int(time), profile_kinds=kinds, item_categories=categories, has_times=True)
+        user_features(
+            history,
+            as_of=int(time),
+            profile_event_types=event_types,
+            item_categories=categories,
+            has_times=True,
+        )
         for time in dataset.times[rows]
     ]
     assert_allclose(np.stack([one.numbers for one in found]), numbers, rtol=1e-6)
@@ -153,25 +189,29 @@ def assert_rows_match(dataset: Dataset, user: int, history: History) -> None:
 def test_the_tables_of_the_sources_are_the_item_features_as_of_the_cut(
     which: int, shop_config: Config, shop_dataset: Dataset, prepared_shop: Path
 ) -> None:
-    cut = cuts(shop_dataset, shop_config.split)[which]
-    tables = fit_sources(shop_dataset, cut, shop_config)
+    point = split_points(shop_dataset, shop_config.split)[which]
+    tables = fit_sources(shop_dataset, point, shop_config)
     items = pl.scan_parquet(shop_dataset.folder / "items.parquet").select(pl.col("id").alias("item_id"))
     bought = (
         pl.scan_parquet(prepared_shop / "tables" / "events.parquet")
         .filter(pl.col("event_type") == "purchase")
         .join(items.with_row_index("item"), on="item_id")
-        .select("item", "price", pl.col("timestamp").dt.epoch("us").alias("time"), pl.lit(1.0).alias("weight"))
+        .select(
+            "item", "price", pl.col("timestamp").dt.epoch("us").alias("time"), pl.lit(1.0).alias("weight")
+        )
     )
-    found = item_features_as_of(bought, as_of=cut.as_of, days=shop_config.candidates.popularity_days).collect()
+    found = item_features_as_of(
+        bought, as_of=point.as_of, days=shop_config.candidates.popularity_days
+    ).collect()
     known = found["item"].to_numpy()
     np.testing.assert_array_equal(known, np.flatnonzero(tables.known))
     assert_allclose(found["popularity"], tables.popularity[known], rtol=1e-6)
     assert_allclose(found["popularity_before"], tables.popularity_before[known], rtol=1e-6)
     assert_allclose(found["mean_price"], tables.price[known], rtol=1e-6)
-    assert_allclose(found["age_days"], (cut.as_of - tables.first_seen[known]) / MICROSECONDS_PER_DAY)
+    assert_allclose(found["age_days"], (point.as_of - tables.first_seen[known]) / MICROSECONDS_PER_DAY)
     assert_allclose(found["last_price"], found["mean_price"], rtol=1e-6)  # this shop never changes a price
 
 
 def test_the_columns_are_those_of_the_plain_features() -> None:
-    frame = user_features_as_of(as_table([]), as_of=0, profile_kinds=("purchase",), has_times=True)
+    frame = user_features_as_of(as_table([]), as_of=0, profile_event_types=("purchase",), has_times=True)
     assert tuple(frame.collect_schema().names()) == ("user", *USER_NUMBERS, "category")

@@ -1,6 +1,7 @@
 """The server's history of a person is the dataset's: a model is served what it was trained on.
 
-The same shop goes both ways, raw file → dataset and raw file → tables → event store, and out of the store again.
+The same shop goes both ways, raw file → dataset and raw file → tables → event store, and out of the store
+again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ KINDS = ["purchase"] * 5 + ["refund", "view_item", "add_to_cart", "view_item_lis
 
 
 def write_shop(path: Path) -> Path:
-    """Two months with all that can go wrong with an order of events: shared times, split baskets, refunds, visitors, gaps."""
+    """Two months with all that can go wrong with an order of events: shared times, split baskets, refunds,
+    visitors, gaps."""
     chance = random.Random(3)
     rows = []
     for number in range(1500):
@@ -51,13 +53,18 @@ def write_shop(path: Path) -> Path:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with tables, dataset and event store."""
     folder = tmp_path_factory.mktemp("shop")
-    prepare_shop(folder / "shop", source="csv", events=write_shop(folder / "events.csv"))
+    prepare_shop(folder / "shop", reader="csv", events=write_shop(folder / "events.csv"))
     import_events(folder / "shop" / "tables", folder / "shop" / "events.db")
     return folder / "shop"
 
 
-def prepare_shop(workspace: Path, *, source: str, events: Path) -> Dataset:
-    overrides = [f"data.source={source}", f"data.events={events}", "prepare.min_active_users=1", "prepare.max_refused_share=0.1"]
+def prepare_shop(workspace: Path, *, reader: str, events: Path) -> Dataset:
+    overrides = [
+        f"data.reader={reader}",
+        f"data.events={events}",
+        "prepare.min_active_users=1",
+        "prepare.max_refused_share=0.1",
+    ]
     prepare(load_config(overrides=overrides, workspace=workspace), now=NOW)
     return Dataset.open(workspace / "dataset")
 
@@ -69,7 +76,7 @@ def first_of_basket(history: History) -> list[int]:
 
 def assert_same(ours: History, expected: History) -> None:
     np.testing.assert_array_equal(ours.items, expected.items)
-    np.testing.assert_array_equal(ours.kinds, expected.kinds)
+    np.testing.assert_array_equal(ours.event_types, expected.event_types)
     np.testing.assert_array_equal(ours.times, expected.times)
     np.testing.assert_array_equal(ours.prices, expected.prices)
     assert first_of_basket(ours) == first_of_basket(expected)
@@ -88,7 +95,9 @@ def test_every_history_of_the_store_is_that_of_the_dataset(shop: Path) -> None:
 
 def test_a_dataset_made_from_the_stores_export_is_the_same(shop: Path, tmp_path: Path) -> None:
     export_events(shop / "events.db", tmp_path / "exported")
-    again = prepare_shop(tmp_path / "again", source="parquet", events=tmp_path / "exported" / "events.parquet")
+    again = prepare_shop(
+        tmp_path / "again", reader="parquet", events=tmp_path / "exported" / "events.parquet"
+    )
     before = Dataset.open(shop / "dataset")
-    for name in ("items", "kinds", "times", "prices", "offsets", "baskets"):
+    for name in ("items", "event_types", "times", "prices", "offsets", "baskets"):
         np.testing.assert_array_equal(getattr(again, name), getattr(before, name), err_msg=name)

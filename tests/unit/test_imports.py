@@ -25,8 +25,23 @@ MAY_IMPORT = {
     "scripts": {"configs", "features", "models", "training", "serving"},
 }
 NOT_IN_SERVING = {"torch", "pytorch_lightning", "lightning", "onnx", "onnxscript"}
-ABSENT_FOR_TRAINING = ("polars", "ray", "faiss", "mlflow", "onnxruntime", "onnx", "onnxscript", "fastapi", "scipy")
-WITHOUT_POLARS = ("features/dataset.py", "features/histories.py", "features/artefact.py", "features/splits.py")
+ABSENT_FOR_TRAINING = (
+    "polars",
+    "ray",
+    "faiss",
+    "mlflow",
+    "onnxruntime",
+    "onnx",
+    "onnxscript",
+    "fastapi",
+    "scipy",
+)
+WITHOUT_POLARS = (
+    "features/dataset.py",
+    "features/histories.py",
+    "features/core/artefact.py",
+    "features/splits.py",
+)
 
 
 def sources(package: str) -> list[Path]:
@@ -34,7 +49,8 @@ def sources(package: str) -> list[Path]:
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, top-level package) of every import, also those inside functions; not those for the type checker alone."""
+    """(line, top-level package) of every import, also those inside functions; not those for the type checker
+    alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
         id(node)
@@ -76,11 +92,15 @@ def test_serving_names_no_training_library() -> None:
 
 
 def test_what_training_reads_a_dataset_with_needs_no_polars() -> None:
-    assert [name for name in WITHOUT_POLARS if "polars" in {found for _, found in imported(ROOT / name)}] == []
+    assert [
+        name for name in WITHOUT_POLARS if "polars" in {found for _, found in imported(ROOT / name)}
+    ] == []
 
 
 def python(code: str) -> None:
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -115,15 +135,21 @@ def test_a_machine_with_torch_and_lightning_alone_can_train() -> None:
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_the_package_is_the_one_of_this_repository(package: str) -> None:
-    """`configs`, `models` and `serving` are common names: another installed package must not stand before ours."""
+    """`configs`, `models` and `serving` are common names: another installed package must not stand before
+    ours."""
     assert Path(str(importlib.import_module(package).__file__)) == ROOT / package / "__init__.py"
 
 
 def test_event_types_are_the_same_everywhere_and_keep_their_codes() -> None:
     assert get_args(schema.EventType) == columns.EVENT_TYPES
-    assert [columns.KIND[name] for name in columns.EVENT_TYPES] == list(range(len(columns.EVENT_TYPES)))
+    assert [columns.EVENT_TYPE_CODE[name] for name in columns.EVENT_TYPES] == list(
+        range(len(columns.EVENT_TYPES))
+    )
     # datasets on disk hold these codes
-    assert {name: columns.KIND[name] for name in ("view_item", "add_to_cart", "purchase", "refund", "contact")} == {
+    assert {
+        name: columns.EVENT_TYPE_CODE[name]
+        for name in ("view_item", "add_to_cart", "purchase", "refund", "contact")
+    } == {
         "view_item": 3,
         "add_to_cart": 5,
         "purchase": 9,

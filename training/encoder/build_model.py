@@ -8,8 +8,8 @@ import torch
 from configs.schema import Config
 from features.dataset import Dataset
 from features.profiles.user_features import MAX_CATEGORIES, USER_NUMBERS
-from models.encoder import Encoder
 from models.data_shape import DataShape
+from models.encoder import Encoder
 from models.factory import build_encoder
 
 
@@ -25,8 +25,8 @@ def data_shape(dataset: Dataset, config: Config) -> DataShape:
         num_items=dataset.num_items,
         max_length=config.history.max_length,
         has_times=dataset.has_times,
-        item_codes=torch.from_numpy(np.asarray(dataset.item_codes).astype(np.int64)),
-        item_code_sizes=dataset.item_code_sizes,
+        item_content=torch.from_numpy(np.asarray(dataset.item_content).astype(np.int64)),
+        item_content_sizes=dataset.item_content_sizes,
         num_user_numbers=len(USER_NUMBERS),
         user_code_sizes=(num_categories + 1, *dataset.user_attribute_sizes),
     )

@@ -1,6 +1,8 @@
-"""The checkpoint from which a killed training goes on: one file in the run's folder, whole whenever the kill comes.
+"""The checkpoint from which a killed training goes on: one file in the run's folder, whole whenever the kill
+comes.
 
-It holds all that the rest of a fit depends on, so that going on from it gives the same weights, on a CPU to the last bit.
+It holds all that the rest of a fit depends on, so that going on from it gives the same weights, on a CPU to
+the last bit.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ def save_torch(value: Any, path: Path) -> None:
 
 
 def load_checkpoint(folder: Path, *, series: str) -> dict[str, Any] | None:
-    """The state of the fit of that name; None where it had not come to a checkpoint. Raises ArtefactError for a broken file."""
+    """The state of the fit of that name; None where it had not come to a checkpoint. Raises ArtefactError for
+    a broken file."""
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch has many ways to say that a file is none of its own
-        raise ArtefactError(f"{path}: is no checkpoint ({error}). Remove it to begin this fit anew.") from error
+        raise ArtefactError(
+            f"{path}: is no checkpoint ({error}). Remove it to begin this fit anew."
+        ) from error
     return state if state["series"] == series else None
 
 
@@ -50,7 +55,8 @@ def random_states(generator: torch.Generator) -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any], generator: torch.Generator) -> None:
-    """Put every stream back. On another kind of device than before, the negatives are drawn from the seed again."""
+    """Put every stream back. On another kind of device than before, the negatives are drawn from the seed
+    again."""
     random.setstate(states["python"])
     numpy_name, numpy_keys, *numpy_rest = states["numpy"]
     np.random.set_state((numpy_name, np.array(numpy_keys, np.uint32), *numpy_rest))

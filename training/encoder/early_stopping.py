@@ -11,8 +11,9 @@ from pytorch_lightning.callbacks import Callback
 from training.encoder.recorder import Recorder
 
 
-class Stopping(Callback):
-    """Watches `training.monitor` on the validation window. Its state goes into the checkpoint: a kill changes no decision."""
+class EarlyStopping(Callback):
+    """Watches `training.monitor` on the validation window. Its state goes into the checkpoint: a kill changes
+    no decision."""
 
     def __init__(self, recorder: Recorder, *, monitor: str, patience: int, max_minutes: float | None) -> None:
         self._recorder, self._patience, self._max_minutes = recorder, patience, max_minutes
@@ -30,7 +31,9 @@ class Stopping(Callback):
         """Go on from there."""
         self._waited, self.best, self.weights = state["waited"], state["best"], state["weights"]
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if self._max_minutes is not None and self._recorder.seconds > 60 * self._max_minutes:
             trainer.should_stop = True
 

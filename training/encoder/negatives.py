@@ -12,11 +12,13 @@ from torch import Tensor
 class NegativeSampler:
     """Draws from the items of the training targets, so that an item nobody had yet is never pushed away."""
 
-    def __init__(self, target_items_E: Tensor, *, num_items: int, num_negatives: int, popular_share: float) -> None:
+    def __init__(
+        self, target_items_E: Tensor, *, num_items: int, num_negatives: int, popularity_sampling_ratio: float
+    ) -> None:
         self._events_E = target_items_E
         counts_N = torch.bincount(target_items_E, minlength=num_items).double()
         self._known = torch.nonzero(counts_N).squeeze(1)
-        self._num_popular = round(popular_share * num_negatives)
+        self._num_popular = round(popularity_sampling_ratio * num_negatives)
         self._num_even = num_negatives - self._num_popular
         popular_N = counts_N / counts_N.sum()
         self._log_not_next_N = torch.log1p(-popular_N.clamp(max=1 - 1e-12))
@@ -34,7 +36,8 @@ class NegativeSampler:
         return negatives_K, self._log_expected_N[negatives_K]
 
     def of_batch(self, targets_P: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for the batch's own targets: an item of frequency p is among P of them with chance 1 - (1 - p)^P."""
+        """The same for the batch's own targets: an item of frequency p is among P of them with chance 1 - (1
+        - p)^P."""
         negatives_K = torch.unique(targets_P)
         missed_K = len(targets_P) * self._log_not_next_N[negatives_K]
         return negatives_K, torch.log(-torch.expm1(missed_K).clamp(max=-1e-12)).float()

@@ -21,7 +21,11 @@ def explained_memory(config: Config) -> Iterator[None]:
         yield
     except (RuntimeError, MemoryError) as error:  # torch's own error for GPUs is a RuntimeError
         on_gpu = isinstance(error, torch.OutOfMemoryError)
-        if not on_gpu and not isinstance(error, MemoryError) and not any(words in str(error) for words in CPU_MESSAGES):
+        if (
+            not on_gpu
+            and not isinstance(error, MemoryError)
+            and not any(words in str(error) for words in CPU_MESSAGES)
+        ):
             raise
         raise TrainingError(_advice(config, "the GPU's memory" if on_gpu else "memory")) from error
 
@@ -33,12 +37,17 @@ def _advice(config: Config, memory: str) -> str:
     if fewer < training.batch_tokens:
         tries.append(f"--set training.batch_tokens={fewer} (now {training.batch_tokens})")
     else:
-        tries.append(f"a shorter history.max_length (now {longest}), and training.batch_tokens with it (now {fewer})")
+        tries.append(
+            f"a shorter history.max_length (now {longest}), and training.batch_tokens with it (now {fewer})"
+        )
     if training.loss == "full_softmax":
         tries.append("training.loss=sampled_softmax, which does not compare with every item")
     elif training.num_negatives > 1:
-        tries.append(f"--set training.num_negatives={training.num_negatives // 2} (now {training.num_negatives})")
+        tries.append(
+            f"--set training.num_negatives={training.num_negatives // 2} (now {training.num_negatives})"
+        )
     return (
-        f"A batch did not fit into {memory}. Try {', or '.join(tries)}. `shopkeeper train --resume --set ...` goes on from the "
+        f"A batch did not fit into {memory}. Try {', or '.join(tries)}. `shopkeeper train --resume --set "
+        "...` goes on from the "
         "last checkpoint with another training.batch_tokens or training.num_negatives."
     )

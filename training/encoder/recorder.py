@@ -11,18 +11,19 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from configs.console import Work, say
+from configs.console import Work, log
 from configs.exceptions import TrainingError
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 STEPS_BETWEEN_LOOKS = 20
 """To look at a loss waits for the GPU, so it is not done at every step."""
 
 
 class Recorder(Callback):
-    """One line of `metrics.jsonl` an epoch. Its sums go into the checkpoint, so that a line does not depend on a kill."""
+    """One line of `metrics.jsonl` an epoch. Its sums go into the checkpoint, so that a line does not depend
+    on a kill."""
 
-    def __init__(self, run: RunLog, *, series: str, work: Work) -> None:
+    def __init__(self, run: Run, *, series: str, work: Work) -> None:
         self._run, self._series, self._work = run, series, work
         self._epochs, self._num_tokens, self._trained_seconds, self._seconds_before = 0, 0, 0.0, 0.0
         self._loss: Tensor | float = 0.0
@@ -42,8 +43,16 @@ class Recorder(Callback):
 
     def restore(self, state: dict[str, float]) -> None:
         """Go on from there."""
-        self._epochs, self._num_tokens, self._pairs = int(state["epochs"]), int(state["tokens"]), int(state["pairs"])
-        self._trained_seconds, self._seconds_before, self._loss = state["trained_seconds"], state["seconds"], state["loss"]
+        self._epochs, self._num_tokens, self._pairs = (
+            int(state["epochs"]),
+            int(state["tokens"]),
+            int(state["pairs"]),
+        )
+        self._trained_seconds, self._seconds_before, self._loss = (
+            state["trained_seconds"],
+            state["seconds"],
+            state["loss"],
+        )
 
     @property
     def seconds(self) -> float:
@@ -58,7 +67,9 @@ class Recorder(Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._last_step = time.monotonic()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         note = ""
         if outputs:  # none for a batch without a target
             self._loss = self._loss + outputs["loss"].detach().double() * len(batch.targets_P)
@@ -81,20 +92,22 @@ class Recorder(Callback):
         self._run.log(self._series, trainer.current_epoch, values)
         monitor = f"validation_{module.config.monitor}"
         judged = f", {monitor.replace('_', ' ')} {values[monitor]:.4f}" if monitor in values else ""
-        say(
+        log(
             f"{self._series} epoch {trainer.current_epoch + 1}: loss {values['loss']:.4f}{judged}, "
             f"{self.interactions_per_second:,.0f} interactions/s"
         )
 
     def require_finite(self, trainer: pl.Trainer, module: Any) -> None:
-        """Raise TrainingError when a loss since the epoch began, or a weight, is no number: asked before each checkpoint."""
+        """Raise TrainingError when a loss since the epoch began, or a weight, is no number: asked before each
+        checkpoint."""
         loss = float(self._loss)
         if math.isfinite(loss) and all(torch.isfinite(value).all() for value in module.encoder.parameters()):
             return
         what = "A weight became infinite or nan" if math.isfinite(loss) else f"The loss became {loss}"
         rate = module.config.learning_rate
         raise TrainingError(
-            f"{what} in epoch {trainer.current_epoch + 1} of the {self._series} fit. Try a lower training.learning_rate (now "
+            f"{what} in epoch {trainer.current_epoch + 1} of the {self._series} fit. Try a lower "
+            "training.learning_rate (now "
             f"{rate:g}), such as {rate / 3:.2g}, or training.precision=32-true."
         )
 

@@ -1,16 +1,19 @@
-"""AdamW for tables of which a step uses a few rows: those rows and their moments are updated, the rest is not looked at.
+"""AdamW for tables of which a step uses a few rows: those rows and their moments are updated, the rest is not
+looked at.
 
-With a million items and a sampled loss a step touches some thousand rows; dense AdamW goes through all of them, their gradient
-and both moments, and takes far longer than the model. Here such a table's gradient comes sparse, rows alone, and the rows get
-lazy Adam, as in TensorFlow Addons' LazyAdam and `torch.optim.SparseAdam`:
+With a million items and a sampled loss a step touches some thousand rows; dense AdamW goes through all of
+them, their gradient and both moments, and takes far longer than the model. Here such a table's gradient comes
+sparse, rows alone, and the rows get lazy Adam, as in TensorFlow Addons' LazyAdam and
+`torch.optim.SparseAdam`:
 
 - the moments of a row that a step does not use stay as they are: they do not decay, and momentum does not move the row;
 - bias is corrected by the number of steps of the whole table, not of the row;
 - weight decay, where the group has any, pulls at the rows of the step alone;
 - the same element in several places of a batch is one row with the sum of its gradients.
 
-A table of which every step uses every row is trained as by dense AdamW, to the last bit: the same kernel works on the rows.
-Source of Adam: Kingma & Ba 2015, arXiv:1412.6980; of decoupled decay: Loshchilov & Hutter 2019, arXiv:1711.05101.
+A table of which every step uses every row is trained as by dense AdamW, to the last bit: the same kernel
+works on the rows. Source of Adam: Kingma & Ba 2015, arXiv:1412.6980; of decoupled decay: Loshchilov & Hutter
+2019, arXiv:1711.05101.
 """
 
 from __future__ import annotations
@@ -35,7 +38,12 @@ class RowAdamW(torch.optim.AdamW):
         if closure is not None:
             with torch.enable_grad():
                 result = closure()
-        tables = [(group, weight) for group in self.param_groups for weight in group["params"] if is_sparse(weight.grad)]
+        tables = [
+            (group, weight)
+            for group in self.param_groups
+            for weight in group["params"]
+            if is_sparse(weight.grad)
+        ]
         gradients = [weight.grad.coalesce() for _, weight in tables]
         for _, weight in tables:
             weight.grad = None  # AdamW passes over it

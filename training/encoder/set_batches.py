@@ -1,7 +1,9 @@
-"""Users as sets: of each user's events one part, drawn anew each epoch, is the query and the rest are its targets.
+"""Users as sets: of each user's events one part, drawn anew each epoch, is the query and the rest are its
+targets.
 
-No target stands in the query that foresees it, so that nothing is learned by copying. Source: the corrupted input of denoising
-auto-encoders (Liang et al. 2018, arXiv:1802.05814), with what was taken out as the only targets.
+No target stands in the query that foresees it, so that nothing is learned by copying. Source: the corrupted
+input of denoising auto-encoders (Liang et al. 2018, arXiv:1802.05814), with what was taken out as the only
+targets.
 
 Shape suffixes: B users, L positions, P pairs of a user and a target.
 """
@@ -19,7 +21,7 @@ from features.histories import TimeArray
 from training.encoder.batches import Batch, Events, TrainingBatches
 
 QUERY_SHARE: Final = (0.5, 0.95)
-"""The query's part of a set, drawn evenly between these: what is asked at a cut is almost whole."""
+"""The query's part of a set, drawn evenly between these: what is asked at a split point is almost whole."""
 
 
 class SetBatches(TrainingBatches):
@@ -39,7 +41,9 @@ class SetBatches(TrainingBatches):
         for users in batches[self._first :]:
             yield self._set_batch(users, sizes[users], order_E)
 
-    def _sets(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], TimeArray, NDArray[np.intp]]:
+    def _sets(
+        self, generator: np.random.Generator
+    ) -> tuple[list[NDArray[np.intp]], TimeArray, NDArray[np.intp]]:
         """(users of each batch, size of each query, the sets one behind the other, each shuffled)."""
         lengths = self._lengths
         sizes = np.rint(generator.uniform(*QUERY_SHARE, len(lengths)) * lengths).astype(np.int64)
@@ -49,9 +53,13 @@ class SetBatches(TrainingBatches):
         by_size = np.lexsort((generator.random(len(sizes)), sizes))
         batches, first = [], 0
         while first < len(by_size):
-            # sizes ascend, so a batch is as wide as its last row: the most rows whose rectangle stays in bounds
+            # sizes ascend, so a batch is as wide as its last row: the most rows whose rectangle stays in
+            # bounds
             widths = sizes[by_size[first : first + self.batch_tokens]]
-            count = max(1, int(np.searchsorted(widths * np.arange(1, len(widths) + 1), self.batch_tokens, side="right")))
+            count = max(
+                1,
+                int(np.searchsorted(widths * np.arange(1, len(widths) + 1), self.batch_tokens, side="right")),
+            )
             batches.append(by_size[first : first + count])
             first += count
         generator.shuffle(batches)
@@ -72,7 +80,7 @@ class SetBatches(TrainingBatches):
         total_B = np.bincount(row_P, weights=weight_P, minlength=len(users))
         return Batch(
             items_BL=torch.from_numpy(np.where(valid_BL, events.items[query_BL], 0).astype(np.int64)),
-            kinds_BL=torch.from_numpy(np.where(valid_BL, events.kinds[query_BL], 0).astype(np.int64)),
+            kinds_BL=torch.from_numpy(np.where(valid_BL, events.event_types[query_BL], 0).astype(np.int64)),
             ages_BL=torch.zeros(valid_BL.shape),
             lengths_B=torch.from_numpy(sizes_B),
             states_S=torch.from_numpy(np.arange(len(users)) * width + sizes_B - 1),
@@ -84,7 +92,8 @@ class SetBatches(TrainingBatches):
 
 
 def _distinct_items(events: Events) -> tuple[NDArray[np.intp], TimeArray]:
-    """(for each user one event an item, the one that counts most; how many each user has), of users with two items or more."""
+    """(for each user one event an item, the one that counts most; how many each user has), of users with two
+    items or more."""
     owners = np.repeat(np.arange(len(events.lengths)), events.lengths)
     blocks = np.cumsum(events.lengths) - events.lengths
     places = np.repeat(events.starts - blocks, events.lengths) + np.arange(len(owners))

@@ -1,7 +1,7 @@
 """Where targets stand in full rankings, and what that is worth, for many users at once.
 
-`metrics.py` does the same for one list that is there already. Here no list is made: to know a target's place it is enough to
-count what scores higher, which is cheaper than a sort of the catalogue.
+`metrics.py` does the same for one list that is there already. Here no list is made: to know a target's place
+it is enough to count what scores higher, which is cheaper than a sort of the catalogue.
 
 Shape suffixes: B users, N items, P pairs of a user and a target, K places.
 """
@@ -18,11 +18,13 @@ NOWHERE = 2**31 - 1
 
 
 def target_ranks(scores_BN: Tensor, row_P: Tensor, item_P: Tensor, *, depth: int) -> Tensor:
-    """The place (from 0) of each target in its row's ranking: (P,). `row_P` ascends and names every row at least once.
+    """The place (from 0) of each target in its row's ranking: (P,). `row_P` ascends and names every row at
+    least once.
 
-    Ties count against us: whatever scores as much as a target stands ahead of it, unless it is a target of that row itself. What
-    is no number counts as more. A target scored -inf, as what must not be shown is, stands `NOWHERE`. Where every row has one
-    target, places are exact; else they are up to `depth`, and beyond it only known to lie there. Overwrites the targets' scores.
+    Ties count against us: whatever scores as much as a target stands ahead of it, unless it is a target of
+    that row itself. What is no number counts as more. A target scored -inf, as what must not be shown is,
+    stands `NOWHERE`. Where every row has one target, places are exact; else they are up to `depth`, and
+    beyond it only known to lie there. Overwrites the targets' scores.
 
     >>> target_ranks(torch.tensor([[3.0, 1.0, 2.0, 1.0]]), torch.tensor([0]), torch.tensor([1]), depth=2)
     tensor([3])
@@ -30,7 +32,9 @@ def target_ranks(scores_BN: Tensor, row_P: Tensor, item_P: Tensor, *, depth: int
     num_rows, num_items = scores_BN.shape
     score_P = scores_BN[row_P, item_P]
     if len(row_P) == num_rows:
-        rank_P = num_items - 1 - (scores_BN < score_P[:, None]).sum(dim=1)  # the target itself is not less, so it is taken off
+        rank_P = (
+            num_items - 1 - (scores_BN < score_P[:, None]).sum(dim=1)
+        )  # the target itself is not less, so it is taken off
     else:
         scores_BN[row_P, item_P] = -torch.inf
         best_BK = scores_BN.topk(min(depth, num_items)).values
@@ -39,14 +43,21 @@ def target_ranks(scores_BN: Tensor, row_P: Tensor, item_P: Tensor, *, depth: int
     return torch.where(score_P > -torch.inf, rank_P, NOWHERE)
 
 
-def metrics_of_ranks(rank_P: Tensor, row_P: Tensor, *, num_rows: int, cutoffs: Sequence[int]) -> dict[str, Tensor]:
-    """Every row's `recall_k`, `capped_recall_k`, `ndcg_k` and `mrr_k` (B,), defined as in `metrics.py`. Each row has a target."""
+def metrics_of_ranks(
+    rank_P: Tensor, row_P: Tensor, *, num_rows: int, cutoffs: Sequence[int]
+) -> dict[str, Tensor]:
+    """Every row's `recall_k`, `capped_recall_k`, `ndcg_k` and `mrr_k` (B,), defined as in `metrics.py`. Each
+    row has a target."""
     relevant_B = torch.bincount(row_P, minlength=num_rows)
-    discounts_K = 1.0 / torch.log2(torch.arange(max(cutoffs), device=rank_P.device, dtype=torch.float64) + 2.0)
+    discounts_K = 1.0 / torch.log2(
+        torch.arange(max(cutoffs), device=rank_P.device, dtype=torch.float64) + 2.0
+    )
     ideal_K = discounts_K.cumsum(0)
 
     def total(value_P: Tensor) -> Tensor:
-        return torch.zeros(num_rows, dtype=torch.float64, device=rank_P.device).index_add_(0, row_P, value_P.double())
+        return torch.zeros(num_rows, dtype=torch.float64, device=rank_P.device).index_add_(
+            0, row_P, value_P.double()
+        )
 
     found = {}
     for k in cutoffs:

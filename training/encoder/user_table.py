@@ -1,4 +1,5 @@
-"""Each event's user as of its time: what models that read the user are trained on. Shapes: E events, F numbers, A codes."""
+"""Each event's user as of its time: what models that read the user are trained on. Shapes: E events, F
+numbers, A codes."""
 
 from __future__ import annotations
 
@@ -28,8 +29,12 @@ class UserTable:
     @classmethod
     def of(cls, dataset: Dataset) -> UserTable:
         """The dataset's, which `shopkeeper prepare` made in one pass."""
-        return cls(dataset.user_numbers, dataset.user_categories, np.asarray(dataset.user_attributes), dataset.users)
+        return cls(
+            dataset.user_numbers, dataset.user_categories, np.asarray(dataset.user_attributes), dataset.users
+        )
 
     def at(self, events: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Events of the dataset, of any shape (...) → numbers (..., F) and codes (..., A)."""
-        return np.asarray(self.numbers[events]), user_codes(self.categories[events], self.attributes[self.users[events]])
+        return np.asarray(self.numbers[events]), user_codes(
+            self.categories[events], self.attributes[self.users[events]]
+        )

@@ -1,4 +1,5 @@
-"""The users whose lists stop the training: their histories at a cut as batches, what came after it, and where that stands.
+"""The users whose lists stop the training: their histories at a split point as batches, what came after it,
+and where that stands.
 
 Shape suffixes: B histories, L positions, P pairs of a history and a target, X items to leave out, N items.
 """
@@ -17,12 +18,12 @@ from torch.utils.data import DataLoader
 
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import EncoderInputs, IntArray, encoder_inputs
-from features.splits import Cut, targets_between
 from features.profiles.user_features import user_codes, user_features
-from models.encoder import Encoder, UserFeatures
+from features.splits import SplitPoint, targets_between
+from models.encoder import Encoder, UserTensors
 from training.encoder.target_ranks import target_ranks
 
 MAX_SCORES = 50_000_000
@@ -31,7 +32,7 @@ MAX_SCORES = 50_000_000
 
 @dataclass(frozen=True)
 class ValidationRow:
-    """One user's history at a cut, and what came after."""
+    """One user's history at a split point, and what came after."""
 
     user: int
     inputs: EncoderInputs
@@ -47,14 +48,14 @@ class ValidationRow:
 
 @dataclass(frozen=True)
 class ValidationBatch:
-    """Histories that end at a cut, and the items that came after it."""
+    """Histories that end at a split point, and the items that came after it."""
 
     items_BL: Tensor
     kinds_BL: Tensor
     ages_BL: Tensor
     lengths_B: Tensor
-    user: UserFeatures
-    """(B, 1, ...) as of the cut"""
+    user: UserTensors
+    """(B, 1, ...) as of the split point"""
     users_B: tuple[int, ...]
     target_row_P: Tensor
     """Whose each target is: ascending, each of the B at least once"""
@@ -64,17 +65,25 @@ class ValidationBatch:
 
     def to(self, device: torch.device) -> ValidationBatch:
         """The same on a device."""
-        tensors: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors, user=UserFeatures(self.user.numbers.to(device), self.user.codes.to(device)))
+        tensors: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
+        }
+        return replace(
+            self, **tensors, user=UserTensors(self.user.numbers.to(device), self.user.codes.to(device))
+        )
 
 
-def validation_batches(rows: list[ValidationRow], *, batch_tokens: int, max_rows: int) -> list[ValidationBatch]:
+def validation_batches(
+    rows: list[ValidationRow], *, batch_tokens: int, max_rows: int
+) -> list[ValidationBatch]:
     """Pad rows into batches of like length."""
     rows = sorted(rows, key=lambda row: len(row.inputs.items))
     lengths = [len(row.inputs.items) for row in rows]
     batches, first = [], 0
     while first < len(rows):
-        count = max(1, batch_tokens // lengths[min(first + max(1, batch_tokens // lengths[first]), len(rows)) - 1])
+        count = max(
+            1, batch_tokens // lengths[min(first + max(1, batch_tokens // lengths[first]), len(rows)) - 1]
+        )
         count = min(count, max_rows)
         part = rows[first : first + count]
         first += count
@@ -83,10 +92,10 @@ def validation_batches(rows: list[ValidationRow], *, batch_tokens: int, max_rows
         batches.append(
             ValidationBatch(
                 items_BL=_padded([row.inputs.items.astype(np.int64) for row in part]),
-                kinds_BL=_padded([row.inputs.kinds for row in part]),
+                kinds_BL=_padded([row.inputs.event_types for row in part]),
                 ages_BL=_padded([row.inputs.ages for row in part]),
                 lengths_B=torch.tensor([len(row.inputs.items) for row in part]),
-                user=UserFeatures(
+                user=UserTensors(
                     torch.from_numpy(np.stack([row.numbers for row in part])[:, None]),
                     torch.from_numpy(np.stack([row.codes for row in part])[:, None]),
                 ),
@@ -109,7 +118,8 @@ def encoder_scores(encoder: Encoder, batch: ValidationBatch, vectors_ND: Tensor)
 
 
 def ranks(scores_BN: Tensor, batch: ValidationBatch, *, can_be_shown_N: Tensor, depth: int) -> Tensor:
-    """Where each target of the batch stands among all items that can be shown: (P,), as `target_ranks` counts places.
+    """Where each target of the batch stands among all items that can be shown: (P,), as `target_ranks` counts
+    places.
 
     Takes the scores of what cannot be shown away.
     """
@@ -128,22 +138,28 @@ def _padded(rows: list[NDArray[np.int64]] | list[NDArray[np.float32]]) -> Tensor
     return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
 
 
-def validation_loader(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Config, max_users: int | None = None) -> Any:
-    """Batches of users with a target between the cuts. Raises TooLittleDataError when nobody has one and a history.
+def validation_loader(
+    dataset: Dataset, point: SplitPoint, next_cut: SplitPoint, *, config: Config, max_users: int | None = None
+) -> Any:
+    """Batches of users with a target between the split points. Raises TooLittleDataError when nobody has one
+    and a history.
 
     `max_users` (default: `training.validation_users`) are drawn by seed where there are more.
     """
-    relevant = targets_between(dataset, cut, next_cut, targets=config.history.targets)
+    relevant = targets_between(dataset, point, next_cut, targets=config.history.targets)
     users = np.array(sorted(relevant))
     limit = config.training.validation_users if max_users is None else max_users
     if len(users) > limit:
         users = np.random.default_rng(config.training.seed).choice(users, limit, replace=False)
-    rows = validation_rows(dataset, cut, {int(user): relevant[int(user)] for user in users}, config=config)
+    rows = validation_rows(dataset, point, {int(user): relevant[int(user)] for user in users}, config=config)
     if not rows:
-        where = "just after it" if cut.per_user else "in the window after it"
-        wider = "bring users with three or more events" if cut.per_user else "set a longer split.window_days"
+        where = "just after it" if point.per_user else "in the window after it"
+        wider = (
+            "bring users with three or more events" if point.per_user else "set a longer split.window_days"
+        )
         raise TooLittleDataError(
-            f"Nobody who has events before the {cut.name} cut has one of {', '.join(config.history.target_kinds)} {where}, "
+            f"Nobody who has events before the {point.name} split point has one of "
+            f"{', '.join(config.history.target_event_types)} {where}, "
             f"so training could not be judged: {wider}, or other history.targets."
         )
     max_rows = max(1, MAX_SCORES // dataset.num_items)
@@ -151,18 +167,30 @@ def validation_loader(dataset: Dataset, cut: Cut, next_cut: Cut, *, config: Conf
     return DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
 
 
-def validation_rows(dataset: Dataset, cut: Cut, relevant: Mapping[int, IntArray], *, config: Config) -> list[ValidationRow]:
-    """A row for each user of `relevant` whose history at the cut the encoder can read."""
-    kinds = np.array([KIND[kind] for kind in config.history.input_kinds], np.int8)
-    profile_kinds, attributes, categories = dataset.profile_kinds, dataset.user_attributes, dataset.categories
+def validation_rows(
+    dataset: Dataset, point: SplitPoint, relevant: Mapping[int, IntArray], *, config: Config
+) -> list[ValidationRow]:
+    """A row for each user of `relevant` whose history at the split point the encoder can read."""
+    event_types = np.array([EVENT_TYPE_CODE[kind] for kind in config.history.input_event_types], np.int8)
+    profile_event_types, attributes, categories = (
+        dataset.profile_event_types,
+        dataset.user_attributes,
+        dataset.categories,
+    )
     rows = []
     for user, items in relevant.items():
-        history, as_of = cut.history(dataset, user), cut.moment(user)
-        inputs = encoder_inputs(history, as_of=as_of, kinds=kinds, max_length=config.history.max_length)
+        history, as_of = point.history(dataset, user), point.moment(user)
+        inputs = encoder_inputs(
+            history, as_of=as_of, event_types=event_types, max_length=config.history.max_length
+        )
         if not len(inputs.items):
             continue
         found = user_features(
-            history, as_of=as_of, profile_kinds=profile_kinds, item_categories=categories, has_times=dataset.has_times
+            history,
+            as_of=as_of,
+            profile_event_types=profile_event_types,
+            item_categories=categories,
+            has_times=dataset.has_times,
         )
         left_out = np.unique(history.items) if config.evaluation.exclude_seen else np.empty(0, np.int32)
         codes = user_codes(np.int32(found.category), attributes[user])

@@ -1,4 +1,5 @@
-"""The running mean of the weights over the last steps: what is judged, kept and served in place of the weights of one step.
+"""The running mean of the weights over the last steps: what is judged, kept and served in place of the
+weights of one step.
 
 Source: Polyak & Juditsky 1992; Izmailov et al. 2018 (arXiv:1803.05407) for why the mean generalises better.
 """
@@ -16,8 +17,8 @@ from torch import Tensor
 class WeightAverage(Callback):
     """Keeps the mean beside the weights; validation sees the mean, training goes on with the weights.
 
-    Stands after `Stopping` and before `Resumption` among the callbacks: the one takes the mean for the best weights, the other
-    saves the weights and the mean apart.
+    Stands after `Stopping` and before `Resumption` among the callbacks: the one takes the mean for the best
+    weights, the other saves the weights and the mean apart.
     """
 
     def __init__(self, *, decay: float) -> None:
@@ -36,10 +37,15 @@ class WeightAverage(Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Begin with the weights, or take the restored mean to where they are."""
         weights = _parameters(module)
-        self._mean = {name: self._mean.get(name, value).detach().to(value.device, copy=True) for name, value in weights.items()}
+        self._mean = {
+            name: self._mean.get(name, value).detach().to(value.device, copy=True)
+            for name, value in weights.items()
+        }
 
     @torch.no_grad()
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))  # the first steps are soon forgotten
         weights = _parameters(module)

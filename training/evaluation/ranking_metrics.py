@@ -1,6 +1,7 @@
 """Ranking metrics of one user's list, and intervals over users. Full catalogue, never sampled.
 
-Definitions: recall = hits / relevant; capped recall = hits / min(k, relevant); NDCG and MRR at k with binary relevance.
+Definitions: recall = hits / relevant; capped recall = hits / min(k, relevant); NDCG and MRR at k with binary
+relevance.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 METRICS = ("recall", "capped_recall", "ndcg", "mrr")
 
 
-def user_metrics(ranked: NDArray[np.int32], relevant: NDArray[np.int32], *, cutoffs: Sequence[int]) -> dict[str, float]:
+def user_metrics(
+    ranked: NDArray[np.int32], relevant: NDArray[np.int32], *, cutoffs: Sequence[int]
+) -> dict[str, float]:
     """Every metric at every cutoff for one list of distinct items, best first: `{"ndcg_10": …}`.
 
-    `relevant` are distinct and at least one. A list shorter than a cutoff just has nothing in the missing places.
+    `relevant` are distinct and at least one. A list shorter than a cutoff just has nothing in the missing
+    places.
     """
     wanted = set(relevant.tolist())
     places = [place for place, item in enumerate(ranked[: max(cutoffs)].tolist()) if item in wanted]
@@ -48,7 +52,8 @@ def coverage(lists: Sequence[NDArray[np.int32]], *, k: int, num_items: int) -> f
 
 
 def mean_and_interval(values: NDArray[np.float64], *, samples: int, seed: int) -> tuple[float, float, float]:
-    """The mean over users with its 95 % bootstrap interval (percentiles over resampled users): (mean, low, high)."""
+    """The mean over users with its 95 % bootstrap interval (percentiles over resampled users): (mean, low,
+    high)."""
     ((mean, low, high),) = means_and_intervals(values[:, None], samples=samples, seed=seed)
     return mean, low, high
 
@@ -60,7 +65,9 @@ def difference_interval(
     return mean_and_interval(left - right, samples=samples, seed=seed)
 
 
-def summarise(rows: Sequence[Mapping[str, float]], *, samples: int, seed: int) -> dict[str, tuple[float, float, float]]:
+def summarise(
+    rows: Sequence[Mapping[str, float]], *, samples: int, seed: int
+) -> dict[str, tuple[float, float, float]]:
     """Metric → (mean, low, high) over users' rows."""
     if not rows:
         return {}
@@ -68,7 +75,9 @@ def summarise(rows: Sequence[Mapping[str, float]], *, samples: int, seed: int) -
     return dict(zip(rows[0], means_and_intervals(values_UM, samples=samples, seed=seed), strict=True))
 
 
-def means_and_intervals(values_UM: NDArray[np.float64], *, samples: int, seed: int) -> list[tuple[float, float, float]]:
+def means_and_intervals(
+    values_UM: NDArray[np.float64], *, samples: int, seed: int
+) -> list[tuple[float, float, float]]:
     """`mean_and_interval` of each column, all on the same resampled users. Shapes: U users, M metrics."""
     num_users, num_metrics = values_UM.shape
     if not num_users:

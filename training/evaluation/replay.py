@@ -1,4 +1,5 @@
-"""Replays the served pipeline at a cut, and every source alone, against what came after it. Shapes: U users in the table."""
+"""Replays the served pipeline at a split point, and every source alone, against what came after it. Shapes: U
+users in the table."""
 
 from __future__ import annotations
 
@@ -9,30 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.console import working
+from configs.console import progress
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import History, IntArray
-from features.splits import Cut, targets_between
-from serving.recommend.request import Query
+from features.splits import SplitPoint, targets_between
 from serving.recommend.feature_names import OWN_ORDER
 from serving.recommend.pipeline import Pipeline, Ranked
+from serving.recommend.request import Query
 from training.evaluation.ranking_metrics import coverage, summarise, user_metrics
-from training.queries import query_at
 from training.evaluation.review.bands import POPULARITY_BANDS, item_bands
 from training.evaluation.review.user_figures import PIPELINE, UserFigures
+from training.queries import query_at
 
 PARTS = ("all", "repeat", "new")
-"""all: every item bought in the window. repeat: list and truth are the user's own items alone. new: both without them."""
+"""all: every item bought in the window. repeat: list and truth are the user's own items alone. new: both
+without them."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Per-user metrics of each system on each part, over the same users."""
 
-    cut: str
+    point: str
     as_of: int
     num_users_in_window: int
     users: Mapping[str, IntArray]
@@ -56,7 +58,7 @@ class Evaluation:
         """system → part → metric → [mean, low, high], with counts: what is written, printed and logged."""
         samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
         return {
-            "cut": self.cut,
+            "cut": self.point,
             "as_of": self.as_of,
             "split": config.split.kind,
             "users": {part: len(users) for part, users in self.users.items()},
@@ -65,29 +67,42 @@ class Evaluation:
                 system: {part: summarise(rows, samples=samples, seed=seed) for part, rows in parts.items()}
                 for system, parts in self.rows.items()
             },
-            "coverage": {system: {str(k): share for k, share in shares.items()} for system, shares in self.coverage.items()},
+            "coverage": {
+                system: {str(k): share for k, share in shares.items()}
+                for system, shares in self.coverage.items()
+            },
         }
 
 
-def evaluate(pipeline: Pipeline, dataset: Dataset, cut: Cut, later: Cut, *, config: Config) -> Evaluation:
-    """Rank the whole catalogue for each user with a target between the cuts. Raises TooLittleDataError when nobody has."""
-    relevant = targets_between(dataset, cut, later, targets=config.history.targets)
+def evaluate(
+    pipeline: Pipeline, dataset: Dataset, point: SplitPoint, later: SplitPoint, *, config: Config
+) -> Evaluation:
+    """Rank the whole catalogue for each user with a target between the split points. Raises
+    TooLittleDataError when nobody has."""
+    relevant = targets_between(dataset, point, later, targets=config.history.targets)
     users = np.array(sorted(relevant), np.int32)
     if not len(users):
-        raise TooLittleDataError(f"Nobody has one of {', '.join(config.history.target_kinds)} after the {cut.name} cut.")
+        raise TooLittleDataError(
+            f"Nobody has one of {', '.join(config.history.target_event_types)} after the {point.name} split "
+            "point."
+        )
     num_in_window = len(users)
     if num_in_window > config.evaluation.max_users:
-        users = np.sort(np.random.default_rng(config.evaluation.seed).choice(users, config.evaluation.max_users, replace=False))
+        users = np.sort(
+            np.random.default_rng(config.evaluation.seed).choice(
+                users, config.evaluation.max_users, replace=False
+            )
+        )
     found = _Found(pipeline, config)
-    with working(f"replaying the pipeline at the {cut.name} cut", total=len(users)) as work:
+    with progress(f"replaying the pipeline at the {point.name} split point", total=len(users)) as work:
         for user in users:
-            query = query_at(dataset, cut, int(user), num_results=max(config.evaluation.cutoffs))
+            query = query_at(dataset, point, int(user), num_results=max(config.evaluation.cutoffs))
             replay = _Replay(pipeline, query, exclude_seen=config.evaluation.exclude_seen)
             found.add(int(user), replay, relevant[int(user)], history=query.history)
             work.advance()
     return Evaluation(
-        cut=cut.name,
-        as_of=cut.as_of,
+        point=point.name,
+        as_of=point.as_of,
         num_users_in_window=num_in_window,
         users={part: np.array(members, np.int32) for part, members in found.members.items()},
         rows=found.rows,
@@ -103,12 +118,16 @@ class _Found:
 
     def __init__(self, pipeline: Pipeline, config: Config) -> None:
         self._cutoffs, self._k = config.evaluation.cutoffs, config.evaluation.headline_k
-        self._target_kinds = np.array([KIND[kind] for kind in config.history.target_kinds], np.int8)
+        self._target_event_types = np.array(
+            [EVENT_TYPE_CODE[kind] for kind in config.history.target_event_types], np.int8
+        )
         self._bands_N = item_bands(np.asarray(pipeline.bundle.tables.popularity_all))
         bundle = pipeline.bundle
         self._num_known = int((bundle.recommendable & bundle.tables.known).sum())
         self.members: dict[str, list[int]] = {part: [] for part in PARTS}
-        self.rows: dict[str, dict[str, list[dict[str, float]]]] = {name: {part: [] for part in PARTS} for name in SYSTEMS}
+        self.rows: dict[str, dict[str, list[dict[str, float]]]] = {
+            name: {part: [] for part in PARTS} for name in SYSTEMS
+        }
         self._shown: dict[str, list[IntArray]] = {name: [] for name in SYSTEMS}
         self._lengths: list[int] = []
         self._relevant: list[NDArray[np.int64]] = []
@@ -116,7 +135,7 @@ class _Found:
 
     def add(self, user: int, replay: _Replay, relevant: IntArray, *, history: History) -> None:
         """Every system's list for one user against what is relevant to them, part by part."""
-        self._lengths.append(len(history.of_kinds(self._target_kinds)))
+        self._lengths.append(len(history.of_event_types(self._target_event_types)))
         self._relevant.append(self._by_band(relevant))
         for part in PARTS:
             truth = replay.part_of(relevant, part)
@@ -135,7 +154,8 @@ class _Found:
         """system → k → share of the catalogue."""
         num_items = self._num_known
         return {
-            name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs} for name, lists in self._shown.items()
+            name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs}
+            for name, lists in self._shown.items()
         }
 
     def figures(self) -> UserFigures:
@@ -247,8 +267,8 @@ SOURCES: Mapping[str, Callable[[Pipeline, Ranked], IntArray]] = {
     "people": _people,
     "encoder": _encoder,
 }
-"""Every source alone: popular (recent window), the user's most bought items, the same with decay, co-occurrence,
-what people alike had, the encoder."""
+"""Every source alone: popular (recent window), the user's most bought items, the same with decay,
+co-occurrence, what people alike had, the encoder."""
 
 
 SYSTEMS = (PIPELINE, *SOURCES)

@@ -1,4 +1,5 @@
-"""The table of the pipeline against every source, as text: printed, kept with the run, and put into the docs."""
+"""The table of the pipeline against every source, as text: printed, kept with the run, and put into the
+docs."""
 
 from __future__ import annotations
 
@@ -23,17 +24,21 @@ def text_lines(summary: dict[str, Any], *, k: int) -> list[str]:
         mean, low, high = parts["all"][f"capped_recall_{k}"]
         others = [_mean(parts[part].get(f"capped_recall_{k}")) for part in ("repeat", "new")]
         cover = f"{summary['coverage'][system][str(k)]:.3f}"
-        lines.append(f"{label:<30} {mean:.4f} ({low:.4f} to {high:.4f})  {others[0]:<7}  {others[1]:<7} {cover}")
+        lines.append(
+            f"{label:<30} {mean:.4f} ({low:.4f} to {high:.4f})  {others[0]:<7}  {others[1]:<7} {cover}"
+        )
     return [*lines, "", _users(summary)]
 
 
 def table_lines(summary: dict[str, Any], *, k: int) -> list[str]:
-    """A Markdown table: capped recall at k on all, repeat and new items with 95 % intervals, then other figures on all items.
+    """A Markdown table: capped recall at k on all, repeat and new items with 95 % intervals, then other
+    figures on all items.
 
     `summary` is `Evaluation.summary`.
     """
     lines = [
-        f"| | capped recall@{k}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | coverage@{k} |",
+        f"| | capped recall@{k}, all | repeat items | new items | recall@100 | NDCG@10 | MRR@10 | "
+        f"coverage@{k} |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for system, label in ROWS.items():
@@ -47,9 +52,12 @@ def table_lines(summary: dict[str, Any], *, k: int) -> list[str]:
 
 def _users(summary: dict[str, Any]) -> str:
     users = summary["users"]
-    sample = "" if users["all"] == summary["users_in_window"] else f", a sample of {summary['users_in_window']:,}"
+    sample = (
+        "" if users["all"] == summary["users_in_window"] else f", a sample of {summary['users_in_window']:,}"
+    )
     return (
-        f"{users['all']:,} users with a target after the cut{sample}; {users['repeat']:,} with repeat items,\n"
+        f"{users['all']:,} users with a target after the split point{sample}; {users['repeat']:,} with "
+        "repeat items,\n"
         f"{users['new']:,} with new ones. In brackets: 95 % bootstrap interval over users."
     )
 

@@ -33,7 +33,11 @@ class IndexPoint:
 
     def as_json(self) -> dict[str, Any]:
         """As manifests have it."""
-        return {"kind": self.kind, "recall_100": round(self.recall, 5), "milliseconds": round(self.milliseconds, 3)}
+        return {
+            "kind": self.kind,
+            "recall_100": round(self.recall, 5),
+            "milliseconds": round(self.milliseconds, 3),
+        }
 
 
 @dataclass(frozen=True)
@@ -61,10 +65,13 @@ class BuiltIndex:
         }
 
 
-def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], config: ExportConfig) -> BuiltIndex:
+def build_index(
+    vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], config: ExportConfig
+) -> BuiltIndex:
     """Index `vectors` (M, D), labelled `items` (M,); measured with `queries` (Q, D).
 
-    Raises GateError when neither kind reaches `export.min_index_recall` (exact search always does, unless the labels are wrong).
+    Raises GateError when neither kind reaches `export.min_index_recall` (exact search always does, unless the
+    labels are wrong).
     """
     faiss.omp_set_num_threads(1)
     exact = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
@@ -86,14 +93,18 @@ def build_index(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
     chosen = tried[0] if index is exact else tried[-1]
     if chosen.recall < config.min_index_recall:
         raise GateError(
-            f"The index finds {chosen.recall:.3f} of the true {depth} nearest items, export.min_index_recall is "
+            f"The index finds {chosen.recall:.3f} of the true {depth} nearest items, "
+            "export.min_index_recall is "
             f"{config.min_index_recall:g}. The bundle was not written."
         )
     return BuiltIndex(index, chosen.kind, chosen.recall, chosen.milliseconds, exact_ms, tuple(tried))
 
 
-def hnsw_points(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32]) -> list[IndexPoint]:
-    """Exact search and HNSW at every breadth, for people to see, whatever an export would choose. Shapes as in `build_index`."""
+def hnsw_points(
+    vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32]
+) -> list[IndexPoint]:
+    """Exact search and HNSW at every breadth, for people to see, whatever an export would choose. Shapes as
+    in `build_index`."""
     built = build_index(vectors, items, queries, ExportConfig(exact_below=len(items), min_index_recall=0))
     _, points = _hnsw(vectors, items, queries, Truth(vectors, items, queries, min(RECALL_AT, len(items))))
     return [*built.tried, *points]
@@ -102,7 +113,8 @@ def hnsw_points(vectors: NDArray[np.float32], items: IntArray, queries: NDArray[
 def _hnsw(
     vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], truth: Truth
 ) -> tuple[faiss.Index, Iterator[IndexPoint]]:
-    """An HNSW index, and what it reaches at one breadth after another; it stays at the last that was asked for."""
+    """An HNSW index, and what it reaches at one breadth after another; it stays at the last that was asked
+    for."""
     graph = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
     graph.hnsw.efConstruction = 200
     index = faiss.IndexIDMap(graph)
@@ -127,13 +139,18 @@ def _search(index: faiss.Index, queries: NDArray[np.float32], depth: int) -> tup
 
 
 class Truth:
-    """The nearest items by a plain matrix product: what an index must find. Items of one score stand for one another."""
+    """The nearest items by a plain matrix product: what an index must find. Items of one score stand for one
+    another."""
 
-    def __init__(self, vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], depth: int) -> None:
+    def __init__(
+        self, vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32], depth: int
+    ) -> None:
         self._vectors, self._queries, self._depth = vectors, queries, depth
         self._row = np.full(int(items.max()) + 2, -1, np.int64)
         self._row[items] = np.arange(len(items))
-        self._least = np.array([np.partition(vectors @ query, len(vectors) - depth)[-depth] for query in queries])
+        self._least = np.array(
+            [np.partition(vectors @ query, len(vectors) - depth)[-depth] for query in queries]
+        )
 
     @property
     def depth(self) -> int:
@@ -141,7 +158,8 @@ class Truth:
         return self._depth
 
     def recall(self, found: NDArray[np.int64]) -> float:
-        """Labels (Q, depth) → the share of places with an item as near as the true ones: each item counts once."""
+        """Labels (Q, depth) → the share of places with an item as near as the true ones: each item counts
+        once."""
         return float(np.mean([self._share(labels, place) for place, labels in enumerate(found)]))
 
     def _share(self, labels: NDArray[np.int64], place: int) -> float:

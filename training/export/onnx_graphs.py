@@ -1,4 +1,5 @@
-"""Torch models to ONNX graphs, and the gate that both give the same numbers at other sizes than the example's.
+"""Torch models to ONNX graphs, and the gate that both give the same numbers at other sizes than the
+example's.
 
 Shapes: B histories, L positions, D width, C candidates, F features.
 """
@@ -16,12 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from configs.exceptions import GateError
-from models.encoder import Encoder, UserFeatures
+from models.encoder import Encoder, UserTensors
 from models.item_vectors import ItemTower
 from models.ranker import RankerNetwork
 
 GATE_SIZES = ((1, 1), (1, 2), (3, 7), (2, 33))
-"""Batch and length of the histories on which graph and model are compared; the length is cut to the model's longest."""
+"""Batch and length of the histories on which graph and model are compared; the length is cut to the model's
+longest."""
 
 
 class _QueryEncoder(nn.Module):
@@ -34,7 +36,7 @@ class _QueryEncoder(nn.Module):
     def forward(
         self,
         history_vectors: Tensor,
-        kinds: Tensor,
+        event_types: Tensor,
         ages: Tensor,
         lengths: Tensor,
         user_numbers: Tensor | None = None,
@@ -42,8 +44,8 @@ class _QueryEncoder(nn.Module):
     ) -> Tensor:
         user = None
         if user_numbers is not None and user_codes is not None:
-            user = UserFeatures(user_numbers.unsqueeze(1), user_codes.unsqueeze(1))
-        return self.encoder.query_vectors(history_vectors, kinds, ages, lengths, user)
+            user = UserTensors(user_numbers.unsqueeze(1), user_codes.unsqueeze(1))
+        return self.encoder.query_vectors(history_vectors, event_types, ages, lengths, user)
 
 
 class _ItemEncoder(nn.Module):
@@ -54,16 +56,17 @@ class _ItemEncoder(nn.Module):
         self.encoder = encoder
 
     def forward(self, codes: Tensor) -> Tensor:
-        return self.encoder.vectors_without_history(codes)
+        return self.encoder.cold_start_item_vectors(codes)
 
 
-INPUTS = ("history_vectors", "kinds", "ages", "lengths")
+INPUTS = ("history_vectors", "event_types", "ages", "lengths")
 USER_INPUTS = ("user_numbers", "user_codes")
 """Of the models that read the user's features: (B, F) float and (B, A) int64."""
 
 
 def export_encoder(encoder: Encoder, path: Path, *, max_length: int, max_difference: float) -> float:
-    """Write `user_encoder.onnx` for any batch and any history up to `max_length`; returns the largest difference found.
+    """Write `user_encoder.onnx` for any batch and any history up to `max_length`; returns the largest
+    difference found.
 
     Raises GateError, and leaves no file, when an input has a frozen size or the graph differs from the model.
     """
@@ -80,25 +83,45 @@ def export_encoder(encoder: Encoder, path: Path, *, max_length: int, max_differe
         output="query_vectors",
         dynamic=sizes[: len(example)],
     )
-    return _gated(path, lambda: _compare_encoder(encoder, path, max_length=max_length), max_difference=max_difference)
+    return _gated(
+        path, lambda: _compare_encoder(encoder, path, max_length=max_length), max_difference=max_difference
+    )
 
 
 def export_item_encoder(encoder: Encoder, tower: ItemTower, path: Path, *, max_difference: float) -> float:
-    """Write `item_encoder.onnx`, feature codes (M, G) → vectors (M, D) of items without history; see `export_encoder`.
+    """Write `item_encoder.onnx`, feature codes (M, G) → vectors (M, D) of items without history; see
+    `export_encoder`.
 
     The ids stay out of the graph: a known item's vector is in the bundle already.
     """
 
     def codes(count: int) -> Tensor:
-        columns = [torch.randint(size, (count,), generator=torch.Generator().manual_seed(count)) for size in tower.sizes]
+        columns = [
+            torch.randint(size, (count,), generator=torch.Generator().manual_seed(count))
+            for size in tower.sizes
+        ]
         return torch.stack(columns, dim=1)
 
     items = torch.export.Dim("items", min=1, max=1_000_000)
-    _export(_ItemEncoder(encoder.eval()), (codes(3),), path, names=["codes"], output="item_vectors", dynamic=({0: items},))
+    _export(
+        _ItemEncoder(encoder.eval()),
+        (codes(3),),
+        path,
+        names=["codes"],
+        output="item_vectors",
+        dynamic=({0: items},),
+    )
 
     @torch.no_grad()
     def difference() -> float:
-        return float(np.max([_difference(path, {"codes": codes(m)}, encoder.vectors_without_history(codes(m))) for m in (1, 50)]))
+        return float(
+            np.max(
+                [
+                    _difference(path, {"codes": codes(m)}, encoder.cold_start_item_vectors(codes(m)))
+                    for m in (1, 50)
+                ]
+            )
+        )
 
     return _gated(path, difference, max_difference=max_difference)
 
@@ -121,7 +144,13 @@ def export_ranker(ranker: RankerNetwork, path: Path, *, max_difference: float) -
 
 
 def _export(
-    model: nn.Module, example: tuple[Tensor, ...], path: Path, *, names: list[str], output: str, dynamic: tuple[object, ...]
+    model: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    *,
+    names: list[str],
+    output: str,
+    dynamic: tuple[object, ...],
 ) -> None:
     for name in ("torch.onnx", "onnxscript", "torch.export", "onnx_ir"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -151,7 +180,13 @@ def _example(encoder: Encoder, *, batch: int, length: int, seed: int) -> tuple[T
     user = (
         (
             torch.randn(batch, encoder.shape.num_user_numbers, generator=generator),
-            torch.stack([torch.randint(size, (batch,), generator=generator) for size in encoder.shape.user_code_sizes], dim=1),
+            torch.stack(
+                [
+                    torch.randint(size, (batch,), generator=generator)
+                    for size in encoder.shape.user_code_sizes
+                ],
+                dim=1,
+            ),
         )
         if encoder.reads_user
         else ()

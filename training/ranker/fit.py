@@ -1,5 +1,5 @@
-"""Fits the ranker on what people did in the window after the sources' cut. Shapes: G lists, C candidates of all of them, F
-features."""
+"""Fits the ranker on what people did in the window after the sources' split point. Shapes: G lists, C
+candidates of all of them, F features."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from configs.console import say
+from configs.console import log
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config, RankerConfig
 from features.dataset import Dataset
-from features.splits import Cut
+from features.splits import SplitPoint
 from models.ranker import RankerNetwork
 from models.ranking_loss import capped_listwise_softmax
 from serving.recommend.pipeline import Pipeline
@@ -26,15 +26,22 @@ HELD_BACK = 0.1
 """Share of the users whose lists stop the training early."""
 
 
-def fit_ranker(pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *, config: Config) -> RankerNetwork:
-    """Train on the window between the cuts with a pipeline fitted at the earlier one. Raises TooLittleDataError."""
-    training, held_back = split_lists(list(ranked_lists(pipeline, dataset, earlier, later, config=config)), config.ranker)
+def fit_ranker(
+    pipeline: Pipeline, dataset: Dataset, earlier: SplitPoint, later: SplitPoint, *, config: Config
+) -> RankerNetwork:
+    """Train on the window between the split points with a pipeline fitted at the earlier one. Raises
+    TooLittleDataError."""
+    training, held_back = split_lists(
+        list(ranked_lists(pipeline, dataset, earlier, later, config=config)), config.ranker
+    )
     if not training or not held_back:
         raise _too_few(len(training) + len(held_back), earlier, config)
     return train_ranker(training, held_back, config)
 
 
-def split_lists(of_users: list[list[RankedList]], config: RankerConfig) -> tuple[list[RankedList], list[RankedList]]:
+def split_lists(
+    of_users: list[list[RankedList]], config: RankerConfig
+) -> tuple[list[RankedList], list[RankedList]]:
     """(for training, held back), with a user's lists on one side. Drawn by seed."""
     order = np.random.default_rng(config.seed).permutation(len(of_users))
     num_held_back = max(1, int(HELD_BACK * len(of_users)))
@@ -43,11 +50,16 @@ def split_lists(of_users: list[list[RankedList]], config: RankerConfig) -> tuple
     return training, held_back
 
 
-def _too_few(num_lists: int, cut: Cut, config: Config) -> TooLittleDataError:
+def _too_few(num_lists: int, point: SplitPoint, config: Config) -> TooLittleDataError:
     found = "1 list" if num_lists == 1 else f"{num_lists} lists"
-    wider = "users with three or more events" if config.split.kind == "leave_one_out" else "a longer split.window_days"
+    wider = (
+        "users with three or more events"
+        if config.split.kind == "leave_one_out"
+        else "a longer split.window_days"
+    )
     return TooLittleDataError(
-        f"Only {found} with a hit could be made from what came after the {cut.name} cut, and the ranker needs two people's: "
+        f"Only {found} with a hit could be made from what came after the {point.name} split point, and the "
+        "ranker needs two people's: "
         f"bring {wider}, or more data."
     )
 
@@ -85,17 +97,23 @@ class _Lists:
         )
 
 
-def train_ranker(training: Sequence[RankedList], held_back: Sequence[RankedList], config: Config) -> RankerNetwork:
+def train_ranker(
+    training: Sequence[RankedList], held_back: Sequence[RankedList], config: Config
+) -> RankerNetwork:
     """Train on lists; the weights with the smallest loss on those held back are kept."""
     settings, places = config.ranker, config.evaluation.headline_k
     torch.manual_seed(settings.seed)
     lists, others = _Lists(training), _Lists(held_back)
-    network = RankerNetwork(num_features=lists.features.shape[1], hidden=settings.hidden)
+    network = RankerNetwork(num_features=lists.features.shape[1], hidden_dim=settings.hidden_dim)
     network.fit_scale(lists.features)
     at_once = max(1, min(LISTS_AT_ONCE, len(lists) // MIN_STEPS))
     steps = settings.max_epochs * -(-len(lists) // at_once)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=steps, pct_start=0.1
+    )
     generator = torch.Generator().manual_seed(settings.seed)
     best_loss, best_state, bad_epochs, epoch = float("inf"), network.state_dict(), 0, 0
     while epoch < settings.max_epochs and bad_epochs < settings.patience:
@@ -113,7 +131,7 @@ def train_ranker(training: Sequence[RankedList], held_back: Sequence[RankedList]
         else:
             bad_epochs += 1
     network.load_state_dict(best_state)
-    say(f"ranker: {len(lists):,} lists, {epoch} epochs, loss {best_loss:.4f} on held-back users")
+    log(f"ranker: {len(lists):,} lists, {epoch} epochs, loss {best_loss:.4f} on held-back users")
     return network.eval()
 
 

@@ -1,8 +1,9 @@
-"""The lists that the ranker learns from: what the server would have proposed at a cut, and what people then did.
+"""The lists that the ranker learns from: what the server would have proposed at a split point, and what
+people then did.
 
-Two lists a user: the home page's, where all that was bought in the window is relevant; and one basket of the window with part
-of it
-laid on the page, where the rest of the basket is relevant. Shapes: C candidates of a list, F features.
+Two lists a user: the home page's, where all that was bought in the window is relevant; and one basket of the
+window with part of it laid on the page, where the rest of the basket is relevant. Shapes: C candidates of a
+list, F features.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.console import working
+from configs.console import progress
 from configs.schema import Config
 from features.dataset import Dataset
 from features.histories import History, IntArray
-from features.splits import Cut
+from features.splits import SplitPoint
 from features.target_weights import target_weights
-from serving.recommend.request import Query
 from serving.recommend.candidates import Candidates
 from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Query
 from training.queries import query_at
 
 MAX_PAGE_ITEMS = 3
 PAGE_WEIGHT = 0.1
-"""How much a list with a page counts beside a home page's: as much as one, it costs the home page (docs/experiments.md)."""
+"""How much a list with a page counts beside a home page's: as much as one, it costs the home page
+(docs/experiments.md)."""
 NUM_NEGATIVES = 200
 """Candidates of a list that are not relevant and are kept, drawn evenly: a thousand teach no more
 (docs/experiments.md)."""
@@ -47,10 +49,16 @@ class RankedList:
 
 
 def ranked_lists(
-    pipeline: Pipeline, dataset: Dataset, earlier: Cut, later: Cut, *, config: Config, num_negatives: int | None = NUM_NEGATIVES
+    pipeline: Pipeline,
+    dataset: Dataset,
+    earlier: SplitPoint,
+    later: SplitPoint,
+    *,
+    config: Config,
+    num_negatives: int | None = NUM_NEGATIVES,
 ) -> Iterator[list[RankedList]]:
-    """The lists of each user with events between the cuts, of `ranker.max_users` drawn by seed; the pipeline is of the earlier
-    cut.
+    """The lists of each user with events between the split points, of `ranker.max_users` drawn by seed; the
+    pipeline is of the earlier cut.
 
     `num_negatives` None keeps every candidate.
     """
@@ -59,7 +67,7 @@ def ranked_lists(
     users = np.flatnonzero(ends > starts)
     if len(users) > config.ranker.max_users:
         users = generator.choice(users, config.ranker.max_users, replace=False)
-    with working("lists for the ranker", total=len(users)) as work:
+    with progress("lists for the ranker", total=len(users)) as work:
         for user in users:
             whole = dataset.history(int(user))
             first, last = int(starts[user] - dataset.offsets[user]), int(ends[user] - dataset.offsets[user])
@@ -71,7 +79,9 @@ def ranked_lists(
             work.advance()
 
 
-def _lists_of_user(pipeline: Pipeline, home: Query, future: History, *, generator: np.random.Generator) -> list[RankedList]:
+def _lists_of_user(
+    pipeline: Pipeline, home: Query, future: History, *, generator: np.random.Generator
+) -> list[RankedList]:
     candidates, person, signals = pipeline.candidates(home)
     lists = [_list(candidates, home, np.unique(future.items))]
     baskets, sizes = np.unique(future.baskets, return_counts=True)
@@ -86,12 +96,16 @@ def _lists_of_user(pipeline: Pipeline, home: Query, future: History, *, generato
     return [one for one in lists if one is not None]
 
 
-def _list(candidates: Candidates, query: Query, relevant: IntArray, *, weight: float = 1.0) -> RankedList | None:
+def _list(
+    candidates: Candidates, query: Query, relevant: IntArray, *, weight: float = 1.0
+) -> RankedList | None:
     away = np.isin(candidates.items, query.page_items)
     is_relevant = np.isin(candidates.items, relevant) & ~away
     if not is_relevant.any():
         return None
-    return RankedList(candidates.features[~away], is_relevant[~away], np.zeros(np.count_nonzero(~away), np.float32), weight)
+    return RankedList(
+        candidates.features[~away], is_relevant[~away], np.zeros(np.count_nonzero(~away), np.float32), weight
+    )
 
 
 def _thinned(one: RankedList, num_negatives: int, generator: np.random.Generator) -> RankedList:
@@ -103,4 +117,9 @@ def _thinned(one: RankedList, num_negatives: int, generator: np.random.Generator
     kept = np.sort(np.concatenate([np.flatnonzero(one.relevant), drawn]))
     weight = np.float32(np.log(len(negatives) / num_negatives))
     relevant = one.relevant[kept]
-    return replace(one, features=one.features[kept], relevant=relevant, log_weight=np.where(relevant, np.float32(0), weight))
+    return replace(
+        one,
+        features=one.features[kept],
+        relevant=relevant,
+        log_weight=np.where(relevant, np.float32(0), weight),
+    )

@@ -1,9 +1,10 @@
-"""A run's folder and its local log, written with the standard library alone; MLflow follows it where it is installed.
+"""A run's folder and its local log, written with the standard library alone; MLflow follows it where it is
+installed.
 
 run.json           status, config fingerprint, hardware, git commit, data fingerprint, seeds
 config.yaml        every setting, defaults included
 metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "time": ..., "metrics": {...}}
-encoder-*.pt       weights fitted on the events before each cut
+encoder-*.pt       weights fitted on the events before each split point
 resume.pt          where a fit that is not done stands (`checkpoint.py`)
 evaluation.json    the table of the pipeline against every source
 """
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RunLog:
+class Run:
     """One run folder."""
 
     folder: Path
 
     @classmethod
-    def create(cls, runs: Path, *, name: str) -> RunLog:
+    def create(cls, runs: Path, *, name: str) -> Run:
         """A new folder `runs/<time>-<name>`."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         folder = runs / f"{stamp}-{name}"
@@ -48,7 +49,7 @@ class RunLog:
         return cls(folder)
 
     @classmethod
-    def latest(cls, runs: Path) -> RunLog:
+    def latest(cls, runs: Path) -> Run:
         """The newest finished run that somebody asked for; raises ArtefactError when there is none."""
         for folder in sorted(runs.glob("*/"), reverse=True):
             entries = cls(folder).read()
@@ -78,11 +79,16 @@ class RunLog:
     def curves(self) -> list[dict[str, Any]]:
         """Every line of the curves."""
         path = self.folder / "metrics.jsonl"
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+        return (
+            [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            if path.is_file()
+            else []
+        )
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes from training this run meanwhile; a kill lets it go. Raises TrainingError where one does."""
+        """Keep other processes from training this run meanwhile; a kill lets it go. Raises TrainingError
+        where one does."""
         with (self.folder / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,25 +111,28 @@ class RunLog:
             scratch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def run_named(workspace: Path, name: str | None) -> RunLog:
+def run_named(workspace: Path, name: str | None) -> Run:
     """The run of that name or folder, or the newest finished one. Raises ArtefactError."""
     runs = workspace / "runs"
     if name is None:
-        return RunLog.latest(runs)
+        return Run.latest(runs)
     folder = Path(name) if (Path(name) / "run.json").is_file() else runs / name
     if not (folder / "run.json").is_file():
         there = ", ".join(sorted(path.parent.name for path in runs.glob("*/run.json"))) or "none"
         raise ArtefactError(f"--run {name}: no such run in {runs}. There: {there}.")
-    return RunLog(folder)
+    return Run(folder)
 
 
-def require_same_data(run: RunLog, dataset: Dataset) -> None:
-    """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be another item."""
+def require_same_data(run: Run, dataset: Dataset) -> None:
+    """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be
+    another item."""
     trained_on = run.read().get("dataset", dataset.fingerprint)
     if trained_on != dataset.fingerprint:
         raise ArtefactError(
-            f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds now "
-            f"({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the former again."
+            f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds "
+            "now "
+            f"({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the "
+            "former again."
         )
 
 
@@ -141,7 +150,9 @@ def environment() -> dict[str, Any]:
     in_checkout = (root / ".git").exists()
     return {
         "commit": (_git(root, "rev-parse", "HEAD") or None) if in_checkout else None,
-        "uncommitted_changes": bool(_git(root, "status", "--porcelain", "--", ".", ":!docs")) if in_checkout else None,
+        "uncommitted_changes": bool(_git(root, "status", "--porcelain", "--", ".", ":!docs"))
+        if in_checkout
+        else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cpu": _cpu_name(),
@@ -153,7 +164,9 @@ def environment() -> dict[str, Any]:
 def _git(root: Path, *arguments: str) -> str:
     """What git answers; nothing where it is not installed."""
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+        )
     except OSError:
         return ""
     return done.stdout.strip()
@@ -162,7 +175,11 @@ def _git(root: Path, *arguments: str) -> str:
 def _cpu_name() -> str:
     info = Path("/proc/cpuinfo")
     names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        [
+            line.split(":", 1)[1].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
+        ]
         if info.is_file()
         else []
     )

@@ -1,4 +1,5 @@
-"""What MLflow gets of a run's evaluation: figures as metrics, the review's pages and pictures, twenty users, the description."""
+"""What MLflow gets of a run's evaluation: figures as metrics, the review's pages and pictures, twenty users,
+the description."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
 REVIEW_FOLDER = "review"
@@ -19,7 +20,7 @@ NOTE = "mlflow.note.content"
 """The tag that MLflow shows as a run's description"""
 
 
-def log_evaluation(client: Any, run: RunLog, run_id: str) -> None:
+def log_evaluation(client: Any, run: Run, run_id: str) -> None:
     """Copy what the run's folder has of an evaluation; again is as good as once."""
     from mlflow.entities import Metric
 
@@ -35,14 +36,19 @@ def log_evaluation(client: Any, run: RunLog, run_id: str) -> None:
 
 
 def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Metric names and values: `pipeline_all_ndcg_10`, `pipeline_over_popular`, `pipeline_history_2`, `index_recall_100`."""
+    """Metric names and values: `pipeline_all_ndcg_10`, `pipeline_over_popular`, `pipeline_history_2`,
+    `index_recall_100`."""
     for system, parts in summary["systems"].items():
         for part, metrics in parts.items():
             for metric, interval in metrics.items():
                 if metric.rsplit("_", 1)[0] in TABLE_METRICS:
-                    yield from _with_interval(f"{system}_{part}_{metric}", interval, whole=system == "pipeline")
+                    yield from _with_interval(
+                        f"{system}_{part}_{metric}", interval, whole=system == "pipeline"
+                    )
     for row in summary.get("over_sources", []):
-        yield from _with_interval(f"pipeline_over_{row['over']}", (row["mean"], row["low"], row["high"]), whole=True)
+        yield from _with_interval(
+            f"pipeline_over_{row['over']}", (row["mean"], row["low"], row["high"]), whole=True
+        )
     numbered: dict[str, int] = {}
     for row in summary.get("breakdowns", []):
         if row["by"] in ("history", "popularity"):
@@ -64,7 +70,7 @@ def _with_interval(name: str, interval: Any, *, whole: bool) -> Iterator[tuple[s
         yield f"{name}_high", high
 
 
-def _log_review(client: Any, run: RunLog, run_id: str) -> None:
+def _log_review(client: Any, run: Run, run_id: str) -> None:
     from training.evaluation.review.examples import as_columns, from_json
 
     folder = run.folder / REVIEW_FOLDER

@@ -1,4 +1,5 @@
-"""A run's settings as MLflow gets them: without the login that a tracking URI may hold. The run's own file keeps it."""
+"""A run's settings as MLflow gets them: without the login that a tracking URI may hold. The run's own file
+keeps it."""
 
 from __future__ import annotations
 
@@ -7,12 +8,12 @@ from typing import Any
 
 import yaml
 
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 _PARTS = re.compile(r"(?P<scheme>[^:/]+://)(?:[^/?][^?]*@)?(?P<place>/[^?]*|[^@?]*)(?:\?[^@]*)?")
 
 
-def tracked_settings(run: RunLog) -> dict[str, Any]:
+def tracked_settings(run: Run) -> dict[str, Any]:
     """The run's `config.yaml`, its `tracking.uri` without a login."""
     settings: dict[str, Any] = yaml.safe_load((run.folder / "config.yaml").read_text(encoding="utf-8"))
     uri = (settings.get("tracking") or {}).get("uri")
@@ -20,7 +21,8 @@ def tracked_settings(run: RunLog) -> dict[str, Any]:
 
 
 def without_login(uri: str) -> str:
-    """`https://user:password@host/path?token=x` → `https://host/path`; where no end of a login can be told, the scheme alone."""
+    """`https://user:password@host/path?token=x` → `https://host/path`; where no end of a login can be told,
+    the scheme alone."""
     scheme, separator, _ = uri.partition("://")
     found = _PARTS.fullmatch(uri)
     if not separator:

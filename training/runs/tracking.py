@@ -1,4 +1,5 @@
-"""MLflow follows a run's folder: what the folder says is copied there, as often as you like. No server is needed.
+"""MLflow follows a run's folder: what the folder says is copied there, as often as you like. No server is
+needed.
 
 The folder is the truth, so a run from a machine without MLflow is imported by the same call.
 """
@@ -15,10 +16,10 @@ from typing import Any
 
 import yaml
 
-from configs.console import say
+from configs.console import log
 from configs.exceptions import TrainingError
 from configs.schema import Config
-from training.runs.run import RunLog
+from training.runs.run import Run
 from training.runs.tracked_evaluation import NOTE, log_evaluation
 from training.runs.tracked_settings import tracked_settings, without_login
 
@@ -36,7 +37,7 @@ def artifact_location(config: Config) -> str:
     return (config.workspace / "mlartifacts").resolve().as_uri()
 
 
-def sync(run: RunLog, config: Config) -> None:
+def sync(run: Run, config: Config) -> None:
     """Bring MLflow up to date with the run's folder; nothing when tracking is off or MLflow is not installed.
 
     An MLflow that fails in the middle costs no training: it is said, and the next call brings everything.
@@ -46,7 +47,7 @@ def sync(run: RunLog, config: Config) -> None:
         if client is not None:
             _follow(client, run, config)
     except _mlflow_errors() as error:
-        say(f"MLflow could not be brought up to date; {run.folder} has everything. ({_first_line(error)})")
+        log(f"MLflow could not be brought up to date; {run.folder} has everything. ({_first_line(error)})")
 
 
 def require_tracking(config: Config) -> None:
@@ -60,7 +61,8 @@ def require_tracking(config: Config) -> None:
             client.search_experiments(max_results=1)
     except _mlflow_errors() as error:
         raise TrainingError(
-            f"MLflow cannot be used at {without_login(uri)} ({_first_line(error)}). Mend or remove it, name another with "
+            f"MLflow cannot be used at {without_login(uri)} ({_first_line(error)}). Mend or remove it, name "
+            "another with "
             "--set tracking.uri=..., or do without: --set tracking.enabled=false."
         ) from None
 
@@ -73,14 +75,16 @@ def _try_sqlite(path: Path) -> None:
         connection.execute("ROLLBACK")
 
 
-def _follow(client: Any, run: RunLog, config: Config) -> None:
+def _follow(client: Any, run: Run, config: Config) -> None:
     run_id = run.read().get("mlflow_run") or _start(client, run, config)
     entries = run.read()
     _log_curves(client, run, run_id)
     for series, fit in entries.get("fits", {}).items():
         for name, value in fit.items():
             client.log_metric(run_id, f"fit_{series}_{name}", value)
-    client.log_text(run_id, yaml.safe_dump(tracked_settings(run), sort_keys=False, allow_unicode=True), "config.yaml")
+    client.log_text(
+        run_id, yaml.safe_dump(tracked_settings(run), sort_keys=False, allow_unicode=True), "config.yaml"
+    )
     for name in ("evaluation.json", "evaluation.txt", "metrics.jsonl", "prepare_report.json"):
         if (run.folder / name).is_file():
             client.log_artifact(run_id, str(run.folder / name))
@@ -97,8 +101,9 @@ def experiment_path(config: Config) -> str:
     return f"/#/experiments/{experiment.experiment_id}" if experiment else ""
 
 
-def register(run: RunLog, bundle: Path, config: Config, *, version: str) -> str | None:
-    """Register a bundle folder as a new model version; returns MLflow's version number, None without MLflow or where it fails."""
+def register(run: Run, bundle: Path, config: Config, *, version: str) -> str | None:
+    """Register a bundle folder as a new model version; returns MLflow's version number, None without MLflow
+    or where it fails."""
     name = config.tracking.model_name
     try:
         client = _client(config)
@@ -107,10 +112,13 @@ def register(run: RunLog, bundle: Path, config: Config, *, version: str) -> str 
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name)
         registered = client.create_model_version(
-            name, source=bundle.resolve().as_uri(), run_id=run.read().get("mlflow_run"), tags={"bundle_version": version}
+            name,
+            source=bundle.resolve().as_uri(),
+            run_id=run.read().get("mlflow_run"),
+            tags={"bundle_version": version},
         )
     except _mlflow_errors() as error:
-        say(f"The bundle is written, but MLflow did not register it. ({_first_line(error)})")
+        log(f"The bundle is written, but MLflow did not register it. ({_first_line(error)})")
         return None
     return str(registered.version)
 
@@ -122,7 +130,10 @@ def set_champion(config: Config, *, model_version: str) -> None:
         if client is not None:
             client.set_registered_model_alias(config.tracking.model_name, CHAMPION, model_version)
     except _mlflow_errors() as error:
-        say(f"The bundle is champion in {config.workspace}, but MLflow's alias did not move. ({_first_line(error)})")
+        log(
+            f"The bundle is champion in {config.workspace}, but MLflow's alias did not move. "
+            f"({_first_line(error)})"
+        )
 
 
 def champion_source(config: Config) -> str | None:
@@ -133,12 +144,16 @@ def champion_source(config: Config) -> str | None:
     try:
         client = _client(config)
         if client is None:
-            raise TrainingError("Tracking is off, so there is no alias to follow: name the run with --run NAME.")
+            raise TrainingError(
+                "Tracking is off, so there is no alias to follow: name the run with --run NAME."
+            )
         return str(client.get_model_version_by_alias(config.tracking.model_name, CHAMPION).source)
     except _mlflow_errors() as error:
         if getattr(error, "error_code", "") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise TrainingError(f"MLflow cannot be used at {without_login(tracking_uri(config))} ({_first_line(error)}).") from None
+        raise TrainingError(
+            f"MLflow cannot be used at {without_login(tracking_uri(config))} ({_first_line(error)})."
+        ) from None
 
 
 def log_comparison(page: Path, config: Config, *, runs: Sequence[str]) -> None:
@@ -148,12 +163,20 @@ def log_comparison(page: Path, config: Config, *, runs: Sequence[str]) -> None:
         if client is None:
             return
         experiment_id = _experiment(client, config, name=f"{config.tracking.experiment}-comparisons")
-        run_id = str(client.create_run(experiment_id, run_name="comparison", tags={"runs": ", ".join(runs)}).info.run_id)
+        run_id = str(
+            client.create_run(
+                experiment_id, run_name="comparison", tags={"runs": ", ".join(runs)}
+            ).info.run_id
+        )
         client.log_artifact(run_id, str(page))
-        client.set_tag(run_id, NOTE, "\n".join(["Compared, the first being the one to beat:", "", *(f"- {run}" for run in runs)]))
+        client.set_tag(
+            run_id,
+            NOTE,
+            "\n".join(["Compared, the first being the one to beat:", "", *(f"- {run}" for run in runs)]),
+        )
         client.set_terminated(run_id)
     except _mlflow_errors() as error:
-        say(f"{page} is written, but MLflow did not take it. ({_first_line(error)})")
+        log(f"{page} is written, but MLflow did not take it. ({_first_line(error)})")
 
 
 def _client(config: Config) -> Any:
@@ -164,7 +187,7 @@ def _client(config: Config) -> Any:
     try:
         from mlflow import MlflowClient
     except ImportError:
-        say("MLflow is not installed here: the run is kept in its folder and can be imported later.")
+        log("MLflow is not installed here: the run is kept in its folder and can be imported later.")
         return None
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # it remarks on each table that it makes
     config.workspace.mkdir(parents=True, exist_ok=True)
@@ -185,7 +208,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _start(client: Any, run: RunLog, config: Config) -> str:
+def _start(client: Any, run: Run, config: Config) -> str:
     experiment_id = _experiment(client, config, name=config.tracking.experiment)
     run_id = str(client.create_run(experiment_id, run_name=run.name).info.run_id)
     run.update(mlflow_run=run_id)
@@ -207,7 +230,7 @@ def _experiment(client: Any, config: Config, *, name: str) -> str:
     return str(client.create_experiment(name, location, tags=kind))
 
 
-def _log_curves(client: Any, run: RunLog, run_id: str) -> None:
+def _log_curves(client: Any, run: Run, run_id: str) -> None:
     from mlflow.entities import Metric
 
     done = int(run.read().get("mlflow_lines", 0))

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic_core import to_json
 
 from features.core.columns import BRAND, PRODUCT_TYPE, TITLE
-from serving.state.event_log import Event
 from serving.http.problems import Problem
 from serving.http.service import Service
+from serving.state.event_log import Event
 
 _SHOWN: Final = (TITLE, PRODUCT_TYPE, BRAND)
 
@@ -32,7 +32,10 @@ def shop_routes(service: Service) -> APIRouter:
     @router.get("/shop/people", summary="Who did something latest")
     async def people(limit: Limit = 50) -> Response:
         found = await asyncio.to_thread(service.store.sample_people, limit)
-        listed = [{"id": person.who, "num_events": person.num_events, "latest": _iso(person.latest)} for person in found]
+        listed = [
+            {"id": person.who, "num_events": person.num_events, "latest": _iso(person.latest)}
+            for person in found
+        ]
         return _personal({"people": listed})
 
     @router.get("/users/{user_id:path}", summary="What someone did lately")
@@ -40,11 +43,15 @@ def shop_routes(service: Service) -> APIRouter:
         """Nobody is unknown: without events the list is empty. A visitor is `visitor:` and the visitor_id."""
         latest = service.store.latest_events(user_id, limit=limit)
         events = [_event(service, event) for event in latest]
-        return _personal({"user_id": user_id, "num_events": service.store.num_events(user_id), "events": events})
+        return _personal(
+            {"user_id": user_id, "num_events": service.store.num_events(user_id), "events": events}
+        )
 
     @router.get("/items", summary="Search the catalogue; without a query, what sells most")
     async def items(query: Annotated[str, Query(max_length=200)] = "", limit: Limit = 20) -> dict[str, Any]:
-        return {"items": [_item(service, item_ids[item]) for item in service.catalogue.search(query, limit=limit)]}
+        return {
+            "items": [_item(service, item_ids[item]) for item in service.catalogue.search(query, limit=limit)]
+        }
 
     @router.get("/items/{item_id:path}", summary="One item of the catalogue")
     async def item(item_id: str) -> dict[str, Any]:
@@ -76,8 +83,12 @@ def _event(service: Service, event: Event) -> dict[str, Any]:
 
 
 def _iso(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )
 
 
 def _personal(content: dict[str, Any]) -> Response:
-    return Response(to_json(content), media_type="application/json", headers={"Cache-Control": "private, no-store"})
+    return Response(
+        to_json(content), media_type="application/json", headers={"Cache-Control": "private, no-store"}
+    )

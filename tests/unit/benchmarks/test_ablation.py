@@ -18,7 +18,12 @@ TELLING = FEATURES.index("encoder_score")
 @pytest.fixture
 def config() -> Config:
     return load_config(
-        overrides=["ranker.learning_rate=0.05", "ranker.hidden=0", "evaluation.headline_k=2", "evaluation.cutoffs=[2]"]
+        overrides=[
+            "ranker.learning_rate=0.05",
+            "ranker.hidden_dim=0",
+            "evaluation.headline_k=2",
+            "evaluation.cutoffs=[2]",
+        ]
     )
 
 
@@ -63,6 +68,8 @@ def test_every_feature_stands_in_one_group() -> None:
 def test_the_table_has_a_line_for_each_thing_left_out() -> None:
     figures = {part: [-0.01, -0.02, 0.003] for part in ("all", "repeat", "new")}
     rows = [{"without": "nothing", **figures}, {"without": "source: people", **figures}]
-    lines = ablation_lines({"model": "sasrec", "commit": "0123456789ab", "uncommitted_changes": False, "ablation": rows})
+    lines = ablation_lines(
+        {"model": "sasrec", "commit": "0123456789ab", "uncommitted_changes": False, "ablation": rows}
+    )
     assert lines[-1] == "| source: people | " + " | ".join(["-0.0100 (-0.0200 to +0.0030)"] * 3) + " |"
     assert "commit 0123456789." in lines[0]

@@ -9,7 +9,7 @@ from configs.exceptions import ArtefactError
 from configs.load import dump_config
 from configs.schema import Config
 from features.core.artefact import read_manifest
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def config(prepared_shop: Path, shop_config: Config, tmp_path: Path) -> Config:
     """A workspace of its own over the small shop's dataset, with one finished run."""
     (tmp_path / "dataset").symlink_to(prepared_shop / "dataset")
     config = shop_config.model_copy(update={"workspace": tmp_path})
-    run = RunLog.create(tmp_path / "runs", name=config.name)
+    run = Run.create(tmp_path / "runs", name=config.name)
     (run.folder / "encoder-test.pt").write_bytes(b"weights")
     (run.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     data = read_manifest(tmp_path / "dataset", kind="dataset")["fingerprint"]
@@ -26,12 +26,16 @@ def config(prepared_shop: Path, shop_config: Config, tmp_path: Path) -> Config:
 
 
 def test_a_run_is_judged_anew_with_its_encoders_and_says_where_they_are_from(config: Config) -> None:
-    other = config.model_copy(update={"ranker": config.ranker.model_copy(update={"hidden": 3})})
+    other = config.model_copy(update={"ranker": config.ranker.model_copy(update={"hidden_dim": 3})})
     new = with_encoders_of(finished_run(other), other)
     assert (new.folder / "encoder-test.pt").read_bytes() == b"weights"
-    assert "hidden: 3" in (new.folder / "config.yaml").read_text(encoding="utf-8")
+    assert "hidden_dim: 3" in (new.folder / "config.yaml").read_text(encoding="utf-8")
     entries = new.read()
-    assert (entries["encoders_trained_at"], entries["status"], entries["fits"]) == ("then", "finished", {"test": {}})
+    assert (entries["encoders_trained_at"], entries["status"], entries["fits"]) == (
+        "then",
+        "finished",
+        {"test": {}},
+    )
     assert entries["commit"] != "then"
 
 

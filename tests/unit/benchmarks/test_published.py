@@ -35,7 +35,9 @@ def test_a_file_goes_the_whole_way_and_what_is_done_is_not_done_again(
 ) -> None:
     assert published.main(command(session_file, tmp_path, "--seeds", "0")) == 0
     first = kept(tmp_path)
-    assert published.main(command(None, tmp_path, "--seeds", "0,1", "--check")) == 0, "the workspace holds what the file gave"
+    assert published.main(command(None, tmp_path, "--seeds", "0,1", "--check")) == 0, (
+        "the workspace holds what the file gave"
+    )
     both = kept(tmp_path)
     assert "tiny, seed 0: " in capsys.readouterr().err
     assert list(both) == ["tiny-seed0.json", "tiny-seed1.json"]
@@ -55,7 +57,9 @@ def test_a_file_goes_the_whole_way_and_what_is_done_is_not_done_again(
     assert changed["tiny-seed1.json"] != both["tiny-seed1.json"], "other settings are another result"
 
 
-def test_a_run_that_was_killed_goes_on(session_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_was_killed_goes_on(
+    session_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
@@ -77,11 +81,16 @@ def test_without_the_file_it_says_what_to_do(tmp_path: Path) -> None:
         published.main(["--data", "nonsense", "--results", str(tmp_path)])
 
 
-def result(seed: int, *, ndcg: float = 0.07, recall: float = 0.11, sha256: str = "226cce9c", **settings: float) -> dict[str, Any]:
+def result(
+    seed: int, *, ndcg: float = 0.07, recall: float = 0.11, sha256: str = "226cce9c", **settings: float
+) -> dict[str, Any]:
     """A result on beauty as `measure` keeps it."""
     config = load_config(
         published.YAMLS / "beauty.yaml",
-        overrides=[f"training.seed={seed}", *(f"training.{name}={value}" for name, value in settings.items())],
+        overrides=[
+            f"training.seed={seed}",
+            *(f"training.{name}={value}" for name, value in settings.items()),
+        ],
     )
     model = {name: [ndcg if "ndcg" in name else recall, 0.01, 0.99] for name in METRICS}
     low = {name: [0.02, 0.01, 0.03] for name in METRICS}
@@ -103,7 +112,10 @@ def verdicts(results: list[dict[str, Any]]) -> list[str]:
 
 def test_a_target_is_reached_by_the_mean_of_all_seeds_alone() -> None:
     five = [result(seed, ndcg=0.0612 + 0.001 * (seed - 2)) for seed in range(5)]
-    assert verdicts(five) == ["0.0612 ± 0.0016, target 0.0611: reached", "0.1100 ± 0.0000, target 0.1041: reached"]
+    assert verdicts(five) == [
+        "0.0612 ± 0.0016, target 0.0611: reached",
+        "0.1100 ± 0.0000, target 0.1041: reached",
+    ]
     assert verdicts([*five[:4], result(4, ndcg=0.05)])[0].endswith("not reached: 0.0586")
     assert verdicts(five[3:])[0].endswith("not reached: 2 of 5 seeds are measured")
     assert verdicts([*five[:4], result(4, learning_rate=0.5)])[0].endswith("so there is no mean")
@@ -114,7 +126,9 @@ def test_a_target_is_reached_by_the_mean_of_all_seeds_alone() -> None:
 
 def test_a_model_below_a_baseline_is_reported_as_such() -> None:
     assert verdict_lines([result(0)])[-1].endswith("0.0700, above the best baseline (together, 0.0200)")
-    assert verdict_lines([result(0, ndcg=0.01)])[-1].endswith("0.0100, NOT above the best baseline (together, 0.0200)")
+    assert verdict_lines([result(0, ndcg=0.01)])[-1].endswith(
+        "0.0100, NOT above the best baseline (together, 0.0200)"
+    )
 
 
 def test_the_page_has_the_references_our_mean_the_seeds_and_where_they_come_from() -> None:
@@ -123,7 +137,9 @@ def test_the_page_has_the_references_our_mean_the_seeds_and_where_they_come_from
         assert f"| {model} |" in text
         assert paper in text
     assert "| WEARec | – | 0.1041 | arXiv:2511.07028 |" in text
-    assert "| **ours: sasrec, 3 in one** | **0.0610 ± 0.0014** | **0.1100 ± 0.0000** | mean of 2 seeds |" in text
+    assert (
+        "| **ours: sasrec, 3 in one** | **0.0610 ± 0.0014** | **0.1100 ± 0.0000** | mean of 2 seeds |" in text
+    )
     alone = {**result(0), "config": result(0)["config"].replace("ensemble: 3", "ensemble: 1")}
     assert "| **ours: sasrec** |" in "\n".join(page([alone]))
     assert "none is left" in text
@@ -147,10 +163,15 @@ def test_check_fails_where_a_target_is_missed(tmp_path: Path, capsys: pytest.Cap
 
 def test_settings_that_came_later_do_not_make_a_result_another_one() -> None:
     one = result(0)
-    older = {**one, "config": "\n".join(line for line in one["config"].splitlines() if "validation_users" not in line)}
+    older = {
+        **one,
+        "config": "\n".join(line for line in one["config"].splitlines() if "validation_users" not in line),
+    }
     config = load_config(published.YAMLS / "beauty.yaml")
     assert published.same_settings(one, config, one["file"])
     assert not published.same_settings(older, config, one["file"]), "the default is not what the YAML says"
-    as_default = config.model_copy(update={"training": config.training.model_copy(update={"validation_users": 2000})})
+    as_default = config.model_copy(
+        update={"training": config.training.model_copy(update={"validation_users": 2000})}
+    )
     assert published.same_settings(older, as_default, one["file"])
     assert not published.same_settings(one, config, {"sha256": "0000"})

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from benchmarks.published_protocol import CUTOFFS, Judged, PublishedTest
 from configs.load import load_config
 from configs.schema import Config
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.splits import cuts
+from features.splits import split_points
 from training.encoder.build_model import build_model
-from training.evaluation.ranking_metrics import user_metrics
 from training.encoder.validation import ValidationBatch
+from training.evaluation.ranking_metrics import user_metrics
 
 BEAUTY = Path(__file__).parents[3] / "configs" / "benchmarks" / "beauty.yaml"
 MAX_LENGTH = 4
@@ -30,7 +30,12 @@ COLD = "99"
 
 @pytest.fixture(scope="module")
 def tiny(session_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Dataset]:
-    small = ["prepare.min_item_events=10", "encoder.dim=8", "encoder.num_layers=1", f"history.max_length={MAX_LENGTH}"]
+    small = [
+        "prepare.min_item_events=10",
+        "encoder.dim=8",
+        "encoder.num_layers=1",
+        f"history.max_length={MAX_LENGTH}",
+    ]
     config = load_config(
         BEAUTY,
         overrides=[f"data.events={session_file}", "evaluation.bootstrap_samples=10", *small],
@@ -43,7 +48,7 @@ def tiny(session_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 @pytest.fixture(scope="module")
 def test_of(tiny: tuple[Config, Dataset]) -> PublishedTest:
     config, dataset = tiny
-    return PublishedTest(dataset, cuts(dataset, config.split), config=config)
+    return PublishedTest(dataset, split_points(dataset, config.split), config=config)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +58,11 @@ def people(tiny: tuple[Config, Dataset], session_file: Path) -> dict[int, NDArra
     user_ids = {user: row for row, user in enumerate(pl.read_parquet(folder / "users.parquet")["user_id"])}
     item_ids = {item: row for row, item in enumerate(pl.read_parquet(folder / "items.parquet")["id"])}
     raw = [line.split() for line in session_file.read_text().splitlines()]
-    return {user_ids[user]: np.array([item_ids[item] for item in items], np.int32) for user, *items in raw if len(items) > 2}
+    return {
+        user_ids[user]: np.array([item_ids[item] for item in items], np.int32)
+        for user, *items in raw
+        if len(items) > 2
+    }
 
 
 def plain(
@@ -89,7 +98,10 @@ def test_everyone_with_three_events_is_tested_and_answers_with_the_validation_it
             read = batch.items_BL[row, : batch.lengths_B[row]].tolist()
             out = set(batch.left_out_item_X[batch.left_out_row_X == row].tolist())
             found[user] = (read, out, batch.target_item_P[batch.target_row_P == row].tolist())
-    wanted = {user: (items[:-1][-MAX_LENGTH:].tolist(), set(items[:-1].tolist()), [items[-1]]) for user, items in people.items()}
+    wanted = {
+        user: (items[:-1][-MAX_LENGTH:].tolist(), set(items[:-1].tolist()), [items[-1]])
+        for user, items in people.items()
+    }
     assert found == wanted
     assert test_of.num_cold_targets == 1
 
@@ -122,8 +134,10 @@ def test_the_encoder_is_judged_as_one_user_after_the_other_would_be(
     def alone(user: int) -> NDArray[np.float64]:
         vectors_ND = encoder.item_vectors(torch.arange(dataset.num_items)) * test_of.known_N[:, None]
         items = torch.from_numpy(people[user][:-1][-MAX_LENGTH:].astype(np.int64))[None]
-        kinds, ages = torch.full_like(items, KIND["purchase"]), torch.zeros(items.shape)
-        query_D = encoder.query_vectors(vectors_ND[items], kinds, ages, torch.tensor([items.shape[1]]))[0]
+        event_types, ages = torch.full_like(items, EVENT_TYPE_CODE["purchase"]), torch.zeros(items.shape)
+        query_D = encoder.query_vectors(vectors_ND[items], event_types, ages, torch.tensor([items.shape[1]]))[
+            0
+        ]
         return np.where(known, (vectors_ND @ query_D).double().numpy(), -np.inf)
 
     judged = test_of.judge_encoder(encoder, device=torch.device("cpu"))
@@ -140,16 +154,24 @@ def test_the_baselines_know_what_came_before_the_validation_item(
     past = np.concatenate([items[:-2] if len(items) > 2 else items for items in everyone])
     counts = np.bincount(past, minlength=tiny[1].num_items).astype(np.float64)
     require_same(judged["popular"], plain(people, lambda user: counts))
-    assert all((values == 0).all() for values in judged["own"].metrics.values()), "nothing is left of the user's own items"
+    assert all((values == 0).all() for values in judged["own"].metrics.values()), (
+        "nothing is left of the user's own items"
+    )
     assert judged["next"].metrics["ndcg_10"].mean() > judged["popular"].metrics["ndcg_10"].mean()
-    assert judged["together"].summary(tiny[0])["recall_20"][0] == pytest.approx(judged["together"].metrics["recall_20"].mean())
+    assert judged["together"].summary(tiny[0])["recall_20"][0] == pytest.approx(
+        judged["together"].metrics["recall_20"].mean()
+    )
 
 
 def test_with_repeats_allowed_own_items_stand_by_how_often_they_were_had(
     tiny: tuple[Config, Dataset], people: dict[int, NDArray[np.int32]]
 ) -> None:
-    config = tiny[0].model_copy(update={"evaluation": tiny[0].evaluation.model_copy(update={"exclude_seen": False})})
-    judged = PublishedTest(tiny[1], cuts(tiny[1], config.split), config=config).judge_baselines()["own"]
+    config = tiny[0].model_copy(
+        update={"evaluation": tiny[0].evaluation.model_copy(update={"exclude_seen": False})}
+    )
+    judged = PublishedTest(tiny[1], split_points(tiny[1], config.split), config=config).judge_baselines()[
+        "own"
+    ]
     hits = dict(zip(judged.users.tolist(), judged.metrics["recall_20"].tolist(), strict=True))
     assert hits == {user: float(items[-1] in items[:-1]) for user, items in people.items()}
     assert sum(hits.values()) >= 1

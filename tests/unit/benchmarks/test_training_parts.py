@@ -1,4 +1,5 @@
-"""The benchmark of a step's parts: every way learns from the same pairs of a history and a target, by the same loss."""
+"""The benchmark of a step's parts: every way learns from the same pairs of a history and a target, by the
+same loss."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import torch
 
 from benchmarks.speed.interactions import made_interactions
 from benchmarks.training_parts import WAYS, Way, _last_alone, _plain_softmax
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
 from models.losses import full_softmax
 from training.encoder.batches import Events, TrainingBatches
@@ -28,12 +29,14 @@ def events() -> Events:
     count = int(lengths.sum())
     history = History(
         items=np.random.default_rng(0).integers(0, 500, count).astype(np.int32),
-        kinds=np.full(count, KIND["purchase"], np.int8),
+        event_types=np.full(count, EVENT_TYPE_CODE["purchase"], np.int8),
         times=np.arange(count),
         baskets=np.arange(count),
         prices=np.ones(count, np.float32),
     )
-    return Events(history, np.cumsum(lengths) - lengths, lengths, np.ones(count, np.float32), np.arange(count))
+    return Events(
+        history, np.cumsum(lengths) - lengths, lengths, np.ones(count, np.float32), np.arange(count)
+    )
 
 
 def pairs(way: Way) -> Counter[tuple[tuple[int, ...], int]]:
@@ -42,13 +45,17 @@ def pairs(way: Way) -> Counter[tuple[tuple[int, ...], int]]:
     for whole in way.batches(events(), max_length=10, batch_tokens=60, seed=1):
         batch = _last_alone(whole) if way.last_alone else whole
         width = batch.items_BL.shape[1]
-        for state, target in zip(batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True):
+        for state, target in zip(
+            batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True
+        ):
             row, place = divmod(state, width)
             found[tuple(batch.items_BL[row, : place + 1].tolist()), target] += 1
     return found
 
 
-@pytest.mark.parametrize("way", [way for way in WAYS if way.batches is not TrainingBatches], ids=lambda way: way.without)
+@pytest.mark.parametrize(
+    "way", [way for way in WAYS if way.batches is not TrainingBatches], ids=lambda way: way.without
+)
 def test_other_batches_hold_the_same_pairs(way: Way) -> None:
     expected = pairs(WAYS[0])
     assert len(expected) > 60
@@ -63,8 +70,17 @@ def test_plain_autograd_is_the_same_loss() -> None:
 
 
 def test_the_table_has_a_row_for_each_way(tmp_path: Path) -> None:
-    made_interactions(num_users=150, num_items=120, num_events=1500).write(tmp_path / "Beauty.txt", train_only=False)
-    script = [sys.executable, ROOT / "benchmarks" / "training_parts.py", "--files", tmp_path, "--out", tmp_path / "out"]
+    made_interactions(num_users=150, num_items=120, num_events=1500).write(
+        tmp_path / "Beauty.txt", train_only=False
+    )
+    script = [
+        sys.executable,
+        ROOT / "benchmarks" / "training_parts.py",
+        "--files",
+        tmp_path,
+        "--out",
+        tmp_path / "out",
+    ]
     options = ["--steps", "1", "--rounds", "1", "--threads", "1"]
     done = subprocess.run([*script, *options], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

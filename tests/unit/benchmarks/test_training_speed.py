@@ -1,4 +1,5 @@
-"""The benchmark of training: its scorer, its verdict, its peers' file, its made data, and our own runner on a tiny file."""
+"""The benchmark of training: its scorer, its verdict, its peers' file, its made data, and our own runner on a
+tiny file."""
 
 from __future__ import annotations
 
@@ -90,7 +91,8 @@ def result(*, missing: dict[str, str] | None = None, **figures: tuple[float, flo
 def test_the_verdict_names_figure_targets_and_whether_they_are_reached() -> None:
     line, is_reached = verdict(result(shopkeeper=(20_000, 0.05), rectools=(400, 0.01), replay=(2_000, 0.02)))
     assert line == (
-        "training: 20,000 interactions/s = 50.0 x RecTools (target 40): reached; 10.0 x the fastest peer, RePlay (target 5): "
+        "training: 20,000 interactions/s = 50.0 x RecTools (target 40): reached; 10.0 x the fastest peer, "
+        "RePlay (target 5): "
         "reached; NDCG@10 .0500 after 6 minutes, the best peer's .0200: reached"
     )
     assert is_reached
@@ -113,7 +115,11 @@ def test_each_target_alone_can_fail(figures: dict[str, tuple[float, float]], whe
 
 def test_a_peer_that_was_not_measured_leaves_its_targets_open() -> None:
     line, is_reached = verdict(
-        result(shopkeeper=(20_000, 0.05), rectools=(400, 0.01), missing={"replay": "could not be installed: no wheel"})
+        result(
+            shopkeeper=(20_000, 0.05),
+            rectools=(400, 0.01),
+            missing={"replay": "could not be installed: no wheel"},
+        )
     )
     assert "the fastest peer (target 5 x): not measured, without replay" in line
     assert not is_reached
@@ -127,16 +133,22 @@ def test_every_peer_is_pinned_and_has_its_runner() -> None:
     assert [peer.name for peer in peers] == ["rectools", "replay"]
     for peer in peers:
         assert peer.runner.is_file()
-        assert all(re.fullmatch(r"[a-z-]+(\[[a-z]+\])?==[\d.]+", one) for one in peer.requirements), peer.requirements
+        assert all(re.fullmatch(r"[a-z-]+(\[[a-z]+\])?==[\d.]+", one) for one in peer.requirements), (
+            peer.requirements
+        )
     assert {path.name for path in RUNNERS.glob("*_*.py")} == {peer.runner.name for peer in peers}
-    dependencies = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    dependencies = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (
+        ROOT / "constraints.txt"
+    ).read_text(encoding="utf-8")
     assert not re.search(r"rectools|replay-rec", dependencies, re.IGNORECASE)
 
 
 def test_runners_import_nothing_of_ours() -> None:
     for path in RUNNERS.glob("*.py"):
         names = re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-        assert not {"configs", "features", "models", "training", "serving", "scripts", "benchmarks"} & set(names), path
+        assert not {"configs", "features", "models", "training", "serving", "scripts", "benchmarks"} & set(
+            names
+        ), path
 
 
 def test_the_made_file_has_the_shape_of_the_published_one() -> None:
@@ -186,20 +198,32 @@ def test_the_clock_stands_still_while_lists_are_made(tmp_path: Path, interaction
 
 def test_a_runner_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
     said: list[str] = []
-    command = [sys.executable, "-c", "import sys; print('x: hello'); print('quiet'); sys.exit('no such thing')"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; print('x: hello'); print('quiet'); sys.exit('no such thing')",
+    ]
     with pytest.raises(FailedError, match="no such thing"):
-        run_alone(command, name="x", log=tmp_path / "log", threads=1, say=said.append)
+        run_alone(command, name="x", log_file=tmp_path / "log", threads=1, log=said.append)
     assert said == ["x: hello"]
 
 
 def test_memory_is_that_of_the_process_and_what_it_started(tmp_path: Path) -> None:
     child = "import time; held = b'1' * 300_000_000; time.sleep(1.5)"
-    command = [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"]
-    assert 0.3 < run_alone(command, name="x", log=tmp_path / "log", threads=1, say=print) < 0.6
+    command = [
+        sys.executable,
+        "-c",
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
+    ]
+    assert 0.3 < run_alone(command, name="x", log_file=tmp_path / "log", threads=1, log=print) < 0.6
 
 
 def test_the_page_names_every_system_and_every_one_that_is_missing(tmp_path: Path) -> None:
-    found = result(shopkeeper=(20_000, 0.05), rectools=(400, 0.01), missing={"replay": "could not be installed: no wheel"}) | {
+    found = result(
+        shopkeeper=(20_000, 0.05),
+        rectools=(400, 0.01),
+        missing={"replay": "could not be installed: no wheel"},
+    ) | {
         "file": {"name": "Beauty.txt", "users": 1, "items": 2, "events": 3, "sha256": "abc" * 20},
         "hardware": {"cpu": "one", "cores": 2},
         "settings": {"seed": 0, "threads": 2},

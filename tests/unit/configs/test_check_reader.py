@@ -1,4 +1,4 @@
-"""A setting that the chosen source does not read is an error that names it."""
+"""A setting that the chosen reader does not read is an error that names it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from configs.load import load_config
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["data.source=taobao", "data.event_type=purchase"], r"taobao does not read data\.event_type: .*It reads data\.events\."),
-        (["data.source=online_retail", "data.decimal=','"], r"online_retail does not read data\.decimal"),
-        (["data.source=movielens", "data.event_columns={user_id: u}"], r"movielens does not read data\.event_columns"),
-        (["data.source=csv", "data.layout=line_a_user"], r"csv does not read data\.layout"),
-        (["data.source=session_text"], r"data\.clock=ordinal and split\.kind=leave_one_out"),
+        (
+            ["data.reader=taobao", "data.event_type=purchase"],
+            r"taobao does not read data\.event_type: .*It reads data\.events\.",
+        ),
+        (["data.reader=online_retail", "data.decimal=','"], r"online_retail does not read data\.decimal"),
+        (
+            ["data.reader=movielens", "data.event_columns={user_id: u}"],
+            r"movielens does not read data\.event_columns",
+        ),
+        (["data.reader=csv", "data.layout=line_a_user"], r"csv does not read data\.layout"),
+        (["data.reader=session_text"], r"data\.clock=ordinal and split\.kind=leave_one_out"),
     ],
 )
 def test_what_a_source_does_not_read_is_refused(overrides: list[str], message: str) -> None:
@@ -24,6 +30,13 @@ def test_what_a_source_does_not_read_is_refused(overrides: list[str], message: s
 
 
 def test_what_a_source_reads_is_taken() -> None:
-    text = ["data.source=session_text", "data.clock=ordinal", "split.kind=leave_one_out", "data.layout=line_a_user"]
+    text = [
+        "data.reader=session_text",
+        "data.clock=ordinal",
+        "split.kind=leave_one_out",
+        "data.layout=line_a_user",
+    ]
     assert load_config(overrides=text).data.layout == "line_a_user"
-    assert load_config(overrides=["data.source=movielens", "data.users=users.dat", "data.event_type=review"]).data.users
+    assert load_config(
+        overrides=["data.reader=movielens", "data.users=users.dat", "data.event_type=review"]
+    ).data.users

@@ -26,7 +26,12 @@ def test_without_a_file_everything_has_its_default() -> None:
 def test_a_file_then_set_then_the_workspace(tmp_path: Path) -> None:
     path = written(tmp_path, "name: roses\nworkspace: here\ntraining: {seed: 3, max_epochs: 7}\n")
     config = load_config(path, overrides=["training.seed=4", "encoder.dim=32"], workspace=tmp_path)
-    assert (config.name, config.training.seed, config.training.max_epochs, config.encoder.dim) == ("roses", 4, 7, 32)
+    assert (config.name, config.training.seed, config.training.max_epochs, config.encoder.dim) == (
+        "roses",
+        4,
+        7,
+        32,
+    )
     assert config.workspace == tmp_path
 
 
@@ -62,7 +67,10 @@ def test_a_typo_is_named_with_what_could_stand_there(override: str, message: str
         ("history.targets={purchase: 0}", r"history\.targets\.purchase: .*greater than 0 \(found 0\)"),
         ("history.targets={purchase: .inf}", r"history\.targets\.purchase: .*finite number \(found inf\)"),
         ("history.targets={purchase: .nan}", r"history\.targets\.purchase: .*\(found nan\)"),
-        ("history.target_kinds=[purchase]", r"history\.target_kinds: no such setting\. .*It could be: .*targets"),
+        (
+            "history.target_event_types=[purchase]",
+            r"history\.target_event_types: no such setting\. .*It could be: .*targets",
+        ),
         ("training.max_minutes=0", r"training\.max_minutes: .*greater than 0"),
         ("prepare.currency=euro", r"prepare\.currency: .*\(found 'euro'\)"),
         ("name=../x", r"name: .*\(found '\.\./x'\)"),
@@ -84,15 +92,24 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["encoder.dim=10", "encoder.num_heads=4"], r"encoder\.dim=10 cannot be divided among encoder\.num_heads=4"),
+        (
+            ["encoder.dim=10", "encoder.num_heads=4"],
+            r"encoder\.dim=10 cannot be divided among encoder\.num_heads=4",
+        ),
         (["training.batch_tokens=100"], r"training\.batch_tokens=100 is less than history\.max_length=200"),
-        (["data.source=complete_journey", "data.items=x.csv"], r"complete_journey brings its own files: remove data\.items"),
+        (
+            ["data.reader=complete_journey", "data.items=x.csv"],
+            r"complete_journey brings its own files: remove data\.items",
+        ),
         (["data.clock=ordinal"], r"clock=ordinal has no days.*set split\.kind=leave_one_out"),
         (
             ["data.clock=ordinal", "split.kind=leave_one_out", "data.shift_to_today=true"],
             r"data\.shift_to_today needs real times",
         ),
-        (["history.targets={purchase: 1, review: 1}"], r"history\.targets has review, which history\.input_kinds lacks"),
+        (
+            ["history.targets={purchase: 1, review: 1}"],
+            r"history\.targets has review, which history\.input_event_types lacks",
+        ),
         (
             ["history.targets={purchase: 1, refund: 1}"],
             r"history\.targets has refund, .* cannot bring about: it can be .*purchase",
@@ -101,7 +118,10 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         (["surfaces={start: {}}"], r"surfaces has no 'home'"),
         (["evaluation.cutoffs=[0, 20]"], r"evaluation\.cutoffs=\[0, 20\]: a list has at least one place"),
         (["serving.port=5000"], r"tracking\.port and serving\.port are both 5000.*tracking\.port=5001"),
-        (["evaluation.headline_k=7"], r"evaluation\.headline_k=7 is not among evaluation\.cutoffs=\[5, 10, 20, 100\]"),
+        (
+            ["evaluation.headline_k=7"],
+            r"evaluation\.headline_k=7 is not among evaluation\.cutoffs=\[5, 10, 20, 100\]",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other(overrides: list[str], message: str) -> None:
@@ -114,11 +134,17 @@ def test_settings_that_contradict_each_other(overrides: list[str], message: str)
     [
         (["training.learning_rate=1e-3"], lambda config: config.training.learning_rate == 0.001),
         (["training.learning_rate= 0.5"], lambda config: config.training.learning_rate == 0.5),
-        (["tracking.enabled=false", "serving.port=5000"], lambda config: config.serving.port == config.tracking.port),
+        (
+            ["tracking.enabled=false", "serving.port=5000"],
+            lambda config: config.serving.port == config.tracking.port,
+        ),
         (["tracking.enabled=false"], lambda config: config.tracking.enabled is False),
         (["training.max_minutes=null"], lambda config: config.training.max_minutes is None),
         (["evaluation.cutoffs=[5, 20]"], lambda config: config.evaluation.cutoffs == (5, 20)),
-        (["data.event_columns.user_id=customer"], lambda config: config.data.event_columns == {"user_id": "customer"}),
+        (
+            ["data.event_columns.user_id=customer"],
+            lambda config: config.data.event_columns == {"user_id": "customer"},
+        ),
         (
             ["data.event_columns={item_id: sku, price: unit=price}"],
             lambda config: config.data.event_columns["price"] == "unit=price",
@@ -128,7 +154,9 @@ def test_settings_that_contradict_each_other(overrides: list[str], message: str)
         (["training.seed=1", "training.seed=2"], lambda config: config.training.seed == 2),
     ],
 )
-def test_set_reads_values_as_yaml_does_and_numbers_as_people_write_them(overrides: list[str], read: object) -> None:
+def test_set_reads_values_as_yaml_does_and_numbers_as_people_write_them(
+    overrides: list[str], read: object
+) -> None:
     assert callable(read)
     assert read(load_config(overrides=overrides))
 
@@ -166,7 +194,8 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, message
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"absent\.yaml: no such file\. The project's own configurations are in configs/\*\.yaml"
+        ConfigError,
+        match=r"absent\.yaml: no such file\. The project's own configurations are in configs/\*\.yaml",
     ):
         load_config(tmp_path / "absent.yaml")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -228,10 +257,18 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_a_later_file_changes_its_settings_and_no_others(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(
-        "name: one\nencoder: {dim: 32, dropout: 0.5}\nhistory: {targets: {purchase: 1, view_item: 0.1}}\n", encoding="utf-8"
+        "name: one\nencoder: {dim: 32, dropout: 0.5}\nhistory: {targets: {purchase: 1, view_item: 0.1}}\n",
+        encoding="utf-8",
     )
-    (tmp_path / "model.yaml").write_text("encoder: {model: hstu, dim: 16}\nhistory: {targets: {purchase: 2}}\n", encoding="utf-8")
+    (tmp_path / "model.yaml").write_text(
+        "encoder: {model: hstu, dim: 16}\nhistory: {targets: {purchase: 2}}\n", encoding="utf-8"
+    )
     config = load_config(tmp_path / "shop.yaml", tmp_path / "model.yaml")
-    assert (config.name, config.encoder.model, config.encoder.dim, config.encoder.dropout) == ("one", "hstu", 16, 0.5)
+    assert (config.name, config.encoder.model, config.encoder.dim, config.encoder.dropout) == (
+        "one",
+        "hstu",
+        16,
+        0.5,
+    )
     assert config.history.targets == {"purchase": 2}
     assert load_config(tmp_path / "model.yaml", tmp_path / "shop.yaml").encoder.dim == 32

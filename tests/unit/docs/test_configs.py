@@ -58,7 +58,9 @@ def test_the_page_of_settings_is_up_to_date() -> None:
 def test_the_page_names_every_setting_with_its_default() -> None:
     text = page()
     assert [
-        name for _, name in settings(with_sections=False) if not re.search(rf"^\| `[\w.]*\b{name}` \|", text, re.MULTILINE)
+        name
+        for _, name in settings(with_sections=False)
+        if not re.search(rf"^\| `[\w.]*\b{name}` \|", text, re.MULTILINE)
     ] == []
     assert "| `encoder.dim` | whole number, ≥ 4, ≤ 1024 | `64` |" in text
     assert "| `data.decimal` | `.` or `,` | `.` |" in text

@@ -1,4 +1,5 @@
-"""As much of the Dockerfile as can be checked without an engine: its stages, what it copies, what it installs, who runs it."""
+"""As much of the Dockerfile as can be checked without an engine: its stages, what it copies, what it
+installs, who runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,20 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "Dockerfile"
-KNOWN = {"ARG", "FROM", "ENV", "RUN", "WORKDIR", "COPY", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+KNOWN = {
+    "ARG",
+    "FROM",
+    "ENV",
+    "RUN",
+    "WORKDIR",
+    "COPY",
+    "USER",
+    "VOLUME",
+    "EXPOSE",
+    "HEALTHCHECK",
+    "ENTRYPOINT",
+    "CMD",
+}
 
 
 @dataclass
@@ -59,7 +73,9 @@ def test_an_image_is_a_slim_python_and_one_environment(target: str) -> None:
     [copied] = known[target].all("COPY")
     assert copied == f"--from=build-{target} /opt/shopkeeper /opt/shopkeeper"
     assert f"build-{target}" in known
-    assert not [step for stage in line_of(target) for step in stage.all("RUN") if "pip" in step or "apt" in step]
+    assert not [
+        step for stage in line_of(target) for step in stage.all("RUN") if "pip" in step or "apt" in step
+    ]
     assert json.loads(known[target].all("ENTRYPOINT")[0]) == ["shopkeeper"]
 
 
@@ -96,7 +112,9 @@ def test_every_source_of_a_copy_exists_and_is_sent_to_the_builder() -> None:
 
 
 def test_the_packages_of_the_project_are_copied() -> None:
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"][
+        "wheel"
+    ]["packages"]
     assert {f"{name} {name}" for name in packages} <= set(stages()["build-serve"].all("COPY"))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from configs.load import load_config
 from configs.schema import Config
-from features.prepare import prepare
 from features.ingest.report import Report
+from features.prepare import prepare
 
 HEADER = "event_type,timestamp,user_id,item_id,quantity,price,transaction_id"
 
@@ -32,12 +32,14 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_config(workspace: Path) -> MakeConfig:
-    """A config that takes a shop of any size and any share of refused rows, unless the overrides say otherwise."""
+    """A config that takes a shop of any size and any share of refused rows, unless the overrides say
+    otherwise."""
 
-    def make(events: Path, *overrides: str, source: str = "csv") -> Config:
+    def make(events: Path, *overrides: str, reader: str = "csv") -> Config:
         lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.max_refused_share=1"]
         return load_config(
-            overrides=[f"data.source={source}", f"data.events={events}", *lenient, *overrides], workspace=workspace
+            overrides=[f"data.reader={reader}", f"data.events={events}", *lenient, *overrides],
+            workspace=workspace,
         )
 
     return make
@@ -57,7 +59,8 @@ def prepare_csv(tmp_path: Path, make_config: MakeConfig, now: datetime) -> Prepa
 
 @pytest.fixture
 def shop_csv() -> str:
-    """A shop that is large enough for a go at the default settings: 30 users, 50 items, 1,200 purchases in baskets of two."""
+    """A shop that is large enough for a go at the default settings: 30 users, 50 items, 1,200 purchases in
+    baskets of two."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
         f"purchase,{(start + timedelta(hours=7 * n + user)).isoformat()},u{user},i{(user * 7 + n * 3) % 50},1,"

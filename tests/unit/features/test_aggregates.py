@@ -1,4 +1,5 @@
-"""Every aggregate against plain loops, and the promise of all of them: nothing at or after `as_of` is seen."""
+"""Every aggregate against plain loops, and the promise of all of them: nothing at or after `as_of` is
+seen."""
 
 from __future__ import annotations
 
@@ -15,26 +16,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
-from features.retrievers.item_neighbours import MIN_TOGETHER, SHRINKAGE, Neighbours, basket_neighbours, neighbour_scores, next_neighbours
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, ages_in_days, encoder_inputs
-from features.profiles.item_statistics import item_numbers
-from features.retrievers.user_knn import fit_people
-from features.profiles.user_profile import describe
 from features.profiles.item_popularity import first_seen, popularity
+from features.profiles.item_statistics import item_statistics
+from features.profiles.recency_frequency import RecencyFrequency, recency_frequency
 from features.profiles.repeat_rates import PRIOR_BUYERS, repeat_rates
-from features.profiles.recency_frequency import Rhythm, rhythm
+from features.profiles.user_profile import build_user_profile
+from features.retrievers.item_neighbours import (
+    MIN_TOGETHER,
+    SHRINKAGE,
+    Neighbours,
+    basket_neighbours,
+    neighbour_scores,
+    next_neighbours,
+)
+from features.retrievers.user_knn import fit_people
 
 NUM_ITEMS = 6
 AS_OF = 10 * MICROSECONDS_PER_DAY
-PURCHASE = np.array([KIND["purchase"]], np.int8)
+PURCHASE = np.array([EVENT_TYPE_CODE["purchase"]], np.int8)
 CATEGORIES = np.array([0, 0, 1, 1, 2, -1], np.int32)
 
 Rows = list[tuple[int, int, list[int]]]
 """(user, day, items of the basket)"""
 
 baskets_strategy = st.lists(
-    st.tuples(st.integers(0, 3), st.integers(0, 19), st.lists(st.integers(0, NUM_ITEMS - 1), min_size=1, max_size=4)),
+    st.tuples(
+        st.integers(0, 3), st.integers(0, 19), st.lists(st.integers(0, NUM_ITEMS - 1), min_size=1, max_size=4)
+    ),
     min_size=1,
     max_size=25,
 )
@@ -47,7 +57,7 @@ def events_of(rows: Rows) -> tuple[IntArray, History]:
     users, days, items, baskets = (np.array(column, np.int64) for column in zip(*flat, strict=True))
     events = History(
         items=items.astype(np.int32),
-        kinds=np.full(len(flat), KIND["purchase"], np.int8),
+        event_types=np.full(len(flat), EVENT_TYPE_CODE["purchase"], np.int8),
         times=days * MICROSECONDS_PER_DAY,
         baskets=baskets,
         prices=(1.0 + items).astype(np.float32),
@@ -79,7 +89,9 @@ def one_person(rows: Rows) -> History:
 
 @given(baskets_strategy, st.sampled_from([None, 0.5, 3.0, 100.0]))
 @settings(max_examples=80, deadline=None)
-def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Rows, days: float | None) -> None:
+def test_popularity_counts_the_window_and_first_seen_is_the_first_time(
+    rows: Rows, days: float | None
+) -> None:
     _, events = events_of(rows)
     sums: dict[int, float] = defaultdict(float)
     first = [AS_OF] * NUM_ITEMS
@@ -92,10 +104,14 @@ def test_popularity_counts_the_window_and_first_seen_is_the_first_time(rows: Row
     assert first_seen(events, num_items=NUM_ITEMS, as_of=AS_OF).tolist() == first
 
 
-def rhythm_of(events: History, *, half_lives: tuple[float, ...], recent_days: tuple[float, ...]) -> Rhythm:
+def rhythm_of(
+    events: History, *, half_lives: tuple[float, ...], recent_days: tuple[float, ...]
+) -> RecencyFrequency:
     past = events.before(AS_OF)
     ages = ages_in_days(past.times, as_of=AS_OF)
-    return rhythm(past.items, weights=some_weights(past), ages=ages, half_lives=half_lives, recent_days=recent_days)
+    return recency_frequency(
+        past.items, weights=some_weights(past), ages=ages, half_lives=half_lives, recent_days=recent_days
+    )
 
 
 @given(baskets_strategy)
@@ -112,7 +128,10 @@ def test_a_rhythm_counts_decays_and_spaces(rows: Rows) -> None:
         weights = [weight(item, day) for day in days[item]]
         assert own.num_events[place] == len(ages)
         assert own.counts[place] == sum(weights)
-        decayed = [sum(one * 0.5 ** (age / life) for one, age in zip(weights, ages, strict=True)) for life in (2.0, 30.0)]
+        decayed = [
+            sum(one * 0.5 ** (age / life) for one, age in zip(weights, ages, strict=True))
+            for life in (2.0, 30.0)
+        ]
         assert own.decayed[place].tolist() == pytest.approx(decayed)
         recent = sum(one for one, age in zip(weights, ages, strict=True) if age <= 3)
         assert own.recent[place].tolist() == [pytest.approx(recent)]
@@ -144,21 +163,32 @@ def test_repeat_rates_are_shares_of_buyers_drawn_to_the_mean(rows: Rows) -> None
         span = sum(value for pair, value in spans.items() if pair[0] == item)
         num_gaps = sum(value for pair, value in gaps.items() if pair[0] == item)
         assert found.rate[item] == pytest.approx(rate, rel=1e-5)
-        assert found.gap_days[item] == pytest.approx((span + PRIOR_BUYERS * mean_gap) / (num_gaps + PRIOR_BUYERS), rel=1e-5)
+        assert found.gap_days[item] == pytest.approx(
+            (span + PRIOR_BUYERS * mean_gap) / (num_gaps + PRIOR_BUYERS), rel=1e-5
+        )
 
 
 def slow_neighbours(pairs: list[tuple[set[int], set[int]]]) -> dict[int, list[tuple[int, float]]]:
     """Item → (neighbour, score), best first, over (basket, the one it is compared with)."""
-    left, right = Counter(item for basket, _ in pairs for item in basket), Counter(item for _, other in pairs for item in other)
-    together = Counter((one, other) for basket, others in pairs for one in basket for other in others if one != other)
+    left, right = (
+        Counter(item for basket, _ in pairs for item in basket),
+        Counter(item for _, other in pairs for item in other),
+    )
+    together = Counter(
+        (one, other) for basket, others in pairs for one in basket for other in others if one != other
+    )
     found: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for (one, other), count in together.items():
         if count >= MIN_TOGETHER:
             found[one].append((other, count / (math.sqrt(left[one] * right[other]) + SHRINKAGE)))
-    return {one: sorted(others, key=lambda pair: (-round(pair[1], 6), pair[0])) for one, others in found.items()}
+    return {
+        one: sorted(others, key=lambda pair: (-round(pair[1], 6), pair[0])) for one, others in found.items()
+    }
 
 
-def assert_same(found: Neighbours, expected: dict[int, list[tuple[int, float]]], *, num_neighbours: int) -> None:
+def assert_same(
+    found: Neighbours, expected: dict[int, list[tuple[int, float]]], *, num_neighbours: int
+) -> None:
     assert found.items.shape == found.scores.shape == (NUM_ITEMS, num_neighbours)
     for item in range(NUM_ITEMS):
         wanted = expected.get(item, [])[:num_neighbours]
@@ -166,12 +196,16 @@ def assert_same(found: Neighbours, expected: dict[int, list[tuple[int, float]]],
         assert found.scores[item][kept].tolist() == pytest.approx([score for _, score in wanted], rel=1e-5)
         assert (found.scores[item][~kept] == 0).all()
         scores = dict(expected.get(item, []))
-        for neighbour, score in zip(found.items[item][kept].tolist(), found.scores[item][kept].tolist(), strict=True):
+        for neighbour, score in zip(
+            found.items[item][kept].tolist(), found.scores[item][kept].tolist(), strict=True
+        ):
             assert score == pytest.approx(scores[neighbour], rel=1e-5)
 
 
 dense_baskets = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 14), st.lists(st.integers(0, NUM_ITEMS - 1), min_size=2, max_size=6)),
+    st.tuples(
+        st.integers(0, 2), st.integers(0, 14), st.lists(st.integers(0, NUM_ITEMS - 1), min_size=2, max_size=6)
+    ),
     min_size=10,
     max_size=40,
 )
@@ -188,7 +222,9 @@ def test_basket_neighbours_are_the_shrunk_cosine(rows: Rows, num_neighbours: int
 
 @given(dense_baskets, st.sampled_from([0.0, 1.0, 3.0]))
 @settings(max_examples=60, deadline=None)
-def test_next_neighbours_look_at_the_same_persons_next_basket_within_the_days(rows: Rows, days: float) -> None:
+def test_next_neighbours_look_at_the_same_persons_next_basket_within_the_days(
+    rows: Rows, days: float
+) -> None:
     users, events = events_of(rows)
     found = next_neighbours(users, events, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=days)
     past = before(rows)
@@ -208,7 +244,9 @@ def test_neighbour_scores_are_weighted_sums_of_lists(rows: Rows, of: list[int]) 
     weights = np.arange(1, len(of) + 1, dtype=np.float32)
     expected: dict[int, float] = defaultdict(float)
     for item, weight in zip(of, weights.tolist(), strict=True):
-        for other, score in zip(neighbours.items[item].tolist(), neighbours.scores[item].tolist(), strict=True):
+        for other, score in zip(
+            neighbours.items[item].tolist(), neighbours.scores[item].tolist(), strict=True
+        ):
             if other >= 0:
                 expected[other] += weight * score
     items, sums = neighbour_scores(neighbours, np.array(of, np.int32), weights)
@@ -218,16 +256,22 @@ def test_neighbour_scores_are_weighted_sums_of_lists(rows: Rows, of: list[int]) 
 
 AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
     "popularity": lambda _, e: popularity(e, weights=ones(e), num_items=NUM_ITEMS, as_of=AS_OF, days=5),
-    "popularity_all": lambda _, e: popularity(e, weights=ones(e), num_items=NUM_ITEMS, as_of=AS_OF, days=None),
+    "popularity_all": lambda _, e: popularity(
+        e, weights=ones(e), num_items=NUM_ITEMS, as_of=AS_OF, days=None
+    ),
     "first_seen": lambda _, e: first_seen(e, num_items=NUM_ITEMS, as_of=AS_OF),
     "repeat_rates": lambda u, e: repeat_rates(u, e, num_items=NUM_ITEMS, as_of=AS_OF),
-    "basket_neighbours": lambda _, e: basket_neighbours(e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3),
-    "next_neighbours": lambda u, e: next_neighbours(u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5),
+    "basket_neighbours": lambda _, e: basket_neighbours(
+        e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3
+    ),
+    "next_neighbours": lambda u, e: next_neighbours(
+        u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5
+    ),
     "people": lambda u, e: fit_people(u, e, num_items=NUM_ITEMS, as_of=AS_OF, days=5),
-    "item_numbers": lambda u, e: item_numbers(
+    "item_statistics": lambda u, e: item_statistics(
         u, e, weights=ones(e), categories=CATEGORIES, parents=CATEGORIES // 2, as_of=AS_OF, days=2.0
     ),
-    "describe": lambda _, e: describe(
+    "describe": lambda _, e: build_user_profile(
         by_time(e),
         as_of=AS_OF,
         targets={"purchase": 1.0},
@@ -236,10 +280,12 @@ AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
         half_lives=(3.0,),
         recent_days=(2.0, 5.0),
         num_recent=5,
-        profile_kinds=PURCHASE,
+        profile_event_types=PURCHASE,
         has_times=True,
     ),
-    "encoder_inputs": lambda _, e: encoder_inputs(by_time(e), as_of=AS_OF, kinds=PURCHASE, max_length=7),
+    "encoder_inputs": lambda _, e: encoder_inputs(
+        by_time(e), as_of=AS_OF, event_types=PURCHASE, max_length=7
+    ),
 }
 
 

@@ -12,9 +12,9 @@ from odd_shop import bought, usual
 
 from configs.exceptions import ConfigError, DataError
 from configs.load import load_config
-from features.retrievers.fit import fit_sources
 from features.prepare import prepare
-from features.splits import cuts
+from features.retrievers.fit import fit_sources
+from features.splits import split_points
 
 LENIENT = "prepare.max_refused_share=0.2"
 
@@ -27,14 +27,25 @@ def refused(tmp_path: Path, rows: list[dict[str, object]]) -> dict[str, int]:
 def test_prices_that_are_no_amount_of_money_are_refused(tmp_path: Path) -> None:
     prices = ("nan", "inf", "-inf", "1e400", "abc", "-1", "1e308", "1e13", "0", "1e12", "")
     found = refused(tmp_path, [bought("u0", "i1", day=3, price=price) for price in prices])
-    assert found == {"events: price is not a number": 5, "events: price is above 1e+12": 2, "events: price is negative": 1}
+    assert found == {
+        "events: price is not a number": 5,
+        "events: price is above 1e+12": 2,
+        "events: price is negative": 1,
+    }
 
 
 def test_catalogue_prices_that_are_no_amount_of_money_are_refused(tmp_path: Path) -> None:
-    items = [{"id": f"i{number}", "price": price} for number, price in enumerate(("nan", "-1", "1e308", "0", "1e12", ""))]
+    items = [
+        {"id": f"i{number}", "price": price}
+        for number, price in enumerate(("nan", "-1", "1e308", "0", "1e12", ""))
+    ]
     config = odd_shop.settings(tmp_path, usual(), "prepare.max_refused_share=0.5", items=items)
     found = prepare(config, now=odd_shop.NOW).refused
-    assert found == {"items: price is above 1e+12": 1, "items: price is negative": 1, "items: price is not a number": 1}
+    assert found == {
+        "items: price is above 1e+12": 1,
+        "items: price is negative": 1,
+        "items: price is not a number": 1,
+    }
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
@@ -54,7 +65,10 @@ def test_times_outside_of_any_shops_life_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["timestamp", "user_id", "item_id", "event_type"])
 def test_a_needed_column_that_is_all_null_stops_with_its_name(tmp_path: Path, column: str) -> None:
     config = odd_shop.settings(tmp_path, [row | {column: ""} for row in usual()])
-    with pytest.raises(DataError, match=r"128 of 128 rows of the events are refused(.|\n)*Mend the data or its column mapping"):
+    with pytest.raises(
+        DataError,
+        match=r"128 of 128 rows of the events are refused(.|\n)*Mend the data or its column mapping",
+    ):
         prepare(config, now=odd_shop.NOW)
     assert [path.name for path in config.workspace.iterdir()] == ["rejected.parquet"]
 
@@ -63,12 +77,15 @@ def test_columns_of_the_catalogue_that_are_all_null_say_nothing(tmp_path: Path) 
     names = ("title", "product_type", "brand", "price", "availability", "currency")
     items = [{"id": f"i{number}", **dict.fromkeys(names, "")} for number in range(12)]
     dataset = odd_shop.prepared(odd_shop.settings(tmp_path, usual(), items=items))
-    assert not np.asarray(dataset.item_codes).any()
-    assert dataset.item_code_sizes[:4] == (1, 1, 1, 1)
+    assert not np.asarray(dataset.item_content).any()
+    assert dataset.item_content_sizes[:4] == (1, 1, 1, 1)
 
 
 def test_a_refund_without_a_purchase_takes_nothing_away(tmp_path: Path) -> None:
-    refunds = [bought(user, item, day=20) | {"event_type": "refund"} for user, item in (("u0", "never"), ("stranger", "i1"))]
+    refunds = [
+        bought(user, item, day=20) | {"event_type": "refund"}
+        for user, item in (("u0", "never"), ("stranger", "i1"))
+    ]
     assert refused(tmp_path, refunds) == {}
     users = pl.read_parquet(tmp_path / "shop" / "dataset" / "users.parquet")["user_id"]
     assert "stranger" in users.to_list()
@@ -85,9 +102,17 @@ def test_ids_of_quotes_lines_and_signs_stay_whole_and_one_too_long_is_refused(tm
 
 @pytest.mark.parametrize(
     ("text", "known"),
-    [('{"tier": "gold"}', True), ('{"tier": "' + "x" * 100_000 + '"}', True), ("[" * 5_000, False), ("[1]", False), ("{", False)],
+    [
+        ('{"tier": "gold"}', True),
+        ('{"tier": "' + "x" * 100_000 + '"}', True),
+        ("[" * 5_000, False),
+        ("[1]", False),
+        ("{", False),
+    ],
 )
-def test_attributes_of_a_user_are_an_object_of_json_or_say_nothing(tmp_path: Path, text: str, *, known: bool) -> None:
+def test_attributes_of_a_user_are_an_object_of_json_or_say_nothing(
+    tmp_path: Path, text: str, *, known: bool
+) -> None:
     users = [{"user_id": "u0", "attributes": text}, {"user_id": "u1", "attributes": '{"tier": "silver"}'}]
     dataset = odd_shop.prepared(odd_shop.settings(tmp_path, usual(), users=users))
     assert dataset.user_attribute_sizes == ((3,) if known else ())
@@ -107,16 +132,18 @@ def test_one_that_is_as_large_as_a_shop_stays_in_the_data_and_out_of_what_goes_t
     config = odd_shop.settings(tmp_path, [*usual(), *rows])
     dataset = odd_shop.prepared(config)
     assert len(dataset.items) == num_events
-    tables = fit_sources(dataset, cuts(dataset, config.split)[2], config)
+    tables = fit_sources(dataset, split_points(dataset, config.split)[2], config)
     assert tables.known.sum() == dataset.num_items
-    assert (tables.basket_items == -1).all(), "no two items were together twice, but in what is too large to count"
+    assert (tables.basket_items == -1).all(), (
+        "no two items were together twice, but in what is too large to count"
+    )
 
 
 def test_an_item_that_everyone_buys_every_time_is_popular_and_hides_no_other(tmp_path: Path) -> None:
     hits = [bought(f"u{user}", "hit", day=6 * visit + user / 16) for user in range(16) for visit in range(8)]
     config = odd_shop.settings(tmp_path, [*usual(), *hits])
     dataset = odd_shop.prepared(config)
-    tables = fit_sources(dataset, cuts(dataset, config.split)[2], config)
+    tables = fit_sources(dataset, split_points(dataset, config.split)[2], config)
     ids = pl.read_parquet(dataset.folder / "items.parquet")["id"].to_list()
     assert ids[int(tables.popularity.argmax())] == "hit"
     assert tables.known.all()

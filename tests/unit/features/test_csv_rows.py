@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs.exceptions import DataError
-from features.readers.raw_table import FILE, ROW
 from features.readers.csv_rows import read_csv_rows
+from features.readers.raw_table import FILE, ROW
 
 
 def read(tmp_path: Path, content: bytes) -> tuple[list[tuple[object, ...]], dict[int, str]]:
@@ -23,7 +23,9 @@ def read(tmp_path: Path, content: bytes) -> tuple[list[tuple[object, ...]], dict
     return rows.drop(FILE).rows(), dict(refused.select("line", "reason").iter_rows())
 
 
-def test_every_kind_of_broken_row_is_refused_with_its_line_and_the_rows_around_it_are_kept(tmp_path: Path) -> None:
+def test_every_kind_of_broken_row_is_refused_with_its_line_and_the_rows_around_it_are_kept(
+    tmp_path: Path,
+) -> None:
     rows, refused = read(
         tmp_path,
         b"\xef\xbb\xbfa,b,c\r\n"
@@ -73,7 +75,9 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
         read(tmp_path, b"a,b,a\n1,2,3\n")
 
 
-@pytest.mark.parametrize(("content", "remedy"), [("a,b\n1,2\n".encode("utf-16"), "iconv"), (b"PAR1xxxx", "data.source=parquet")])
+@pytest.mark.parametrize(
+    ("content", "remedy"), [("a,b\n1,2\n".encode("utf-16"), "iconv"), (b"PAR1xxxx", "data.reader=parquet")]
+)
 def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes, remedy: str) -> None:
     with pytest.raises(DataError, match=remedy):
         read(tmp_path, content)
@@ -85,7 +89,9 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes, remedy:
         max_size=8,
     )
 )
-def test_what_the_csv_module_writes_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+def test_what_the_csv_module_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([["a", "b", "c"], *rows])
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
@@ -95,14 +101,27 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path_factory: pytest.TempPa
     assert refused.is_empty()
 
 
-@given(st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b"\r", b" ", b"\xff", "é".encode()]), max_size=60).map(b"".join))
+@given(
+    st.lists(st.sampled_from([b"a", b",", b'"', b"\n", b"\r", b" ", b"\xff", "é".encode()]), max_size=60).map(
+        b"".join
+    )
+)
 def test_no_line_is_lost_whatever_the_bytes(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
     path.write_bytes(b"a,b\n" + body)
     rows, refused = read_csv_rows(path, "events")
     lines = body.split(b"\n")
     blank = sum(1 for line in lines if not line.decode("utf-8", "replace").removesuffix("\r").strip())
-    inside = pl.concat([rows.drop(FILE, ROW), pl.DataFrame({"a": [None], "b": [None]}, schema={"a": pl.String, "b": pl.String})])
-    newlines = int(inside.select(pl.all().str.count_matches("\n", literal=True).fill_null(0).sum()).sum_horizontal().item())
+    inside = pl.concat(
+        [
+            rows.drop(FILE, ROW),
+            pl.DataFrame({"a": [None], "b": [None]}, schema={"a": pl.String, "b": pl.String}),
+        ]
+    )
+    newlines = int(
+        inside.select(pl.all().str.count_matches("\n", literal=True).fill_null(0).sum())
+        .sum_horizontal()
+        .item()
+    )
     assert len(lines) - blank <= len(rows) + len(refused) + newlines
     assert len(rows) + len(refused) <= len(lines)

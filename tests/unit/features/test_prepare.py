@@ -14,9 +14,9 @@ from configs.exceptions import ArtefactError, DataError, TooLittleDataError
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
-from features.prepare import prepare
 from features.ingest.report import Report
 from features.ingest.tables import Tables
+from features.prepare import prepare
 
 MakeConfig = Callable[..., Config]
 PrepareCsv = Callable[..., Report]
@@ -30,14 +30,18 @@ def left_in(workspace: Path) -> list[str]:
 
 
 def reasons(workspace: Path) -> list[tuple[int, str]]:
-    return list(Tables.open(workspace / "tables").rejected.select("line", "reason").sort("line").collect().iter_rows())
+    return list(
+        Tables.open(workspace / "tables").rejected.select("line", "reason").sort("line").collect().iter_rows()
+    )
 
 
-def test_a_whole_shop_goes_through_at_the_default_settings(shop_csv: str, tmp_path: Path, workspace: Path, now: datetime) -> None:
+def test_a_whole_shop_goes_through_at_the_default_settings(
+    shop_csv: str, tmp_path: Path, workspace: Path, now: datetime
+) -> None:
     events = tmp_path / "events.csv"
     events.write_text(shop_csv, encoding="utf-8")
     said: list[str] = []
-    config = load_config(overrides=["data.source=csv", f"data.events={events}"], workspace=workspace)
+    config = load_config(overrides=["data.reader=csv", f"data.events={events}"], workspace=workspace)
     report = prepare(config, now=now, progress=said.append)
     assert report.no_go is None
     assert (report.num_users, report.num_items, report.num_item_events) == (30, 50, 1200)
@@ -55,7 +59,9 @@ def test_a_whole_shop_goes_through_at_the_default_settings(shop_csv: str, tmp_pa
         ("data.events=.", r"is a folder"),
     ],
 )
-def test_a_file_that_is_not_there(prepare_csv: PrepareCsv, workspace: Path, override: str, message: str) -> None:
+def test_a_file_that_is_not_there(
+    prepare_csv: PrepareCsv, workspace: Path, override: str, message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         prepare_csv(HEADER + GOOD, override)
     assert left_in(workspace) == []
@@ -82,7 +88,11 @@ def test_a_file_that_is_not_there(prepare_csv: PrepareCsv, workspace: Path, over
             [],
             r"column 'price' should hold numbers.*String.*'dear'.*data\.event_columns",
         ),
-        (HEADER + GOOD.replace("2024-05-01T10:00:00Z", "soon") * 3, [], r"column 'timestamp' should hold times.*'soon'"),
+        (
+            HEADER + GOOD.replace("2024-05-01T10:00:00Z", "soon") * 3,
+            [],
+            r"column 'timestamp' should hold times.*'soon'",
+        ),
         (HEADER, [], r"holds no rows"),
         ("", [], r"is empty"),
     ],
@@ -99,7 +109,7 @@ def test_one_event_is_a_no_go_that_is_shown_first(tmp_path: Path, workspace: Pat
     events = tmp_path / "events.csv"
     events.write_text(HEADER + GOOD, encoding="utf-8")
     shown: list[Report] = []
-    config = load_config(overrides=["data.source=csv", f"data.events={events}"], workspace=workspace)
+    config = load_config(overrides=["data.reader=csv", f"data.events={events}"], workspace=workspace)
     with pytest.raises(TooLittleDataError, match=r"1 item events.*min_item_events is 1,000; 0 users"):
         prepare(config, now=now, show=shown.append)
     assert shown[0].num_item_events == 1
@@ -136,14 +146,20 @@ def test_a_bad_row_is_refused_with_its_line_and_the_run_goes_on(
 
 
 def test_a_time_less_than_a_day_ahead_is_taken(prepare_csv: PrepareCsv) -> None:
-    assert prepare_csv(HEADER + GOOD + GOOD.replace("2024-05-01T10:00:00Z", "2024-06-02T12:00:00Z")).num_events == 2
+    assert (
+        prepare_csv(HEADER + GOOD + GOOD.replace("2024-05-01T10:00:00Z", "2024-06-02T12:00:00Z")).num_events
+        == 2
+    )
 
 
-def test_too_many_refused_rows_stop_the_run_and_are_kept_to_be_looked_at(prepare_csv: PrepareCsv, workspace: Path) -> None:
+def test_too_many_refused_rows_stop_the_run_and_are_kept_to_be_looked_at(
+    prepare_csv: PrepareCsv, workspace: Path
+) -> None:
     text = HEADER + GOOD * 8 + GOOD.replace("2.50", "-1") * 2
     with pytest.raises(
         DataError,
-        match=r"2 of 10 rows of the events are refused.*0\.05.*\n  2 × price is negative \(first in events\.csv, line 10",
+        match=r"2 of 10 rows of the events are refused.*0\.05.*\n  2 × price is negative \(first in "
+        r"events\.csv, line 10",
     ):
         prepare_csv(text, "prepare.max_refused_share=0.05")
     assert left_in(workspace) == ["rejected.parquet"]
@@ -153,7 +169,9 @@ def test_too_many_refused_rows_stop_the_run_and_are_kept_to_be_looked_at(prepare
 
 
 @pytest.mark.parametrize("folder", ["tables", "dataset"])
-def test_a_folder_that_holds_something_else_is_left_alone(prepare_csv: PrepareCsv, workspace: Path, folder: str) -> None:
+def test_a_folder_that_holds_something_else_is_left_alone(
+    prepare_csv: PrepareCsv, workspace: Path, folder: str
+) -> None:
     (workspace / folder).mkdir(parents=True)
     (workspace / folder / "thesis.tex").write_text("mine", encoding="utf-8")
     with pytest.raises(ArtefactError, match=rf"{folder} exists and is no {folder} folder of ours"):
@@ -180,14 +198,18 @@ def test_shift_to_today_moves_by_whole_days_and_never_into_the_future(
     assert Tables.open(workspace / "tables").events.collect()["timestamp"].max() == now - timedelta(hours=23)
 
 
-def test_the_same_files_give_the_same_fingerprints(prepare_csv: PrepareCsv, workspace: Path, shop_csv: str) -> None:
+def test_the_same_files_give_the_same_fingerprints(
+    prepare_csv: PrepareCsv, workspace: Path, shop_csv: str
+) -> None:
     prepare_csv(shop_csv)
     first = Dataset.open(workspace / "dataset").manifest
     prepare_csv(shop_csv)
     assert Dataset.open(workspace / "dataset").manifest == first
 
 
-def test_the_report_tells_catalogue_gaps_repeats_bots_and_unused_columns(prepare_csv: PrepareCsv, tmp_path: Path) -> None:
+def test_the_report_tells_catalogue_gaps_repeats_bots_and_unused_columns(
+    prepare_csv: PrepareCsv, tmp_path: Path
+) -> None:
     (tmp_path / "items.csv").write_text("id,title,weight\ntea,Tea,1\n", encoding="utf-8")
     robot = "".join(f"view_item,2024-05-02T10:00:00Z,robot,jam,,,,{n}\n" for n in range(1001))
     again = GOOD.replace("t1", "t2").replace("05-01", "05-03")
@@ -201,11 +223,22 @@ def test_the_report_tells_catalogue_gaps_repeats_bots_and_unused_columns(prepare
 
 def test_an_item_that_the_catalogue_does_not_list_is_out_of_stock(tmp_path: Path) -> None:
     """It cannot be shown with a name or a price, so it must never be recommended."""
-    events = "user_id,item_id,event_type,timestamp\nu,listed,purchase,2025-01-01\nu,unlisted,purchase,2025-01-02\n"
+    events = (
+        "user_id,item_id,event_type,timestamp\nu,listed,purchase,2025-01-01\nu,unlisted,purchase,2025-01-02\n"
+    )
     (tmp_path / "events.csv").write_text(events, encoding="utf-8")
     (tmp_path / "items.csv").write_text("id,title\nlisted,A lamp\n", encoding="utf-8")
-    settings = ["prepare.min_item_events=1", "prepare.min_active_users=1", f"data.events={tmp_path}/events.csv"]
-    config = load_config(overrides=[*settings, f"data.items={tmp_path}/items.csv"], workspace=tmp_path / "shop")
+    settings = [
+        "prepare.min_item_events=1",
+        "prepare.min_active_users=1",
+        f"data.events={tmp_path}/events.csv",
+    ]
+    config = load_config(
+        overrides=[*settings, f"data.items={tmp_path}/items.csv"], workspace=tmp_path / "shop"
+    )
     prepare(config, now=datetime(2025, 2, 1, tzinfo=UTC))
     rows = pl.read_parquet(tmp_path / "shop" / "dataset" / "items.parquet")
-    assert dict(zip(rows["id"], rows["availability"], strict=True)) == {"listed": None, "unlisted": "out_of_stock"}
+    assert dict(zip(rows["id"], rows["availability"], strict=True)) == {
+        "listed": None,
+        "unlisted": "out_of_stock",
+    }

@@ -9,21 +9,21 @@ import pytest
 
 from configs.schema import DataConfig
 from features.prepare import read_raw
-from features.readers.raw_table import RawTables
 from features.readers.published import Counts, compared
+from features.readers.raw_table import RawTables
 
 DATA = os.environ.get("SHOPKEEPER_DATA", "")
 
 
-def read(source: str, name: str, **settings: str) -> RawTables:
+def read(reader: str, name: str, **settings: str) -> RawTables:
     path = Path(DATA) / name
     if not DATA or not path.is_file():
         pytest.skip(f"needs {name} in the folder that the environment variable SHOPKEEPER_DATA names")
-    return read_raw(DataConfig.model_validate({"source": source, "events": path, **settings}))
+    return read_raw(DataConfig.model_validate({"reader": reader, "events": path, **settings}))
 
 
 @pytest.mark.parametrize(
-    ("source", "name"),
+    ("reader", "name"),
     [
         ("online_retail", "online-retail/online_retail.parquet"),
         ("amazon_reviews", "amazon-beauty/interactions.csv"),
@@ -33,8 +33,8 @@ def read(source: str, name: str, **settings: str) -> RawTables:
         ("session_text", "gowalla/test.txt"),
     ],
 )
-def test_a_published_file_has_the_published_counts_and_not_one_broken_line(source: str, name: str) -> None:
-    raw = read(source, name)
+def test_a_published_file_has_the_published_counts_and_not_one_broken_line(reader: str, name: str) -> None:
+    raw = read(reader, name)
     assert "as published: " in raw.remarks[-1]
     assert raw.events.rejected.is_empty()
 
@@ -43,7 +43,10 @@ def test_online_retail_leaves_out_who_is_unknown_and_what_is_no_product() -> Non
     raw = read("online_retail", "online-retail/online_retail.parquet")
     assert raw.events.dropped["no customer"] == 135_080
     assert raw.events.num_rows == 541_909
-    assert dict(raw.events.frame["event_type"].value_counts().iter_rows()) == {"purchase": 396_340, "refund": 8_539}
+    assert dict(raw.events.frame["event_type"].value_counts().iter_rows()) == {
+        "purchase": 396_340,
+        "refund": 8_539,
+    }
 
 
 def test_a_sample_of_taobao_is_told_from_the_whole() -> None:

@@ -9,10 +9,10 @@ import pytest
 from configs.exceptions import TooLittleDataError
 from configs.load import load_config
 from configs.schema import SplitConfig
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.retrievers.fit import SourceTables, fit_sources
-from features.splits import Cut, cut_at, cuts, targets_between
+from features.splits import SplitPoint, split_point_at, split_points, targets_between
 
 USERS = (
     [(0, "purchase", 1), (3, "view_item", 2), (5, "purchase", 3), (9, "purchase", 1)],
@@ -31,7 +31,7 @@ def dataset_of(users: tuple[list[tuple[int, str, int]], ...] = USERS) -> Dataset
     days = np.array([day for _, day, _, _ in flat], np.int64)
     owners = [user for user, *_ in flat]
     baskets = np.unique(np.array([(user, day) for user, day, _, _ in flat]), axis=0, return_inverse=True)[1]
-    np.save(Path(FOLDER.name) / "item_code.npy", np.zeros((6, 5), np.int32))
+    np.save(Path(FOLDER.name) / "item_content.npy", np.zeros((6, 5), np.int32))
     return Dataset(
         folder=Path(FOLDER.name),
         manifest={
@@ -40,7 +40,7 @@ def dataset_of(users: tuple[list[tuple[int, str, int]], ...] = USERS) -> Dataset
             "clock": "real",
         },
         items=np.array([item for *_, item in flat], np.int32),
-        kinds=np.array([KIND[kind] for _, _, kind, _ in flat], np.int8),
+        event_types=np.array([EVENT_TYPE_CODE[kind] for _, _, kind, _ in flat], np.int8),
         times=days * MICROSECONDS_PER_DAY,
         baskets=baskets.astype(np.int64),
         prices=np.ones(len(flat), np.float32),
@@ -55,26 +55,26 @@ def days_of(dataset: Dataset, mask: np.ndarray) -> list[int]:
 
 def test_windows_end_with_the_last_event_and_follow_each_other() -> None:
     dataset = dataset_of()
-    validation, test, everything = cuts(dataset, SplitConfig(window_days=2))
-    assert [cut.as_of for cut in (validation, test, everything)] == [
+    validation, test, full = split_points(dataset, SplitConfig(window_days=2))
+    assert [point.as_of for point in (validation, test, full)] == [
         9 * MICROSECONDS_PER_DAY + 1 - windows * 2 * MICROSECONDS_PER_DAY for windows in (2, 1, 0)
     ]
-    # the last day is 9, so the cuts stand just after days 5, 7 and 9
+    # the last day is 9, so the split points stand just after days 5, 7 and 9
     assert days_of(dataset, validation.past(dataset)) == [0, 3, 5, 2, 2]
     assert days_of(dataset, test.past(dataset)) == [0, 3, 5, 2, 2, 7, 7, 7]
-    assert everything.past(dataset).all()
-    for cut in (validation, test, everything):
-        assert cut.past(dataset).tolist() == (dataset.times < cut.as_of).tolist()
+    assert full.past(dataset).all()
+    for point in (validation, test, full):
+        assert point.past(dataset).tolist() == (dataset.times < point.as_of).tolist()
         for user in range(3):
-            history = cut.history(dataset, user)
-            assert history.items.tolist() == dataset.history(user).before(cut.as_of).items.tolist()
-            assert cut.moment(user) == cut.as_of
+            history = point.history(dataset, user)
+            assert history.items.tolist() == dataset.history(user).before(point.as_of).items.tolist()
+            assert point.moment(user) == point.as_of
 
 
 def test_an_event_at_the_moment_of_the_cut_is_not_past() -> None:
     dataset = dataset_of()
-    cut = cut_at(dataset, 5 * MICROSECONDS_PER_DAY, name="test")
-    assert days_of(dataset, cut.past(dataset)) == [0, 3, 2, 2]
+    point = split_point_at(dataset, 5 * MICROSECONDS_PER_DAY, name="test")
+    assert days_of(dataset, point.past(dataset)) == [0, 3, 2, 2]
 
 
 def test_windows_that_do_not_fit_are_refused_with_one_that_does() -> None:
@@ -82,59 +82,67 @@ def test_windows_that_do_not_fit_are_refused_with_one_that_does() -> None:
     with pytest.raises(
         TooLittleDataError, match=r"spans 9\.0 days.*window_days=5 needs more than two windows \(10 days\)"
     ) as error:
-        cuts(dataset, SplitConfig(window_days=5))
+        split_points(dataset, SplitConfig(window_days=5))
     suggested = float(str(error.value).rpartition("=")[2].rstrip("."))
-    assert len(cuts(dataset, SplitConfig(window_days=suggested))) == 3
+    assert len(split_points(dataset, SplitConfig(window_days=suggested))) == 3
 
 
 def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() -> None:
     dataset = dataset_of()
-    validation, test, everything = cuts(dataset, SplitConfig(kind="leave_one_out"))
+    validation, test, full = split_points(dataset, SplitConfig(kind="leave_one_out"))
     assert [len(validation.history(dataset, user)) for user in range(3)] == [2, 1, 3]
     assert [len(test.history(dataset, user)) for user in range(3)] == [3, 1, 4]
-    assert [len(everything.history(dataset, user)) for user in range(3)] == [4, 1, 5]
+    assert [len(full.history(dataset, user)) for user in range(3)] == [4, 1, 5]
     history = validation.history(dataset, 0)
     assert validation.moment(0) == dataset.history(0).times[2], "when the event came that is to be predicted"
     assert history.before(validation.moment(0)).items.tolist() == history.items.tolist()
-    assert everything.moment(0) == dataset.history(0).times[-1] + 1
+    assert full.moment(0) == dataset.history(0).times[-1] + 1
 
 
 def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
     dataset = dataset_of()
-    validation, test, everything = cuts(dataset, SplitConfig(window_days=2))
+    validation, test, full = split_points(dataset, SplitConfig(window_days=2))
     found = targets_between(dataset, validation, test, targets={"purchase": 1.0})
     assert {user: items.tolist() for user, items in found.items()} == {2: [0]}
-    found = targets_between(dataset, validation, everything, targets={"purchase": 1.0, "view_item": 0.5})
+    found = targets_between(dataset, validation, full, targets={"purchase": 1.0, "view_item": 0.5})
     assert {user: items.tolist() for user, items in found.items()} == {0: [1], 1: [4], 2: [0, 1]}
     assert targets_between(dataset, test, test, targets={"purchase": 1.0}) == {}
-    assert targets_between(dataset, validation, everything, targets={"review": 1.0}) == {}
+    assert targets_between(dataset, validation, full, targets={"review": 1.0}) == {}
 
 
 def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
     dataset = dataset_of()
-    validation, test, everything = cuts(dataset, SplitConfig(kind="leave_one_out"))
-    assert {u: i.tolist() for u, i in targets_between(dataset, validation, test, targets={"purchase": 1.0}).items()} == {
+    validation, test, full = split_points(dataset, SplitConfig(kind="leave_one_out"))
+    assert {
+        u: i.tolist()
+        for u, i in targets_between(dataset, validation, test, targets={"purchase": 1.0}).items()
+    } == {
         0: [3],
         2: [0],
     }
-    assert {u: i.tolist() for u, i in targets_between(dataset, test, everything, targets={"purchase": 1.0}).items()} == {0: [1]}
+    assert {
+        u: i.tolist() for u, i in targets_between(dataset, test, full, targets={"purchase": 1.0}).items()
+    } == {0: [1]}
 
 
 def tables_at(dataset: Dataset, as_of: int, *overrides: str) -> SourceTables:
     config = load_config(overrides=["candidates.num_neighbours=4", *overrides])
-    return fit_sources(dataset, cut_at(dataset, as_of, name="test"), config)
+    return fit_sources(dataset, split_point_at(dataset, as_of, name="test"), config)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_no_source_sees_an_event_at_or_after_the_cut(shop_dataset: Dataset, share: float) -> None:
-    """Fitted on a data set that ends at the cut, every table is the same to the last bit."""
+    """Fitted on a data set that ends at the split point, every table is the same to the last bit."""
     as_of = int(np.quantile(shop_dataset.times, share, method="nearest"))
     past = np.asarray(shop_dataset.times) < as_of
     users = shop_dataset.users[past]
     ended = Dataset(
         **{
             **vars(shop_dataset),
-            **{name: np.asarray(getattr(shop_dataset, name))[past] for name in ("items", "kinds", "times", "baskets", "prices")},
+            **{
+                name: np.asarray(getattr(shop_dataset, name))[past]
+                for name in ("items", "event_types", "times", "baskets", "prices")
+            },
             "offsets": np.searchsorted(users, np.arange(shop_dataset.num_users + 1)).astype(np.int64),
         }
     )
@@ -146,7 +154,13 @@ def test_no_source_sees_an_event_at_or_after_the_cut(shop_dataset: Dataset, shar
 
 RETURNS = (
     [(0, "purchase", 1), (3, "refund", 1), (5, "purchase", 3), (9, "refund", 3)],
-    [(1, "purchase", 4), (1, "purchase", 5), (2, "add_to_cart", 2), (3, "remove_from_cart", 2), (7, "add_to_cart", 0)],
+    [
+        (1, "purchase", 4),
+        (1, "purchase", 5),
+        (2, "add_to_cart", 2),
+        (3, "remove_from_cart", 2),
+        (7, "add_to_cart", 0),
+    ],
     [(6, "purchase", 2), (7, "refund", 2), (8, "purchase", 0), (8, "purchase", 4), (9, "refund", 4)],
 )
 
@@ -164,9 +178,11 @@ def test_a_refund_counts_from_its_own_time_on() -> None:
 
 def test_what_was_bought_and_brought_back_within_the_window_is_not_relevant() -> None:
     dataset = dataset_of(RETURNS)
-    earlier, inside, later = (cut_at(dataset, day * MICROSECONDS_PER_DAY, name="cut") for day in (4, 9, 20))
+    earlier, inside, later = (
+        split_point_at(dataset, day * MICROSECONDS_PER_DAY, name="cut") for day in (4, 9, 20)
+    )
 
-    def found(first: Cut, second: Cut, **targets: float) -> dict[int, list[int]]:
+    def found(first: SplitPoint, second: SplitPoint, **targets: float) -> dict[int, list[int]]:
         between = targets_between(dataset, first, second, targets=targets)  # type: ignore[arg-type]
         return {user: items.tolist() for user, items in between.items()}
 

@@ -11,17 +11,18 @@ import pytest
 
 from configs.exceptions import ConfigError, DataError
 from configs.schema import Config
-from features.prepare import prepare
+from features.core.timestamps import parse_timestamps
 from features.ingest.report import Report
 from features.ingest.tables import Tables
-from features.core.timestamps import parse_timestamps
+from features.prepare import prepare
 from serving.state.event_transfer import import_events
 
 PrepareCsv = Callable[..., Report]
 MakeConfig = Callable[..., Config]
 GERMAN = (
     "data.event_type=purchase",
-    "data.event_columns={timestamp: verkauft am, user_id: Kunde, item_id: Artikel, quantity: Stück, price: Preis}",
+    "data.event_columns={timestamp: verkauft am, user_id: Kunde, item_id: Artikel, quantity: Stück, price: "
+    "Preis}",
     "data.timestamp_format=%d.%m.%Y %H:%M",
     "data.decimal=,",
 )
@@ -46,12 +47,18 @@ def test_a_german_export_from_a_spreadsheet(prepare_csv: PrepareCsv, workspace: 
 @pytest.mark.parametrize(
     ("row", "without", "message"),
     [
-        ("31.12.2023 18:30;a;b;1;2,50", 2, r"'verkauft am' should hold times.*'31\.12\.2023 18:30'.*data\.timestamp_format"),
+        (
+            "31.12.2023 18:30;a;b;1;2,50",
+            2,
+            r"'verkauft am' should hold times.*'31\.12\.2023 18:30'.*data\.timestamp_format",
+        ),
         ("31.12.2023 18:30;a;b;1;2,50", 3, r"'Preis' should hold numbers.*'2,50'.*set data\.decimal=','"),
         ("31.12.2023;a;b;1;2,50", None, r"should hold times like %d\.%m\.%Y %H:%M"),
     ],
 )
-def test_without_the_setting_the_error_names_it(prepare_csv: PrepareCsv, row: str, without: int | None, message: str) -> None:
+def test_without_the_setting_the_error_names_it(
+    prepare_csv: PrepareCsv, row: str, without: int | None, message: str
+) -> None:
     settings = [setting for place, setting in enumerate(GERMAN) if place != without]
     with pytest.raises(DataError, match=message):
         prepare_csv(HEADER + f"{row}\r\n" * 3, *settings)
@@ -64,7 +71,12 @@ def test_a_year_of_two_figures_is_not_the_first_century(prepare_csv: PrepareCsv)
 
 def test_a_form_that_says_no_day_is_refused(prepare_csv: PrepareCsv) -> None:
     with pytest.raises((ConfigError, DataError)):
-        prepare_csv(HEADER + "18:30;a;b;1;2,50\r\n" * 3, *GERMAN, "data.timestamp_format=%H:%M", "prepare.max_refused_share=0")
+        prepare_csv(
+            HEADER + "18:30;a;b;1;2,50\r\n" * 3,
+            *GERMAN,
+            "data.timestamp_format=%H:%M",
+            "prepare.max_refused_share=0",
+        )
 
 
 @pytest.mark.parametrize("values", [["45292.07"], ["7"], [45292.5], [7]])
@@ -73,7 +85,10 @@ def test_the_day_number_of_a_spreadsheet_is_no_unix_time(values: list[object]) -
 
 
 def test_a_date_written_as_a_whole_number_is_a_date() -> None:
-    assert parse_timestamps(pl.Series([20240131, None])).to_list() == [datetime(2024, 1, 31, tzinfo=UTC), None]
+    assert parse_timestamps(pl.Series([20240131, None])).to_list() == [
+        datetime(2024, 1, 31, tzinfo=UTC),
+        None,
+    ]
 
 
 def test_a_newer_file_of_the_same_name_adds_what_is_new_and_nothing_twice(
@@ -90,7 +105,9 @@ def test_a_newer_file_of_the_same_name_adds_what_is_new_and_nothing_twice(
     assert (again.imported, again.duplicates) == (1, 2)
 
 
-def test_files_of_one_name_in_several_folders_are_all_there(make_config: MakeConfig, tmp_path: Path, now: datetime) -> None:
+def test_files_of_one_name_in_several_folders_are_all_there(
+    make_config: MakeConfig, tmp_path: Path, now: datetime
+) -> None:
     for month in (1, 2):
         folder = tmp_path / f"2024-0{month}"
         folder.mkdir()

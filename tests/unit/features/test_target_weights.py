@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.schema import TARGET_KINDS
-from features.core.columns import ITEM_EVENT_TYPES, KIND, UNDOES
+from configs.schema import TARGET_EVENT_TYPES
+from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES, UNDOES
 from features.histories import History, IntArray
-from features.target_weights import counting_kinds, target_weights
+from features.target_weights import counting_event_types, target_weights
 
 Event = tuple[int, str, int, int]
 """(user, event type, item, time)"""
@@ -23,10 +23,10 @@ TARGETS = {"purchase": 1.0, "add_to_cart": 0.25, "view_item": 0.125}
 def flat(events: list[Event]) -> tuple[IntArray, History]:
     """(user of each, events), in the order of users and time as a dataset has them."""
     events = sorted(events, key=lambda event: (event[0], event[3]))
-    users, kinds, items, times = ([event[place] for event in events] for place in range(4))
+    users, event_types, items, times = ([event[place] for event in events] for place in range(4))
     history = History(
         items=np.array(items, np.int32),
-        kinds=np.array([KIND[kind] for kind in kinds], np.int8),
+        event_types=np.array([EVENT_TYPE_CODE[kind] for kind in event_types], np.int8),
         times=np.array(times, np.int64),
         baskets=np.arange(len(events), dtype=np.int64),
         prices=np.ones(len(events), np.float32),
@@ -35,23 +35,27 @@ def flat(events: list[Event]) -> tuple[IntArray, History]:
 
 
 def slow_weights(users: IntArray, events: History, targets: dict[str, float]) -> list[float]:
-    names = {code: name for name, code in KIND.items()}
-    kinds = [names[code] for code in events.kinds.tolist()]
-    weights = [targets.get(kind, 0.0) for kind in kinds]
+    names = {code: name for name, code in EVENT_TYPE_CODE.items()}
+    event_types = [names[code] for code in events.event_types.tolist()]
+    weights = [targets.get(kind, 0.0) for kind in event_types]
     piles: dict[tuple[int, int, str], list[int]] = defaultdict(list)
-    for place in sorted(range(len(kinds)), key=lambda place: (events.times[place], kinds[place] in UNDOES, place)):
+    for place in sorted(
+        range(len(event_types)), key=lambda place: (events.times[place], event_types[place] in UNDOES, place)
+    ):
         key = (int(users[place]), int(events.items[place]))
-        if kinds[place] in UNDOES:
-            pile = piles[*key, UNDOES[kinds[place]]]
+        if event_types[place] in UNDOES:
+            pile = piles[*key, UNDOES[event_types[place]]]
             if pile:
                 weights[pile.pop()] = 0.0
         else:
-            piles[*key, kinds[place]].append(place)
+            piles[*key, event_types[place]].append(place)
     return weights
 
 
 kinds_strategy = st.sampled_from(["purchase", "refund", "add_to_cart", "remove_from_cart", "view_item"])
-events_strategy = st.lists(st.tuples(st.integers(0, 2), kinds_strategy, st.integers(0, 2), st.integers(0, 12)), max_size=60)
+events_strategy = st.lists(
+    st.tuples(st.integers(0, 2), kinds_strategy, st.integers(0, 2), st.integers(0, 12)), max_size=60
+)
 
 
 @given(events_strategy, st.sets(st.sampled_from(sorted(TARGETS)), min_size=1))
@@ -76,8 +80,10 @@ def test_one_persons_history_needs_no_users(events: list[Event]) -> None:
 def test_kinds_that_do_not_count_may_be_left_out(events: list[Event]) -> None:
     users, history = flat(events)
     targets = {"purchase": 1.0}
-    counting = np.isin(history.kinds, counting_kinds(targets))
-    assert not np.isin([KIND["view_item"], KIND["remove_from_cart"]], counting_kinds(targets)).any()
+    counting = np.isin(history.event_types, counting_event_types(targets))
+    assert not np.isin(
+        [EVENT_TYPE_CODE["view_item"], EVENT_TYPE_CODE["remove_from_cart"]], counting_event_types(targets)
+    ).any()
     kept = target_weights(users[counting], history.take(counting), targets)
     assert kept.tolist() == target_weights(users, history, targets)[counting].tolist()
 
@@ -113,7 +119,9 @@ def test_anothers_refund_takes_nothing_away() -> None:
 def test_a_large_item_number_is_not_taken_for_another_person() -> None:
     largest = 2**31 - 2
     users, history = flat([(0, "purchase", 3, 1), (1, "refund", 3, 2), (1, "purchase", 0, 1)])
-    history = History(**{**vars(history), "items": np.where(history.items == 0, np.int32(largest // 1000), history.items)})
+    history = History(
+        **{**vars(history), "items": np.where(history.items == 0, np.int32(largest // 1000), history.items)}
+    )
     assert target_weights(users, history, TARGETS).tolist() == [1, 1, 0]
 
 
@@ -123,5 +131,5 @@ def test_nothing_comes_of_nothing() -> None:
 
 
 def test_every_item_event_is_a_possible_target_or_takes_one_back() -> None:
-    assert {*TARGET_KINDS, *UNDOES} == set(ITEM_EVENT_TYPES)
-    assert set(UNDOES.values()) <= set(TARGET_KINDS)
+    assert {*TARGET_EVENT_TYPES, *UNDOES} == set(ITEM_EVENT_TYPES)
+    assert set(UNDOES.values()) <= set(TARGET_EVENT_TYPES)

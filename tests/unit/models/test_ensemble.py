@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from configs.schema import EncoderConfig, TrainingConfig
-from models.encoder import Encoder
 from models.data_shape import DataShape
+from models.encoder import Encoder
 from models.factory import build_encoder
 from training.encoder.batches import Batch
 from training.encoder.module import EncoderModule
@@ -44,9 +44,11 @@ def batch() -> Batch:
 
 def loss_of(encoder: Encoder) -> torch.Tensor:
     items = torch.arange(1, NUM_ITEMS)
-    sampler = NegativeSampler(items, num_items=NUM_ITEMS, num_negatives=10, popular_share=0.5)
+    sampler = NegativeSampler(items, num_items=NUM_ITEMS, num_negatives=10, popularity_sampling_ratio=0.5)
     known_N = torch.arange(NUM_ITEMS) > 0
-    module = EncoderModule(encoder, sampler=sampler, known_N=known_N, config=TrainingConfig(loss="full_softmax"))
+    module = EncoderModule(
+        encoder, sampler=sampler, known_N=known_N, config=TrainingConfig(loss="full_softmax")
+    )
     loss = module.training_step(batch(), 0)
     assert loss is not None
     return loss
@@ -54,12 +56,12 @@ def loss_of(encoder: Encoder) -> torch.Tensor:
 
 @torch.no_grad()
 def test_a_score_is_the_sum_of_the_members_scores(ensemble: Encoder) -> None:
-    asked, everything = batch(), torch.arange(NUM_ITEMS)
+    asked, full = batch(), torch.arange(NUM_ITEMS)
 
     def scores(encoder: Encoder) -> torch.Tensor:
         vectors_BLD = encoder.item_vectors(asked.items_BL)
         query_BD = encoder.query_vectors(vectors_BLD, asked.kinds_BL, asked.ages_BL, asked.lengths_B)
-        return query_BD @ encoder.item_vectors(everything).T
+        return query_BD @ encoder.item_vectors(full).T
 
     apart = [scores(member) for member in ensemble.members]
     assert len(apart) == 3
@@ -68,7 +70,8 @@ def test_a_score_is_the_sum_of_the_members_scores(ensemble: Encoder) -> None:
 
 
 def test_each_member_has_the_gradient_it_would_have_alone(ensemble: Encoder) -> None:
-    """Over the size of the ensemble. By a loss of the sum of scores each member's would depend on the others."""
+    """Over the size of the ensemble. By a loss of the sum of scores each member's would depend on the
+    others."""
     loss_of(ensemble).backward()
     together = [[weight.grad for weight in member.parameters()] for member in ensemble.members]
     for member, gradients in zip(ensemble.members, together, strict=True):

@@ -22,8 +22,12 @@ def gradients(value: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
     return torch.autograd.grad(value, of)
 
 
-@pytest.mark.parametrize("scores_at_once", [1, 57 * 40, 1 << 20], ids=["fewest", "forty queries", "one chunk"])
-@pytest.mark.parametrize("scale", [0.1, 3.0, 100.0], ids=["small scores", "middling scores", "scores beyond exp's range"])
+@pytest.mark.parametrize(
+    "scores_at_once", [1, 57 * 40, 1 << 20], ids=["fewest", "forty queries", "one chunk"]
+)
+@pytest.mark.parametrize(
+    "scale", [0.1, 3.0, 100.0], ids=["small scores", "middling scores", "scores beyond exp's range"]
+)
 def test_weighted_sum_and_gradients_are_those_of_plain_autograd(
     monkeypatch: pytest.MonkeyPatch, scores_at_once: int, scale: float
 ) -> None:
@@ -43,18 +47,29 @@ def test_sum_with_biases_takes_any_gradient_from_above() -> None:
     ours_S = log_sum(query_SD, vectors_ND, bias_N)
     torch.testing.assert_close(ours_S, plain_S)
     above = [(weight_S * result_S**2).sum() for result_S in (ours_S, plain_S)]
-    torch.testing.assert_close(gradients(above[0], query_SD, vectors_ND), gradients(above[1], query_SD, vectors_ND))
+    torch.testing.assert_close(
+        gradients(above[0], query_SD, vectors_ND), gradients(above[1], query_SD, vectors_ND)
+    )
 
 
 def test_under_autocast_products_are_bfloat16_and_gradients_near() -> None:
     query_SD, vectors_ND, weight_S, bias_N = example()
-    sums = torch.logsumexp(query_SD @ vectors_ND.T, dim=1), torch.logsumexp(query_SD @ vectors_ND.T + bias_N, dim=1)
+    sums = (
+        torch.logsumexp(query_SD @ vectors_ND.T, dim=1),
+        torch.logsumexp(query_SD @ vectors_ND.T + bias_N, dim=1),
+    )
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        ours = weighted_log_sum(query_SD, vectors_ND, weight_S), (weight_S * log_sum(query_SD, vectors_ND, bias_N)).sum()
+        ours = (
+            weighted_log_sum(query_SD, vectors_ND, weight_S),
+            (weight_S * log_sum(query_SD, vectors_ND, bias_N)).sum(),
+        )
     for value, plain_S in zip(ours, sums, strict=True):
         assert value.dtype == torch.float32
         torch.testing.assert_close(value, weight_S @ plain_S, rtol=0.01, atol=0.01)
-        found, wanted = gradients(value, query_SD, vectors_ND), gradients(weight_S @ plain_S, query_SD, vectors_ND)
+        found, wanted = (
+            gradients(value, query_SD, vectors_ND),
+            gradients(weight_S @ plain_S, query_SD, vectors_ND),
+        )
         for mine, theirs in zip(found, wanted, strict=True):
             assert mine.dtype == torch.float32
             assert float((mine - theirs).norm() / theirs.norm()) < 0.02
@@ -64,7 +79,10 @@ def test_under_autocast_products_are_bfloat16_and_gradients_near() -> None:
 def test_on_a_gpu_the_same() -> None:
     query_SD, vectors_ND, weight_S, _ = example()
     on_cpu = gradients(weighted_log_sum(query_SD, vectors_ND, weight_S), query_SD, vectors_ND)
-    query_on, vectors_on = query_SD.detach().cuda().requires_grad_(), vectors_ND.detach().cuda().requires_grad_()
+    query_on, vectors_on = (
+        query_SD.detach().cuda().requires_grad_(),
+        vectors_ND.detach().cuda().requires_grad_(),
+    )
     on_gpu = gradients(weighted_log_sum(query_on, vectors_on, weight_S.cuda()), query_on, vectors_on)
     for mine, theirs in zip(on_gpu, on_cpu, strict=True):
         torch.testing.assert_close(mine.cpu(), theirs, rtol=1e-3, atol=1e-4)

@@ -21,7 +21,9 @@ sizes = st.tuples(st.integers(1, 4), st.integers(1, 8), st.integers(0, 10_000))
 """(queries, pairs, seed)"""
 
 
-def example(num_queries: int, num_pairs: int, seed: int, *, scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def example(
+    num_queries: int, num_pairs: int, seed: int, *, scale: float = 1.0
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(queries (S, D), the query of each pair (P,), its target (P,), item vectors (N, D))"""
     generator = torch.Generator().manual_seed(seed)
     return (
@@ -61,7 +63,9 @@ def slow_sampled(
 def call_sampled(
     query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor, negatives: Tensor, log_expected: Tensor
 ) -> Tensor:
-    return sampled_softmax(query, pair_query, targets, items[targets], negatives, items[negatives], log_expected)
+    return sampled_softmax(
+        query, pair_query, targets, items[targets], negatives, items[negatives], log_expected
+    )
 
 
 @given(sizes)
@@ -86,11 +90,15 @@ def test_sampled_softmax_is_the_corrected_sum_without_the_pairs_own_target(
 
 @given(sizes)
 @settings(max_examples=40, deadline=None)
-def test_with_every_item_drawn_for_certain_sampled_softmax_is_full_softmax(size: tuple[int, int, int]) -> None:
+def test_with_every_item_drawn_for_certain_sampled_softmax_is_full_softmax(
+    size: tuple[int, int, int],
+) -> None:
     query, pair_query, targets, items = example(*size)
-    everything = torch.arange(NUM_ITEMS)
-    sampled = call_sampled(query, pair_query, targets, items, everything, torch.zeros(NUM_ITEMS))
-    assert float(sampled) == pytest.approx(float(full_softmax(query, pair_query, targets, items)), rel=1e-4, abs=1e-4)
+    full = torch.arange(NUM_ITEMS)
+    sampled = call_sampled(query, pair_query, targets, items, full, torch.zeros(NUM_ITEMS))
+    assert float(sampled) == pytest.approx(
+        float(full_softmax(query, pair_query, targets, items)), rel=1e-4, abs=1e-4
+    )
 
 
 @given(sizes, st.sets(st.integers(0, NUM_ITEMS - 1), min_size=1), st.floats(0, 1))
@@ -106,10 +114,19 @@ def test_gbce_is_binary_cross_entropy_with_the_positive_raised_to_its_power(
     for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
         total = -power * math.log(1 / (1 + math.exp(-dot(query[owner], items[target]))))
         others = [negative for negative in negatives.tolist() if negative != target]
-        total -= sum(math.log(1 - 1 / (1 + math.exp(-dot(query[owner], items[negative])))) for negative in others)
+        total -= sum(
+            math.log(1 - 1 / (1 + math.exp(-dot(query[owner], items[negative])))) for negative in others
+        )
         losses.append(total / (len(drawn) + 1))
     found = gbce(
-        query, pair_query, targets, items[targets], negatives, items[negatives], num_items=NUM_ITEMS, calibration=calibration
+        query,
+        pair_query,
+        targets,
+        items[targets],
+        negatives,
+        items[negatives],
+        num_items=NUM_ITEMS,
+        calibration=calibration,
     )
     assert float(found) == pytest.approx(sum(losses) / len(losses), rel=1e-3, abs=1e-4)
 
@@ -124,11 +141,21 @@ def test_a_pair_of_twice_the_weight_counts_as_two_pairs() -> None:
             query, pairs, goals, items[goals], negatives, items[negatives], expected, **rest
         ),
         "gbce": lambda pairs, goals, **rest: gbce(
-            query, pairs, goals, items[goals], negatives, items[negatives], num_items=NUM_ITEMS, calibration=0.75, **rest
+            query,
+            pairs,
+            goals,
+            items[goals],
+            negatives,
+            items[negatives],
+            num_items=NUM_ITEMS,
+            calibration=0.75,
+            **rest,
         ),
     }
     for loss in by_loss.values():
-        torch.testing.assert_close(loss(pair_query, targets, pair_weight_P=weights), loss(pair_query[twice], targets[twice]))
+        torch.testing.assert_close(
+            loss(pair_query, targets, pair_weight_P=weights), loss(pair_query[twice], targets[twice])
+        )
 
 
 def test_a_negative_that_is_the_target_is_left_out_whatever_it_weighs() -> None:
@@ -136,20 +163,27 @@ def test_a_negative_that_is_the_target_is_left_out_whatever_it_weighs() -> None:
     targets = torch.full((5,), 4)
     with_target, without = torch.tensor([1, 4, 7]), torch.tensor([1, 7])
     for correction in (0.0, -2.0, 2.0):
-        found = call_sampled(query, pair_query, targets, items, with_target, torch.tensor([0.1, correction, 0.3]))
+        found = call_sampled(
+            query, pair_query, targets, items, with_target, torch.tensor([0.1, correction, 0.3])
+        )
         expected = call_sampled(query, pair_query, targets, items, without, torch.tensor([0.1, 0.3]))
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_correction_makes_the_sampled_sum_an_estimate_of_the_whole_one() -> None:
-    """E[sum over the drawn of e^(logit - log chance)] is the sum over the catalogue, so the loss comes near the full one."""
+    """E[sum over the drawn of e^(logit - log chance)] is the sum over the catalogue, so the loss comes near
+    the full one."""
     query, pair_query, targets, items = example(3, 6, seed=2, scale=0.5)
     generator = torch.Generator().manual_seed(0)
     chances = torch.linspace(0.3, 0.9, NUM_ITEMS)
     losses = []
     for _ in range(400):
         drawn = torch.nonzero(torch.rand(NUM_ITEMS, generator=generator) < chances).squeeze(1)
-        losses.append(float(call_sampled(query, pair_query, targets, items, drawn, chances[drawn].log())) if len(drawn) else 0.0)
+        losses.append(
+            float(call_sampled(query, pair_query, targets, items, drawn, chances[drawn].log()))
+            if len(drawn)
+            else 0.0
+        )
     assert np.mean(losses) == pytest.approx(float(full_softmax(query, pair_query, targets, items)), rel=0.05)
 
 
@@ -172,14 +206,14 @@ def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
 @pytest.mark.parametrize("hidden", [0, 4])
 def test_the_ranker_scores_lists_of_any_shape_and_standardises_its_features(hidden: int) -> None:
     torch.manual_seed(0)
-    network = RankerNetwork(num_features=3, hidden=hidden)
+    network = RankerNetwork(num_features=3, hidden_dim=hidden)
     torch.nn.init.normal_(network.linear.weight)
     features = torch.randn(50, 3) * torch.tensor([1.0, 100.0, 0.0]) + torch.tensor([0.0, 5.0, 2.0])
     network.fit_scale(features)
     scores = network(features)
     assert scores.shape == (50,)
     torch.testing.assert_close(network(features.view(5, 10, 3)), scores.view(5, 10))
-    plain = RankerNetwork(num_features=3, hidden=hidden)
+    plain = RankerNetwork(num_features=3, hidden_dim=hidden)
     plain.load_state_dict({**network.state_dict(), "mean": torch.zeros(3), "deviation": torch.ones(3)})
     by_hand = (features - features.mean(0)) / features.std(0).clamp(min=1e-6)
     torch.testing.assert_close(plain(by_hand), scores)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from models.ranking_loss import capped_listwise_softmax
 
 rows_of_lists = st.lists(
-    st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=6).filter(lambda one: any(hit for _, hit in one)),
+    st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=6).filter(
+        lambda one: any(hit for _, hit in one)
+    ),
     min_size=1,
     max_size=4,
 )

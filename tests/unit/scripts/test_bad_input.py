@@ -1,4 +1,5 @@
-"""A user's mistakes at the command line: one clear error with its remedy, exit status 2, nothing half-written."""
+"""A user's mistakes at the command line: one clear error with its remedy, exit status 2, nothing
+half-written."""
 
 from __future__ import annotations
 
@@ -47,9 +48,12 @@ def refused(run: RunMain, message: str, *arguments: object, folder: Path) -> Non
     [
         (["prepare", "--config", "no_such.yaml"], r"no_such\.yaml: no such file.*configs/\*\.yaml"),
         (["train", "--set", "training.learning_rat=1"], r"no such setting\. Did you mean 'learning_rate'\?"),
-        (["train", "--set", "encoder.dim=10", "--set", "encoder.num_heads=4"], r"dim=10 cannot be divided.*set num_heads"),
+        (
+            ["train", "--set", "encoder.dim=10", "--set", "encoder.num_heads=4"],
+            r"dim=10 cannot be divided.*set num_heads",
+        ),
         (["train", "--set", "training.seed"], r"expected key=value"),
-        (["prepare"], r"data\.source=csv needs the path of the events: set data\.events"),
+        (["prepare"], r"data\.reader=csv needs the path of the events: set data\.events"),
         (["prepare", "--set", "data.events=absent.csv"], r"absent\.csv: no such file"),
         (["train"], r"dataset: no dataset here.*shopkeeper prepare"),
         (["evaluate"], r"no finished run here.*shopkeeper train"),
@@ -75,7 +79,10 @@ def test_a_step_too_early_or_a_setting_amiss(
     [
         ("", r"events\.csv: is empty.*header"),
         (HEADER, r"events\.csv: holds no rows"),
-        ("event_type,timestamp,user_id\npurchase,2024-01-01,ann\n", r"no column 'item_id'.*event_columns: \{item_id"),
+        (
+            "event_type,timestamp,user_id\npurchase,2024-01-01,ann\n",
+            r"no column 'item_id'.*event_columns: \{item_id",
+        ),
         (HEADER + "purchase,2024-01-01,ann,tea\n", r"No-go: there are 1 item events.*Bring more data"),
         (HEADER + "purchase,01.02.2024,ann,tea\n" * 2, r"'01\.02\.2024'.*data\.timestamp_format"),
     ],
@@ -86,7 +93,9 @@ def test_a_file_that_cannot_be_used(shopkeeper: RunMain, tmp_path: Path, text: s
     refused(shopkeeper, message, "prepare", *settings, folder=tmp_path)
 
 
-def test_new_data_that_is_bad_leaves_the_old_tables(shopkeeper: RunMain, prepared: Path, tmp_path: Path) -> None:
+def test_new_data_that_is_bad_leaves_the_old_tables(
+    shopkeeper: RunMain, prepared: Path, tmp_path: Path
+) -> None:
     (tmp_path / "events.csv").write_text(HEADER + "purchase,2024-01-01,ann,tea\n")
     settings = ("--set", f"data.events={tmp_path / 'events.csv'}", "--out", prepared)
     refused(shopkeeper, "No-go", "prepare", *settings, folder=tmp_path)
@@ -96,7 +105,14 @@ def test_a_file_where_a_folder_should_be(shopkeeper: RunMain, tmp_path: Path) ->
     raw = shop.write_shop(tmp_path / "raw")
     (tmp_path / "taken").write_text("mine")
     (tmp_path / "shop.yaml").write_text(dump_config(shop.make_config(raw, tmp_path / "taken")))
-    refused(shopkeeper, r"taken.*(Not a directory|File exists)", "prepare", "--config", tmp_path / "shop.yaml", folder=tmp_path)
+    refused(
+        shopkeeper,
+        r"taken.*(Not a directory|File exists)",
+        "prepare",
+        "--config",
+        tmp_path / "shop.yaml",
+        folder=tmp_path,
+    )
 
 
 def test_a_folder_of_someone_else_is_never_replaced(shopkeeper: RunMain, tmp_path: Path) -> None:
@@ -126,7 +142,9 @@ def test_too_short_a_time_for_the_windows(shopkeeper: RunMain, prepared: Path) -
 
 
 @pytest.mark.parametrize("command", ["serve", "recommend"])
-def test_a_bundle_whose_file_was_changed(shopkeeper: RunMain, bundle: Path, tmp_path: Path, command: str) -> None:
+def test_a_bundle_whose_file_was_changed(
+    shopkeeper: RunMain, bundle: Path, tmp_path: Path, command: str
+) -> None:
     with (bundle / "items.npy").open("r+b") as file:
         file.seek(200)
         file.write(b"\xff")
@@ -140,16 +158,24 @@ def test_a_surface_that_the_bundle_has_not(shopkeeper: RunMain, bundle: Path, tm
     refused(shopkeeper, message, *arguments, folder=tmp_path)
 
 
-def test_a_port_in_use_is_told_before_ray_is_loaded(shopkeeper: RunMain, bundle: Path, tmp_path: Path) -> None:
+def test_a_port_in_use_is_told_before_ray_is_loaded(
+    shopkeeper: RunMain, bundle: Path, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = shopkeeper("serve", "--bundle", bundle, "--set", f"serving.port={port}", "--out", tmp_path / "shop")
+        done = shopkeeper(
+            "serve", "--bundle", bundle, "--set", f"serving.port={port}", "--out", tmp_path / "shop"
+        )
     assert done.status == 2
     assert re.search(rf"Port {port} on 127\.0\.0\.1 is in use.*--set serving\.port={port + 1}", done.err)
 
 
-def test_an_address_that_other_machines_reach_is_refused(shopkeeper: RunMain, bundle: Path, tmp_path: Path) -> None:
-    done = shopkeeper("serve", "--bundle", bundle, "--set", "serving.host=0.0.0.0", "--out", tmp_path / "shop")
+def test_an_address_that_other_machines_reach_is_refused(
+    shopkeeper: RunMain, bundle: Path, tmp_path: Path
+) -> None:
+    done = shopkeeper(
+        "serve", "--bundle", bundle, "--set", "serving.host=0.0.0.0", "--out", tmp_path / "shop"
+    )
     assert done.status == 2
     assert "set serving.host=127.0.0.1" in done.err
 

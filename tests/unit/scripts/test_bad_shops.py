@@ -1,4 +1,5 @@
-"""Shops that hardly are shops, on the whole way: one clear error, or answers that a person would call sensible."""
+"""Shops that hardly are shops, on the whole way: one clear error, or answers that a person would call
+sensible."""
 
 from __future__ import annotations
 
@@ -17,14 +18,14 @@ from worked_example import tree
 
 from configs.exceptions import DataError
 from configs.schema import Config, DataConfig, EncoderConfig, TrainingConfig
-from features.profiles.item_content import MAX_CODES
 from features.prepare import prepare
+from features.profiles.item_content import MAX_CODES
 from training.encoder.build_model import build_model
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 LOSSES = get_args(TrainingConfig.model_fields["loss"].annotation)
 ONE_ITEM = {"id": "i0", "title": "Tea", "product_type": "Drinks", "price": 2}
-ENCODERS = ["encoder-everything.pt", "encoder-test.pt", "encoder-validation.pt"]
+ENCODERS = ["encoder-full.pt", "encoder-test.pt", "encoder-validation.pt"]
 
 
 NAMES = (
@@ -51,7 +52,16 @@ TEXTS = (
     "[/bold] [red]",
 )
 LEVELS = " > ".join(f"level {depth}" for depth in range(50))
-ATTRIBUTES = ('{"tier": "gold"}', '{"tier": "💐"}', '{"bio": "' + TEXTS[0] + '"}', "[" * 5_000, "[1, 2]", "null", "gold", "")
+ATTRIBUTES = (
+    '{"tier": "gold"}',
+    '{"tier": "💐"}',
+    '{"bio": "' + TEXTS[0] + '"}',
+    "[" * 5_000,
+    "[1, 2]",
+    "null",
+    "gold",
+    "",
+)
 
 
 def test_a_catalogue_of_one_item_gives_lists_of_it(tmp_path: Path) -> None:
@@ -70,7 +80,9 @@ def test_every_model_trains_on_one_item(tmp_path: Path, model: str, split: str) 
 
 
 @pytest.mark.parametrize("split", ["window", "leave_one_out"])
-def test_users_with_one_event_each_are_a_no_go_that_says_what_to_bring(shopkeeper: RunMain, tmp_path: Path, split: str) -> None:
+def test_users_with_one_event_each_are_a_no_go_that_says_what_to_bring(
+    shopkeeper: RunMain, tmp_path: Path, split: str
+) -> None:
     rows = [bought(f"u{number}", f"i{number % 7}", day=number) for number in range(40)]
     config = odd_shop.settings(tmp_path, rows, f"split.kind={split}")
     refused(shopkeeper, "prepare", config, r"No-go: 0 users have two or more item events.*Bring more data")
@@ -91,7 +103,11 @@ def test_users_with_one_event_beside_others_get_a_list_of_their_own(tmp_path: Pa
             "window",
             r"All 60 events are of one time \(2024-01-01T12:00.*data\.event_columns\.timestamp",
         ),
-        ([bought("u0", "i0")] * 60, "leave_one_out", r"Only 1 list with a hit.*bring users with three or more events"),
+        (
+            [bought("u0", "i0")] * 60,
+            "leave_one_out",
+            r"Only 1 list with a hit.*bring users with three or more events",
+        ),
         (
             [bought("u0", "i0"), bought("u1", "i0")] * 2,
             "leave_one_out",
@@ -111,12 +127,15 @@ def test_events_that_are_all_one_or_of_one_time_stop_the_training(
 @pytest.mark.parametrize("model", MODELS)
 def test_events_of_one_time_train_when_the_last_of_each_user_is_left_out(tmp_path: Path, model: str) -> None:
     rows = [bought(f"u{number % 16}", f"i{number * 7 % 12}") for number in range(128)]
-    run = odd_shop.fitted(odd_shop.settings(tmp_path, rows, f"encoder.model={model}", "split.kind=leave_one_out"))
+    run = odd_shop.fitted(
+        odd_shop.settings(tmp_path, rows, f"encoder.model={model}", "split.kind=leave_one_out")
+    )
     assert sorted(path.name for path in run.folder.glob("encoder-*.pt")) == ENCODERS
 
 
 @pytest.mark.parametrize(
-    ("model", "loss"), [*((model, LOSSES[0]) for model in MODELS), *((MODELS[0], loss) for loss in LOSSES[1:])]
+    ("model", "loss"),
+    [*((model, LOSSES[0]) for model in MODELS), *((MODELS[0], loss) for loss in LOSSES[1:])],
 )
 def test_more_negatives_than_items_are_all_the_items(tmp_path: Path, model: str, loss: str) -> None:
     settings = (f"encoder.model={model}", f"training.loss={loss}", "training.num_negatives=5000")
@@ -150,19 +169,23 @@ def test_a_million_categories_are_coded_as_far_as_there_is_room(tmp_path: Path) 
     config = odd_shop.settings(tmp_path, usual(users=4), "encoder.model=two_tower", "encoder.dim=4")
     pl.read_csv(tmp_path / "events.csv").write_parquet(tmp_path / "events.parquet")
     pl.select(id="i" + number, product_type="A > B" + number).write_parquet(tmp_path / "items.parquet")
-    files = DataConfig(source="parquet", events=tmp_path / "events.parquet", items=tmp_path / "items.parquet")
+    files = DataConfig(reader="parquet", events=tmp_path / "events.parquet", items=tmp_path / "items.parquet")
     dataset = odd_shop.prepared(config.model_copy(update={"data": files}))
     assert dataset.num_items == 1_000_000
     assert len(np.unique(dataset.categories)) == 1_000_000
-    assert max(dataset.item_code_sizes) == MAX_CODES + 1
+    assert max(dataset.item_content_sizes) == MAX_CODES + 1
     encoder = build_model(dataset, config).eval()
     with torch.no_grad():
         assert encoder.item_vectors(torch.tensor([0, 999_999])).isfinite().all()
 
 
 def test_what_is_dirty_in_every_way_at_once_comes_the_whole_way(shopkeeper: RunMain, tmp_path: Path) -> None:
-    """Columns that are all null, texts of 100 kB, scripts and signs of all kinds, ids that look like something else."""
-    rows = [row | {"item_id": NAMES[int(str(row["item_id"])[1:])], "price": "", "session_id": ""} for row in usual()]
+    """Columns that are all null, texts of 100 kB, scripts and signs of all kinds, ids that look like
+    something else."""
+    rows = [
+        row | {"item_id": NAMES[int(str(row["item_id"])[1:])], "price": "", "session_id": ""}
+        for row in usual()
+    ]
     items = [
         {
             "id": name,
@@ -174,8 +197,12 @@ def test_what_is_dirty_in_every_way_at_once_comes_the_whole_way(shopkeeper: RunM
         }
         for place, name in enumerate(NAMES)
     ]
-    users = [{"user_id": f"u{number}", "attributes": ATTRIBUTES[number % len(ATTRIBUTES)]} for number in range(16)]
-    odd_shop.fitted(odd_shop.settings(tmp_path / "tower", rows, "encoder.model=two_tower", items=items, users=users))
+    users = [
+        {"user_id": f"u{number}", "attributes": ATTRIBUTES[number % len(ATTRIBUTES)]} for number in range(16)
+    ]
+    odd_shop.fitted(
+        odd_shop.settings(tmp_path / "tower", rows, "encoder.model=two_tower", items=items, users=users)
+    )
     config = odd_shop.settings(tmp_path, rows, items=items + items, users=users)
     settings = ("--config", odd_shop.write_settings(config))
     for command in ("prepare", "train", "export"):

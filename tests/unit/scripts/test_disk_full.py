@@ -1,4 +1,5 @@
-"""A disk that fills up while something is written: said plainly, nothing lost and nothing half there. On a real small disk."""
+"""A disk that fills up while something is written: said plainly, nothing lost and nothing half there. On a
+real small disk."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from command_line import RunMain
 from worked_example import tree
 
 from configs.load import dump_config
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 
 @pytest.fixture
@@ -23,7 +24,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip(f"mounting a small file system is not permitted here: {mounted.stderr.strip()}")
@@ -52,7 +56,9 @@ def refused(shopkeeper: RunMain, *arguments: object, disk: Path) -> None:
     assert not [name for name in after if ".part" in str(name)]
 
 
-def test_preparing_on_a_full_disk_keeps_the_old_tables(shopkeeper: RunMain, small_disk: Path, tmp_path: Path) -> None:
+def test_preparing_on_a_full_disk_keeps_the_old_tables(
+    shopkeeper: RunMain, small_disk: Path, tmp_path: Path
+) -> None:
     config = shop.make_config(shop.write_shop(tmp_path / "raw", num_users=40), small_disk)
     (tmp_path / "my.yaml").write_text(dump_config(config))
     command = ("prepare", "--config", tmp_path / "my.yaml")
@@ -75,7 +81,7 @@ def test_training_and_exporting_on_a_full_disk_go_on_when_there_is_room(
     assert not list(run.glob("*.pt"))
     (small_disk / "filler").unlink()
     assert shopkeeper("train", "--no-evaluate", "--resume", "--config", tmp_path / "my.yaml").status == 0
-    assert RunLog(run).read()["status"] == "finished"
+    assert Run(run).read()["status"] == "finished"
     fill(small_disk, leave=60_000)
     refused(shopkeeper, "export", "--config", tmp_path / "my.yaml", disk=small_disk)
     assert not (small_disk / "champion.json").exists()

@@ -32,7 +32,9 @@ def num_events(path: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
 
 
-def test_a_store_that_is_there_gets_tables_that_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_store_that_is_there_gets_tables_that_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = prepared(tmp_path, users=2)
     EventStore.open(config.workspace / "events.db").close()  # as an import that was cut off leaves it
     assert num_events(filled_store(config)) == 4

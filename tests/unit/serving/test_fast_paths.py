@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.core.columns import KIND
-from features.retrievers.item_neighbours import Neighbours
+from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import History, distinct
-from serving.recommend.request import Query
+from features.retrievers.item_neighbours import Neighbours
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.reasons import companions
+from serving.recommend.request import Query
 
 NUM_ITEMS = 12
 
@@ -27,14 +27,18 @@ def neighbour_tables(draw: st.DrawFn) -> Neighbours:
     for item in range(NUM_ITEMS):
         near = draw(st.lists(st.integers(0, NUM_ITEMS - 1), unique=True, max_size=4))
         items[item, : len(near)] = near
-        scores[item, : len(near)] = sorted((draw(st.sampled_from([0.1, 0.2, 0.5])) for _ in near), reverse=True)
+        scores[item, : len(near)] = sorted(
+            (draw(st.sampled_from([0.1, 0.2, 0.5])) for _ in near), reverse=True
+        )
     return Neighbours(items=items, scores=scores)
 
 
 def slow_companion(item: int, among: list[int], neighbours: Neighbours) -> int | None:
     best, best_score = None, 0.0
     for other in among:
-        for near, score in zip(neighbours.items[other].tolist(), neighbours.scores[other].tolist(), strict=True):
+        for near, score in zip(
+            neighbours.items[other].tolist(), neighbours.scores[other].tolist(), strict=True
+        ):
             if near == item and score > best_score:
                 best, best_score = other, score
     return best
@@ -58,22 +62,24 @@ def test_distinct_says_each_value_once_in_order(values: list[int]) -> None:
 
 
 @given(st.lists(st.integers(-1, 5)), st.sets(st.integers(-1, 5)))
-def test_events_of_some_kinds_are_picked_in_their_order(kinds: list[int], wanted: set[int]) -> None:
-    count = len(kinds)
+def test_events_of_some_kinds_are_picked_in_their_order(event_types: list[int], wanted: set[int]) -> None:
+    count = len(event_types)
     history = History(
         items=np.arange(count, dtype=np.int32),
-        kinds=np.array(kinds, np.int8),
+        event_types=np.array(event_types, np.int8),
         times=np.arange(count),
         baskets=np.arange(count),
         prices=np.ones(count, np.float32),
     )
-    picked = history.of_kinds(np.array(sorted(wanted), np.int8))
-    assert picked.items.tolist() == [place for place, kind in enumerate(kinds) if kind in wanted]
-    assert picked.kinds.tolist() == [kind for kind in kinds if kind in wanted]
+    picked = history.of_event_types(np.array(sorted(wanted), np.int8))
+    assert picked.items.tolist() == [place for place, kind in enumerate(event_types) if kind in wanted]
+    assert picked.event_types.tolist() == [kind for kind in event_types if kind in wanted]
 
 
 @pytest.mark.parametrize("surface", ["home", "product", "buy_again"])
-def test_what_is_known_of_a_person_serves_for_every_page(tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str) -> None:
+def test_what_is_known_of_a_person_serves_for_every_page(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str
+) -> None:
     for user in range(20):
         home = Query(shop_dataset.history(user), tiny_pipeline.bundle.as_of, surface=surface)
         known = tiny_pipeline.candidates(replace(home, page_items=np.array([3], np.int32)))[1:]
@@ -87,14 +93,18 @@ def test_what_is_known_of_a_person_serves_for_every_page(tiny_pipeline: Pipeline
             assert person is known[0]
 
 
-def test_a_short_list_is_filled_with_the_most_popular_that_may_be_shown(tiny_pipeline: Pipeline, shop_dataset: Dataset) -> None:
+def test_a_short_list_is_filled_with_the_most_popular_that_may_be_shown(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset
+) -> None:
     """Whatever is left out, and however much: an item barred twice, one never shown, a cart."""
     generator, bundle = np.random.default_rng(0), tiny_pipeline.bundle
     popular, num_items = tiny_pipeline.most_popular(10_000).tolist(), len(bundle.item_vectors)
     num_filled = 0
     for user in range(40):
         history = shop_dataset.history(user)
-        history = history.followed_by(replace(history.take(slice(0, 1)), times=np.array([bundle.as_of - 5]), kinds=IN_CART))
+        history = history.followed_by(
+            replace(history.take(slice(0, 1)), times=np.array([bundle.as_of - 5]), event_types=IN_CART)
+        )
         exclude = generator.integers(0, num_items, int(generator.integers(0, num_items))).astype(np.int32)
         query = Query(history, bundle.as_of, exclude=exclude, page_items=exclude[:2], num_results=500)
         ranked = tiny_pipeline.rank(query)
@@ -109,4 +119,4 @@ def test_a_short_list_is_filled_with_the_most_popular_that_may_be_shown(tiny_pip
     assert num_filled > 30
 
 
-IN_CART = np.array([KIND["add_to_cart"]], np.int8)
+IN_CART = np.array([EVENT_TYPE_CODE["add_to_cart"]], np.int8)

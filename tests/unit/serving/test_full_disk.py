@@ -1,4 +1,5 @@
-"""An event that finds no room on the disk is refused (the API makes a 503 of it), and what was accepted before stays."""
+"""An event that finds no room on the disk is refused (the API makes a 503 of it), and what was accepted
+before stays."""
 
 from __future__ import annotations
 
@@ -45,4 +46,6 @@ def test_an_event_that_finds_no_room_fails_and_the_earlier_ones_stay(small_disk:
         (small_disk / "filler").unlink()
         assert store.append_now([view("after")], received_at=3).accepted == 1
     with EventStore.open(path) as store:
-        assert store.append_now([view("before"), view("too much"), view("after")], received_at=4).duplicates == 2
+        assert (
+            store.append_now([view("before"), view("too much"), view("after")], received_at=4).duplicates == 2
+        )

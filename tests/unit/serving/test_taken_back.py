@@ -16,8 +16,8 @@ from hand_made_bundle import AS_OF, write_bundle
 from configs.schema import HistoryConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.http.app import build_app
-from serving.recommend.pipeline import Pipeline
 from serving.http.service import Service
+from serving.recommend.pipeline import Pipeline
 from serving.state.store import EventStore
 
 
@@ -25,12 +25,16 @@ class Shop:
     """What ann does, and what she then sees."""
 
     def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
-        service = Service(pipeline, store, max_events_kept=100, money=None, clock=lambda: AS_OF + MICROSECONDS_PER_DAY)
+        service = Service(
+            pipeline, store, max_events_kept=100, money=None, clock=lambda: AS_OF + MICROSECONDS_PER_DAY
+        )
         self._app = build_app(service, max_body_bytes=100_000)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://shop") as client:
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(self._app), base_url="http://shop"
+            ) as client:
                 return await client.post(path, json=body)
 
         response = asyncio.run(send())
@@ -38,7 +42,9 @@ class Shop:
         return dict(response.json())
 
     def send(self, event_type: str, *item_ids: str, **more: Any) -> None:
-        events = [{"event_type": event_type, "user_id": "ann", "item_id": item_id, **more} for item_id in item_ids]
+        events = [
+            {"event_type": event_type, "user_id": "ann", "item_id": item_id, **more} for item_id in item_ids
+        ]
         assert self._post("/v1/events", {"events": events})["accepted"] == len(item_ids)
 
     def buy_again(self, **more: Any) -> dict[str, str]:
@@ -85,6 +91,9 @@ def test_where_the_cart_is_a_target_a_removal_takes_it_back(pipeline: Pipeline, 
     shop = Shop(other, store)
     long_ago = {"timestamp": (AS_OF - 3 * MICROSECONDS_PER_DAY) // 1_000_000}
     shop.send("add_to_cart", "bread1", "bread2", **long_ago)
-    assert shop.buy_again() == {"bread1": "Chosen once, last 4 days ago", "bread2": "Chosen once, last 4 days ago"}
+    assert shop.buy_again() == {
+        "bread1": "Chosen once, last 4 days ago",
+        "bread2": "Chosen once, last 4 days ago",
+    }
     shop.send("Product Removed", "bread1")
     assert set(shop.buy_again()) == {"bread2"}

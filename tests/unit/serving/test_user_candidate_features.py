@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History
-from serving.recommend.request import Query
 from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Query
 
 
-def test_the_ranker_reads_how_lately_how_often_and_for_how_much(tiny_pipeline: Pipeline, shop_dataset: Dataset) -> None:
+def test_the_ranker_reads_how_lately_how_often_and_for_how_much(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset
+) -> None:
     history, as_of = shop_dataset.history(3), int(shop_dataset.times.max()) + 1
     candidates, *_ = tiny_pipeline.candidates(Query(history=history, as_of=as_of))
-    bought = history.kinds == KIND["purchase"]
+    bought = history.event_types == EVENT_TYPE_CODE["purchase"]
     days = (as_of - history.times[bought]) / MICROSECONDS_PER_DAY
     expected = {
         "user_recency": days.min(),
@@ -32,8 +34,12 @@ def test_the_ranker_reads_how_lately_how_often_and_for_how_much(tiny_pipeline: P
     np.testing.assert_array_equal(candidates.feature("is_favourite_category"), is_favourite)
 
 
-@pytest.mark.parametrize("name", ["user_recency", "user_frequency", "user_money", "user_tenure", "is_favourite_category"])
+@pytest.mark.parametrize(
+    "name", ["user_recency", "user_frequency", "user_money", "user_tenure", "is_favourite_category"]
+)
 def test_of_a_stranger_it_reads_zeros(tiny_pipeline: Pipeline, shop_dataset: Dataset, name: str) -> None:
-    candidates, *_ = tiny_pipeline.candidates(Query(history=History.empty(), as_of=int(shop_dataset.times.max()) + 1))
+    candidates, *_ = tiny_pipeline.candidates(
+        Query(history=History.empty(), as_of=int(shop_dataset.times.max()) + 1)
+    )
     assert len(candidates.items)
     assert not candidates.feature(name).any()

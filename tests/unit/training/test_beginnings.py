@@ -1,4 +1,5 @@
-"""A fit without epochs is its initial vectors at each cut; and users as sets on the way from the dataset to weights."""
+"""A fit without epochs is its initial vectors at each split point; and users as sets on the way from the
+dataset to weights."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.splits import cuts, targets_before
+from features.splits import split_points, targets_before
 from training.encoder.fit import fit_encoders, load_encoder
-from training.encoder.graph_filter import low_pass_item_vectors
-from training.runs.run import RunLog
+from training.encoder.graph_filter import graph_filter_item_vectors
+from training.runs.run import Run
 
 DIM = 8
 
@@ -31,7 +32,12 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Path]:
 
 
 def config_of(raw: tuple[Path, Dataset, Path], *settings: str) -> Config:
-    own = (f"encoder.dim={DIM}", "encoder.model=set_pool", "training.encoder.initial_vectors=low_pass", "history.order=set")
+    own = (
+        f"encoder.dim={DIM}",
+        "encoder.model=weighted_pooling",
+        "training.initial_vectors=graph_filter",
+        "history.order=set",
+    )
     return shop.make_config(raw[0], raw[2], *own, *settings)
 
 
@@ -39,37 +45,51 @@ def test_without_epochs_every_cut_has_the_initial_vectors_of_its_own_past(
     raw: tuple[Path, Dataset, Path], tmp_path: Path
 ) -> None:
     config, dataset = config_of(raw, "training.max_epochs=0"), raw[1]
-    timeline, run = cuts(dataset, config.split), RunLog.create(tmp_path, name="test")
+    timeline, run = split_points(dataset, config.split), Run.create(tmp_path, name="test")
     fit_encoders(dataset, timeline, config=config, run=run)
     found = []
-    for cut in timeline:
-        users, events, _ = targets_before(dataset, cut, targets=config.history.targets)
+    for point in timeline:
+        users, events, _ = targets_before(dataset, point, targets=config.history.targets)
         items = torch.from_numpy(events.items.astype(np.int64))
-        expected = low_pass_item_vectors(
-            torch.from_numpy(users.astype(np.int64)), items, num_items=dataset.num_items, dim=DIM, seed=config.training.seed
+        expected = graph_filter_item_vectors(
+            torch.from_numpy(users.astype(np.int64)),
+            items,
+            num_items=dataset.num_items,
+            dim=DIM,
+            seed=config.training.seed,
         )
-        encoder = load_encoder(run.folder, dataset, cut=cut.name, config=config)
+        encoder = load_encoder(run.folder, dataset, point=point.name, config=config)
         with torch.no_grad():
             found.append(encoder.item_vectors(torch.arange(dataset.num_items)))
         torch.testing.assert_close(found[-1], expected)
-        assert run.read()["fits"][cut.name]["epochs"] == 0
+        assert run.read()["fits"][point.name]["epochs"] == 0
     assert not torch.allclose(found[0], found[1])
 
 
 def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path: Path) -> None:
-    steps = ("training.max_epochs=6", "training.patience=6", "training.learning_rate=0.01", "training.batch_tokens=256")
-    config, dataset = config_of(raw, "training.encoder.initial_vectors=random", "training.refit_epochs=0", *steps), raw[1]
-    run = RunLog.create(tmp_path, name="test")
-    fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
-    recalls = [line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"]
+    steps = (
+        "training.max_epochs=6",
+        "training.patience=6",
+        "training.learning_rate=0.01",
+        "training.batch_tokens=256",
+    )
+    config, dataset = (
+        config_of(raw, "training.initial_vectors=random", "training.refit_epochs=0", *steps),
+        raw[1],
+    )
+    run = Run.create(tmp_path, name="test")
+    fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
+    recalls = [
+        line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
+    ]
     assert recalls[-1] > recalls[0] + 0.02, "it was .50 and .55"
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["training.encoder.initial_vectors=low_pass"], "low_pass is for encoder.model=set_pool"),
-        (["training.max_epochs=0", "training.encoder.initial_vectors=random"], "random ones know nothing"),
+        (["training.initial_vectors=graph_filter"], "graph_filter is for encoder.model=weighted_pooling"),
+        (["training.max_epochs=0", "training.initial_vectors=random"], "random ones know nothing"),
     ],
 )
 def test_beginnings_that_make_no_sense_are_refused(settings: list[str], words: str) -> None:

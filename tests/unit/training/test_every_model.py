@@ -12,14 +12,14 @@ import torch
 from configs.schema import Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.splits import cuts
+from features.splits import split_points
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from training.export.bundle import assemble
 from training.encoder.fit import fit_encoders, load_encoder
-from training.queries import query_at
-from training.runs.run import RunLog
 from training.encoder.validation import validation_loader
+from training.export.bundle import assemble
+from training.queries import query_at
+from training.runs.run import Run
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
 
@@ -29,8 +29,10 @@ FITTED = [*((model, 1) for model in MODELS), ("two_tower", 2)]
 
 
 @pytest.fixture(scope="module", params=FITTED, ids=str)
-def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Dataset, RunLog, Pipeline]:
-    """(settings, dataset, run, pipeline at the validation cut) of one model on a small shop."""
+def fitted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Config, Dataset, Run, Pipeline]:
+    """(settings, dataset, run, pipeline at the validation split point) of one model on a small shop."""
     folder = tmp_path_factory.mktemp("model")
     raw = shop.write_shop(folder / "raw", num_users=30)
     model, size = request.param
@@ -39,26 +41,31 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     config = shop.make_config(raw, folder / "workspace", *settings)
     prepare(config, now=shop.NOW)
     dataset = Dataset.open(config.workspace / "dataset")
-    timeline = cuts(dataset, config.split)
-    run = RunLog.create(folder, name="test")
+    timeline = split_points(dataset, config.split)
+    run = Run.create(folder, name="test")
     fit_encoders(dataset, timeline, config=config, run=run)
-    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    encoder = load_encoder(run.folder, dataset, point="validation", config=config)
     assemble(folder / "bundle", dataset, timeline[0], encoder=encoder, ranker=None, config=config, made_by={})
     return config, dataset, run, Pipeline.load(folder / "bundle")
 
 
-def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dataset, RunLog, Pipeline]) -> None:
-    """The validation users' query vectors by torch from training's batches, and by the pipeline from their histories."""
+def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dataset, Run, Pipeline]) -> None:
+    """The validation users' query vectors by torch from training's batches, and by the pipeline from their
+    histories."""
     config, dataset, run, pipeline = fitted
-    validation, test, _ = cuts(dataset, config.split)
-    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    validation, test, _ = split_points(dataset, config.split)
+    encoder = load_encoder(run.folder, dataset, point="validation", config=config)
     by_torch = []
     with torch.no_grad():
         for batch in validation_loader(dataset, validation, test, config=config):
             vectors = encoder.item_vectors(batch.items_BL)
-            queries = encoder.query_vectors(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
+            queries = encoder.query_vectors(
+                vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user
+            )
             by_torch += queries.tolist()
-    by_server = [pipeline.query_vector(query_at(dataset, validation, user)) for user in range(dataset.num_users)]
+    by_server = [
+        pipeline.query_vector(query_at(dataset, validation, user)) for user in range(dataset.num_users)
+    ]
     found = np.array([vector for vector in by_server if vector is not None])
     assert len(by_torch) > 20
     for vector in by_torch:
@@ -66,14 +73,16 @@ def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dat
 
 
 def test_items_have_the_vectors_of_torch_and_those_without_history_what_their_description_gives(
-    fitted: tuple[Config, Dataset, RunLog, Pipeline],
+    fitted: tuple[Config, Dataset, Run, Pipeline],
 ) -> None:
     config, dataset, run, pipeline = fitted
     bundle = pipeline.bundle
-    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    encoder = load_encoder(run.folder, dataset, point="validation", config=config)
     known = np.flatnonzero(bundle.tables.known)
     with torch.no_grad():
-        np.testing.assert_allclose(bundle.item_vectors[known], encoder.item_vectors(torch.from_numpy(known)), atol=1e-5)
+        np.testing.assert_allclose(
+            bundle.item_vectors[known], encoder.item_vectors(torch.from_numpy(known)), atol=1e-5
+        )
     never_sold = bundle.item_index[shop.NEVER_SOLD[0]]
     has_tower = encoder.item_tower is not None
     assert bundle.item_vectors[never_sold].any() == has_tower
@@ -81,10 +90,10 @@ def test_items_have_the_vectors_of_torch_and_those_without_history_what_their_de
 
 
 def test_only_a_model_that_reads_the_user_makes_its_bundle_carry_attributes(
-    fitted: tuple[Config, Dataset, RunLog, Pipeline],
+    fitted: tuple[Config, Dataset, Run, Pipeline],
 ) -> None:
     config, dataset, run, pipeline = fitted
     bundle = Bundle.open(pipeline.bundle.folder)
-    encoder = load_encoder(run.folder, dataset, cut="validation", config=config)
+    encoder = load_encoder(run.folder, dataset, point="validation", config=config)
     assert (bundle.folder / "users.parquet").is_file() == encoder.reads_user
     assert len(bundle.user_attributes("nobody")) == 0

@@ -8,12 +8,12 @@ import torch
 
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import cuts, targets_between
+from features.splits import split_points, targets_between
 from serving.recommend.pipeline import Pipeline
-from training.evaluation.replay import SYSTEMS, evaluate
 from training.encoder.fit import fit_encoders
-from training.runs.run import RunLog
 from training.encoder.validation import ranks, validation_loader, validation_rows
+from training.evaluation.replay import SYSTEMS, evaluate
+from training.runs.run import Run
 
 
 def changed(config: Config, **settings: object) -> Config:
@@ -24,9 +24,11 @@ def changed(config: Config, **settings: object) -> Config:
     return config
 
 
-def test_the_whole_history_is_left_out_and_not_only_what_the_encoder_reads(shop_config: Config, shop_dataset: Dataset) -> None:
+def test_the_whole_history_is_left_out_and_not_only_what_the_encoder_reads(
+    shop_config: Config, shop_dataset: Dataset
+) -> None:
     config = changed(shop_config, evaluation__exclude_seen=True, history__max_length=2)
-    validation, test, _ = cuts(shop_dataset, config.split)
+    validation, test, _ = split_points(shop_dataset, config.split)
     relevant = targets_between(shop_dataset, validation, test, targets=config.history.targets)
     rows = validation_rows(shop_dataset, validation, relevant, config=config)
     assert max(len(row.left_out) for row in rows) > 2
@@ -37,8 +39,10 @@ def test_the_whole_history_is_left_out_and_not_only_what_the_encoder_reads(shop_
     assert not any(len(row.left_out) for row in plain)
 
 
-def test_what_is_left_out_hits_nothing_and_stands_in_nobodys_way(shop_config: Config, shop_dataset: Dataset) -> None:
-    validation, test, _ = cuts(shop_dataset, shop_config.split)
+def test_what_is_left_out_hits_nothing_and_stands_in_nobodys_way(
+    shop_config: Config, shop_dataset: Dataset
+) -> None:
+    validation, test, _ = split_points(shop_dataset, shop_config.split)
     config = changed(shop_config, evaluation__exclude_seen=True)
     for batch in validation_loader(shop_dataset, validation, test, config=config, max_users=10_000):
         shape = len(batch.users_B), shop_dataset.num_items
@@ -54,10 +58,16 @@ def test_what_is_left_out_hits_nothing_and_stands_in_nobodys_way(shop_config: Co
 
 
 def test_as_many_users_as_the_setting_says_are_judged(shop_config: Config, shop_dataset: Dataset) -> None:
-    validation, test, _ = cuts(shop_dataset, shop_config.split)
+    validation, test, _ = split_points(shop_dataset, shop_config.split)
     config = changed(shop_config, training__validation_users=7)
-    users = [user for batch in validation_loader(shop_dataset, validation, test, config=config) for user in batch.users_B]
-    assert len(users) <= 7 < len(targets_between(shop_dataset, validation, test, targets=config.history.targets))
+    users = [
+        user
+        for batch in validation_loader(shop_dataset, validation, test, config=config)
+        for user in batch.users_B
+    ]
+    assert (
+        len(users) <= 7 < len(targets_between(shop_dataset, validation, test, targets=config.history.targets))
+    )
 
 
 @pytest.mark.parametrize("monitor", ["recall", "ndcg"])
@@ -65,10 +75,13 @@ def test_the_best_of_the_metric_that_was_asked_for_is_kept(
     monitor: str, shop_config: Config, shop_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     config = changed(shop_config, training__monitor=monitor, training__refit_epochs=0)
-    run = RunLog.create(tmp_path_factory.mktemp("runs"), name="monitor")
-    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    run = Run.create(tmp_path_factory.mktemp("runs"), name="monitor")
+    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=run)
     curve = [line["metrics"][f"validation_{monitor}"] for line in run.curves()]
-    other = [line["metrics"]["validation_recall" if monitor == "ndcg" else "validation_ndcg"] for line in run.curves()]
+    other = [
+        line["metrics"]["validation_recall" if monitor == "ndcg" else "validation_ndcg"]
+        for line in run.curves()
+    ]
     fit = run.read()["fits"]["validation"]
     assert fit[f"best_validation_{monitor}"] == pytest.approx(max(curve))
     assert max(curve) != pytest.approx(max(other))
@@ -77,10 +90,10 @@ def test_the_best_of_the_metric_that_was_asked_for_is_kept(
 def test_the_replay_of_the_pipeline_leaves_it_out_too(
     shop_config: Config, shop_dataset: Dataset, tiny_pipeline: Pipeline
 ) -> None:
-    _, test, everything = cuts(shop_dataset, shop_config.split)
+    _, test, full = split_points(shop_dataset, shop_config.split)
     config = changed(shop_config, evaluation__exclude_seen=True)
-    plain = evaluate(tiny_pipeline, shop_dataset, test, everything, config=shop_config)
-    without = evaluate(tiny_pipeline, shop_dataset, test, everything, config=config)
+    plain = evaluate(tiny_pipeline, shop_dataset, test, full, config=shop_config)
+    without = evaluate(tiny_pipeline, shop_dataset, test, full, config=config)
     assert plain.values("pipeline", part="repeat", metric="recall_20").mean() > 0
     for system in SYSTEMS:
         assert without.values(system, part="repeat", metric="recall_20").max() == 0, system

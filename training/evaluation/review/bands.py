@@ -1,4 +1,5 @@
-"""Bands of users by the length of their history, and of items by how much they sell: where a pipeline is strong or weak.
+"""Bands of users by the length of their history, and of items by how much they sell: where a pipeline is
+strong or weak.
 
 Shapes: U users, N items.
 """
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 POPULARITY_BANDS = ("head", "middle", "tail", "never sold before")
-"""Items by target events before the cut, the best sellers first: each of the first three bands has a third of these events.
-An item of the last had none: only a model that knows an item by its attributes (an item tower) can recommend it."""
+"""Items by target events before the split point, the best sellers first: each of the first three bands has a
+third of these events. An item of the last had none: only a model that knows an item by its attributes (an
+item tower) can recommend it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Bands:
 
 
 def item_bands(popularity: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
-    """(N,) place in `POPULARITY_BANDS` of each item, from its number of target events before the cut (N,)."""
+    """(N,) place in `POPULARITY_BANDS` of each item, from its number of target events before the split point
+    (N,)."""
     order = np.argsort(-popularity, kind="stable")
     sold = popularity[order].astype(np.float64)
     share_before = (np.cumsum(sold) - sold) / max(sold.sum(), 1.0)
@@ -37,14 +40,22 @@ def item_bands(popularity: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
 
 
 def history_bands(lengths: NDArray[np.int64]) -> Bands:
-    """Users by their target events before the cut (U,): those without any, and quarters of the others.
+    """Users by their target events before the split point (U,): those without any, and quarters of the
+    others.
 
     Where many have the same number there are fewer bands.
     """
     some = lengths[lengths > 0]
-    edges = np.unique(np.quantile(some, (0.25, 0.5, 0.75, 1.0), method="inverted_cdf")) if len(some) else np.empty(0, np.int64)
+    edges = (
+        np.unique(np.quantile(some, (0.25, 0.5, 0.75, 1.0), method="inverted_cdf"))
+        if len(some)
+        else np.empty(0, np.int64)
+    )
     lows = [int(some.min()), *(int(edge) + 1 for edge in edges[:-1])] if len(some) else []
-    names = [str(low) if low == high else f"{low:,} to {int(high):,}" for low, high in zip(lows, edges, strict=True)]
+    names = [
+        str(low) if low == high else f"{low:,} to {int(high):,}"
+        for low, high in zip(lows, edges, strict=True)
+    ]
     of = np.searchsorted(edges, lengths).astype(np.int8)
     if (lengths == 0).any():
         return Bands(("none", *names), np.where(lengths == 0, 0, of + 1).astype(np.int8))

@@ -1,4 +1,5 @@
-"""Quality in parts, and differences between systems in parts: every figure with its 95 % interval and its number of users."""
+"""Quality in parts, and differences between systems in parts: every figure with its 95 % interval and its
+number of users."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def breakdowns(figures: UserFigures, config: EvaluationConfig) -> list[Breakdown
             continue
         values_UM = np.stack(list(part.values.values()), axis=1)
         intervals = means_and_intervals(values_UM, samples=config.bootstrap_samples, seed=config.seed)
-        found.append(Breakdown(part.by, part.name, len(part.users), dict(zip(part.values, intervals, strict=True))))
+        found.append(
+            Breakdown(part.by, part.name, len(part.users), dict(zip(part.values, intervals, strict=True)))
+        )
     return found
 
 
@@ -66,12 +69,16 @@ def over_sources(figures: UserFigures, config: EvaluationConfig) -> list[Differe
     found = []
     for system, values in everyone.values.items():
         if system != PIPELINE:
-            paired = difference_interval(everyone.values[PIPELINE], values, samples=config.bootstrap_samples, seed=config.seed)
+            paired = difference_interval(
+                everyone.values[PIPELINE], values, samples=config.bootstrap_samples, seed=config.seed
+            )
             found.append(Difference(system, "all", everyone.name, len(everyone.users), *paired))
     return sorted(found, key=lambda difference: difference.mean)
 
 
-def over_run(figures: UserFigures, other: UserFigures, *, name: str, config: EvaluationConfig) -> list[Difference]:
+def over_run(
+    figures: UserFigures, other: UserFigures, *, name: str, config: EvaluationConfig
+) -> list[Difference]:
     """This pipeline minus another run's, on every part of the table.
 
     Parts over other users than the other run's are left out: there is nothing to pair.
@@ -98,7 +105,10 @@ def as_json(rows: list[Breakdown] | list[Difference]) -> list[dict[str, Any]]:
 def breakdowns_of(summary: dict[str, Any]) -> list[Breakdown]:
     """The breakdowns of an `evaluation.json`; none where another version wrote it."""
     rows = summary.get("breakdowns", [])
-    return [Breakdown(row["by"], row["name"], row["num_users"], {k: tuple(v) for k, v in row["systems"].items()}) for row in rows]
+    return [
+        Breakdown(row["by"], row["name"], row["num_users"], {k: tuple(v) for k, v in row["systems"].items()})
+        for row in rows
+    ]
 
 
 def differences_of(summary: dict[str, Any]) -> list[Difference]:

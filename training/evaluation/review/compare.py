@@ -18,7 +18,7 @@ from training.evaluation.review.moved import settings_of_runs
 from training.evaluation.review.page import BY
 from training.evaluation.review.user_figures import UserFigures
 from training.evaluation.review.words import best_validation, interval, signed, verdict
-from training.runs.run import RunLog, run_named
+from training.runs.run import Run, run_named
 
 PAGE = "comparison.html"
 NUM_RUNS = 4
@@ -29,7 +29,7 @@ NUM_RUNS = 4
 class Compared:
     """One run beside the first."""
 
-    run: RunLog
+    run: Run
     review: Review
     over_first: list[Difference]
     """On every part of the table; empty for the first, and where the question is another one"""
@@ -37,23 +37,25 @@ class Compared:
     """In what its question differs from the first's, so that their figures cannot be paired"""
 
 
-def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[RunLog]:
-    """The runs of these names, or the newest evaluated ones, the oldest first. Raises ArtefactError for fewer than two."""
+def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[Run]:
+    """The runs of these names, or the newest evaluated ones, the oldest first. Raises ArtefactError for fewer
+    than two."""
     if names:
         found = [run_named(workspace, name) for name in dict.fromkeys(names)]
     else:
-        evaluated = [RunLog(path.parent) for path in sorted((workspace / "runs").glob("*/examples.json"))]
+        evaluated = [Run(path.parent) for path in sorted((workspace / "runs").glob("*/examples.json"))]
         found = [run for run in evaluated if "refit_of" not in run.read()][-NUM_RUNS:]
     if len(found) < 2:
         there = ", ".join(run.name for run in found) or "none"
         raise ArtefactError(
-            f"{workspace / 'runs'}: a comparison needs two evaluated runs, found {there}. `shopkeeper train` and "
+            f"{workspace / 'runs'}: a comparison needs two evaluated runs, found {there}. `shopkeeper "
+            "train` and "
             "`shopkeeper evaluate` make them; name them as in `shopkeeper compare RUN RUN`."
         )
     return found
 
 
-def compare(runs: Sequence[RunLog], config: Config) -> Path:
+def compare(runs: Sequence[Run], config: Config) -> Path:
     """Write `comparison.html` into the workspace. Raises ArtefactError for a run without an evaluation."""
     first = runs[0]
     compared = [_compared(first, run, config) for run in runs]
@@ -70,7 +72,8 @@ def comparison_page(compared: Sequence[Compared]) -> str:
         "Comparison of runs",
         html.tag("h1", f"Comparison of {len(compared)} runs"),
         html.paragraph(
-            f"Differences are against the first run, {first.run.name}, user by user. An interval that leaves zero out says that "
+            f"Differences are against the first run, {first.run.name}, user by user. An interval that "
+            "leaves zero out says that "
             "the difference is more than chance."
         ),
         html.section("table", "Which is better", *_table(compared)),
@@ -81,7 +84,7 @@ def comparison_page(compared: Sequence[Compared]) -> str:
     )
 
 
-def _compared(first: RunLog, run: RunLog, config: Config) -> Compared:
+def _compared(first: Run, run: Run, config: Config) -> Compared:
     review = gather(run, config)
     theirs, ours = UserFigures.find(first.folder), UserFigures.find(run.folder)
     if run.name == first.name or theirs is None or ours is None:
@@ -102,7 +105,9 @@ def _table(compared: Sequence[Compared]) -> list[Html]:
         rows.append(
             (
                 one.run.name,
-                interval(one.review.headline) if len(lengths) == 1 else f"@{one.review.k}: {interval(one.review.headline)}",
+                interval(one.review.headline)
+                if len(lengths) == 1
+                else f"@{one.review.k}: {interval(one.review.headline)}",
                 signed(against) if against else _not_paired(one),
                 verdict(against) if against else "",
                 f"{signed(closest)} over {closest.over}",
@@ -111,7 +116,15 @@ def _table(compared: Sequence[Compared]) -> list[Html]:
             )
         )
     metric = f"capped recall@{compared[0].review.k}" if len(lengths) == 1 else "capped recall"
-    header = ("run", f"{metric} (95 %)", "against the first (95 %)", "", "over its closest source", "users", "served")
+    header = (
+        "run",
+        f"{metric} (95 %)",
+        "against the first (95 %)",
+        "",
+        "over its closest source",
+        "users",
+        "served",
+    )
     found = [html.table(header, rows, numbers=(1, 2, 5))]
     against_first = [(one.run.name, one.over_first[0]) for one in compared if one.over_first]
     if against_first:
@@ -135,14 +148,21 @@ def _settings(compared: Sequence[Compared]) -> Html:
     differing = settings_of_runs([one.run for one in compared])
     if not differing:
         return html.paragraph("None: the runs differ in their data alone, or in nothing.")
-    rows = [(name, *("not there" if value is None else str(value) for value in values)) for name, values in differing.items()]
+    rows = [
+        (name, *("not there" if value is None else str(value) for value in values))
+        for name, values in differing.items()
+    ]
     return html.table(("setting", *(one.run.name for one in compared)), rows)
 
 
 def _parts(compared: Sequence[Compared]) -> list[Html]:
     """The pipelines beside each other, for the runs that were asked what the first was."""
     others = [one.run.name for one in compared if one.asked_otherwise]
-    found = [html.paragraph(f"Without those that are not paired with the first: {', '.join(others)}.")] if others else []
+    found = (
+        [html.paragraph(f"Without those that are not paired with the first: {', '.join(others)}.")]
+        if others
+        else []
+    )
     for by, (title, axis) in BY.items():
         rows = {one.run.name: one.review.of(by) for one in compared if not one.asked_otherwise}
         drawn = pictures.parts_of_runs(rows, title=f"the pipelines {title}", axis=axis)
@@ -170,7 +190,10 @@ def _curves(compared: Sequence[Compared]) -> list[Html]:
         rows.append((one.run.name, epochs, f"{seconds:,.0f}", best, processor))
     header = ("run", "epochs, all fits", "seconds, all fits", "best in validation", "processor")
     drawn = pictures.learning_curves({one.run.name: one.review.curves for one in compared})
-    return [html.picture(drawn, alt="learning curves of the runs"), html.table(header, rows, numbers=(1, 2, 3))]
+    return [
+        html.picture(drawn, alt="learning curves of the runs"),
+        html.table(header, rows, numbers=(1, 2, 3)),
+    ]
 
 
 def _index(compared: Sequence[Compared]) -> Html:

@@ -26,6 +26,10 @@ def description(review: Review) -> str:
         lines += ["", f"Settings that differ from the champion's: {changed or 'none'}."]
     data = review.data
     if data:
-        lines += ["", f"Data: {data['num_item_events']:,} item events, {data['num_users']:,} users, {data['num_items']:,} items."]
+        lines += [
+            "",
+            f"Data: {data['num_item_events']:,} item events, {data['num_users']:,} users, "
+            f"{data['num_items']:,} items.",
+        ]
     lines += ["", "Next, under *Artifacts*: `review/review.html`, then `review/users.html`."]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,5 @@
-"""Twenty users as a reviewer sees them: what they did, their list with its reasons, what they then took. No user ids."""
+"""Twenty users as a reviewer sees them: what they did, their list with its reasons, what they then took. No
+user ids."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ import numpy as np
 from features.core.columns import EVENT_TYPES, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import IntArray
-from features.splits import Cut
-from serving.recommend.request import Query
+from features.splits import SplitPoint
 from serving.recommend.pipeline import Pipeline
-from training.queries import query_at
+from serving.recommend.request import Query
 from training.evaluation.review.bands import history_bands
 from training.evaluation.review.user_figures import UserFigures
+from training.queries import query_at
 
 NUM_EXAMPLES = 20
 NUM_EVENTS = 15
@@ -27,12 +28,12 @@ NUM_TAKEN = 40
 
 @dataclass(frozen=True)
 class Past:
-    """One event before the cut."""
+    """One event before the split point."""
 
     title: str
     kind: str
     days_ago: float | None
-    """Before the cut; None for data without times"""
+    """Before the split point; None for data without times"""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Place:
     source: str
     reason: str
     taken: bool
-    """The user took it in the window after the cut"""
+    """The user took it in the window after the split point"""
     own: bool
     """The user had bought it before"""
 
@@ -65,7 +66,7 @@ class Example:
     user: int
     """Index in the dataset: it says nothing outside it"""
     band: str
-    """Target events before the cut, as the breakdown by history length puts it"""
+    """Target events before the split point, as the breakdown by history length puts it"""
     num_events: int
     past: list[Past]
     """The latest first"""
@@ -76,10 +77,14 @@ class Example:
 
 
 def pick_users(figures: UserFigures, *, seed: int) -> dict[str, list[int]]:
-    """Band of history length → users drawn from it by seed, ascending; as many from each as there are, twenty in all."""
+    """Band of history length → users drawn from it by seed, ascending; as many from each as there are, twenty
+    in all."""
     bands = history_bands(figures.history_lengths)
     generator = np.random.default_rng(seed)
-    queues = [generator.permutation(figures.users["all"][bands.of == place]).tolist() for place in range(len(bands.names))]
+    queues = [
+        generator.permutation(figures.users["all"][bands.of == place]).tolist()
+        for place in range(len(bands.names))
+    ]
     picked: list[list[int]] = [[] for _ in queues]
     left = min(NUM_EXAMPLES, len(figures.users["all"]))
     while left:
@@ -91,11 +96,18 @@ def pick_users(figures: UserFigures, *, seed: int) -> dict[str, list[int]]:
 
 
 def examples(
-    pipeline: Pipeline, dataset: Dataset, cut: Cut, *, relevant: Mapping[int, IntArray], figures: UserFigures, seed: int
+    pipeline: Pipeline,
+    dataset: Dataset,
+    point: SplitPoint,
+    *,
+    relevant: Mapping[int, IntArray],
+    figures: UserFigures,
+    seed: int,
 ) -> list[Example]:
-    """The picked users, those with the shortest histories first. `relevant`: user → what they took after the cut."""
+    """The picked users, those with the shortest histories first. `relevant`: user → what they took after the
+    split point."""
     return [
-        _example(user, band, pipeline, query_at(dataset, cut, user, num_results=figures.k), relevant[user])
+        _example(user, band, pipeline, query_at(dataset, point, user, num_results=figures.k), relevant[user])
         for band, users in pick_users(figures, seed=seed).items()
         for user in users
     ]
@@ -144,16 +156,25 @@ def _example(user: int, band: str, pipeline: Pipeline, query: Query, relevant: I
     wanted = set(relevant.tolist())
     rank = {one.item: place for place, one in enumerate(answer, start=1)}
     taken = sorted(wanted, key=lambda item: (rank.get(item, len(rank) + 1), titles[item]))
-    latest = list(zip(history.items.tolist(), history.kinds.tolist(), history.times.tolist(), strict=True))[-NUM_EVENTS:]
+    latest = list(
+        zip(history.items.tolist(), history.event_types.tolist(), history.times.tolist(), strict=True)
+    )[-NUM_EVENTS:]
     return Example(
         user=user,
         band=band,
         num_events=len(history),
         past=[
-            Past(titles[item], EVENT_TYPES[kind], round((as_of - time) / MICROSECONDS_PER_DAY, 1) if has_times else None)
+            Past(
+                titles[item],
+                EVENT_TYPES[kind],
+                round((as_of - time) / MICROSECONDS_PER_DAY, 1) if has_times else None,
+            )
             for item, kind, time in reversed(latest)
         ],
-        places=[Place(titles[one.item], one.source, one.reasons[0].text, one.item in wanted, one.item in own) for one in answer],
+        places=[
+            Place(titles[one.item], one.source, one.reasons[0].text, one.item in wanted, one.item in own)
+            for one in answer
+        ],
         taken=[Taken(titles[item], rank.get(item), item in own) for item in taken[:NUM_TAKEN]],
         num_taken=len(wanted),
     )

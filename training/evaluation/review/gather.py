@@ -1,4 +1,5 @@
-"""All that the page of a run is made of, read from the run's folder and from that of the run it is compared with."""
+"""All that the page of a run is made of, read from the run's folder and from that of the run it is compared
+with."""
 
 from __future__ import annotations
 
@@ -11,12 +12,18 @@ from typing import Any
 from configs.exceptions import ArtefactError
 from configs.load import load_config
 from configs.schema import Config
-from training.evaluation.review.breakdowns import Breakdown, Difference, breakdowns_of, differences_of, over_run
+from training.evaluation.review.breakdowns import (
+    Breakdown,
+    Difference,
+    breakdowns_of,
+    differences_of,
+    over_run,
+)
 from training.evaluation.review.compared_run import compared_run
 from training.evaluation.review.examples import Example, from_json
 from training.evaluation.review.moved import ItemMoved, SettingMoved, items_moved, settings_moved
 from training.evaluation.review.user_figures import UserFigures
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,14 @@ class Review:
         return [row for row in self.breakdowns if row.by == by]
 
 
-def gather(run: RunLog, config: Config) -> Review:
+def gather(run: Run, config: Config) -> Review:
     """Read a run that was evaluated. Raises ArtefactError for one that was not, or by another version."""
     summary, figures = _json(run.folder / "evaluation.json"), UserFigures.find(run.folder)
     if figures is None or "breakdowns" not in summary:
-        raise ArtefactError(f"{run.folder} has no evaluation by this version: `shopkeeper evaluate --run {run.name}` makes it.")
+        raise ArtefactError(
+            f"{run.folder} has no evaluation by this version: `shopkeeper evaluate --run {run.name}` makes "
+            "it."
+        )
     settings = load_config(run.folder / "config.yaml", workspace=config.workspace)
     return Review(
         name=run.name,
@@ -84,7 +94,9 @@ def gather(run: RunLog, config: Config) -> Review:
     )
 
 
-def _against_champion(run: RunLog, figures: UserFigures, summary: dict[str, Any], config: Config) -> AgainstChampion | None:
+def _against_champion(
+    run: Run, figures: UserFigures, summary: dict[str, Any], config: Config
+) -> AgainstChampion | None:
     found = compared_run(run)
     if found is None:
         return None

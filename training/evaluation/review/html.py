@@ -1,4 +1,5 @@
-"""Self-contained pages: escaped text, tables, and pictures inside the page. No scripts, nothing loaded from anywhere."""
+"""Self-contained pages: escaped text, tables, and pictures inside the page. No scripts, nothing loaded from
+anywhere."""
 
 from __future__ import annotations
 
@@ -63,21 +64,31 @@ def paragraph(*sentences: str, css: str = "") -> Html:
 
 
 def table(
-    header: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[int] = (), hits: Sequence[int] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    numbers: Sequence[int] = (),
+    hits: Sequence[int] = (),
 ) -> Html:
     """A table. `numbers` are the columns set to the right, `hits` the rows that are marked."""
 
     def line(cell: str, values: Sequence[object], css: str = "") -> Html:
-        cells = [tag(cell, value, css="number" if place in numbers else "") for place, value in enumerate(values)]
+        cells = [
+            tag(cell, value, css="number" if place in numbers else "") for place, value in enumerate(values)
+        ]
         return tag("tr", *cells, css=css)
 
     body = [line("td", row, "hit" if place in hits else "") for place, row in enumerate(rows)]
-    return Html(f'<div class="scroll">{tag("table", tag("thead", line("th", header)), tag("tbody", *body))}</div>')
+    return Html(
+        f'<div class="scroll">{tag("table", tag("thead", line("th", header)), tag("tbody", *body))}</div>'
+    )
 
 
 def card(title: str, figure: object, note: object) -> Html:
     """One figure that is seen at once."""
-    return Html(f'<div class="card"><span>{text(title)}</span><b>{text(figure)}</b><span>{text(note)}</span></div>')
+    return Html(
+        f'<div class="card"><span>{text(title)}</span><b>{text(figure)}</b><span>{text(note)}</span></div>'
+    )
 
 
 def cards(*found: Html) -> Html:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from training.runs.run import RunLog
+from training.runs.run import Run
 from training.runs.tracking import flat
 
 NUM_COMPARED = 50
@@ -37,12 +37,12 @@ class ItemMoved:
     """Users with the item in their list, in the run that shows it"""
 
 
-def settings_moved(before: RunLog, now: RunLog) -> list[SettingMoved]:
+def settings_moved(before: Run, now: Run) -> list[SettingMoved]:
     """Settings that differ, by name."""
     return [SettingMoved(name, *values) for name, values in settings_of_runs([before, now]).items()]
 
 
-def settings_of_runs(runs: Sequence[RunLog]) -> dict[str, list[Any]]:
+def settings_of_runs(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Settings that are not the same in all runs: name → the value in each."""
     each = [_settings(run.folder) for run in runs]
     names = sorted({name for settings in each for name in settings})
@@ -51,7 +51,8 @@ def settings_of_runs(runs: Sequence[RunLog]) -> dict[str, list[Any]]:
 
 
 def items_moved(before: dict[str, Any], now: dict[str, Any]) -> tuple[list[ItemMoved], list[ItemMoved]]:
-    """(entered, left): among the items that stand in most lists, those that one `evaluation.json` has and the other lacks."""
+    """(entered, left): among the items that stand in most lists, those that one `evaluation.json` has and the
+    other lacks."""
     theirs, ours = (summary.get("most_shown", [])[:NUM_COMPARED] for summary in (before, now))
     return _lacking(ours, theirs), _lacking(theirs, ours)
 

@@ -1,4 +1,5 @@
-"""The pictures of a review, each as the bytes of a PNG. Matplotlib without its windows: nothing global is touched."""
+"""The pictures of a review, each as the bytes of a PNG. Matplotlib without its windows: nothing global is
+touched."""
 
 from __future__ import annotations
 
@@ -38,13 +39,18 @@ LINE, DIM = "#d9dee3", "#5b6875"
 def learning_curves(runs: Mapping[str, Curves]) -> bytes:
     """Loss, validation recall and speed, epoch by epoch, of one run or of several.
 
-    The fits of a run follow one another: the first before the validation window, then on over the later windows.
+    The fits of a run follow one another: the first before the validation window, then on over the later
+    windows.
     """
     figure, panels = _figure(width=10, height=3.6, panels=3)
     for place, (name, curves) in enumerate(runs.items()):
         colour = OF_RUNS[place % len(OF_RUNS)]
         for panel, metric in zip(panels, PANELS, strict=True):
-            points = [(step, line["metrics"][metric]) for step, line in enumerate(curves, 1) if metric in line["metrics"]]
+            points = [
+                (step, line["metrics"][metric])
+                for step, line in enumerate(curves, 1)
+                if metric in line["metrics"]
+            ]
             panel.plot(*zip(*points, strict=True), "o-", color=colour, label=name, ms=5) if points else None
         if place == 0 and len(runs) == 1:
             for panel in panels[::2]:
@@ -55,7 +61,12 @@ def learning_curves(runs: Mapping[str, Curves]) -> bytes:
         panel.locator_params(axis="x", integer=True)
         panel.set_ylim(bottom=0 if "second" in title else None)
     if len(runs) > 1:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(runs), 3), frameon=False)
+        figure.legend(
+            *panels[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=min(len(runs), 3),
+            frameon=False,
+        )
     return _png(figure)
 
 
@@ -84,15 +95,20 @@ def parts_of_runs(runs: Mapping[str, Sequence[Breakdown]], *, title: str, axis: 
     for place, (name, rows) in enumerate(runs.items()):
         shift = (place - (len(runs) - 1) / 2) * 0.14
         intervals = [row.systems["pipeline"] for row in rows]
-        _points_with_intervals(panel, intervals, shift=shift, colour=OF_RUNS[place % len(OF_RUNS)], label=name, strong=True)
+        _points_with_intervals(
+            panel, intervals, shift=shift, colour=OF_RUNS[place % len(OF_RUNS)], label=name, strong=True
+        )
     _name_parts(panel, next(iter(runs.values())), axis=axis)
     panel.set_title(title)
-    figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(runs), 3), frameon=False)
+    figure.legend(
+        *panel.get_legend_handles_labels(), loc="outside lower center", ncols=min(len(runs), 3), frameon=False
+    )
     return _png(figure)
 
 
 def forest(rows: Sequence[tuple[str, Difference]], *, title: str) -> bytes:
-    """Differences with their intervals beside the line of no difference; green and red where they are clear."""
+    """Differences with their intervals beside the line of no difference; green and red where they are
+    clear."""
     figure, (panel,) = _figure(width=10, height=1.3 + 0.36 * max(len(rows), 2))
     places = list(range(len(rows)))[::-1]
     for place, (_, row) in zip(places, rows, strict=True):
@@ -110,11 +126,19 @@ def forest(rows: Sequence[tuple[str, Difference]], *, title: str) -> bytes:
 
 
 def index_speed(points: Sequence[Mapping[str, Any]], *, chosen: str) -> bytes:
-    """Recall of the nearest-item index against milliseconds a query; exact search is the reference at recall 1."""
+    """Recall of the nearest-item index against milliseconds a query; exact search is the reference at recall
+    1."""
     figure, (panel,) = _figure(width=10, height=3.8)
-    others = sorted((point for point in points if point["kind"] != "exact"), key=lambda point: point["milliseconds"])
+    others = sorted(
+        (point for point in points if point["kind"] != "exact"), key=lambda point: point["milliseconds"]
+    )
     panel.plot(*_places(others), "o-", color=COLOURS["pipeline"], ms=8, lw=1)
-    panel.plot(*_places([point for point in points if point["kind"] == "exact"]), "*", color=COLOURS["repeats"], ms=16)
+    panel.plot(
+        *_places([point for point in points if point["kind"] == "exact"]),
+        "*",
+        color=COLOURS["repeats"],
+        ms=16,
+    )
     for place, point in enumerate(sorted(points, key=lambda point: point["milliseconds"])):
         is_chosen = point["kind"] == chosen
         panel.annotate(
@@ -150,7 +174,15 @@ def _points_with_intervals(
     above = [max(values[2] - values[0], 0.0) for values in intervals]
     at = [place + shift for place in range(len(intervals))]
     panel.errorbar(
-        at, means, yerr=[below, above], fmt="o", color=colour, label=label, ms=8 if strong else 5, elinewidth=2, capsize=3
+        at,
+        means,
+        yerr=[below, above],
+        fmt="o",
+        color=colour,
+        label=label,
+        ms=8 if strong else 5,
+        elinewidth=2,
+        capsize=3,
     )
 
 

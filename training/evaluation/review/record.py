@@ -1,4 +1,5 @@
-"""What an evaluation leaves in the run's folder for the review, so that pages can be made again, and runs compared, without it.
+"""What an evaluation leaves in the run's folder for the review, so that pages can be made again, and runs
+compared, without it.
 
 evaluation.json          the table, with its parts, the differences to each source, the index, and what was shown most
 evaluation_users.npz     the headline metric user by user (`UserFigures`)
@@ -14,16 +15,16 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import Cut
+from features.splits import SplitPoint
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from training.export.index import hnsw_points
 from training.evaluation.replay import Evaluation
-from training.queries import index_queries
 from training.evaluation.review.breakdowns import as_json, breakdowns, over_sources
 from training.evaluation.review.examples import as_json as examples_as_json
 from training.evaluation.review.examples import examples
-from training.runs.run import RunLog, write_json
+from training.export.index import hnsw_points
+from training.queries import index_queries
+from training.runs.run import Run, write_json
 
 NUM_MOST_SHOWN = 100
 
@@ -32,7 +33,13 @@ MAX_INDEXED = 20_000
 
 
 def record(
-    run: RunLog, evaluation: Evaluation, pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Config
+    run: Run,
+    evaluation: Evaluation,
+    pipeline: Pipeline,
+    dataset: Dataset,
+    point: SplitPoint,
+    *,
+    config: Config,
 ) -> dict[str, Any]:
     """Write the files and return what `evaluation.json` holds."""
     figures = evaluation.figures
@@ -43,10 +50,12 @@ def record(
         "most_shown": _most_shown(pipeline.bundle, evaluation.times_shown),
         "index": {
             "chosen": pipeline.bundle.manifest["index"]["kind"],
-            "points": _index_points(pipeline, dataset, cut, config=config),
+            "points": _index_points(pipeline, dataset, point, config=config),
         },
     }
-    picked = examples(pipeline, dataset, cut, relevant=evaluation.relevant, figures=figures, seed=config.evaluation.seed)
+    picked = examples(
+        pipeline, dataset, point, relevant=evaluation.relevant, figures=figures, seed=config.evaluation.seed
+    )
     write_json(run.folder / "examples.json", examples_as_json(picked))
     figures.save(run.folder)
     write_json(run.folder / "evaluation.json", summary)
@@ -63,8 +72,11 @@ def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str
     ]
 
 
-def _index_points(pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Config) -> list[dict[str, Any]]:
-    """What the export measured; where it needed exact search alone, HNSW is measured here, so that the choice can be seen.
+def _index_points(
+    pipeline: Pipeline, dataset: Dataset, point: SplitPoint, *, config: Config
+) -> list[dict[str, Any]]:
+    """What the export measured; where it needed exact search alone, HNSW is measured here, so that the choice
+    can be seen.
 
     On `MAX_INDEXED` items at most: a picture is not worth the minute that a whole graph takes.
     """
@@ -74,8 +86,10 @@ def _index_points(pipeline: Pipeline, dataset: Dataset, cut: Cut, *, config: Con
     bundle = pipeline.bundle
     known = np.flatnonzero(bundle.tables.known)
     if len(known) > MAX_INDEXED:
-        known = np.sort(np.random.default_rng(config.evaluation.seed).choice(known, MAX_INDEXED, replace=False))
-    found = [pipeline.query_vector(query) for query in index_queries(dataset, cut, config)]
+        known = np.sort(
+            np.random.default_rng(config.evaluation.seed).choice(known, MAX_INDEXED, replace=False)
+        )
+    found = [pipeline.query_vector(query) for query in index_queries(dataset, point, config)]
     queries = np.stack([vector for vector in found if vector is not None])
     vectors = np.ascontiguousarray(bundle.item_vectors[known])
     return [point.as_json() for point in hnsw_points(vectors, known.astype(np.int32), queries)]

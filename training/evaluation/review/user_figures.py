@@ -46,7 +46,7 @@ class UserFigures:
     values: Mapping[str, Mapping[str, FloatArray]]
     """system → part → capped recall at k, one number a user"""
     history_lengths: NDArray[np.int64]
-    """(U,) target events before the cut"""
+    """(U,) target events before the split point"""
     relevant_UB: NDArray[np.int64]
     """(U, B) relevant items in each band of popularity"""
     hits_UB: Mapping[str, NDArray[np.int64]]
@@ -57,9 +57,12 @@ class UserFigures:
         return tuple(self.values)
 
     def slices(self) -> Iterator[Slice]:
-        """The whole table, then its parts: by history length, by popularity of what was bought, repeat and new."""
+        """The whole table, then its parts: by history length, by popularity of what was bought, repeat and
+        new."""
         everyone = self.users["all"]
-        yield Slice("all", "all users", everyone, {system: parts["all"] for system, parts in self.values.items()})
+        yield Slice(
+            "all", "all users", everyone, {system: parts["all"] for system, parts in self.values.items()}
+        )
         bands = history_bands(self.history_lengths)
         for place, name in enumerate(bands.names):
             which = bands.of == place
@@ -106,7 +109,10 @@ class UserFigures:
             k=int(arrays["k"]),
             users={"all": arrays["users"], **{part: arrays[f"users_{part}"] for part in REPEAT_AND_NEW}},
             values={
-                system: {"all": arrays[system], **{part: arrays[f"{system}_{part}"] for part in REPEAT_AND_NEW}}
+                system: {
+                    "all": arrays[system],
+                    **{part: arrays[f"{system}_{part}"] for part in REPEAT_AND_NEW},
+                }
                 for system in systems
             },
             history_lengths=arrays["history_lengths"],

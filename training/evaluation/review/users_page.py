@@ -1,4 +1,5 @@
-"""`users.html`: twenty users' histories with their lists, by product name. Users are known by their index alone."""
+"""`users.html`: twenty users' histories with their lists, by product name. Users are known by their index
+alone."""
 
 from __future__ import annotations
 
@@ -14,9 +15,11 @@ def users_page(name: str, examples: list[Example], *, num_users: int) -> str:
         f"Twenty users of {name}",
         html.tag("h1", f"What {len(examples)} users were shown, and what they took"),
         html.paragraph(
-            f"Run {name}. Drawn by seed from the {num_users:,} users of the table, as many with short histories as with "
-            "long ones. A number stands for a user in this data set alone; it is no id of the shop. Green rows are hits: the "
-            "user took the item in the window after the cut."
+            f"Run {name}. Drawn by seed from the {num_users:,} users of the table, as many with short "
+            "histories as with "
+            "long ones. A number stands for a user in this data set alone; it is no id of the shop. Green "
+            "rows are hits: the "
+            "user took the item in the window after the split point."
         ),
         html.tag("nav", "Users: ", *links),
         *(_user(example) for example in examples),
@@ -30,14 +33,17 @@ def _user(example: Example) -> Html:
         for place, one in enumerate(example.places, start=1)
     ]
     past = [(one.title, one.kind.replace("_", " "), _ago(one)) for one in example.past]
-    taken = [(one.title, "yes" if one.own else "", "" if one.rank is None else one.rank) for one in example.taken]
+    taken = [
+        (one.title, "yes" if one.own else "", "" if one.rank is None else one.rank) for one in example.taken
+    ]
     more = example.num_taken - len(example.taken)
     found = sum(one.taken for one in example.places)
     return html.section(
         f"user-{example.user}",
         f"User {example.user}",
         html.paragraph(
-            f"{example.num_events:,} events before the cut (band: {example.band}). Took {example.num_taken:,} different items "
+            f"{example.num_events:,} events before the split point (band: {example.band}). Took "
+            f"{example.num_taken:,} different items "
             f"after it; {found} of the {len(example.places)} in the list are among them.",
         ),
         html.tag("h3", "The list"),

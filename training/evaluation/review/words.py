@@ -9,8 +9,10 @@ from training.evaluation.review.html import Html, tag
 from training.evaluation.table import ROWS
 
 HEADLINE_IN_WORDS = (
-    "Capped recall@{k}: of the {k} places in a list (or of what the user took, where that is less), the share filled with what "
-    "the user really took in the {window} after the cut. 1 is perfect. In brackets: 95 % bootstrap interval over users."
+    "Capped recall@{k}: of the {k} places in a list (or of what the user took, where that is less), the "
+    "share filled with what "
+    "the user really took in the {window} after the split point. 1 is perfect. In brackets: 95 % bootstrap "
+    "interval over users."
 )
 
 
@@ -30,7 +32,11 @@ def signed(difference: Difference) -> str:
 
 def best_validation(fit: Mapping[str, float]) -> str:
     """`recall 0.3241`: what `training.monitor` watched in a fit, at its best; a dash where nothing was."""
-    found = [f"{metric} {fit[entry]:.4f}" for metric in ("recall", "ndcg") if (entry := f"best_validation_{metric}") in fit]
+    found = [
+        f"{metric} {fit[entry]:.4f}"
+        for metric in ("recall", "ndcg")
+        if (entry := f"best_validation_{metric}") in fit
+    ]
     return ", ".join(found) or "–"
 
 

@@ -13,14 +13,15 @@ from training.evaluation.review.description import description
 from training.evaluation.review.gather import gather
 from training.evaluation.review.page import draw, page
 from training.evaluation.review.users_page import users_page
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 FOLDER = "review"
 PAGE = "review.html"
 
 
-def write_review(run: RunLog, config: Config) -> None:
-    """Make all pages anew from what the run's folder holds. Raises ArtefactError for a run without an evaluation."""
+def write_review(run: Run, config: Config) -> None:
+    """Make all pages anew from what the run's folder holds. Raises ArtefactError for a run without an
+    evaluation."""
     review = gather(run, config)
     drawn = draw(review)
     scratch, folder = run.folder / f".{FOLDER}.part", run.folder / FOLDER

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from configs.exceptions import ArtefactError, DataError
 from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
-from features.ingest.build_dataset import build_dataset
-from features.dataset import Dataset
 from features.core.ids import who_key
-from features.readers.raw_table import FILE, ROW, RawTable, no_rejected
+from features.dataset import Dataset
+from features.ingest.build_dataset import build_dataset
 from features.ingest.report import Report
 from features.ingest.tables import write_tables
-from features.ingest.validate_events import validate_events
 from features.ingest.validate_catalogue import validate_items, validate_users
+from features.ingest.validate_events import validate_events
+from features.readers.raw_table import FILE, ROW, RawTable, no_rejected
 
 PrepareCsv = Callable[..., Report]
 
@@ -56,7 +56,9 @@ def raw_events(events: list[Event]) -> RawTable:
 
 
 def write(folder: Path, events: list[Event]) -> None:
-    valid = validate_events(raw_events(events), data=DataConfig(), prepare=PrepareConfig(), now=START + timedelta(days=1))
+    valid = validate_events(
+        raw_events(events), data=DataConfig(), prepare=PrepareConfig(), now=START + timedelta(days=1)
+    )
     assert len(valid.events) == len(events)
     write_tables(
         folder,
@@ -73,7 +75,10 @@ def write(folder: Path, events: list[Event]) -> None:
 
 def reference(events: list[Event]) -> dict[str, list[tuple[str, str, int, float | None, int]]]:
     """Who → their (type, item, minute, price, basket), in order: the plain way."""
-    mine = [dict(event, n=n) for n, event in enumerate(sorted(events, key=lambda event: int(str(event["minute"]))))]
+    mine = [
+        dict(event, n=n)
+        for n, event in enumerate(sorted(events, key=lambda event: int(str(event["minute"]))))
+    ]
     mine = [event for event in mine if event[c.EVENT_TYPE] in c.ITEM_EVENT_TYPES]
     baskets: dict[object, Event] = {}
     for event in mine:
@@ -97,7 +102,9 @@ def reference(events: list[Event]) -> dict[str, list[tuple[str, str, int, float 
 
 @settings(max_examples=60, deadline=None)
 @given(events=events_strategy)
-def test_a_dataset_holds_what_a_plain_loop_would_put_there(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> None:
+def test_a_dataset_holds_what_a_plain_loop_would_put_there(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event]
+) -> None:
     folder = tmp_path_factory.mktemp("shop")
     write(folder / "tables", events)
     dataset = build_dataset(folder / "tables", folder / "dataset")
@@ -110,7 +117,7 @@ def test_a_dataset_holds_what_a_plain_loop_would_put_there(tmp_path_factory: pyt
     assert list(zip(firsts, users, strict=True)) == sorted(zip(firsts, users, strict=True))
     for index, user in enumerate(users):
         history, rows = dataset.history(index), expected[user]
-        assert [c.EVENT_TYPES[kind] for kind in history.kinds] == [kind for kind, *_ in rows]
+        assert [c.EVENT_TYPES[kind] for kind in history.event_types] == [kind for kind, *_ in rows]
         assert [items[item] for item in history.items] == [item for _, item, *_ in rows]
         microseconds = [int((START + timedelta(minutes=at)).timestamp() * 1e6) for _, _, at, _, _ in rows]
         assert history.times.tolist() == microseconds
@@ -121,7 +128,9 @@ def test_a_dataset_holds_what_a_plain_loop_would_put_there(tmp_path_factory: pyt
     assert len(np.unique(dataset.baskets)) == dataset.baskets[-1] + 1
 
 
-def test_baskets_share_the_earliest_time_and_a_refund_keeps_its_own(prepare_csv: PrepareCsv, workspace: Path) -> None:
+def test_baskets_share_the_earliest_time_and_a_refund_keeps_its_own(
+    prepare_csv: PrepareCsv, workspace: Path
+) -> None:
     prepare_csv(
         "event_type,timestamp,user_id,item_id,transaction_id\n"
         "purchase,2024-05-01 10:05,ann,tea,t1\n"
@@ -137,9 +146,14 @@ def test_baskets_share_the_earliest_time_and_a_refund_keeps_its_own(prepare_csv:
     assert dataset.history(1).baskets.tolist() == [2]
 
 
-def test_catalogue_rows_stand_at_their_item_and_gaps_are_null(prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path) -> None:
+def test_catalogue_rows_stand_at_their_item_and_gaps_are_null(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
     items = tmp_path / "items.csv"
-    items.write_text("sku,title,product_type,price\njam,Jam,Food > Spread,3\nold,Old,Food,1\ntea,Tea,Drink,\n", encoding="utf-8")
+    items.write_text(
+        "sku,title,product_type,price\njam,Jam,Food > Spread,3\nold,Old,Food,1\ntea,Tea,Drink,\n",
+        encoding="utf-8",
+    )
     prepare_csv(
         "event_type,timestamp,user_id,item_id,price\n"
         "purchase,2024-05-01,ann,tea,2\npurchase,2024-05-02,ann,tea,4\npurchase,2024-05-02,ann,jam,9\nview_item,2024-05-03,ann,nut,\n",
@@ -158,7 +172,9 @@ def test_catalogue_rows_stand_at_their_item_and_gaps_are_null(prepare_csv: Prepa
     assert dataset.num_items == 4  # the old one, which nobody touched, comes last
 
 
-def test_a_person_is_known_by_user_id_and_else_as_a_visitor(prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path) -> None:
+def test_a_person_is_known_by_user_id_and_else_as_a_visitor(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
     users = tmp_path / "users.csv"
     users.write_text("user_id,region\nann,north\nunseen,south\n", encoding="utf-8")
     prepare_csv(
@@ -167,7 +183,10 @@ def test_a_person_is_known_by_user_id_and_else_as_a_visitor(prepare_csv: Prepare
         f"data.users={users}",
     )
     people = pl.read_parquet(workspace / "dataset" / "users.parquet")
-    assert people.select("user_id", "attributes").rows() == [("ann", '{"region":"north"}'), ("visitor:ann", None)]
+    assert people.select("user_id", "attributes").rows() == [
+        ("ann", '{"region":"north"}'),
+        ("visitor:ann", None),
+    ]
 
 
 def test_an_ordinal_clock_counts_rows_from_0(prepare_csv: PrepareCsv, workspace: Path) -> None:
@@ -185,7 +204,14 @@ def test_an_ordinal_clock_counts_rows_from_0(prepare_csv: PrepareCsv, workspace:
 def test_tables_that_are_not_there_or_hold_nothing_to_learn(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no tables here"):
         build_dataset(tmp_path / "tables", tmp_path / "dataset")
-    event = {c.EVENT_TYPE: "page_view", "minute": 0, c.USER_ID: "ann", c.VISITOR_ID: None, c.ITEM_ID: "x", c.PRICE: None}
+    event = {
+        c.EVENT_TYPE: "page_view",
+        "minute": 0,
+        c.USER_ID: "ann",
+        c.VISITOR_ID: None,
+        c.ITEM_ID: "x",
+        c.PRICE: None,
+    }
     write(tmp_path / "tables", [event | {c.TRANSACTION_ID: None}])
     with pytest.raises(DataError, match="no event with an item"):
         build_dataset(tmp_path / "tables", tmp_path / "dataset")

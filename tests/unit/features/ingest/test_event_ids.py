@@ -50,7 +50,9 @@ def test_events_that_differ_in_one_thing_have_different_names() -> None:
 
 
 def test_a_name_does_not_depend_on_the_other_rows() -> None:
-    rows: list[tuple[str | None, ...]] = [(None, f"u{n % 700}", None, None, f"i{n % 900}", None) for n in range(20_000)]
+    rows: list[tuple[str | None, ...]] = [
+        (None, f"u{n % 700}", None, None, f"i{n % 900}", None) for n in range(20_000)
+    ]
     times = [START + timedelta(seconds=n // 2) for n in range(20_000)]
     together = with_event_ids(events(rows, times))[c.EVENT_ID]
     assert together.n_unique() == 20_000

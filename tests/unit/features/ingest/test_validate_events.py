@@ -10,12 +10,11 @@ import pytest
 from configs.exceptions import DataError
 from configs.schema import Config
 from features.core import columns as c
-from features.core.ids import who_key
-from features.prepare import prepare
+from features.core.ids import who_expr, who_key
+from features.core.timestamps import parse_timestamps
 from features.ingest.report import Report
 from features.ingest.tables import Tables
-from features.core.timestamps import parse_timestamps
-from features.core.ids import who_expr
+from features.prepare import prepare
 
 PrepareCsv = Callable[..., Report]
 MakeConfig = Callable[..., Config]
@@ -77,11 +76,16 @@ def test_dates_begin_at_midnight() -> None:
     assert parse_timestamps(pl.Series(["20240131"])).to_list() == [NOON.replace(hour=0)]
 
 
-@pytest.mark.parametrize(("alias", "name"), [*c.EVENT_TYPE_ALIASES.items(), *((name, name) for name in c.EVENT_TYPES)])
+@pytest.mark.parametrize(
+    ("alias", "name"), [*c.EVENT_TYPE_ALIASES.items(), *((name, name) for name in c.EVENT_TYPES)]
+)
 def test_other_names_of_event_types_are_understood_in_any_case(
     prepare_csv: PrepareCsv, workspace: Path, alias: str, name: str
 ) -> None:
-    rows = f"{alias.upper()},2024-05-01,ann,tea\n{alias.title()},2024-05-02,ann,tea\n" + "purchase,2024-05-03,ann,tea\n" * 2
+    rows = (
+        f"{alias.upper()},2024-05-01,ann,tea\n{alias.title()},2024-05-02,ann,tea\n"
+        + "purchase,2024-05-03,ann,tea\n" * 2
+    )
     prepare_csv("event_type,timestamp,user_id,item_id\n" + rows)
     assert events_in(workspace)["event_type"].to_list()[:2] == [name, name]
 
@@ -104,13 +108,18 @@ def test_an_event_sent_twice_counts_once_and_one_without_an_id_as_often_as_it_co
     assert len({name for name, _ in ids}) == 3
 
 
-def test_without_a_column_of_lines_the_items_of_an_event_are_its_lines(prepare_csv: PrepareCsv, workspace: Path) -> None:
+def test_without_a_column_of_lines_the_items_of_an_event_are_its_lines(
+    prepare_csv: PrepareCsv, workspace: Path
+) -> None:
     report = prepare_csv(
         "event_id,event_type,timestamp,user_id,item_id\n"
         "e1,purchase,2024-05-01,ann,tea\ne1,purchase,2024-05-01,ann,jam\ne1,purchase,2024-05-01,ann,tea\n"
     )
     assert report.dropped == {"duplicate event": 1}
-    assert events_in(workspace).select("event_id", "line", "item_id").rows() == [("e1", 0, "tea"), ("e1", 1, "jam")]
+    assert events_in(workspace).select("event_id", "line", "item_id").rows() == [
+        ("e1", 0, "tea"),
+        ("e1", 1, "jam"),
+    ]
 
 
 def test_who_did_not_consent_is_in_no_table_not_even_among_the_refused(
@@ -148,12 +157,18 @@ def test_only_a_clear_yes_is_consent_and_users_who_are_not_listed_are_kept(
     assert tables.rejected.collect()["line"].to_list() == [4, 5, 7, 8]
 
 
-def test_consent_as_pandas_writes_it(tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime) -> None:
-    pl.DataFrame({"user_id": [1, 2, 3], "consent": [1.0, 0.0, float("nan")]}).write_parquet(tmp_path / "users.parquet")
+def test_consent_as_pandas_writes_it(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    pl.DataFrame({"user_id": [1, 2, 3], "consent": [1.0, 0.0, float("nan")]}).write_parquet(
+        tmp_path / "users.parquet"
+    )
     days = [datetime(2024, 5, day) for day in range(1, 7)]
-    pl.DataFrame({"timestamp": days, "user_id": [1, 2, 3] * 2, "item_id": ["tea"] * 6}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame({"timestamp": days, "user_id": [1, 2, 3] * 2, "item_id": ["tea"] * 6}).write_parquet(
+        tmp_path / "a.parquet"
+    )
     overrides = ["data.event_type=purchase", f"data.users={tmp_path / 'users.parquet'}"]
-    report = prepare(make_config(tmp_path / "a.parquet", *overrides, source="parquet"), now=now)
+    report = prepare(make_config(tmp_path / "a.parquet", *overrides, reader="parquet"), now=now)
     assert report.refused == {}
     assert events_in(workspace)["user_id"].to_list() == ["1", "1"]
 
@@ -165,7 +180,9 @@ def test_someone_without_consent_changes_nothing_in_how_the_others_are_read(
     users.write_text("user_id;consent\nbob;no\n", encoding="utf-8")
     german = ["data.decimal=','", "data.timestamp_format='%d.%m.%Y'"]
     rows = "purchase;01.05.2024;ann;tea;2,50\npurchase;02.05.2024;ann;tea;2,50\npurchase;02.05.2024;bob;tea;1,50\n"
-    report = prepare_csv("event_type;timestamp;user_id;item_id;price\n" + rows, *german, f"data.users={users}")
+    report = prepare_csv(
+        "event_type;timestamp;user_id;item_id;price\n" + rows, *german, f"data.users={users}"
+    )
     assert report.refused == {}
     assert events_in(workspace).select("user_id", "price").rows() == [("ann", 2.5), ("ann", 2.5)]
 
@@ -190,7 +207,9 @@ def test_sessions_are_made_from_pauses_where_there_are_none(prepare_csv: Prepare
         "view_item,2024-05-01 11:00:01,ann,,,jam\n"
     )
     sessions = events_in(workspace)["session_id"].to_list()
-    at = [int(datetime(2024, 5, 1, *time, tzinfo=UTC).timestamp()) for time in ((10, 0), (10, 10), (11, 0, 1))]
+    at = [
+        int(datetime(2024, 5, 1, *time, tzinfo=UTC).timestamp()) for time in ((10, 0), (10, 10), (11, 0, 1))
+    ]
     assert sessions == [f"ann@{at[0]}", f"visitor:ann@{at[1]}", f"ann@{at[0]}", "mine", f"ann@{at[2]}"]
 
 
@@ -203,7 +222,11 @@ CURRENCIES = (
 def test_prices_are_turned_into_the_shops_currency(prepare_csv: PrepareCsv, workspace: Path) -> None:
     report = prepare_csv(CURRENCIES, "prepare.exchange_rates={USD: 0.5}")
     assert report.currency == "EUR"
-    assert events_in(workspace).select("price", "currency").rows() == [(10.0, "EUR"), (5.0, "EUR"), (10.0, "EUR")]
+    assert events_in(workspace).select("price", "currency").rows() == [
+        (10.0, "EUR"),
+        (5.0, "EUR"),
+        (10.0, "EUR"),
+    ]
 
 
 def test_a_currency_without_a_rate_is_refused(prepare_csv: PrepareCsv) -> None:
@@ -225,14 +248,24 @@ def test_catalogue_rows_keep_the_last_of_an_id_and_refuse_bad_ones(
         ",Nobody,1,\nnut,Nut,1,maybe\ntea,Green tea,2,preorder\n",
         encoding="utf-8",
     )
-    report = prepare_csv("event_type,timestamp,user_id,item_id\n" + "purchase,2024-05-01,ann,tea\n" * 2, f"data.items={items}")
+    report = prepare_csv(
+        "event_type,timestamp,user_id,item_id\n" + "purchase,2024-05-01,ann,tea\n" * 2, f"data.items={items}"
+    )
     tables = Tables.open(workspace / "tables")
-    assert tables.items.collect().select("id", "title", "price", "availability").rows() == [("tea", "Green tea", 2.0, "preorder")]
-    assert tables.rejected.collect().select("table", "line").rows() == [("items", 3), ("items", 4), ("items", 5)]
+    assert tables.items.collect().select("id", "title", "price", "availability").rows() == [
+        ("tea", "Green tea", 2.0, "preorder")
+    ]
+    assert tables.rejected.collect().select("table", "line").rows() == [
+        ("items", 3),
+        ("items", 4),
+        ("items", 5),
+    ]
     assert report.dropped == {"earlier row of an item id": 1}
 
 
-def test_parquet_with_pandas_habits_and_a_glob(tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime) -> None:
+def test_parquet_with_pandas_habits_and_a_glob(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
     frame = pl.DataFrame(
         {
             "event_type": ["purchase", "purchase"],
@@ -246,7 +279,9 @@ def test_parquet_with_pandas_habits_and_a_glob(tmp_path: Path, workspace: Path, 
     )
     frame.write_parquet(tmp_path / "a.parquet")
     frame.write_parquet(tmp_path / "b.parquet")
-    prepare(make_config(tmp_path / "?.parquet", "data.event_columns.user_id=customer", source="parquet"), now=now)
+    prepare(
+        make_config(tmp_path / "?.parquet", "data.event_columns.user_id=customer", reader="parquet"), now=now
+    )
     found = events_in(workspace).select("user_id", "visitor_id", "item_id", "price", "attributes").rows()
     assert found[:2] == [("7", None, "12", 1.5, '{"gift":true}')] * 2
     assert found[3] == (None, "v1", "13", None, '{"gift":false}')
@@ -264,16 +299,21 @@ def test_parquet_with_pandas_habits_and_a_glob(tmp_path: Path, workspace: Path, 
 def test_parquet_columns_of_the_wrong_type(
     tmp_path: Path, make_config: MakeConfig, now: datetime, column: str, values: list[object], message: str
 ) -> None:
-    good = {"event_type": ["purchase"] * 2, "timestamp": [NOON] * 2, "user_id": ["ann"] * 2, "item_id": ["tea"] * 2}
+    good = {
+        "event_type": ["purchase"] * 2,
+        "timestamp": [NOON] * 2,
+        "user_id": ["ann"] * 2,
+        "item_id": ["tea"] * 2,
+    }
     pl.DataFrame(good | {column: values}).write_parquet(tmp_path / "a.parquet")
     with pytest.raises(DataError, match=message):
-        prepare(make_config(tmp_path / "a.parquet", source="parquet"), now=now)
+        prepare(make_config(tmp_path / "a.parquet", reader="parquet"), now=now)
 
 
 def test_a_file_that_is_no_parquet(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
     (tmp_path / "a.parquet").write_text("event_type,timestamp\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.parquet: cannot be read as parquet"):
-        prepare(make_config(tmp_path / "a.parquet", source="parquet"), now=now)
+        prepare(make_config(tmp_path / "a.parquet", reader="parquet"), now=now)
 
 
 def test_json_lines(tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime) -> None:
@@ -282,10 +322,11 @@ def test_json_lines(tmp_path: Path, workspace: Path, make_config: MakeConfig, no
         "\n"
         '{"event_type": "purchase", "timestamp"\n'
         "[1]\n"
-        '{"event_type": "view_item", "timestamp": "2024-05-02", "user_id": "7", "item_id": "jam", "attributes": {"a": [1]}}\n',
+        '{"event_type": "view_item", "timestamp": "2024-05-02", "user_id": "7", "item_id": "jam", '
+        '"attributes": {"a": [1]}}\n',
         encoding="utf-8",
     )
-    prepare(make_config(tmp_path / "a.jsonl", source="jsonl"), now=now)
+    prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
     rows = events_in(workspace).select("user_id", "item_id", "price", "attributes").rows()
     assert rows == [("7", "tea", 1.5, None), ("7", "jam", None, '{"a": [1]}')]
     rejected = Tables.open(workspace / "tables").rejected.collect()
@@ -295,11 +336,15 @@ def test_json_lines(tmp_path: Path, workspace: Path, make_config: MakeConfig, no
 def test_a_csv_given_as_json_lines(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
     (tmp_path / "a.jsonl").write_text("event_type,timestamp\npurchase,2024-01-01\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"not one of 2 lines is a JSON object"):
-        prepare(make_config(tmp_path / "a.jsonl", source="jsonl"), now=now)
+        prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
 
 
 def test_the_key_of_a_person_is_the_same_for_one_event_and_for_a_column() -> None:
     people = [("ann", None), ("ann", "v1"), (None, "v1"), (None, None)]
     frame = pl.DataFrame(people, schema={"user_id": pl.String, "visitor_id": pl.String}, orient="row")
     expected = [who_key(user_id=user, visitor_id=visitor) for user, visitor in people]
-    assert frame.select(who_expr().alias("who"))["who"].to_list() == expected == ["ann", "ann", "visitor:v1", None]
+    assert (
+        frame.select(who_expr().alias("who"))["who"].to_list()
+        == expected
+        == ["ann", "ann", "visitor:v1", None]
+    )

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.profiles import item_content as item_codes
 from features.dataset import Dataset
+from features.profiles import item_content as item_content
 from features.profiles.item_content import code_items, item_vocabulary, price_edges
 
 CATALOGUE = pl.DataFrame(
@@ -24,15 +24,29 @@ CATALOGUE = pl.DataFrame(
 def codes(rows: pl.DataFrame, vocabulary: pl.DataFrame) -> dict[str, list[int]]:
     found = code_items(rows, vocabulary)
     assert found.dtype == np.int32
-    return dict(zip(item_codes.ITEM_CODES, found.T.tolist(), strict=True))
+    return dict(zip(item_content.ITEM_CONTENT, found.T.tolist(), strict=True))
 
 
 def test_the_levels_of_the_path_brand_and_price_band() -> None:
     found = codes(CATALOGUE, item_vocabulary(CATALOGUE))
     assert found["category_1"] == [1, 1, 1, 2, 0, 0]  # Food, Soap
-    assert found["category_2"] == [1, 1, 2, 3, 0, 0]  # Food > Bread, Food > Tea, Soap: a path of one level stands in all three
+    assert found["category_2"] == [
+        1,
+        1,
+        2,
+        3,
+        0,
+        0,
+    ]  # Food > Bread, Food > Tea, Soap: a path of one level stands in all three
     assert found["category"] == [1, 2, 3, 4, 0, 0]
-    assert found["brand"] == [1, 1, 2, 3, 0, 0]  # capitals are part of a brand's name, the spaces around it are not
+    assert found["brand"] == [
+        1,
+        1,
+        2,
+        3,
+        0,
+        0,
+    ]  # capitals are part of a brand's name, the spaces around it are not
     assert found["price_band"] == [2, 3, 4, 4, 0, 1]
 
 
@@ -58,7 +72,7 @@ def test_what_the_vocabulary_lacks_is_unknown_and_so_is_a_column_that_is_absent_
 
 
 def test_only_the_most_frequent_values_get_a_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(item_codes, "MAX_CODES", 2)
+    monkeypatch.setattr(item_content, "MAX_CODES", 2)
     rows = pl.DataFrame({"brand": ["c", "b", "a", "c", "b", "c"]})
     assert codes(rows, item_vocabulary(rows))["brand"] == [1, 2, 0, 1, 2, 1]
 
@@ -69,9 +83,9 @@ def test_the_shops_own_codes_come_back_from_its_catalogue_and_vocabulary(shop_da
     catalogue = pl.read_parquet(folder / "items.parquet")
     again = code_items(catalogue.sample(fraction=1, shuffle=True, seed=1), vocabulary)
     order = catalogue.with_row_index().sample(fraction=1, shuffle=True, seed=1)["index"].to_numpy()
-    np.testing.assert_array_equal(again, shop_dataset.item_codes[order])
-    assert shop_dataset.item_code_sizes == (2, 9, 9, 1, 11)
-    assert (shop_dataset.item_codes.max(axis=0) < shop_dataset.item_code_sizes).all()
+    np.testing.assert_array_equal(again, shop_dataset.item_content[order])
+    assert shop_dataset.item_content_sizes == (2, 9, 9, 1, 11)
+    assert (shop_dataset.item_content.max(axis=0) < shop_dataset.item_content_sizes).all()
     assert price_edges(vocabulary) == shop_dataset.manifest["price_edges"]
 
 
@@ -81,5 +95,5 @@ def test_a_new_item_of_the_shop_is_coded_without_the_dataset(shop_dataset: Datas
     new = pl.DataFrame({"id": ["tea99"], "product_type": ["Shop > Tea"], "brand": ["Acme"], "price": [1e6]})
     found = code_items(new, pl.read_parquet(tmp_path / "vocabulary.parquet"))
     ids = pl.read_parquet(shop_dataset.folder / "items.parquet")["id"].to_list()
-    np.testing.assert_array_equal(found[0, :3], shop_dataset.item_codes[ids.index("tea1")][:3])
-    assert found[0, 3:].tolist() == [0, shop_dataset.item_code_sizes[4] - 1]
+    np.testing.assert_array_equal(found[0, :3], shop_dataset.item_content[ids.index("tea1")][:3])
+    assert found[0, 3:].tolist() == [0, shop_dataset.item_content_sizes[4] - 1]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.histories import History
-from features.profiles.item_statistics import ITEM_NUMBERS, PRIOR, item_numbers
+from features.profiles.item_statistics import ITEM_STATISTICS, PRIOR, item_statistics
 
 AS_OF = 100 * MICROSECONDS_PER_DAY
 ROWS = [  # person, days ago, item, price
@@ -29,19 +29,21 @@ def numbers(*, days: float | None = 10.0) -> dict[str, NDArray[np.float32]]:
     rows = sorted(ROWS, key=lambda row: (row[0], -row[1]))
     events = History(
         items=np.array([item for _, _, item, _ in rows], np.int32),
-        kinds=np.zeros(len(rows), np.int8),
+        event_types=np.zeros(len(rows), np.int8),
         times=np.array([AS_OF - ago * MICROSECONDS_PER_DAY for _, ago, _, _ in rows], np.int64),
         baskets=np.arange(len(rows)),
         prices=np.array([price for *_, price in rows], np.float32),
     )
     users = np.array([person for person, *_ in rows], np.int32)
     weights = np.ones(len(rows), np.float32)
-    found = item_numbers(users, events, weights=weights, categories=CATEGORIES, parents=PARENTS, as_of=AS_OF, days=days)
-    return dict(zip(ITEM_NUMBERS, found.T, strict=True))
+    found = item_statistics(
+        users, events, weights=weights, categories=CATEGORIES, parents=PARENTS, as_of=AS_OF, days=days
+    )
+    return dict(zip(ITEM_STATISTICS, found.T, strict=True))
 
 
 def test_what_sold_in_each_stretch_by_item_category_and_parent() -> None:
-    found = np.expm1(np.stack([numbers()[name] for name in ITEM_NUMBERS[:5]]))
+    found = np.expm1(np.stack([numbers()[name] for name in ITEM_STATISTICS[:5]]))
     np.testing.assert_allclose(found[:, 0], [1, 1, 2, 3, 4], atol=1e-5)  # within 1.25, 2.5, 5, 20 and 40 days
     assert np.expm1(numbers()["category_popularity"]).tolist() == pytest.approx([3, 3, 0, 0])
     assert numbers()["share_in_category"].tolist() == pytest.approx([2 / 3, 1 / 3, 0, 0])
@@ -51,8 +53,8 @@ def test_what_sold_in_each_stretch_by_item_category_and_parent() -> None:
 def test_people_who_come_back_and_people_who_are_new() -> None:
     found = numbers()
     assert np.expm1(found["buyers"]).tolist() == pytest.approx([2, 1, 0, 0])
-    # item 0: person 0 in each of the last three windows, person 1 new in the last; item 1: two are new, one of them comes back;
-    # item 2: one is new
+    # item 0: person 0 in each of the last three windows, person 1 new in the last; item 1: two are new, one
+    # of them comes back; item 2: one is new
     assert np.expm1(found["first_buyers"]).tolist() == pytest.approx([2, 2, 1, 0], abs=1e-5)
     had, back = np.array([2.0, 2.0, 2.0, 0.0]), np.array([2.0, 1.0, 0.0, 0.0])
     mean = back.sum() / had.sum()

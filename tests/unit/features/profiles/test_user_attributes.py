@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from configs.exceptions import ArtefactError
-from features.profiles import user_attributes
 from features.dataset import Dataset
 from features.ingest.report import Report
+from features.profiles import user_attributes
 from features.profiles.user_attributes import code_attributes
 
 PrepareCsv = Callable[..., Report]
@@ -28,7 +28,10 @@ def test_values_are_coded_by_frequency_then_name_and_what_is_absent_is_0() -> No
         '{"region": "east"}',
     ]
     found = code_attributes(pl.Series(rows))
-    assert found.values == {"region": ["north", "east", "south"], "tier": ["1", "2", "true"]}  # age has one value: no news
+    assert found.values == {
+        "region": ["north", "east", "south"],
+        "tier": ["1", "2", "true"],
+    }  # age has one value: no news
     assert found.codes.tolist() == [[3, 2], [1, 1], [0, 0], [1, 3], [2, 0]]
 
 
@@ -46,14 +49,18 @@ def test_of_very_many_attributes_those_of_most_users_stay(monkeypatch: pytest.Mo
     assert list(code_attributes(pl.Series(rows)).values) == ["b"]
 
 
-@pytest.mark.parametrize("rows", [[None, None], ["", "not json"], ["[1, 2]", "3"], ["[" * 100_000, '{"a": 1}'], []])
+@pytest.mark.parametrize(
+    "rows", [[None, None], ["", "not json"], ["[1, 2]", "3"], ["[" * 100_000, '{"a": 1}'], []]
+)
 def test_what_is_no_object_says_nothing(rows: list[str | None]) -> None:
     found = code_attributes(pl.Series(rows, dtype=pl.String))
     assert found.codes.shape == (len(rows), 0)
     assert found.values == {}
 
 
-def test_the_dataset_has_them_in_the_order_of_its_users(prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path) -> None:
+def test_the_dataset_has_them_in_the_order_of_its_users(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
     users = tmp_path / "users.csv"
     users.write_text("user_id,region\nbob,north\nann,south\neve,north\n", encoding="utf-8")
     prepare_csv(
@@ -70,11 +77,11 @@ def test_the_dataset_has_them_in_the_order_of_its_users(prepare_csv: PrepareCsv,
 def test_a_dataset_of_an_earlier_version_says_what_to_do(shop_dataset: Dataset, tmp_path: Path) -> None:
     old = Path(shutil.copytree(shop_dataset.folder, tmp_path / "old"))
     manifest = json.loads((old / "manifest.json").read_text(encoding="utf-8"))
-    del manifest["profile_kinds"], manifest["files"]["user_number.npy"]
+    del manifest["profile_event_types"], manifest["files"]["user_number.npy"]
     (old / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     (old / "user_number.npy").unlink()
     dataset = Dataset.open(old)
     with pytest.raises(ArtefactError, match=r"another version of Shopkeeper.*shopkeeper prepare"):
         _ = dataset.user_numbers
-    with pytest.raises(ArtefactError, match=r"profile_kinds.*shopkeeper prepare"):
-        _ = dataset.profile_kinds
+    with pytest.raises(ArtefactError, match=r"profile_event_types.*shopkeeper prepare"):
+        _ = dataset.profile_event_types

@@ -1,4 +1,5 @@
-"""Each user feature on logs small enough to work out by hand, and the lazy pass against the plain reference on any log."""
+"""Each user feature on logs small enough to work out by hand, and the lazy pass against the plain reference
+on any log."""
 
 from __future__ import annotations
 
@@ -11,10 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from features.profiles.point_in_time import user_features_as_of, user_features_before_events
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History
-from features.profiles.user_features import MAX_CATEGORIES, USER_NUMBERS, UserFeatures, profile_kinds, user_codes, user_features
+from features.profiles.point_in_time import user_features_as_of, user_features_before_events
+from features.profiles.user_features import (
+    MAX_CATEGORIES,
+    USER_NUMBERS,
+    UserFeatures,
+    profile_event_types,
+    user_codes,
+    user_features,
+)
 
 DAY = MICROSECONDS_PER_DAY
 CATEGORIES = np.array([5, 5, 3, -1], np.int32)
@@ -25,19 +33,27 @@ Event = tuple[int, str, int, float]
 
 
 def history(events: Sequence[Event]) -> History:
-    days, kinds, items, prices = zip(*events, strict=True) if events else ((), (), (), ())
+    days, event_types, items, prices = zip(*events, strict=True) if events else ((), (), (), ())
     return History(
         items=np.array(items, np.int32),
-        kinds=np.array([KIND[kind] for kind in kinds], np.int8),
+        event_types=np.array([EVENT_TYPE_CODE[kind] for kind in event_types], np.int8),
         times=np.array(days, np.int64) * DAY,
         baskets=np.arange(len(events)),
         prices=np.array(prices, np.float32),
     )
 
 
-def features(*events: Event, day: int = 10, kinds: tuple[str, ...] = ("purchase",), has_times: bool = True) -> UserFeatures:
-    codes = np.array([KIND[kind] for kind in kinds], np.int8)
-    return user_features(history(events), as_of=day * DAY, profile_kinds=codes, item_categories=CATEGORIES, has_times=has_times)
+def features(
+    *events: Event, day: int = 10, event_types: tuple[str, ...] = ("purchase",), has_times: bool = True
+) -> UserFeatures:
+    codes = np.array([EVENT_TYPE_CODE[kind] for kind in event_types], np.int8)
+    return user_features(
+        history(events),
+        as_of=day * DAY,
+        profile_event_types=codes,
+        item_categories=CATEGORIES,
+        has_times=has_times,
+    )
 
 
 def number(name: str, found: UserFeatures) -> float:
@@ -48,9 +64,18 @@ def number(name: str, found: UserFeatures) -> float:
 
 def test_all_numbers_of_a_small_history() -> None:
     found = features(
-        (2, "purchase", 0, 4.0), (3, "view_item", 2, 99.0), (7, "purchase", 2, 1.0), (8, "purchase", 2, float("nan"))
+        (2, "purchase", 0, 4.0),
+        (3, "view_item", 2, 99.0),
+        (7, "purchase", 2, 1.0),
+        (8, "purchase", 2, float("nan")),
     )
-    expected = {"recency_days": 2, "frequency": 3, "money": 5, "tenure_days": 8, "mean_log_price": np.log(4.0) / 2}
+    expected = {
+        "recency_days": 2,
+        "frequency": 3,
+        "money": 5,
+        "tenure_days": 8,
+        "mean_log_price": np.log(4.0) / 2,
+    }
     assert {name: number(name, found) for name in USER_NUMBERS} == pytest.approx(expected, rel=1e-6)
     assert found.category == 3
 
@@ -73,7 +98,7 @@ def test_a_refund_takes_one_event_and_its_price_and_never_more_than_all() -> Non
 
 def test_where_nothing_is_bought_a_refund_means_nothing() -> None:
     viewed = ((1, "view_item", 0, 4.0), (2, "view_item", 2, 3.0))
-    found = features(*viewed, (3, "refund", 0, 4.0), kinds=("view_item",))
+    found = features(*viewed, (3, "refund", 0, 4.0), event_types=("view_item",))
     assert number("frequency", found) == pytest.approx(2)
 
 
@@ -114,8 +139,10 @@ def test_an_ordinal_clock_has_no_days() -> None:
         (("remove_from_cart",), ()),
     ],
 )
-def test_purchases_count_and_without_any_every_interest(found: tuple[str, ...], counted: tuple[str, ...]) -> None:
-    assert profile_kinds(found) == counted
+def test_purchases_count_and_without_any_every_interest(
+    found: tuple[str, ...], counted: tuple[str, ...]
+) -> None:
+    assert profile_event_types(found) == counted
 
 
 events_strategy = st.lists(
@@ -132,7 +159,7 @@ users_strategy = st.lists(events_strategy, min_size=1, max_size=4).filter(any)
 
 def table(users: list[list[Event]]) -> pl.LazyFrame:
     rows = [
-        (user, day * DAY, KIND[kind], price, int(CATEGORIES[item]))
+        (user, day * DAY, EVENT_TYPE_CODE[kind], price, int(CATEGORIES[item]))
         for user, events in enumerate(users)
         for day, kind, item, price in events
     ]
@@ -140,19 +167,35 @@ def table(users: list[list[Event]]) -> pl.LazyFrame:
     return pl.LazyFrame(rows, schema=types, orient="row")
 
 
-@given(users=users_strategy, kinds=st.sampled_from([("purchase",), ("view_item", "add_to_cart")]), has_times=st.booleans())
+@given(
+    users=users_strategy,
+    event_types=st.sampled_from([("purchase",), ("view_item", "add_to_cart")]),
+    has_times=st.booleans(),
+)
 def test_the_lazy_pass_says_of_every_event_what_the_plain_way_says_of_the_history_before_it(
-    users: list[list[Event]], kinds: tuple[str, ...], has_times: bool
+    users: list[list[Event]], event_types: tuple[str, ...], has_times: bool
 ) -> None:
-    found = user_features_before_events(table(users), profile_kinds=kinds, has_times=has_times).collect()
-    plain = [features(*events, day=event[0], kinds=kinds, has_times=has_times) for events in users for event in events]
-    assert_allclose(found.select(USER_NUMBERS).to_numpy(), np.stack([one.numbers for one in plain]), rtol=1e-6)
+    found = user_features_before_events(
+        table(users), profile_event_types=event_types, has_times=has_times
+    ).collect()
+    plain = [
+        features(*events, day=event[0], event_types=event_types, has_times=has_times)
+        for events in users
+        for event in events
+    ]
+    assert_allclose(
+        found.select(USER_NUMBERS).to_numpy(), np.stack([one.numbers for one in plain]), rtol=1e-6
+    )
     assert found["category"].to_list() == [one.category for one in plain]
 
 
 @given(users=users_strategy, day=st.integers(0, 8))
-def test_as_of_one_moment_the_lazy_pass_has_a_row_for_everyone_seen(users: list[list[Event]], day: int) -> None:
-    frame = user_features_as_of(table(users), as_of=day * DAY, profile_kinds=("purchase",), has_times=True).collect()
+def test_as_of_one_moment_the_lazy_pass_has_a_row_for_everyone_seen(
+    users: list[list[Event]], day: int
+) -> None:
+    frame = user_features_as_of(
+        table(users), as_of=day * DAY, profile_event_types=("purchase",), has_times=True
+    ).collect()
     found = {row[0]: row[1:] for row in frame.rows()}
     for user, events in enumerate(users):
         plain = features(*events, day=day)

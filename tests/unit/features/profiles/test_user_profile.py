@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from configs.schema import EventType
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History
-from features.profiles.user_profile import Person, describe
+from features.profiles.user_profile import UserProfile, build_user_profile
 
 MINUTE = 60_000_000
 AS_OF = 100 * MICROSECONDS_PER_DAY
@@ -17,17 +17,19 @@ PURCHASES: Mapping[EventType, float] = {"purchase": 1.0}
 CATEGORIES = np.array([5, 5, 7, -1, 7, 9], np.int32)
 
 
-def person_after(*events: tuple[str, int, float], num_recent: int = 10, targets: Mapping[EventType, float] = PURCHASES) -> Person:
+def person_after(
+    *events: tuple[str, int, float], num_recent: int = 10, targets: Mapping[EventType, float] = PURCHASES
+) -> UserProfile:
     """Describe someone by (event type, item, minutes ago)."""
     events = tuple(sorted(events, key=lambda event: -event[2]))
     history = History(
         items=np.array([item for _, item, _ in events], np.int32),
-        kinds=np.array([KIND[kind] for kind, _, _ in events], np.int8),
+        event_types=np.array([EVENT_TYPE_CODE[kind] for kind, _, _ in events], np.int8),
         times=np.array([AS_OF - round(minutes * MINUTE) for _, _, minutes in events], np.int64),
         baskets=np.array([round(minutes * MINUTE) for _, _, minutes in events], np.int64),
         prices=np.array([math.e ** (item + 1) if item < 3 else np.nan for _, item, _ in events], np.float32),
     )
-    return describe(
+    return build_user_profile(
         history,
         as_of=AS_OF,
         targets=targets,
@@ -36,13 +38,15 @@ def person_after(*events: tuple[str, int, float], num_recent: int = 10, targets:
         half_lives=(30.0,),
         recent_days=(0.2,),
         num_recent=num_recent,
-        profile_kinds=np.array([KIND["purchase"]], np.int8),
+        profile_event_types=np.array([EVENT_TYPE_CODE["purchase"]], np.int8),
         has_times=True,
     )
 
 
 def test_recent_items_are_the_latest_distinct_targets_first() -> None:
-    person = person_after(("purchase", 1, 500), ("purchase", 2, 400), ("purchase", 1, 300), ("view_item", 4, 200), num_recent=9)
+    person = person_after(
+        ("purchase", 1, 500), ("purchase", 2, 400), ("purchase", 1, 300), ("view_item", 4, 200), num_recent=9
+    )
     assert person.recent_items.tolist() == [1, 2]
     latest = person_after(("purchase", 1, 500), ("purchase", 2, 400), ("purchase", 0, 300), num_recent=2)
     assert latest.recent_items.tolist() == [0, 2]
@@ -50,7 +54,11 @@ def test_recent_items_are_the_latest_distinct_targets_first() -> None:
 
 def test_baskets_and_categories_are_of_targets_alone() -> None:
     person = person_after(
-        ("purchase", 0, 500), ("purchase", 1, 500), ("purchase", 2, 60), ("purchase", 3, 50), ("view_item", 5, 1)
+        ("purchase", 0, 500),
+        ("purchase", 1, 500),
+        ("purchase", 2, 60),
+        ("purchase", 3, 50),
+        ("view_item", 5, 1),
     )
     assert person.num_baskets == 3
     assert person.categories.tolist() == [5, 7]
@@ -66,7 +74,11 @@ def test_the_price_band_is_of_known_prices() -> None:
 
 def test_the_visit_is_the_last_half_hour_the_latest_first() -> None:
     person = person_after(
-        ("view_item", 1, 31), ("view_item", 2, 29), ("select_item", 3, 20), ("view_item", 2, 10), ("purchase", 4, 5)
+        ("view_item", 1, 31),
+        ("view_item", 2, 29),
+        ("select_item", 3, 20),
+        ("view_item", 2, 10),
+        ("purchase", 4, 5),
     )
     assert person.visit_items.tolist() == [2, 3]
 
@@ -128,5 +140,10 @@ def test_targets_count_by_weight_and_a_removal_takes_back_what_was_put_in() -> N
 
 def test_a_stranger_is_described_by_nothing() -> None:
     person = person_after()
-    assert (len(person.own), person.num_baskets, len(person.categories), len(person.recent_items)) == (0, 0, 0, 0)
+    assert (len(person.own), person.num_baskets, len(person.categories), len(person.recent_items)) == (
+        0,
+        0,
+        0,
+        0,
+    )
     assert math.isnan(person.log_price_mean)

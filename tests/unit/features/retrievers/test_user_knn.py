@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.retrievers import user_knn as module
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.histories import History
+from features.retrievers import user_knn as module
 from features.retrievers.user_knn import fit_people, people_scores
 
 NUM_ITEMS = 7
@@ -18,7 +18,9 @@ AS_OF = 20 * MICROSECONDS_PER_DAY
 
 Rows = list[tuple[int, int, int]]
 """(person, day, item)"""
-rows_of_events = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 19), st.integers(0, NUM_ITEMS - 1)), max_size=40)
+rows_of_events = st.lists(
+    st.tuples(st.integers(0, 4), st.integers(0, 19), st.integers(0, NUM_ITEMS - 1)), max_size=40
+)
 
 
 def events_of(rows: Rows) -> tuple[np.ndarray, History]:
@@ -33,7 +35,9 @@ def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: i
     counts: dict[int, Counter[int]] = defaultdict(Counter)
     for person, _, item in rows:
         counts[person][item] += 1
-    idf = {item: math.log((1 + len(counts)) / sum(item in one for one in counts.values())) for _, _, item in rows}
+    idf = {
+        item: math.log((1 + len(counts)) / sum(item in one for one in counts.values())) for _, _, item in rows
+    }
 
     def vector(of: dict[int, int]) -> dict[int, float]:
         return {item: math.log1p(count) * idf.get(item, 0.0) for item, count in of.items()}
@@ -42,8 +46,14 @@ def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: i
     for person, one in counts.items():
         other = vector(one)
         length = math.sqrt(sum(value**2 for value in other.values()))
-        likeness[person] = sum(vector(own).get(item, 0.0) * value for item, value in other.items()) / max(length, 1e-9)
-    nearest = [person for person in sorted(likeness, key=lambda one: -likeness[one])[:num_neighbours] if likeness[person] > 0]
+        likeness[person] = sum(vector(own).get(item, 0.0) * value for item, value in other.items()) / max(
+            length, 1e-9
+        )
+    nearest = [
+        person
+        for person in sorted(likeness, key=lambda one: -likeness[one])[:num_neighbours]
+        if likeness[person] > 0
+    ]
     total = sum(likeness[person] for person in nearest)
     scores: dict[int, float] = defaultdict(float)
     for person in nearest:
@@ -54,7 +64,9 @@ def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: i
 
 @given(rows_of_events, st.dictionaries(st.integers(0, NUM_ITEMS - 1), st.integers(1, 3), max_size=4))
 @settings(max_examples=80)
-def test_scores_are_what_the_nearest_people_had_lately_and_the_person_has_not(rows: Rows, own: dict[int, int]) -> None:
+def test_scores_are_what_the_nearest_people_had_lately_and_the_person_has_not(
+    rows: Rows, own: dict[int, int]
+) -> None:
     table = fit_people(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
     items = np.array(sorted(own), np.int32)
     found, scores = people_scores(table, items, np.array([own[item] for item in sorted(own)], np.int64))

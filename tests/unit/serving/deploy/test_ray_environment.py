@@ -12,17 +12,19 @@ from pathlib import Path
 
 from serving.deploy.ray_environment import write_haproxy_starter
 
-PARENT = "import subprocess, sys, time; subprocess.Popen([sys.argv[1], '-db', '-f', sys.argv[2]]); time.sleep(60)"
+PARENT = (
+    "import subprocess, sys, time; subprocess.Popen([sys.argv[1], '-db', '-f', sys.argv[2]]); time.sleep(60)"
+)
 
 
-def answers(address: str, port: int) -> bool:
+def stdout(address: str, port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
 
 
 def wait_until(answering: bool, port: int) -> None:
     until = time.monotonic() + 15
-    while answers("127.0.0.1", port) is not answering:
+    while stdout("127.0.0.1", port) is not answering:
         assert time.monotonic() < until
         time.sleep(0.05)
 
@@ -34,13 +36,16 @@ def test_haproxy_listens_on_loopback_and_does_not_outlive_its_parent(tmp_path: P
     config = tmp_path / "haproxy.cfg"
     timeouts = "    timeout connect 1s\n    timeout client 1s\n    timeout server 1s\n"
     config.write_text(
-        f"defaults\n    mode http\n{timeouts}frontend pages\n    bind :{port}\n    http-request return status 200\n"
+        f"defaults\n    mode http\n{timeouts}frontend pages\n    bind :{port}\n    http-request return "
+        "status 200\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(write_haproxy_starter(tmp_path)), str(config)])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(write_haproxy_starter(tmp_path)), str(config)]
+    )
     try:
         wait_until(True, port)
         assert f"bind 127.0.0.1:{port}\n" in config.read_text()
-        assert not answers("127.0.0.2", port), "any address but the one it is bound to"
+        assert not stdout("127.0.0.2", port), "any address but the one it is bound to"
     finally:
         with contextlib.suppress(ProcessLookupError):
             parent.send_signal(signal.SIGKILL)

@@ -30,7 +30,9 @@ def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path, bundle: Path) ->
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ServingError, match=rf"Port {port} on 127\.0\.0\.1 is in use.*--set serving\.port={port + 1}"):
+        with pytest.raises(
+            ServingError, match=rf"Port {port} on 127\.0\.0\.1 is in use.*--set serving\.port={port + 1}"
+        ):
             try_to_start(tmp_path, bundle, f"serving.port={port}")
 
 
@@ -41,7 +43,9 @@ def test_without_keys_only_loopback_is_served(tmp_path: Path, bundle: Path, host
 
 
 def test_ipv6_is_refused_before_anything_starts(tmp_path: Path, bundle: Path) -> None:
-    with pytest.raises(ServingError, match=r"serving\.host=::1: .*IPv4 alone: set serving\.host=127\.0\.0\.1"):
+    with pytest.raises(
+        ServingError, match=r"serving\.host=::1: .*IPv4 alone: set serving\.host=127\.0\.0\.1"
+    ):
         try_to_start(tmp_path, bundle, "serving.host='::1'")
 
 
@@ -61,7 +65,9 @@ def test_an_edited_manifest_is_refused(tmp_path: Path, bundle: Path, old: str, n
     text = manifest.read_text(encoding="utf-8")
     assert old in text
     manifest.write_text(text.replace(old, new), encoding="utf-8")
-    with pytest.raises(ArtefactError, match=r"manifest\.json: made by another version of Shopkeeper, or edited.*export"):
+    with pytest.raises(
+        ArtefactError, match=r"manifest\.json: made by another version of Shopkeeper, or edited.*export"
+    ):
         try_to_start(tmp_path, bundle)
 
 
@@ -86,9 +92,11 @@ def test_a_corrupt_store_is_refused(tmp_path: Path, bundle: Path) -> None:
 
 def test_a_ray_that_cannot_start_is_explained(tmp_path: Path, bundle: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from configs.load import load_config; from serving.deploy.server import start\n"
+        "import sys; from pathlib import Path; from configs.load import load_config; from "
+        "serving.deploy.server import start\n"
         "from configs.exceptions import ServingError\n"
-        "try: start(load_config(overrides=['serving.port=' + sys.argv[2]], workspace=Path('shop')), Path(sys.argv[1]))\n"
+        "try: start(load_config(overrides=['serving.port=' + sys.argv[2]], workspace=Path('shop')), "
+        "Path(sys.argv[1]))\n"
         "except ServingError as error: print(error)"
     )
     (tmp_path / "file").touch()

@@ -17,13 +17,13 @@ import pytest
 from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
 
 from features.core.columns import MICROSECONDS_PER_DAY
-from serving.recommend.request import Answer, Query
 from serving.http.app import build_app
-from serving.recommend.bundle import Bundle
-from serving.state.live_events import Money
 from serving.http.load_shedding import MAX_WAITING
-from serving.recommend.pipeline import Pipeline
 from serving.http.service import Service
+from serving.recommend.bundle import Bundle
+from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Answer, Query
+from serving.state.live_events import Money
 from serving.state.store import EventStore
 
 NOW = AS_OF + MICROSECONDS_PER_DAY
@@ -163,7 +163,17 @@ def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
     )
     assert (answer["accepted"], answer["duplicates"]) == (1, 0)
     found = {rejected["index"]: (rejected["field"], rejected["message"]) for rejected in answer["rejected"]}
-    fields = ["price", "item_id", "user_id", "timestamp", "timestamp", "item_id", "quantity", "event_type", "colour"]
+    fields = [
+        "price",
+        "item_id",
+        "user_id",
+        "timestamp",
+        "timestamp",
+        "item_id",
+        "quantity",
+        "event_type",
+        "colour",
+    ]
     assert [found[index][0] for index in range(1, 12)] == [*fields, "currency", "event"]
     assert "256" in found[6][1]
     assert "'purchase'" in found[8][1], "the types that could stand there"
@@ -187,8 +197,13 @@ def test_an_event_with_items_is_a_row_each_and_other_names_and_times_are_underst
     }
     assert shop.send(order)["accepted"] == 2
     latest = shop.store.latest_events("7", limit=5)
-    assert {(event.item_id, event.price, event.line) for event in latest} == {("fruit1", 2.0, 0), ("fruit2", None, 1)}
-    assert {(event.event_type, event.currency, event.transaction_id) for event in latest} == {("purchase", "USD", "t1")}
+    assert {(event.item_id, event.price, event.line) for event in latest} == {
+        ("fruit1", 2.0, 0),
+        ("fruit2", None, 1),
+    }
+    assert {(event.event_type, event.currency, event.transaction_id) for event in latest} == {
+        ("purchase", "USD", "t1")
+    }
     assert {NOW - event.timestamp for event in latest} == {3_600_000_000}
 
 
@@ -231,14 +246,20 @@ def test_prices_are_turned_into_the_currency_of_the_settings_or_the_bundle(
     own = "EUR" if configured or manifest else "USD"
     with EventStore.open(tmp_path / "events.db") as store:
         shop = Shop(with_bundle(pipeline, bundle), store, money)
-        assert shop.send(bought("fruit1", price=3, currency="GBP"), bought("fruit2", price=3))["accepted"] == 2
-        found = {event.item_id: (event.price, event.currency) for event in store.latest_events("ann", limit=2)}
+        assert (
+            shop.send(bought("fruit1", price=3, currency="GBP"), bought("fruit2", price=3))["accepted"] == 2
+        )
+        found = {
+            event.item_id: (event.price, event.currency) for event in store.latest_events("ann", limit=2)
+        }
     assert found == {"fruit1": (6.0, own), "fruit2": (3.0, own)}
 
 
 def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeline, tmp_path: Path) -> None:
     bundle = pipeline.bundle
-    nameless = replace(bundle, manifest=bundle.manifest | {"currency": "EUR"}, catalogue=bundle.catalogue.drop("currency"))
+    nameless = replace(
+        bundle, manifest=bundle.manifest | {"currency": "EUR"}, catalogue=bundle.catalogue.drop("currency")
+    )
     with EventStore.open(tmp_path / "events.db") as store:
         shop = Shop(with_bundle(pipeline, nameless), store)
         assert shop.call("GET", "/v1/shop").json()["currency"] == "EUR"
@@ -272,7 +293,13 @@ def test_a_bad_request_is_told_what_to_mend(shop: Shop, body: object, status: in
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"[]", 422), (b'{"events": []}', 422), (b'{"events": 3}', 422), (b"{", 400), (b'{"events": [NaN]}', 400)],
+    [
+        (b"[]", 422),
+        (b'{"events": []}', 422),
+        (b'{"events": 3}', 422),
+        (b"{", 400),
+        (b'{"events": [NaN]}', 400),
+    ],
 )
 def test_a_body_without_events_is_refused(shop: Shop, body: bytes, status: int) -> None:
     problem(shop.call("POST", "/v1/events", content=body), status)
@@ -318,12 +345,14 @@ def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: py
     monkeypatch.setattr(Pipeline, "recommend", slowly)
 
     async def many() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(shop.app), base_url="http://shop") as client:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(shop.app), base_url="http://shop"
+        ) as client:
             asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_WAITING)]
             return await asyncio.gather(*asking, client.get("/readyz"))
 
-    *answers, ready = asyncio.run(many())
-    refused = [response for response in answers if response.status_code != 200]
+    *stdout, ready = asyncio.run(many())
+    refused = [response for response in stdout if response.status_code != 200]
     assert 0 < len(refused) <= MAX_WAITING
     assert problem(refused[0], 503)["detail"].startswith(f"{MAX_WAITING} requests")
     assert refused[0].headers["retry-after"] == "1"
@@ -365,7 +394,9 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
 
 def test_the_document_describes_bodies_with_examples(shop: Shop) -> None:
     document = shop.call("GET", "/openapi.json").json()
-    reference = document["paths"]["/v1/recommend"]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    reference = document["paths"]["/v1/recommend"]["post"]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]["$ref"]
     schemas = document["components"]["schemas"]
     assert schemas[reference.rsplit("/", 1)[1]]["example"]["user_id"]
     for name in json.dumps(document).split('"#/components/schemas/')[1:]:

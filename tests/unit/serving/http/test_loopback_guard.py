@@ -1,4 +1,5 @@
-"""Who is answered while there are no keys: programs on this machine, and the pages that the server itself sent."""
+"""Who is answered while there are no keys: programs on this machine, and the pages that the server itself
+sent."""
 
 from __future__ import annotations
 
@@ -22,13 +23,17 @@ def call(method: str = "POST", *, peer: str = "127.0.0.1", **headers: str) -> ht
     return asyncio.run(send())
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "LOCALHOST:9000", "[::1]:8000", "127.0.0.2:8000"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "localhost", "LOCALHOST:9000", "[::1]:8000", "127.0.0.2:8000"]
+)
 def test_own_names_are_answered(host: str) -> None:
     assert call(host=host).text == "answered"
     assert call(host=host, origin=f"http://{host.lower()}").text == "answered"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::2]:8000", "10.0.0.1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "", "[::2]:8000", "10.0.0.1"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_foreign_name_is_refused(method: str, host: str) -> None:
     refused = call(method, host=host)
@@ -37,7 +42,9 @@ def test_a_foreign_name_is_refused(method: str, host: str) -> None:
     assert "127.0.0.2, ::1, localhost" in refused.json()["detail"]
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:3000", "http://127.0.0.1:8000.evil.example"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:3000", "http://127.0.0.1:8000.evil.example"]
+)
 def test_another_sites_page_may_not_post(origin: str) -> None:
     refused = call(origin=origin)
     assert refused.status_code == 403

@@ -13,14 +13,14 @@ import shop
 
 from configs.exceptions import ArtefactError
 from configs.schema import Config
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History
-from features.splits import cuts
-from serving.recommend.request import Answer, Query
+from features.splits import split_points
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.ranker import Ranker
+from serving.recommend.request import Answer, Query
 from training.evaluation.replay import PARTS, SOURCES, evaluate
 from training.evaluation.review.breakdowns import over_sources
 from training.evaluation.review.user_figures import PIPELINE
@@ -37,7 +37,7 @@ def now(tiny_pipeline: Pipeline) -> int:
 def event(kind: str, item: int, *, at: int) -> History:
     return History(
         items=np.array([item], np.int32),
-        kinds=np.array([KIND[kind]], np.int8),
+        event_types=np.array([EVENT_TYPE_CODE[kind]], np.int8),
         times=np.array([at], np.int64),
         baskets=np.array([10**15 + at], np.int64),
         prices=np.array([2.0], np.float32),
@@ -78,7 +78,9 @@ def test_people_get_more_of_what_they_like_than_of_what_is_popular(
     assert np.mean(liked) > 0.7 > 0.4 > np.mean(liked_of_popular)
 
 
-def test_excluded_items_and_those_on_the_page_are_left_out(tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int) -> None:
+def test_excluded_items_and_those_on_the_page_are_left_out(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
     history = shop_dataset.history(3)
     first = np.array(items_of(tiny_pipeline.recommend(Query(history, now, num_results=10))), np.int32)
     without = items_of(tiny_pipeline.recommend(Query(history, now, num_results=10, exclude=first[:4])))
@@ -103,7 +105,7 @@ def test_buy_again_holds_own_items_alone_and_says_when_there_are_no_more(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
 ) -> None:
     history = shop_dataset.history(5)
-    own = set(history.items[history.kinds == KIND["purchase"]].tolist())
+    own = set(history.items[history.event_types == EVENT_TYPE_CODE["purchase"]].tolist())
     answer = tiny_pipeline.recommend(Query(history, now, surface="buy_again", num_results=60))
     assert set(items_of(answer)) == {item for item in own if tiny_pipeline.bundle.recommendable[item]}
     assert answer.shortfall_reason == "the surface's sources have no more items"
@@ -111,7 +113,9 @@ def test_buy_again_holds_own_items_alone_and_says_when_there_are_no_more(
 
 
 @pytest.mark.parametrize("surface", ["home", "product", "buy_again"])
-def test_someone_who_only_looked_gets_an_answer_on_every_surface(tiny_pipeline: Pipeline, surface: str, now: int) -> None:
+def test_someone_who_only_looked_gets_an_answer_on_every_surface(
+    tiny_pipeline: Pipeline, surface: str, now: int
+) -> None:
     looked = event("view_item", index(tiny_pipeline, "tea1"), at=now - 3 * MINUTE)
     answer = tiny_pipeline.recommend(Query(looked, now, surface=surface, num_results=5))
     if surface == "buy_again":
@@ -140,7 +144,9 @@ def test_the_product_page_shows_what_goes_with_the_product(
     history = shop_dataset.history(0) if known else History.empty()
     for product, companion in (("cheese0", "cheese1"), ("soap2", "soap3"), ("fruit1", "fruit0")):
         page = np.array([index(tiny_pipeline, product)], np.int32)
-        answer = tiny_pipeline.recommend(Query(history, now, surface="product", page_items=page, num_results=5))
+        answer = tiny_pipeline.recommend(
+            Query(history, now, surface="product", page_items=page, num_results=5)
+        )
         first = answer.recommendations[0]
         assert tiny_pipeline.bundle.item_ids[first.item] == companion
         assert first.source == "together"
@@ -148,7 +154,9 @@ def test_the_product_page_shows_what_goes_with_the_product(
         assert answer.fallback_used is None
 
 
-def test_a_list_is_filled_up_and_says_with_what(tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int) -> None:
+def test_a_list_is_filled_up_and_says_with_what(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
     can_be_shown = int(tiny_pipeline.bundle.recommendable.sum())
     query = Query(shop_dataset.history(0), now, num_results=500)
     num_ranked = len(tiny_pipeline.rank(query).items)
@@ -156,7 +164,9 @@ def test_a_list_is_filled_up_and_says_with_what(tiny_pipeline: Pipeline, shop_da
     assert len(set(items_of(answer))) == len(answer.recommendations) == can_be_shown
     assert answer.shortfall_reason == "the catalogue has no more items that may be shown"
     assert num_ranked < can_be_shown
-    assert answer.fallback_used == (f"popular: the last {can_be_shown - num_ranked} of the list, since the sources gave too few")
+    assert answer.fallback_used == (
+        f"popular: the last {can_be_shown - num_ranked} of the list, since the sources gave too few"
+    )
     assert {place.reasons[0].code for place in answer.recommendations[num_ranked:]} == {"popular"}
 
 
@@ -177,30 +187,44 @@ def test_events_change_the_next_answer(tiny_pipeline: Pipeline, shop_dataset: Da
     assert np.isin(after, same_aisle).sum() > np.isin(before, same_aisle).sum()
 
 
-def test_nothing_at_or_after_as_of_is_looked_at(tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int) -> None:
+def test_nothing_at_or_after_as_of_is_looked_at(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
     history = shop_dataset.history(0)
-    later = history.followed_by(event("purchase", 7, at=now)).followed_by(event("add_to_cart", 8, at=now + MINUTE))
+    later = history.followed_by(event("purchase", 7, at=now)).followed_by(
+        event("add_to_cart", 8, at=now + MINUTE)
+    )
     assert tiny_pipeline.recommend(Query(later, now)) == tiny_pipeline.recommend(Query(history, now))
     seen = tiny_pipeline.recommend(Query(later, now + MINUTE))
     assert seen != tiny_pipeline.recommend(Query(history, now + MINUTE))
 
 
 @pytest.mark.parametrize("surface", ["home", "product", "buy_again"])
-def test_what_is_sold_out_is_never_shown(tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str, now: int) -> None:
+def test_what_is_sold_out_is_never_shown(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str, now: int
+) -> None:
     sold_out = {index(tiny_pipeline, raw_id) for raw_id in shop.SOLD_OUT}
-    buyers = [user for user in range(shop_dataset.num_users) if sold_out & set(shop_dataset.history(user).items.tolist())]
+    buyers = [
+        user
+        for user in range(shop_dataset.num_users)
+        if sold_out & set(shop_dataset.history(user).items.tolist())
+    ]
     assert len(buyers) > 5
     for user in buyers:
         query = Query(shop_dataset.history(user), now, surface=surface, num_results=500)
         assert not sold_out & set(items_of(tiny_pipeline.recommend(query)))
-    assert not sold_out & set(items_of(tiny_pipeline.recommend(Query(History.empty(), now, surface=surface, num_results=500))))
+    assert not sold_out & set(
+        items_of(tiny_pipeline.recommend(Query(History.empty(), now, surface=surface, num_results=500)))
+    )
 
 
-def test_reasons_are_true_and_name_real_items(tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int) -> None:
+def test_reasons_are_true_and_name_real_items(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
     bundle, codes = tiny_pipeline.bundle, set()
     for user in range(30):
         history = shop_dataset.history(user)
-        bought = history.of_kinds(np.array([KIND["purchase"]], np.int8))
+        bought = history.of_event_types(np.array([EVENT_TYPE_CODE["purchase"]], np.int8))
         for place in tiny_pipeline.recommend(Query(history, now, num_results=30)).recommendations:
             assert 1 <= len(place.reasons) <= 2
             for reason in place.reasons:
@@ -226,13 +250,17 @@ def test_reasons_are_true_and_name_real_items(tiny_pipeline: Pipeline, shop_data
 
 
 @pytest.mark.parametrize(
-    "name", ["user_encoder.onnx", "ranker.onnx", "items.npy", "items.faiss", "catalogue.parquet", "popularity.npy"]
+    "name",
+    ["user_encoder.onnx", "ranker.onnx", "items.npy", "items.faiss", "catalogue.parquet", "popularity.npy"],
 )
 def test_a_changed_or_missing_file_is_refused_by_name(tiny_bundle: Path, tmp_path: Path, name: str) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(ArtefactError, match=rf"{re.escape(name)}: was changed after the bundle was written.*shopkeeper export"):
+    with pytest.raises(
+        ArtefactError,
+        match=rf"{re.escape(name)}: was changed after the bundle was written.*shopkeeper export",
+    ):
         Pipeline.load(folder)
     (folder / name).unlink()
     with pytest.raises(ArtefactError, match=rf"{re.escape(name)}: is missing from the bundle"):
@@ -246,7 +274,9 @@ def test_a_ranker_of_other_features_is_refused(tiny_bundle: Path, tmp_path: Path
         ([*manifest["features"][:-1], "moon_phase"], "moon_phase, user_tenure"),
         (manifest["features"][::-1], "their order"),
     ):
-        (folder / "manifest.json").write_text(json.dumps({**manifest, "features": features}), encoding="utf-8")
+        (folder / "manifest.json").write_text(
+            json.dumps({**manifest, "features": features}), encoding="utf-8"
+        )
         with pytest.raises(ArtefactError, match=rf"other features than this version computes \({odd}\)"):
             Pipeline.load(folder)
     assert Ranker(tiny_bundle / "ranker.onnx", features=manifest["features"])
@@ -256,7 +286,9 @@ def test_parts_that_disagree_are_refused(tiny_bundle: Path, tmp_path: Path) -> N
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     (folder / "manifest.json").write_text(json.dumps({**manifest, "num_items": 3}), encoding="utf-8")
-    with pytest.raises(ArtefactError, match=r"the parts disagree on the number of items.*'manifest\.json': 3"):
+    with pytest.raises(
+        ArtefactError, match=r"the parts disagree on the number of items.*'manifest\.json': 3"
+    ):
         Bundle.open(folder)
 
 
@@ -264,22 +296,28 @@ def test_the_evaluation_replays_what_the_home_page_shows(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, shop_config: Config
 ) -> None:
     """The table's figures come again from `recommend`, called as the server calls it."""
-    _, test, everything = cuts(shop_dataset, shop_config.split)
-    evaluation = evaluate(tiny_pipeline, shop_dataset, test, everything, config=shop_config)
+    _, test, full = split_points(shop_dataset, shop_config.split)
+    evaluation = evaluate(tiny_pipeline, shop_dataset, test, full, config=shop_config)
     assert set(evaluation.rows) == {PIPELINE, *SOURCES}
     depth = max(shop_config.evaluation.cutoffs)
     for user, row in zip(evaluation.users["all"].tolist(), evaluation.rows[PIPELINE]["all"], strict=True):
         history = test.history(shop_dataset, user)
         shown = items_of(tiny_pipeline.recommend(Query(history, test.as_of, num_results=depth)))
         window = shop_dataset.history(user)
-        relevant = set(window.items[(window.times >= test.as_of) & (window.kinds == KIND["purchase"])].tolist())
+        relevant = set(
+            window.items[
+                (window.times >= test.as_of) & (window.event_types == EVENT_TYPE_CODE["purchase"])
+            ].tolist()
+        )
         for k in shop_config.evaluation.cutoffs:
             assert row[f"recall_{k}"] == pytest.approx(len(relevant & set(shown[:k])) / len(relevant))
 
 
-def test_the_parts_of_the_table_add_up(tiny_pipeline: Pipeline, shop_dataset: Dataset, shop_config: Config) -> None:
-    _, test, everything = cuts(shop_dataset, shop_config.split)
-    evaluation = evaluate(tiny_pipeline, shop_dataset, test, everything, config=shop_config)
+def test_the_parts_of_the_table_add_up(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, shop_config: Config
+) -> None:
+    _, test, full = split_points(shop_dataset, shop_config.split)
+    evaluation = evaluate(tiny_pipeline, shop_dataset, test, full, config=shop_config)
     summary = evaluation.summary(shop_config)
     assert summary["users"]["all"] == evaluation.num_users_in_window == len(evaluation.users["all"])
     assert set(evaluation.users["repeat"]) | set(evaluation.users["new"]) == set(evaluation.users["all"])
@@ -290,7 +328,9 @@ def test_the_parts_of_the_table_add_up(tiny_pipeline: Pipeline, shop_dataset: Da
         assert 0 < summary["coverage"][system]["20"] <= 1
     best_alone = max(summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popular", "together"))
     assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
-    over = {difference.over: difference for difference in over_sources(evaluation.figures, shop_config.evaluation)}
+    over = {
+        difference.over: difference for difference in over_sources(evaluation.figures, shop_config.evaluation)
+    }
     by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
         "popular", part="all", metric="capped_recall_20"
     )

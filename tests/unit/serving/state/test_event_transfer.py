@@ -57,7 +57,9 @@ def test_imported_events_are_histories_and_importing_again_adds_nothing(tmp_path
         assert history.items.tolist() == [0, 1]
         assert len(set(history.baskets.tolist())) == 1
         assert len(store.history("visitor:v7", {"apple": 0}, limit=10)) == 1
-        repeated = store.append_now([Event("r2", 0, "view_item", 1, visitor_id="v7", item_id="apple")], received_at=1)
+        repeated = store.append_now(
+            [Event("r2", 0, "view_item", 1, visitor_id="v7", item_id="apple")], received_at=1
+        )
         assert repeated.duplicates == 1
 
 
@@ -65,7 +67,8 @@ def test_an_import_beside_live_events_adds_what_is_missing(tmp_path: Path, table
     path = tmp_path / "events.db"
     with EventStore.open(path) as store:
         store.append_now(
-            [Event("r3", 0, "search", 5, user_id="ann"), Event("live", 0, "search", 6, user_id="ann")], received_at=1
+            [Event("r3", 0, "search", 5, user_id="ann"), Event("live", 0, "search", 6, user_id="ann")],
+            received_at=1,
         )
         result = import_events(tables, path)
         assert (result.imported, result.duplicates) == (3, 1)

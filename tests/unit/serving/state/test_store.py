@@ -1,4 +1,5 @@
-"""What the shop must be able to rely on: an acknowledged event is on the disk, once, and in the next history."""
+"""What the shop must be able to rely on: an acknowledged event is on the disk, once, and in the next
+history."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from configs.exceptions import ServingError
-from features.core.columns import KIND
+from features.core.columns import EVENT_TYPE_CODE
 from serving.state.event_log import Event
 from serving.state.store import EventStore
 
@@ -22,12 +23,19 @@ ITEMS = {"apple": 0, "bread": 1, "cheese": 2}
 
 
 def event(
-    number: int, *, item: str | None = "apple", who: str = "ann", at: int | None = None, basket: str | None = None
+    number: int,
+    *,
+    item: str | None = "apple",
+    who: str = "ann",
+    at: int | None = None,
+    basket: str | None = None,
 ) -> Event:
     """A purchase of `item`, or with `item=None` a page view."""
     kind = "purchase" if item else "page_view"
     at = number if at is None else at
-    return Event(f"e{number}", 0, kind, at, user_id=who, item_id=item, transaction_id=basket or None, price=1.5)
+    return Event(
+        f"e{number}", 0, kind, at, user_id=who, item_id=item, transaction_id=basket or None, price=1.5
+    )
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def test_an_appended_event_stands_in_the_next_history(store: EventStore) -> None
     store.append_now([event(1), event(2, item="cheese")], received_at=5)
     history = store.history("ann", ITEMS, limit=10)
     assert history.items.tolist() == [0, 2]
-    assert history.kinds.tolist() == [KIND["purchase"]] * 2
+    assert history.event_types.tolist() == [EVENT_TYPE_CODE["purchase"]] * 2
     assert history.times.tolist() == [1, 2]
     assert history.prices.tolist() == [1.5, 1.5]
     assert len(set(history.baskets.tolist())) == 2
@@ -68,20 +76,29 @@ def test_late_events_are_put_in_their_place_and_only_the_latest_are_kept(store: 
 
 
 def test_a_transaction_is_a_basket_with_one_time(store: EventStore) -> None:
-    store.append_now([event(1, at=100, basket="t"), event(2, at=110), event(3, at=120, item="bread", basket="t")], received_at=5)
+    store.append_now(
+        [event(1, at=100, basket="t"), event(2, at=110), event(3, at=120, item="bread", basket="t")],
+        received_at=5,
+    )
     history = store.history("ann", ITEMS, limit=10)
     assert history.times.tolist() == [100, 100, 110]
     assert history.items.tolist() == [0, 1, 0]
     assert history.baskets[0] == history.baskets[1] != history.baskets[2]
-    store.append_now([Event("r", 0, "refund", 200, user_id="ann", item_id="bread", transaction_id="t")], received_at=6)
-    assert store.history("ann", ITEMS, limit=10).times.tolist() == [100, 100, 110, 200], "a refund keeps its own time"
+    store.append_now(
+        [Event("r", 0, "refund", 200, user_id="ann", item_id="bread", transaction_id="t")], received_at=6
+    )
+    assert store.history("ann", ITEMS, limit=10).times.tolist() == [100, 100, 110, 200], (
+        "a refund keeps its own time"
+    )
 
 
 def test_impressions_and_items_that_the_catalogue_lacks_are_left_out(store: EventStore) -> None:
     store.append_now([event(1, item="gone"), event(2), event(3, item=None)], received_at=5)
     store.append_now([Event("seen", 0, "view_item_list", 4, user_id="ann", item_id="apple")], received_at=6)
     assert store.history("ann", ITEMS, limit=10).times.tolist() == [2]
-    assert store.history("ann", {"gone": 7}, limit=10).items.tolist() == [7], "another bundle has another catalogue"
+    assert store.history("ann", {"gone": 7}, limit=10).items.tolist() == [7], (
+        "another bundle has another catalogue"
+    )
 
 
 def test_events_written_by_another_process_are_seen_at_the_next_call(store: EventStore) -> None:
@@ -114,10 +131,19 @@ def test_concurrent_appends_share_transactions_and_all_are_stored(store: EventSt
 
 
 def test_the_people_who_did_something_latest_come_first(store: EventStore) -> None:
-    events = [event(1), event(9, who="bob"), event(5, who="eve"), event(6, who="eve"), event(50, who="ann", item=None)]
+    events = [
+        event(1),
+        event(9, who="bob"),
+        event(5, who="eve"),
+        event(6, who="eve"),
+        event(50, who="ann", item=None),
+    ]
     store.append_now(events, received_at=5)
     people = store.sample_people(2)
-    assert [(person.who, person.num_events, person.latest) for person in people] == [("bob", 1, 9), ("eve", 2, 6)]
+    assert [(person.who, person.num_events, person.latest) for person in people] == [
+        ("bob", 1, 9),
+        ("eve", 2, 6),
+    ]
     assert [latest.timestamp for latest in store.latest_events("eve", limit=5)] == [6, 5]
 
 

@@ -1,4 +1,5 @@
-"""Training batches: within their size, with little padding, and never a target predicted from its own basket."""
+"""Training batches: within their size, with little padding, and never a target predicted from its own
+basket."""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ from numpy.typing import NDArray
 
 import training.encoder.batches
 from configs.schema import SplitConfig
-from features.core.columns import KIND, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import EncoderInputs, History
-from features.splits import cuts
 from features.profiles.user_features import UserFeatures, user_codes, user_features
+from features.splits import split_points
 from training.encoder.batches import Batch, Events, TrainingBatches, next_basket_pairs
 from training.encoder.user_table import UserTable
 from training.encoder.validation import ValidationRow, validation_batches
@@ -37,7 +38,9 @@ def shop_of(baskets_of_users: list[list[int]], *, seed: int = 0) -> Events:
     is_target = np.random.default_rng(seed).random(count) < 0.8
     events = History(
         items=np.arange(count, dtype=np.int32),
-        kinds=np.where(is_target, KIND["purchase"], KIND["view_item"]).astype(np.int8),
+        event_types=np.where(is_target, EVENT_TYPE_CODE["purchase"], EVENT_TYPE_CODE["view_item"]).astype(
+            np.int8
+        ),
         times=baskets * MICROSECONDS_PER_DAY,
         baskets=baskets,
         prices=np.ones(count, np.float32),
@@ -59,18 +62,24 @@ def epoch(events: Events, *, number: int = 0, seed: int = 0, batch_tokens: int =
 
 
 def rows_of(batch: Batch) -> list[list[int]]:
-    return [items[:length].tolist() for items, length in zip(batch.items_BL, batch.lengths_B.tolist(), strict=True)]
+    return [
+        items[:length].tolist()
+        for items, length in zip(batch.items_BL, batch.lengths_B.tolist(), strict=True)
+    ]
 
 
 @given(people, st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
-def test_pairs_are_each_target_with_the_state_before_its_basket(baskets_of_users: list[list[int]], number: int) -> None:
+def test_pairs_are_each_target_with_the_state_before_its_basket(
+    baskets_of_users: list[list[int]], number: int
+) -> None:
     events = shop_of(baskets_of_users)
     basket_of, is_target = events.events.baskets, events.is_target
     for batch in epoch(events, number=number):
         width = batch.items_BL.shape[1]
         found = {
-            (int(batch.states_S[state]), int(target)) for state, target in zip(batch.pair_state_P, batch.targets_P, strict=True)
+            (int(batch.states_S[state]), int(target))
+            for state, target in zip(batch.pair_state_P, batch.targets_P, strict=True)
         }
         assert len(found) == len(batch.targets_P)
         assert batch.pair_weight_P.tolist() == events.weights[batch.targets_P.numpy()].tolist()
@@ -96,7 +105,7 @@ def test_a_batch_keeps_its_size_and_rows_are_one_users_events_in_the_order_of_ti
         for row, (items, length) in enumerate(zip(rows_of(batch), batch.lengths_B.tolist(), strict=True)):
             assert len(set(owner[items])) == 1
             assert (np.diff(events.events.baskets[items]) >= 0).all()
-            assert batch.kinds_BL[row, :length].tolist() == events.events.kinds[items].tolist()
+            assert batch.kinds_BL[row, :length].tolist() == events.events.event_types[items].tolist()
             days = events.events.times[items] / MICROSECONDS_PER_DAY
             assert batch.ages_BL[row, :length].tolist() == pytest.approx((days[-1] - days).tolist())
 
@@ -165,29 +174,38 @@ def slow_pairs(baskets: NDArray[np.int64], is_target: NDArray[np.bool_]) -> list
     return pairs
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=6, max_size=6), min_size=1, max_size=3))
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=6, max_size=6), min_size=1, max_size=3
+    )
+)
 @settings(max_examples=80, deadline=None)
 def test_next_basket_pairs_against_a_walk(rows: list[list[tuple[int, bool]]]) -> None:
     baskets = np.array([sorted(basket for basket, _ in row) for row in rows], np.int64)
     is_target = np.array([[target for _, target in row] for row in rows])
     states, pair_state, targets = next_basket_pairs(baskets, is_target)
     assert (np.diff(states) > 0).all()
-    assert list(zip(states[pair_state].tolist(), targets.tolist(), strict=True)) == slow_pairs(baskets, is_target)
+    assert list(zip(states[pair_state].tolist(), targets.tolist(), strict=True)) == slow_pairs(
+        baskets, is_target
+    )
 
 
 def test_the_example_in_the_docstring_is_true() -> None:
-    assert doctest.testmod(training.batches) == doctest.TestResults(failed=0, attempted=1)
+    assert doctest.testmod(training.encoder.batches) == doctest.TestResults(failed=0, attempted=1)
 
 
 def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset: Dataset) -> None:
-    cut, _, _ = cuts(shop_dataset, SplitConfig(window_days=14))
-    purchase = np.array([KIND["purchase"]], np.int8)
-    bought = Events.before(shop_dataset, cut, input_kinds=purchase, targets={"purchase": 1.0})
+    point, _, _ = split_points(shop_dataset, SplitConfig(window_days=14))
+    purchase = np.array([EVENT_TYPE_CODE["purchase"]], np.int8)
+    bought = Events.before(shop_dataset, point, input_event_types=purchase, targets={"purchase": 1.0})
     assert bought.is_target.all()
-    assert bought.events.times.max() < cut.as_of
-    assert set(bought.events.kinds.tolist()) == {KIND["purchase"]}
+    assert bought.events.times.max() < point.as_of
+    assert set(bought.events.event_types.tolist()) == {EVENT_TYPE_CODE["purchase"]}
     both = Events.before(
-        shop_dataset, cut, input_kinds=np.array([KIND["purchase"], KIND["view_item"]], np.int8), targets={"purchase": 1.0}
+        shop_dataset,
+        point,
+        input_event_types=np.array([EVENT_TYPE_CODE["purchase"], EVENT_TYPE_CODE["view_item"]], np.int8),
+        targets={"purchase": 1.0},
     )
     assert len(both.events) > len(bought.events)
     assert both.is_target.sum() == len(bought.events)
@@ -196,16 +214,21 @@ def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset
 
 def test_a_state_reads_the_user_as_of_the_basket_it_foresees(shop_dataset: Dataset) -> None:
     """What training reads at a state is what `user_features` says of the history before the next basket."""
-    cut, _, _ = cuts(shop_dataset, SplitConfig(window_days=14))
-    purchase = np.array([KIND["purchase"]], np.int8)
-    events = Events.before(shop_dataset, cut, input_kinds=purchase, targets={"purchase": 1.0})
+    point, _, _ = split_points(shop_dataset, SplitConfig(window_days=14))
+    purchase = np.array([EVENT_TYPE_CODE["purchase"]], np.int8)
+    events = Events.before(shop_dataset, point, input_event_types=purchase, targets={"purchase": 1.0})
     table = UserTable.of(shop_dataset)
-    batch = next(iter(TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=200, seed=0, user_table=table)))
+    batch = next(
+        iter(TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=200, seed=0, user_table=table))
+    )
     assert batch.user is not None
     numbers, codes = batch.user.numbers.flatten(0, 1), batch.user.codes.flatten(0, 1)
-    for state, of_pair in zip(batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True):
+    for state, of_pair in zip(
+        batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True
+    ):
         matches = [
-            user_codes(np.int32(found.category), shop_dataset.user_attributes[user]).tolist() == codes[state].tolist()
+            user_codes(np.int32(found.category), shop_dataset.user_attributes[user]).tolist()
+            == codes[state].tolist()
             and np.allclose(found.numbers, numbers[state], atol=1e-6)
             for user, found in features_before_buying(shop_dataset, of_pair)
         ]
@@ -215,10 +238,14 @@ def test_a_state_reads_the_user_as_of_the_basket_it_foresees(shop_dataset: Datas
 def features_before_buying(dataset: Dataset, item: int) -> list[tuple[int, UserFeatures]]:
     """(user, features just before it) for every time that somebody bought the item."""
     found = []
-    for row in np.flatnonzero((dataset.items == item) & (dataset.kinds == KIND["purchase"])):
+    for row in np.flatnonzero((dataset.items == item) & (dataset.event_types == EVENT_TYPE_CODE["purchase"])):
         user = int(dataset.users[row])
         history, as_of = dataset.history(user), int(dataset.times[row])
-        given_ = {"profile_kinds": dataset.profile_kinds, "item_categories": dataset.categories, "has_times": True}
+        given_ = {
+            "profile_event_types": dataset.profile_event_types,
+            "item_categories": dataset.categories,
+            "has_times": True,
+        }
         found.append((user, user_features(history, as_of=as_of, **given_)))
     return found
 
@@ -228,8 +255,16 @@ def with_refund(dataset: Dataset, place: int, *, days_later: float) -> Dataset:
     owner = int(dataset.users[place])
     time = int(dataset.times[place]) + int(days_later * MICROSECONDS_PER_DAY)
     after = int(dataset.offsets[owner] + np.searchsorted(dataset.history(owner).times, time, side="right"))
-    added = {"items": dataset.items[place], "kinds": KIND["refund"], "times": time, "baskets": 10**9, "prices": np.nan}
-    arrays = {name: np.insert(np.asarray(getattr(dataset, name)), after, value) for name, value in added.items()}
+    added = {
+        "items": dataset.items[place],
+        "event_types": EVENT_TYPE_CODE["refund"],
+        "times": time,
+        "baskets": 10**9,
+        "prices": np.nan,
+    }
+    arrays = {
+        name: np.insert(np.asarray(getattr(dataset, name)), after, value) for name, value in added.items()
+    }
     offsets = dataset.offsets + (np.arange(len(dataset.offsets)) > owner)
     return Dataset(**{**vars(dataset), **arrays, "offsets": offsets})
 
@@ -238,31 +273,46 @@ def with_refund(dataset: Dataset, place: int, *, days_later: float) -> Dataset:
 def test_what_was_brought_back_before_the_cut_is_no_target_whether_or_not_the_refund_is_read(
     shop_dataset: Dataset, is_read: bool
 ) -> None:
-    cut, *_ = cuts(shop_dataset, SplitConfig(window_days=14))
-    place = int(np.flatnonzero((shop_dataset.kinds == KIND["purchase"]) & (shop_dataset.times < cut.as_of - 10 * 86_400e6))[-1])
-    kinds = np.array([KIND["purchase"], KIND["view_item"], KIND["refund"]], np.int8)[: 3 if is_read else 2]
+    point, *_ = split_points(shop_dataset, SplitConfig(window_days=14))
+    place = int(
+        np.flatnonzero(
+            (shop_dataset.event_types == EVENT_TYPE_CODE["purchase"])
+            & (shop_dataset.times < point.as_of - 10 * 86_400e6)
+        )[-1]
+    )
+    event_types = np.array(
+        [EVENT_TYPE_CODE["purchase"], EVENT_TYPE_CODE["view_item"], EVENT_TYPE_CODE["refund"]], np.int8
+    )[: 3 if is_read else 2]
 
     def events_of(dataset: Dataset) -> Events:
-        cut, *_ = cuts(dataset, SplitConfig(window_days=14))
-        return Events.before(dataset, cut, input_kinds=kinds, targets={"purchase": 1.0, "view_item": 0.25})
+        point, *_ = split_points(dataset, SplitConfig(window_days=14))
+        return Events.before(
+            dataset, point, input_event_types=event_types, targets={"purchase": 1.0, "view_item": 0.25}
+        )
 
     before = events_of(shop_dataset)
     assert set(before.weights.tolist()) == {1.0, 0.25}
     returned = events_of(with_refund(shop_dataset, place, days_later=0.01))
     assert len(returned.events) == len(before.events) + is_read
     assert before.weights.sum() - returned.weights.sum() == 1
-    assert (returned.weights[returned.events.kinds == KIND["refund"]] == 0).all()
+    assert (returned.weights[returned.events.event_types == EVENT_TYPE_CODE["refund"]] == 0).all()
     kept = events_of(with_refund(shop_dataset, place, days_later=20))
-    assert kept.weights.tolist() == before.weights.tolist(), "a refund after the cut takes nothing away before it"
+    assert kept.weights.tolist() == before.weights.tolist(), (
+        "a refund after the split point takes nothing away before it"
+    )
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=30), st.integers(30, 90))
 @settings(max_examples=60, deadline=None)
-def test_validation_batches_hold_every_row_once_within_their_size(lengths: list[int], batch_tokens: int) -> None:
+def test_validation_batches_hold_every_row_once_within_their_size(
+    lengths: list[int], batch_tokens: int
+) -> None:
     rows = [
         ValidationRow(
             row,
-            EncoderInputs(np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32)),
+            EncoderInputs(
+                np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32)
+            ),
             relevant=np.array([row], np.int32),
             left_out=np.array([row] * (row % 3), np.int32),
             numbers=np.full(2, row, np.float32),

@@ -1,4 +1,5 @@
-"""A training that is stopped at any write, and gone on with, gives the same weights and curves as one that was not."""
+"""A training that is stopped at any write, and gone on with, gives the same weights and curves as one that
+was not."""
 
 from __future__ import annotations
 
@@ -18,13 +19,13 @@ from configs.exceptions import ArtefactError, ConfigError, TrainingError
 from configs.load import dump_config
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import cuts
+from features.splits import split_points
 from training.encoder.checkpoint import CHECKPOINT_FILE
 from training.encoder.fit import fit_encoders
 from training.runs.resume import resumed_config, run_to_resume
-from training.runs.run import RunLog
+from training.runs.run import Run
 
-CUTS = ("validation", "test", "everything")
+CUTS = ("validation", "test", "full")
 WALL_CLOCK = ("interactions_per_second", "seconds")
 
 
@@ -45,21 +46,25 @@ def settings(prepared_shop: Path, *overrides: str) -> Config:
     )
 
 
-def outcome(run: RunLog) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor]]:
-    """(curves without the clock, every weight before every cut)."""
+def outcome(run: Run) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor]]:
+    """(curves without the clock, every weight before every split point)."""
     weights = {
-        f"{cut} {name}": value
-        for cut in CUTS
-        for name, value in torch.load(run.folder / f"encoder-{cut}.pt", weights_only=True).items()
+        f"{point} {name}": value
+        for point in CUTS
+        for name, value in torch.load(run.folder / f"encoder-{point}.pt", weights_only=True).items()
     }
     curves = [
-        (line["series"], line["step"], *(value for name, value in line["metrics"].items() if name not in WALL_CLOCK))
+        (
+            line["series"],
+            line["step"],
+            *(value for name, value in line["metrics"].items() if name not in WALL_CLOCK),
+        )
         for line in run.curves()
     ]
     return curves, weights
 
 
-def the_same(one: RunLog, other: RunLog) -> None:
+def the_same(one: Run, other: Run) -> None:
     (curves, weights), (other_curves, other_weights) = outcome(one), outcome(other)
     assert curves == other_curves
     assert weights.keys() == other_weights.keys()
@@ -68,7 +73,8 @@ def the_same(one: RunLog, other: RunLog) -> None:
 
 @contextmanager
 def killed_at(number: int, *, after: bool) -> Iterator[None]:
-    """Die at the write of that number (every write ends in a rename): right before the rename, or right after."""
+    """Die at the write of that number (every write ends in a rename): right before the rename, or right
+    after."""
     count, replace = 0, Path.replace
 
     def counted(path: Path, target: Path) -> Path:
@@ -86,32 +92,32 @@ def killed_at(number: int, *, after: bool) -> Iterator[None]:
         yield
 
 
-def killed_thrice(run: RunLog, dataset: Dataset, config: Config) -> None:
+def killed_thrice(run: Run, dataset: Dataset, config: Config) -> None:
     """And gone on with each time, to the end."""
     for number in (9, 4, 15):
         with pytest.raises(Killed), killed_at(number, after=True):
-            fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
-    fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
+            fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
+    fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
 
 
 @pytest.fixture(scope="module")
-def untouched(prepared_shop: Path, shop_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> RunLog:
+def untouched(prepared_shop: Path, shop_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
     config = settings(prepared_shop)
-    run = RunLog.create(tmp_path_factory.mktemp("untouched"), name="test")
-    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+    run = Run.create(tmp_path_factory.mktemp("untouched"), name="test")
+    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=run)
     return run
 
 
 def test_killed_at_many_writes_it_is_as_if_nothing_had_happened(
-    prepared_shop: Path, shop_dataset: Dataset, untouched: RunLog, tmp_path: Path
+    prepared_shop: Path, shop_dataset: Dataset, untouched: Run, tmp_path: Path
 ) -> None:
     config = settings(prepared_shop, "training.checkpoint_minutes=1e-6")
-    run, generator = RunLog.create(tmp_path, name="test"), np.random.default_rng(0)
+    run, generator = Run.create(tmp_path, name="test"), np.random.default_rng(0)
     kills = 0
-    while not (run.folder / "encoder-everything.pt").is_file():
+    while not (run.folder / "encoder-full.pt").is_file():
         try:
             with killed_at(int(generator.integers(1, 12)), after=bool(generator.integers(2))):
-                fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+                fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=run)
         except Killed:
             kills += 1
         assert kills < 60, "no headway"
@@ -121,17 +127,21 @@ def test_killed_at_many_writes_it_is_as_if_nothing_had_happened(
 
 
 def test_killed_at_many_writes_by_rows_it_is_as_if_nothing_had_happened(
-    prepared_shop: Path, shop_dataset: Dataset, untouched: RunLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared_shop: Path,
+    shop_dataset: Dataset,
+    untouched: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the item table updated by rows, as a large catalogue's is."""
-    monkeypatch.setattr(training.optimizer, "ROWS_FROM", 1)
+    monkeypatch.setattr(training.encoder.optimizer, "ROWS_FROM", 1)
     config = settings(prepared_shop)
-    whole = RunLog.create(tmp_path / "whole", name="test")
-    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=whole)
+    whole = Run.create(tmp_path / "whole", name="test")
+    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=whole)
     with pytest.raises(AssertionError):
         the_same(whole, untouched)  # these are not dense steps
     config = settings(prepared_shop, "training.checkpoint_minutes=1e-6")
-    run = RunLog.create(tmp_path / "killed", name="test")
+    run = Run.create(tmp_path / "killed", name="test")
     killed_thrice(run, shop_dataset, config)
     the_same(run, whole)
 
@@ -139,12 +149,17 @@ def test_killed_at_many_writes_by_rows_it_is_as_if_nothing_had_happened(
 def test_killed_with_a_mean_of_weights_and_hidden_events_it_is_as_if_nothing_had_happened(
     prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path
 ) -> None:
-    settled = ("training.weight_averaging=0.9", "training.hide_events=0.3", "encoder.model=bsarec", "encoder.num_heads=1")
+    settled = (
+        "training.weight_averaging=0.9",
+        "training.item_mask_prob=0.3",
+        "encoder.model=bsarec",
+        "encoder.num_heads=1",
+    )
     config = settings(prepared_shop, *settled)
-    whole = RunLog.create(tmp_path / "whole", name="test")
-    fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=whole)
+    whole = Run.create(tmp_path / "whole", name="test")
+    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=whole)
     config = settings(prepared_shop, *settled, "training.checkpoint_minutes=1e-6")
-    run = RunLog.create(tmp_path / "killed", name="test")
+    run = Run.create(tmp_path / "killed", name="test")
     killed_thrice(run, shop_dataset, config)
     the_same(run, whole)
 
@@ -163,9 +178,10 @@ def workspace(prepared_shop: Path, tmp_path: Path) -> Path:
 
 
 def test_ctrl_c_and_a_loss_that_is_no_number_leave_no_trace(
-    shopkeeper: RunMain, workspace: Path, untouched: RunLog, monkeypatch: pytest.MonkeyPatch
+    shopkeeper: RunMain, workspace: Path, untouched: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped by Ctrl-C after an epoch, gone on with at a mad learning rate, gone on with again at the old one."""
+    """Stopped by Ctrl-C after an epoch, gone on with at a mad learning rate, gone on with again at the old
+    one."""
     command = ("train", "--no-evaluate", "--config", workspace / "my.yaml", "--out", workspace)
     presses = iter([True])
 
@@ -210,13 +226,18 @@ def test_a_batch_that_does_not_fit_into_memory_says_what_to_set(shopkeeper: RunM
 
 def test_which_run_goes_on_and_which_settings_may_change(tmp_path: Path, prepared_shop: Path) -> None:
     config = settings(prepared_shop)
-    there = {"20240101-a": "failed", "20240102-b": "running", "20240103-c": "finished", "20240104-d": "running"}
+    there = {
+        "20240101-a": "failed",
+        "20240102-b": "running",
+        "20240103-c": "finished",
+        "20240104-d": "running",
+    }
     for name, status in there.items():
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
         if name != "20240104-d":  # killed before there was anything
             (folder / "config.yaml").write_text(dump_config(config))
-        RunLog(folder).update(status=status)
+        Run(folder).update(status=status)
     run = run_to_resume(tmp_path, None, evaluated=False)
     assert run.name == "20240102-b"
     assert run_to_resume(tmp_path, None, evaluated=True).name == "20240103-c"
@@ -225,14 +246,19 @@ def test_which_run_goes_on_and_which_settings_may_change(tmp_path: Path, prepare
         run_to_resume(tmp_path, "20240103-c", evaluated=False)
     changed = resumed_config(run, ["training.batch_tokens=256", "encoder.dim=16"], workspace=tmp_path)
     assert (changed.training.batch_tokens, changed.workspace) == (256, tmp_path)
-    with pytest.raises(ConfigError, match=r"encoder\.dim=32 \(the run has 16\).*Those that may change: training\.learning_rate"):
+    with pytest.raises(
+        ConfigError,
+        match=r"encoder\.dim=32 \(the run has 16\).*Those that may change: training\.learning_rate",
+    ):
         resumed_config(run, ["encoder.dim=32"], workspace=tmp_path)
     with run.held(), pytest.raises(TrainingError, match=r"another process"), run.held():
         pass
 
 
-def test_a_run_of_other_data_is_not_gone_on_with(shopkeeper: RunMain, workspace: Path, prepared_shop: Path) -> None:
-    run = RunLog.create(workspace / "runs", name="other")
+def test_a_run_of_other_data_is_not_gone_on_with(
+    shopkeeper: RunMain, workspace: Path, prepared_shop: Path
+) -> None:
+    run = Run.create(workspace / "runs", name="other")
     (run.folder / "config.yaml").write_text(dump_config(settings(prepared_shop)))
     run.update(status="failed", dataset="0123456789abcdef")
     done = shopkeeper("train", "--resume", "--out", workspace)

@@ -15,11 +15,11 @@ from configs.exceptions import TooLittleDataError, TrainingError
 from configs.schema import Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
-from features.splits import cuts
+from features.splits import split_points
 from training.encoder.fit import fit_encoders, load_encoder
-from training.runs.run import RunLog
+from training.runs.run import Run
 
-CUTS = ("validation", "test", "everything")
+CUTS = ("validation", "test", "full")
 
 
 @pytest.fixture(scope="module")
@@ -31,96 +31,136 @@ def small_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset]
     return raw, Dataset.open(config.workspace / "dataset")
 
 
-def train(small_shop: tuple[Path, Dataset], folder: Path, *overrides: str) -> tuple[RunLog, Config]:
+def train(small_shop: tuple[Path, Dataset], folder: Path, *overrides: str) -> tuple[Run, Config]:
     raw, dataset = small_shop
     config = shop.make_config(raw, folder, "training.max_epochs=1", *overrides)
-    run = RunLog.create(folder, name="test")
-    fit_encoders(dataset, cuts(dataset, config.split), config=config, run=run)
+    run = Run.create(folder, name="test")
+    fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
     return run, config
 
 
-def item_vectors(small_shop: tuple[Path, Dataset], run: RunLog, config: Config, cut: str) -> torch.Tensor:
-    encoder = load_encoder(run.folder, small_shop[1], cut=cut, config=config)
+def item_vectors(small_shop: tuple[Path, Dataset], run: Run, config: Config, point: str) -> torch.Tensor:
+    encoder = load_encoder(run.folder, small_shop[1], point=point, config=config)
     assert not encoder.training
     return encoder.item_vectors(torch.arange(small_shop[1].num_items)).detach()
 
 
-def test_there_is_an_encoder_for_each_cut_and_a_seed_gives_the_same_one(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+def test_there_is_an_encoder_for_each_cut_and_a_seed_gives_the_same_one(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
     first, config = train(small_shop, tmp_path / "first")
     second, _ = train(small_shop, tmp_path / "second")
     other, _ = train(small_shop, tmp_path / "other", "training.seed=1")
-    vectors = {cut: item_vectors(small_shop, first, config, cut) for cut in CUTS}
-    for cut in CUTS:
-        assert torch.equal(vectors[cut], item_vectors(small_shop, second, config, cut))
-        assert not torch.equal(vectors[cut], item_vectors(small_shop, other, config, cut))
-    assert not torch.equal(vectors["validation"], vectors["everything"])
-    assert sorted(path.name for path in first.folder.glob("*encoder*")) == sorted(f"encoder-{cut}.pt" for cut in CUTS)
+    vectors = {point: item_vectors(small_shop, first, config, point) for point in CUTS}
+    for point in CUTS:
+        assert torch.equal(vectors[point], item_vectors(small_shop, second, config, point))
+        assert not torch.equal(vectors[point], item_vectors(small_shop, other, config, point))
+    assert not torch.equal(vectors["validation"], vectors["full"])
+    assert sorted(path.name for path in first.folder.glob("*encoder*")) == sorted(
+        f"encoder-{point}.pt" for point in CUTS
+    )
     assert not list(first.folder.glob("*.ckpt"))
 
 
-def test_training_makes_the_loss_fall_and_the_curves_say_so(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
-    run, _ = train(small_shop, tmp_path, "training.max_epochs=4", "training.patience=4", "training.loss=full_softmax")
+def test_training_makes_the_loss_fall_and_the_curves_say_so(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    run, _ = train(
+        small_shop, tmp_path, "training.max_epochs=4", "training.patience=4", "training.loss=full_softmax"
+    )
     losses = [line["metrics"]["loss"] for line in run.curves() if line["series"] == "validation"]
     assert len(losses) == 4
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.9 * losses[0]
     fits = run.read()["fits"]
     assert set(fits) == set(CUTS)
-    recalls = [line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"]
+    recalls = [
+        line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
+    ]
     assert fits["validation"]["best_validation_recall"] == pytest.approx(max(recalls))
 
 
-def test_without_refitting_every_cut_has_the_first_weights(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+def test_without_refitting_every_cut_has_the_first_weights(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
     run, config = train(small_shop, tmp_path, "training.refit_epochs=0")
-    first, *later = (item_vectors(small_shop, run, config, cut) for cut in CUTS)
+    first, *later = (item_vectors(small_shop, run, config, point) for point in CUTS)
     assert all(torch.equal(first, other) for other in later)
 
 
 def test_the_first_fit_sees_nothing_after_its_cut(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
-    """With everything after the validation window changed, the weights before it stay the same to the last bit."""
+    """With everything after the validation window changed, the weights before it stay the same to the last
+    bit."""
     _, dataset = small_shop
     run, config = train(small_shop, tmp_path / "as it is", "training.refit_epochs=0")
-    _, test, _ = timeline = cuts(dataset, config.split)
+    _, test, _ = timeline = split_points(dataset, config.split)
     items = np.where(test.past(dataset), dataset.items, 0).astype(np.int32)
     changed = Dataset(**{**vars(dataset), "items": items})
     assert (items != dataset.items).any()
-    other = RunLog.create(tmp_path, name="changed")
+    other = Run.create(tmp_path, name="changed")
     fit_encoders(changed, timeline, config=config, run=other)
-    assert torch.equal(item_vectors(small_shop, run, config, "validation"), item_vectors(small_shop, other, config, "validation"))
+    assert torch.equal(
+        item_vectors(small_shop, run, config, "validation"),
+        item_vectors(small_shop, other, config, "validation"),
+    )
 
 
 def test_a_kind_that_nobody_did_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
-    with pytest.raises(TooLittleDataError, match=r"No user has two events.*\(add_to_cart\).*The data has: .*purchase \([\d,]+\)"):
+    with pytest.raises(
+        TooLittleDataError,
+        match=r"No user has two events.*\(add_to_cart\).*The data has: .*purchase \([\d,]+\)",
+    ):
         train(small_shop, tmp_path, "history.targets={add_to_cart: 1}")
 
 
 def test_a_target_that_nobody_did_beside_one_that_they_did_is_remarked_on(
     small_shop: tuple[Path, Dataset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train(small_shop, tmp_path, "history.targets={purchase: 1, review: 1}", "history.input_kinds=[purchase, review]")
+    train(
+        small_shop,
+        tmp_path,
+        "history.targets={purchase: 1, review: 1}",
+        "history.input_event_types=[purchase, review]",
+    )
     found = " ".join(capsys.readouterr().err.split())
-    assert re.search(r"history\.targets has review, of which the data holds none\. It holds: .*purchase \([\d,]+\)", found)
+    assert re.search(
+        r"history\.targets has review, of which the data holds none\. It holds: .*purchase \([\d,]+\)", found
+    )
     train(small_shop, tmp_path / "purchases")
     assert "history.targets" not in capsys.readouterr().err
 
 
-def test_a_window_in_which_nobody_did_anything_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+def test_a_window_in_which_nobody_did_anything_is_one_clear_error(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
     _, dataset = small_shop
     config = shop.make_config(small_shop[0], tmp_path, "training.max_epochs=1")
-    _, test, everything = cuts(dataset, config.split)
+    _, test, full = split_points(dataset, config.split)
     with pytest.raises(TooLittleDataError, match=r"in the window after it.*split\.window_days"):
-        fit_encoders(dataset, (test, test, everything), config=config, run=RunLog.create(tmp_path, name="test"))
+        fit_encoders(dataset, (test, test, full), config=config, run=Run.create(tmp_path, name="test"))
 
 
-def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"The loss became nan.*lower training\.learning_rate \(now 1e\+30\)"):
-        train(small_shop, tmp_path, "training.learning_rate=1e30", "training.max_epochs=3", "training.patience=3")
+def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    with pytest.raises(
+        TrainingError, match=r"The loss became nan.*lower training\.learning_rate \(now 1e\+30\)"
+    ):
+        train(
+            small_shop,
+            tmp_path,
+            "training.learning_rate=1e30",
+            "training.max_epochs=3",
+            "training.patience=3",
+        )
 
 
 def test_an_encoder_that_is_not_there_is_named(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
     config = shop.make_config(small_shop[0], tmp_path)
-    with pytest.raises(TrainingError, match=r"encoder-test\.pt: this run has no encoder for the cut 'test'"):
-        load_encoder(tmp_path, small_shop[1], cut="test", config=config)
+    with pytest.raises(
+        TrainingError, match=r"encoder-test\.pt: this run has no encoder for the split point 'test'"
+    ):
+        load_encoder(tmp_path, small_shop[1], point="test", config=config)
 
 
 @pytest.mark.parametrize("loss", ["sampled_softmax", "full_softmax", "in_batch_softmax", "gbce"])
@@ -132,11 +172,16 @@ def test_training_on_cuda(small_shop: tuple[Path, Dataset], tmp_path: Path, mode
     run, config = train(small_shop, tmp_path, *settings, f"encoder.model={model}", f"training.loss={loss}")
     losses = [line["metrics"]["loss"] for line in run.curves() if line["series"] == "validation"]
     assert losses[-1] < 0.95 * losses[0]
-    assert torch.isfinite(item_vectors(small_shop, run, config, "everything")).all()
+    assert torch.isfinite(item_vectors(small_shop, run, config, "full")).all()
 
 
-def test_asking_for_cuda_where_there_is_none_is_refused(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+def test_asking_for_cuda_where_there_is_none_is_refused(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a CUDA GPU")
-    with pytest.raises(TrainingError, match=r"training\.device=cuda, but torch finds no CUDA device here: set it to auto or cpu"):
+    with pytest.raises(
+        TrainingError,
+        match=r"training\.device=cuda, but torch finds no CUDA device here: set it to auto or cpu",
+    ):
         train(small_shop, tmp_path, "training.device=cuda")

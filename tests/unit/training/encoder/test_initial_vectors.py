@@ -9,7 +9,8 @@ NUM_ITEMS = 2 * HALF
 
 
 def purchases() -> tuple[torch.Tensor, torch.Tensor]:
-    """(users, items): even users buy from the first half of the items, odd ones from the second; item 9 is in no basket."""
+    """(users, items): even users buy from the first half of the items, odd ones from the second; item 9 is in
+    no basket."""
     generator = torch.Generator().manual_seed(0)
     users = torch.arange(40).repeat_interleave(12)
     items = torch.randint(HALF, (len(users),), generator=generator) + HALF * (users % 2)
@@ -34,8 +35,12 @@ def test_an_event_of_weight_two_says_as_much_as_two_events() -> None:
     weights = torch.ones(len(users))
     weights[:50] = 2
     weighted = svd_item_vectors(users, items, weights, num_items=NUM_ITEMS, dim=2, seed=0)
-    assert torch.equal(weighted, svd_item_vectors(*twice, torch.ones(len(twice[0])), num_items=NUM_ITEMS, dim=2, seed=0))
-    assert not torch.equal(weighted, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=2, seed=0))
+    assert torch.equal(
+        weighted, svd_item_vectors(*twice, torch.ones(len(twice[0])), num_items=NUM_ITEMS, dim=2, seed=0)
+    )
+    assert not torch.equal(
+        weighted, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=2, seed=0)
+    )
 
 
 def test_a_width_beyond_the_rank_is_filled_and_a_seed_gives_the_same_vectors() -> None:
@@ -44,4 +49,6 @@ def test_a_width_beyond_the_rank_is_filled_and_a_seed_gives_the_same_vectors() -
     assert vectors.shape == (NUM_ITEMS, 64)
     assert torch.isfinite(vectors).all()
     assert (vectors.std(dim=0) > 0).all()
-    assert torch.equal(vectors, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3))
+    assert torch.equal(
+        vectors, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3)
+    )

@@ -34,7 +34,8 @@ def optimizer_for(rows: nn.Module, *, weight_decay: float = 0.0) -> RowAdamW:
 
 
 def steps(device: torch.device, *, count: int, every_row: bool = False) -> list[tuple[Tensor, Tensor]]:
-    """(rows used, with repetitions; gradient of each use): the last ten rows are never used, unless all are."""
+    """(rows used, with repetitions; gradient of each use): the last ten rows are never used, unless all
+    are."""
     generator = torch.Generator().manual_seed(1)
     made = []
     for _ in range(count):
@@ -63,7 +64,9 @@ def plain(weight: Tensor, taken: list[tuple[Tensor, Tensor]], *, weight_decay: f
             square[row] = BETAS[1] * square[row] + (1 - BETAS[1]) * slope**2
             unbiased_mean = mean[row] / (1 - BETAS[0] ** number)
             unbiased_square = square[row] / (1 - BETAS[1] ** number)
-            value[row] -= RATE * weight_decay * value[row] + RATE * unbiased_mean / (np.sqrt(unbiased_square) + 1e-8)
+            value[row] -= RATE * weight_decay * value[row] + RATE * unbiased_mean / (
+                np.sqrt(unbiased_square) + 1e-8
+            )
     return value
 
 
@@ -83,7 +86,10 @@ def test_it_is_lazy_adam(device: str, weight_decay: float) -> None:
 
 def test_without_decay_it_is_the_sparse_adam_of_torch() -> None:
     ours, other = (table(sparse=True, device=torch.device("cpu")) for _ in range(2))
-    optimizer, reference = optimizer_for(ours), torch.optim.SparseAdam(other.parameters(), lr=RATE, betas=BETAS)
+    optimizer, reference = (
+        optimizer_for(ours),
+        torch.optim.SparseAdam(other.parameters(), lr=RATE, betas=BETAS),
+    )
     for items, gradient in steps(torch.device("cpu"), count=20):
         take(ours, optimizer, items, gradient)
         take(other, reference, items, gradient)
@@ -132,10 +138,13 @@ def test_from_a_saved_state_it_goes_on_to_the_same_bits() -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("max_norm", [1.0, 1e6])
-def test_rows_count_in_the_norm_that_is_clipped_as_a_dense_gradient_does(device: str, max_norm: float) -> None:
+def test_rows_count_in_the_norm_that_is_clipped_as_a_dense_gradient_does(
+    device: str, max_norm: float
+) -> None:
     ((items, gradient),) = steps(on(device), count=1)
     models = [
-        nn.ModuleDict({"table": table(sparse=sparse, device=on(device)), "layer": nn.Linear(DIM, 3)}) for sparse in (True, False)
+        nn.ModuleDict({"table": table(sparse=sparse, device=on(device)), "layer": nn.Linear(DIM, 3)})
+        for sparse in (True, False)
     ]
     models[1]["layer"].load_state_dict(models[0]["layer"].state_dict())
     for model in models:
@@ -147,5 +156,7 @@ def test_rows_count_in_the_norm_that_is_clipped_as_a_dense_gradient_does(device:
     for one, other in zip(rows.parameters(), dense.parameters(), strict=True):
         assert one.grad is not None
         torch.testing.assert_close(one.grad.to_dense(), other.grad, atol=1e-6, rtol=1e-5)
-    total = torch.nn.utils.get_total_norm([weight.grad for weight in dense.parameters() if weight.grad is not None])
+    total = torch.nn.utils.get_total_norm(
+        [weight.grad for weight in dense.parameters() if weight.grad is not None]
+    )
     assert (total <= 1.0001) == (max_norm == 1.0)

@@ -23,17 +23,25 @@ def make_events(weight_of_views: float = 0.0) -> Events:
     is_view = np.arange(len(items)) % 5 == 4
     flat = History(
         items=items,
-        kinds=np.where(is_view, VIEW, PURCHASE).astype(np.int8),
+        event_types=np.where(is_view, VIEW, PURCHASE).astype(np.int8),
         times=np.arange(len(items), dtype=np.int64),
         baskets=np.arange(len(items), dtype=np.int64),
         prices=np.ones(len(items), np.float32),
     )
     weights = np.where(is_view, weight_of_views, 1.0).astype(np.float32)
-    return Events(flat, starts=np.cumsum(lengths) - lengths, lengths=lengths, weights=weights, rows=np.arange(len(items)))
+    return Events(
+        flat,
+        starts=np.cumsum(lengths) - lengths,
+        lengths=lengths,
+        weights=weights,
+        rows=np.arange(len(items)),
+    )
 
 
 def make_batches(*, batch_tokens: int = 60, seed: int = 0, weight_of_views: float = 0.0) -> SetBatches:
-    return SetBatches(make_events(weight_of_views), max_length=MAX_LENGTH, batch_tokens=batch_tokens, seed=seed)
+    return SetBatches(
+        make_events(weight_of_views), max_length=MAX_LENGTH, batch_tokens=batch_tokens, seed=seed
+    )
 
 
 def rows_of(batch: Batch) -> list[tuple[list[int], list[int], list[float]]]:
@@ -46,7 +54,9 @@ def rows_of(batch: Batch) -> list[tuple[list[int], list[int], list[float]]]:
         mine = batch.pair_state_P == row
         query = batch.items_BL[row]
         assert (query[length:] == 0).all()
-        found.append((query[:length].tolist(), batch.targets_P[mine].tolist(), batch.pair_weight_P[mine].tolist()))
+        found.append(
+            (query[:length].tolist(), batch.targets_P[mine].tolist(), batch.pair_weight_P[mine].tolist())
+        )
     return found
 
 
@@ -90,10 +100,12 @@ def test_every_item_is_a_target_in_turn() -> None:
 
 def test_the_kinds_are_those_of_the_items() -> None:
     events = make_events().events
-    kind_of = {(int(item), int(kind)) for item, kind in zip(events.items, events.kinds, strict=True)}
+    kind_of = {(int(item), int(kind)) for item, kind in zip(events.items, events.event_types, strict=True)}
     for batch in make_batches():
         for row, length in enumerate(batch.lengths_B.tolist()):
-            pairs = zip(batch.items_BL[row, :length].tolist(), batch.kinds_BL[row, :length].tolist(), strict=True)
+            pairs = zip(
+                batch.items_BL[row, :length].tolist(), batch.kinds_BL[row, :length].tolist(), strict=True
+            )
             assert set(pairs) <= kind_of
 
 

@@ -8,14 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation.ranking_metrics import user_metrics
 from training.encoder.target_ranks import NOWHERE, metrics_of_ranks, target_ranks
+from training.evaluation.ranking_metrics import user_metrics
 
 CUTOFFS = (1, 3, 5)
 
 
 def plain_list(scores: list[float], relevant: list[int]) -> list[int]:
-    """The ranking of one user, worst luck among equals: whatever is no target first. What scores -inf stands in no list."""
+    """The ranking of one user, worst luck among equals: whatever is no target first. What scores -inf stands
+    in no list."""
     shown = [item for item in range(len(scores)) if scores[item] > -np.inf]
     return sorted(shown, key=lambda item: (-scores[item], item in relevant, item))
 
@@ -26,7 +27,11 @@ def test_places_and_metrics_are_those_of_the_plain_lists(
     data: st.DataObject, num_users: int, num_items: int, one_target: bool
 ) -> None:
     few = st.sampled_from([-torch.inf, -1.0, 0.0, 0.5, 1.0])  # few values, so that many are equal
-    scores = data.draw(st.lists(st.lists(few, min_size=num_items, max_size=num_items), min_size=num_users, max_size=num_users))
+    scores = data.draw(
+        st.lists(
+            st.lists(few, min_size=num_items, max_size=num_items), min_size=num_users, max_size=num_users
+        )
+    )
     items = st.lists(st.integers(0, num_items - 1), min_size=1, max_size=1 if one_target else 5, unique=True)
     relevant = [data.draw(items) for _ in range(num_users)]
     row_P = torch.tensor([row for row, targets in enumerate(relevant) for _ in targets])

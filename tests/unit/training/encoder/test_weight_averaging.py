@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from features.dataset import Dataset
-from features.splits import cuts
-from training.encoder.weight_averaging import WeightAverage
+from features.splits import split_points
 from training.encoder.fit import fit_encoders
-from training.runs.run import RunLog
+from training.encoder.weight_averaging import WeightAverage
+from training.runs.run import Run
 
 TRAINER: Any = None
 """The callback asks nothing of it."""
@@ -47,11 +47,19 @@ def test_the_mean_fades_and_stands_in_while_it_is_judged() -> None:
     torch.testing.assert_close(encoder.weight.detach(), mean)
 
 
-def test_a_fit_is_judged_by_the_mean_and_keeps_it(prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path) -> None:
-    """The steps do not depend on the mean: the same losses, other recalls, other weights in the end; refits likewise."""
+def test_a_fit_is_judged_by_the_mean_and_keeps_it(
+    prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path
+) -> None:
+    """The steps do not depend on the mean: the same losses, other recalls, other weights in the end; refits
+    likewise."""
     runs = {}
     for decay in (0.0, 0.9):
-        small = ("training.max_epochs=2", "training.patience=5", "training.batch_tokens=512", "training.refit_epochs=0")
+        small = (
+            "training.max_epochs=2",
+            "training.patience=5",
+            "training.batch_tokens=512",
+            "training.refit_epochs=0",
+        )
         config = shop.make_config(
             prepared_shop.parent / "raw",
             prepared_shop,
@@ -59,13 +67,13 @@ def test_a_fit_is_judged_by_the_mean_and_keeps_it(prepared_shop: Path, shop_data
             "training.learning_rate=0.02",
             f"training.weight_averaging={decay}",
         )
-        run = runs[decay] = RunLog.create(tmp_path / str(decay), name="test")
-        fit_encoders(shop_dataset, cuts(shop_dataset, config.split), config=config, run=run)
+        run = runs[decay] = Run.create(tmp_path / str(decay), name="test")
+        fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=run)
     losses, recalls = (
         {decay: [line["metrics"][name] for line in run.curves()] for decay, run in runs.items()}
         for name in ("loss", "validation_ndcg")
     )
     assert losses[0.0] == pytest.approx(losses[0.9], abs=1e-6)
     assert recalls[0.0] != recalls[0.9]
-    weights = [torch.load(run.folder / "encoder-everything.pt", weights_only=True) for run in runs.values()]
+    weights = [torch.load(run.folder / "encoder-full.pt", weights_only=True) for run in runs.values()]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation.ranking_metrics import coverage, difference_interval, mean_and_interval, summarise, user_metrics
+from training.evaluation.ranking_metrics import (
+    coverage,
+    difference_interval,
+    mean_and_interval,
+    summarise,
+    user_metrics,
+)
 
 CUTOFFS = (1, 3, 5, 10)
 
@@ -27,7 +33,10 @@ def slow_metrics(ranked: list[int], relevant: set[int]) -> dict[str, float]:
     return values
 
 
-@given(st.lists(st.integers(0, 25), unique=True, max_size=20), st.sets(st.integers(0, 25), min_size=1, max_size=15))
+@given(
+    st.lists(st.integers(0, 25), unique=True, max_size=20),
+    st.sets(st.integers(0, 25), min_size=1, max_size=15),
+)
 @settings(max_examples=200, deadline=None)
 def test_every_metric_agrees_with_its_definition(ranked: list[int], relevant: set[int]) -> None:
     found = user_metrics(np.array(ranked, np.int32), np.array(sorted(relevant), np.int32), cutoffs=CUTOFFS)
@@ -66,7 +75,9 @@ def test_the_95_percent_interval_holds_the_truth_about_95_times_in_100() -> None
     generator = np.random.default_rng(7)
     held = 0
     for _ in range(200):
-        _, low, high = mean_and_interval(generator.normal(1.0, 1.0, 60), samples=200, seed=int(generator.integers(1 << 30)))
+        _, low, high = mean_and_interval(
+            generator.normal(1.0, 1.0, 60), samples=200, seed=int(generator.integers(1 << 30))
+        )
         held += low <= 1.0 <= high
     assert 0.89 <= held / 200 <= 0.99
 

@@ -61,7 +61,9 @@ def test_a_large_catalogue_gets_hnsw_where_it_reaches_the_recall_faster(tmp_path
 
 def test_labels_that_do_not_lead_to_their_vectors_are_refused() -> None:
     vectors, _, queries = clustered(300)
-    with pytest.raises(GateError, match=r"finds 0\.\d+ of the true 100 nearest.*min_index_recall is 0\.98.*not written"):
+    with pytest.raises(
+        GateError, match=r"finds 0\.\d+ of the true 100 nearest.*min_index_recall is 0\.98.*not written"
+    ):
         build_index(vectors, np.zeros(300, np.int32), queries, ExportConfig())
 
 
@@ -72,7 +74,8 @@ def test_vectors_that_are_no_numbers_are_refused() -> None:
 
 
 def test_items_with_one_vector_stand_for_one_another() -> None:
-    """Items that the catalogue describes alike have one vector, and which of them exact search names is chance."""
+    """Items that the catalogue describes alike have one vector, and which of them exact search names is
+    chance."""
     vectors, _, queries = clustered(400)
     alike = np.repeat(queries[:1] / 2, 300, axis=0)
     both = np.concatenate([vectors, alike]).astype(np.float32)

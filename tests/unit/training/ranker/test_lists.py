@@ -6,7 +6,7 @@ import torch
 
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import cuts, targets_between
+from features.splits import split_points, targets_between
 from serving.recommend.pipeline import Pipeline
 from training.ranker.fit import train_ranker
 from training.ranker.lists import RankedList, ranked_lists
@@ -15,17 +15,23 @@ from training.ranker.lists import RankedList, ranked_lists
 def test_thinned_lists_keep_what_is_relevant_and_stand_for_all_the_others(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, shop_config: Config
 ) -> None:
-    _, test, everything = cuts(shop_dataset, shop_config.split)
-    asked = (tiny_pipeline, shop_dataset, test, everything)
-    whole = [one for of_user in ranked_lists(*asked, config=shop_config, num_negatives=None) for one in of_user[:1]]
-    thin = [one for of_user in ranked_lists(*asked, config=shop_config, num_negatives=5) for one in of_user[:1]]
+    _, test, full = split_points(shop_dataset, shop_config.split)
+    asked = (tiny_pipeline, shop_dataset, test, full)
+    whole = [
+        one for of_user in ranked_lists(*asked, config=shop_config, num_negatives=None) for one in of_user[:1]
+    ]
+    thin = [
+        one for of_user in ranked_lists(*asked, config=shop_config, num_negatives=5) for one in of_user[:1]
+    ]
     assert len(whole) == len(thin) > 10
-    assert len(whole) <= len(targets_between(shop_dataset, test, everything, targets=shop_config.history.targets))
+    assert len(whole) <= len(targets_between(shop_dataset, test, full, targets=shop_config.history.targets))
     for one, other in zip(whole, thin, strict=True):
         np.testing.assert_array_equal(one.features[one.relevant], other.features[other.relevant])
         assert np.count_nonzero(~other.relevant) == min(5, np.count_nonzero(~one.relevant))
         assert not other.log_weight[other.relevant].any()
-        assert np.exp(other.log_weight[~other.relevant]).sum() == pytest.approx(np.count_nonzero(~one.relevant), rel=1e-5)
+        assert np.exp(other.log_weight[~other.relevant]).sum() == pytest.approx(
+            np.count_nonzero(~one.relevant), rel=1e-5
+        )
 
 
 def test_the_ranker_learns_what_tells_the_relevant_apart(shop_config: Config) -> None:

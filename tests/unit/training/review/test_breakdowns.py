@@ -16,7 +16,8 @@ CONFIG = EvaluationConfig(bootstrap_samples=200)
 
 
 def figures() -> UserFigures:
-    """Four users: two with short histories, two with long ones. Bands: head, middle, tail, never sold before."""
+    """Four users: two with short histories, two with long ones. Bands: head, middle, tail, never sold
+    before."""
     relevant = np.array([[2, 0, 0, 0], [1, 1, 0, 0], [0, 0, 30, 0], [0, 0, 1, 1]])
     pipeline_hits = np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 20, 0], [0, 0, 1, 0]])
     new = np.array([1, 3], np.int32)
@@ -24,7 +25,11 @@ def figures() -> UserFigures:
         k=20,
         users={"all": np.arange(4, dtype=np.int32), "repeat": np.arange(2, dtype=np.int32), "new": new},
         values={
-            "pipeline": {"all": np.array([0.5, 0.5, 1.0, 0.5]), "repeat": np.array([1.0, 0.5]), "new": np.array([0.0, 0.5])},
+            "pipeline": {
+                "all": np.array([0.5, 0.5, 1.0, 0.5]),
+                "repeat": np.array([1.0, 0.5]),
+                "new": np.array([0.0, 0.5]),
+            },
             "popular": {"all": np.array([0.25, 0.25, 0.25, 0.25]), "repeat": np.zeros(2), "new": np.zeros(2)},
         },
         history_lengths=np.array([1, 2, 30, 40]),
@@ -61,11 +66,17 @@ def test_the_margin_over_a_source_is_paired() -> None:
     assert over.verdict == "better"
 
 
-def test_a_run_against_itself_differs_nowhere_and_against_a_worse_one_everywhere_the_users_are_the_same() -> None:
+def test_a_run_against_itself_differs_nowhere_and_against_a_worse_one_everywhere_the_users_are_the_same() -> (
+    None
+):
     ours = figures()
-    assert {(row.mean, row.verdict) for row in over_run(ours, ours, name="it", config=CONFIG)} == {(0.0, "no clear difference")}
+    assert {(row.mean, row.verdict) for row in over_run(ours, ours, name="it", config=CONFIG)} == {
+        (0.0, "no clear difference")
+    }
     worse = replace(
-        ours, values={**ours.values, "pipeline": ours.values["popular"]}, users={**ours.users, "new": np.array([0, 1])}
+        ours,
+        values={**ours.values, "pipeline": ours.values["popular"]},
+        users={**ours.users, "new": np.array([0, 1])},
     )
     found = {(row.by, row.name): row for row in over_run(ours, worse, name="it", config=CONFIG)}
     assert found["all", "all users"].mean == pytest.approx(0.375)
@@ -79,5 +90,7 @@ def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     found = UserFigures.find(tmp_path)
     assert found is not None
     assert breakdowns(found, CONFIG) == breakdowns(ours, CONFIG)
-    np.savez(tmp_path / "evaluation_users.npz", users=ours.users["all"], pipeline=ours.values["pipeline"]["all"])
+    np.savez(
+        tmp_path / "evaluation_users.npz", users=ours.users["all"], pipeline=ours.values["pipeline"]["all"]
+    )
     assert UserFigures.find(tmp_path) is None, "what another version wrote"

@@ -13,21 +13,23 @@ import yaml
 from reviewed_runs import FIRST, SECOND, Workspace
 
 from serving.recommend.served_bundle import read_pointer
-from training.gate import export
 from training.evaluate import report
 from training.evaluation.review.compare import compare
 from training.evaluation.review.user_figures import USERS_FILE
 from training.evaluation.review.write import write_review
-from training.runs.run import RunLog, write_json
+from training.gate import export
+from training.runs.run import Run, write_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 
 
-def change(run: RunLog, section: str, **settings: Any) -> None:
+def change(run: Run, section: str, **settings: Any) -> None:
     """Other settings in a run's file."""
     path = run.folder / "config.yaml"
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump({**found, section: {**found.get(section, {}), **settings}}), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({**found, section: {**found.get(section, {}), **settings}}), encoding="utf-8"
+    )
 
 
 def text_of(path: Path) -> str:
@@ -59,7 +61,9 @@ def test_each_row_of_a_comparison_has_its_own_k(workspace: Workspace) -> None:
              for run, k in ((workspace.first, 20), (workspace.second, 10))]  # fmt: skip
     found = text_of(compare([workspace.first, workspace.second], workspace.config))
     shown = [float(value) for value in re.findall(r"@(?:20|10): ([0-9.]+) \(", found)]
-    assert shown == pytest.approx(means, abs=1e-4)  # the page's mean is of figures kept in 32 bits: the last digit may differ
+    assert shown == pytest.approx(
+        means, abs=1e-4
+    )  # the page's mean is of figures kept in 32 bits: the last digit may differ
     assert "capped recall (95 %)" in found
     assert "not paired: other evaluation" in found
 
@@ -69,7 +73,9 @@ def test_a_champion_of_another_version_is_not_compared(
     workspace: Workspace, capsys: pytest.CaptureFixture[str], figure: float, wins: bool
 ) -> None:
     """The new one is exported all the same, and wins where it beats every source."""
-    write_json(workspace.folder / "champion.json", {"bundle": f"bundles/{FIRST}", "version": "1", "run": FIRST})
+    write_json(
+        workspace.folder / "champion.json", {"bundle": f"bundles/{FIRST}", "version": "1", "run": FIRST}
+    )
     change(workspace.first, "of_another_version", setting=1)
     path = workspace.second.folder / USERS_FILE
     users = dict(np.load(path))
@@ -95,7 +101,7 @@ def test_pages_have_nothing_of_tracking_and_the_number_of_bots(workspace: Worksp
     review = workspace.second.folder / "review"
     comparison = compare([workspace.first, workspace.second], workspace.config)
     for path in (review / "review.html", review / "description.md", comparison):
-        assert "ranker.hidden" in text_of(path), path.name
+        assert "ranker.hidden_dim" in text_of(path), path.name
         for word in ("tracking.", "s3cret", "elsewhere"):
             assert word not in text_of(path), (path.name, word)
     assert "suspected bots" in text_of(review / "review.html")

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAl
 
 
 @pytest.fixture
-def shopkeeper(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunMain:
+def shopkeeper(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> RunMain:
     run = runner(monkeypatch, capsys)
     return lambda *arguments: run(*arguments, "--out", workspace.folder)
 
@@ -28,7 +30,7 @@ def client_of(workspace: Workspace) -> MlflowClient:
 
 
 def bundles(workspace: Workspace) -> None:
-    """The runs' bundles of the test cut in the place of exported ones, registered."""
+    """The runs' bundles of the test split point in the place of exported ones, registered."""
     for run in (workspace.first, workspace.second):
         sync(run, workspace.config)
         bundle = workspace.folder / "bundles" / run.name
@@ -52,23 +54,33 @@ def test_mlflow_has_pages_pictures_figures_users_and_a_description(workspace: Wo
     client, run_id = client_of(workspace), workspace.first.read()["mlflow_run"]
     data = client.get_run(run_id).data
     summary = json.loads((workspace.first.folder / "evaluation.json").read_text(encoding="utf-8"))
-    assert data.metrics["pipeline_all_capped_recall_20"] == summary["systems"]["pipeline"]["all"]["capped_recall_20"][0]
+    assert (
+        data.metrics["pipeline_all_capped_recall_20"]
+        == summary["systems"]["pipeline"]["all"]["capped_recall_20"][0]
+    )
     (over,) = (row for row in summary["over_sources"] if row["over"] == "popular")
-    assert (data.metrics["pipeline_over_popular"], data.metrics["pipeline_over_popular_low"]) == (over["mean"], over["low"])
+    assert (data.metrics["pipeline_over_popular"], data.metrics["pipeline_over_popular_low"]) == (
+        over["mean"],
+        over["low"],
+    )
     lengths = [row for row in summary["breakdowns"] if row["by"] == "history"]
     assert data.metrics["pipeline_history_2"] == lengths[1]["systems"]["pipeline"][0]
     assert data.metrics["index_recall_100"] == 1.0
     assert data.tags["mlflow.note.content"].startswith("capped recall@20: 0.")
     names = {found.path for found in client.list_artifacts(run_id, "review")}
     assert {"review/review.html", "review/users.html", "review/by_history_length.png"} <= names
-    table = json.loads(Path(client.download_artifacts(run_id, "twenty_users.json")).read_text(encoding="utf-8"))
+    table = json.loads(
+        Path(client.download_artifacts(run_id, "twenty_users.json")).read_text(encoding="utf-8")
+    )
     assert len(table["data"]) == 20 * 20
     assert table["columns"][:4] == ["user", "events before", "place", "product"]
     assert NAUGHTY in {row[3] for row in table["data"]}
     assert re.search(r"\bc\d{3}\b", json.dumps(table)) is None
 
 
-def test_a_comparison_is_an_artefact_of_an_experiment_of_its_own(workspace: Workspace, shopkeeper: RunMain) -> None:
+def test_a_comparison_is_an_artefact_of_an_experiment_of_its_own(
+    workspace: Workspace, shopkeeper: RunMain
+) -> None:
     done = shopkeeper("compare", FIRST, SECOND)
     assert done.status == 0, done.err
     assert (workspace.folder / "comparison.html").is_file()
@@ -80,7 +92,9 @@ def test_a_comparison_is_an_artefact_of_an_experiment_of_its_own(workspace: Work
     assert client.get_experiment_by_name("shopkeeper") is None
 
 
-def test_promote_moves_the_alias_and_the_servers_pointer_together(workspace: Workspace, shopkeeper: RunMain) -> None:
+def test_promote_moves_the_alias_and_the_servers_pointer_together(
+    workspace: Workspace, shopkeeper: RunMain
+) -> None:
     bundles(workspace)
     for run in (workspace.first, workspace.second):
         done = shopkeeper("promote", "--run", run.name, "--why", "it reads better")
@@ -91,7 +105,9 @@ def test_promote_moves_the_alias_and_the_servers_pointer_together(workspace: Wor
     assert why in (workspace.second.folder / "review" / "review.html").read_text(encoding="utf-8")
 
 
-def test_an_alias_moved_on_mlflows_pages_is_followed_when_asked(workspace: Workspace, shopkeeper: RunMain) -> None:
+def test_an_alias_moved_on_mlflows_pages_is_followed_when_asked(
+    workspace: Workspace, shopkeeper: RunMain
+) -> None:
     bundles(workspace)
     promote(workspace.config, workspace.first, why="the first")
     set_champion(workspace.config, model_version=workspace.second.read()["bundle"]["model_version"])
@@ -114,7 +130,9 @@ def test_promote_says_what_is_missing(workspace: Workspace, shopkeeper: RunMain)
     assert not (workspace.folder / "champion.json").exists()
 
 
-def test_a_bundle_that_was_changed_does_not_become_champion(workspace: Workspace, shopkeeper: RunMain) -> None:
+def test_a_bundle_that_was_changed_does_not_become_champion(
+    workspace: Workspace, shopkeeper: RunMain
+) -> None:
     bundles(workspace)
     (workspace.folder / "bundles" / FIRST / "popularity.npy").write_bytes(b"other")
     done = shopkeeper("promote", "--run", FIRST)

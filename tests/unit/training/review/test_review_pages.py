@@ -16,7 +16,7 @@ from training.evaluation.review.gather import gather
 from training.evaluation.review.html import page, paragraph
 from training.evaluation.review.user_figures import UserFigures
 from training.evaluation.review.write import write_review
-from training.runs.run import RunLog
+from training.runs.run import Run
 
 RAW_USER = re.compile(r"\bc\d{3}\b")
 """How the small shop calls its customers."""
@@ -119,10 +119,12 @@ def test_what_moved_since_the_champion(evaluated: Workspace, compared: Path) -> 
     mean = (ours.values["pipeline"]["all"] - theirs.values["pipeline"]["all"]).mean()
     text = " ".join(seen(evaluated.second.folder / "review" / "review.html").text)
     assert f"{mean:+.4f} (" in text
-    assert "ranker.hidden" in text
+    assert "ranker.hidden_dim" in text
     assert f"The champion is {FIRST}" in text
     assert (evaluated.second.folder / "review" / "against_champion.png").is_file()
-    assert "There is nothing to compare with" in " ".join(seen(evaluated.first.folder / "review" / "review.html").text)
+    assert "There is nothing to compare with" in " ".join(
+        seen(evaluated.first.folder / "review" / "review.html").text
+    )
     description = (evaluated.second.folder / "review" / "description.md").read_text(encoding="utf-8")
     assert f"champion {FIRST} | {mean:+.4f} (" in description
 
@@ -150,7 +152,7 @@ def test_a_comparison_names_runs_differences_and_settings(evaluated: Workspace, 
     text = " ".join(seen(compared).text)
     assert FIRST in text
     assert SECOND in text
-    assert "ranker.hidden" in text
+    assert "ranker.hidden_dim" in text
     assert seen(compared).tags.count("img") == 5
     assert [run.name for run in runs_to_compare(evaluated.folder, [])] == [FIRST, SECOND]
     assert [run.name for run in runs_to_compare(evaluated.folder, [SECOND, FIRST, SECOND])] == [SECOND, FIRST]
@@ -159,7 +161,7 @@ def test_a_comparison_names_runs_differences_and_settings(evaluated: Workspace, 
 
 
 def test_a_run_of_another_version_says_how_to_evaluate_it_anew(tmp_path: Path, evaluated: Workspace) -> None:
-    run = RunLog.create(tmp_path / "runs", name="old")
+    run = Run.create(tmp_path / "runs", name="old")
     with pytest.raises(ArtefactError, match=f"shopkeeper evaluate --run {run.name}"):
         write_review(run, evaluated.config)
 

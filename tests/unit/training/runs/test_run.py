@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.exceptions import ArtefactError
-from training.runs.run import RunLog, write_json
+from training.runs.run import Run, write_json
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_leaves_the_old_entries(tmp_path: Path) -> None:
-    run = RunLog.create(tmp_path, name="shop")
+    run = Run.create(tmp_path, name="shop")
     run.update(status="running", fits={"a": 1})
     with pytest.raises(TypeError):
         run.update(status=object())
@@ -41,7 +41,7 @@ def test_what_cannot_be_written_leaves_the_old_entries(tmp_path: Path) -> None:
 
 
 def test_curves_are_read_as_they_were_written(tmp_path: Path) -> None:
-    run = RunLog.create(tmp_path, name="shop")
+    run = Run.create(tmp_path, name="shop")
     assert run.curves() == []
     run.log("validation", 0, {"loss": 2.5})
     run.log("validation", 1, {"loss": 1.5})
@@ -52,14 +52,18 @@ def test_curves_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_two_runs_of_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
-    folders = [RunLog.create(tmp_path, name="shop").folder for _ in range(4)]
+    folders = [Run.create(tmp_path, name="shop").folder for _ in range(4)]
     assert len(set(folders)) == 4
 
 
 def test_the_latest_run_is_the_newest_that_finished(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=r"no finished run here. Make one with `shopkeeper train`"):
-        RunLog.latest(tmp_path)
-    for name, status in (("20240101-000000-a", "finished"), ("20240102-000000-a", "finished"), ("20240103-000000-a", "failed")):
+        Run.latest(tmp_path)
+    for name, status in (
+        ("20240101-000000-a", "finished"),
+        ("20240102-000000-a", "finished"),
+        ("20240103-000000-a", "failed"),
+    ):
         (tmp_path / name).mkdir()
-        RunLog(tmp_path / name).update(status=status)
-    assert RunLog.latest(tmp_path).name == "20240102-000000-a"
+        Run(tmp_path / name).update(status=status)
+    assert Run.latest(tmp_path).name == "20240102-000000-a"

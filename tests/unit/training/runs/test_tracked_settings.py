@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from configs.load import dump_config
 from configs.schema import Config, TrackingConfig
 from training.runs.resume import resumed_config
-from training.runs.run import RunLog
+from training.runs.run import Run
 from training.runs.tracked_settings import without_login
 from training.runs.tracking import sync, tracking_uri
 from training.train import train
@@ -40,9 +40,10 @@ def test_a_uri_without_its_login(uri: str, said: str) -> None:
 
 
 def test_mlflow_gets_no_login_and_the_run_keeps_it(shop_config: Config, tmp_path: Path) -> None:
-    """The run's settings name a server with a login; here it is brought into a local MLflow, whose every file is looked into."""
+    """The run's settings name a server with a login; here it is brought into a local MLflow, whose every file
+    is looked into."""
     config = shop_config.model_copy(update={"workspace": tmp_path, "tracking": TrackingConfig()})
-    run = RunLog.create(tmp_path / "runs", name="shop")
+    run = Run.create(tmp_path / "runs", name="shop")
     run.update(status="failed")
     theirs = config.model_copy(update={"tracking": TrackingConfig(uri=URI)})
     (run.folder / "config.yaml").write_text(dump_config(theirs), encoding="utf-8")
@@ -55,13 +56,22 @@ def test_mlflow_gets_no_login_and_the_run_keeps_it(shop_config: Config, tmp_path
     assert resumed_config(run, [], workspace=tmp_path).tracking.uri == URI
 
 
-def test_people_whom_prepare_names_are_a_number_in_the_run(shop_config: Config, prepared_shop: Path, tmp_path: Path) -> None:
+def test_people_whom_prepare_names_are_a_number_in_the_run(
+    shop_config: Config, prepared_shop: Path, tmp_path: Path
+) -> None:
     shutil.copytree(prepared_shop / "dataset", tmp_path / "dataset")
-    report = {**json.loads((prepared_shop / "tables" / "report.json").read_text(encoding="utf-8")), "suspected_bots": BOTS}
+    report = {
+        **json.loads((prepared_shop / "tables" / "report.json").read_text(encoding="utf-8")),
+        "suspected_bots": BOTS,
+    }
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "report.json").write_text(json.dumps(report), encoding="utf-8")
     training = shop_config.training.model_copy(update={"max_epochs": 1})
-    run = train(shop_config.model_copy(update={"workspace": tmp_path, "tracking": TrackingConfig(), "training": training}))
+    run = train(
+        shop_config.model_copy(
+            update={"workspace": tmp_path, "tracking": TrackingConfig(), "training": training}
+        )
+    )
     kept = json.loads((run.folder / "prepare_report.json").read_text(encoding="utf-8"))
     assert kept == {**report, "suspected_bots": len(BOTS)}
     left = [path for path in (*files_of_mlflow(tmp_path), *run.folder.rglob("*")) if path.is_file()]
@@ -71,4 +81,7 @@ def test_people_whom_prepare_names_are_a_number_in_the_run(shop_config: Config, 
 
 def files_of_mlflow(workspace: Path) -> list[Path]:
     """Its database and its artefacts."""
-    return [workspace / "mlflow.db", *(path for path in (workspace / "mlartifacts").rglob("*") if path.is_file())]
+    return [
+        workspace / "mlflow.db",
+        *(path for path in (workspace / "mlartifacts").rglob("*") if path.is_file()),
+    ]

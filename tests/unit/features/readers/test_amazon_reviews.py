@@ -10,9 +10,9 @@ import pytest
 
 from configs.exceptions import DataError
 from configs.schema import Config
-from features.prepare import prepare
 from features.ingest.report import Report
 from features.ingest.tables import Tables
+from features.prepare import prepare
 
 MakeConfig = Callable[..., Config]
 
@@ -73,9 +73,9 @@ def prepare_amazon(tmp_path: Path, make_config: MakeConfig, now: datetime) -> Ca
         path = tmp_path / "reviews"
         path.write_text(reviews, encoding="utf-8")
         if items is None:
-            return prepare(make_config(path, source="amazon_reviews"), now=now)
+            return prepare(make_config(path, reader="amazon_reviews"), now=now)
         (tmp_path / "meta").write_text(items, encoding="utf-8")
-        return prepare(make_config(path, f"data.items={tmp_path / 'meta'}", source="amazon_reviews"), now=now)
+        return prepare(make_config(path, f"data.items={tmp_path / 'meta'}", reader="amazon_reviews"), now=now)
 
     return run
 
@@ -99,7 +99,9 @@ def test_every_form_gives_the_same_reviews(
     prepare_amazon: Callable[..., Report], workspace: Path, reviews: str, broken: list[tuple[int, str]]
 ) -> None:
     report = prepare_amazon(reviews)
-    events = Tables.open(workspace / "tables").events.select("user_id", "item_id", "rating", "timestamp").collect()
+    events = (
+        Tables.open(workspace / "tables").events.select("user_id", "item_id", "rating", "timestamp").collect()
+    )
     assert events.rows() == EXPECTED
     assert report.event_types == {"review": 3}
     assert refused(workspace) == broken
@@ -137,17 +139,24 @@ def test_every_form_of_metadata_gives_the_same_item(
     ]
 
 
-def test_metadata_that_is_no_literal_is_refused_and_never_run(prepare_amazon: Callable[..., Report], workspace: Path) -> None:
+def test_metadata_that_is_no_literal_is_refused_and_never_run(
+    prepare_amazon: Callable[..., Report], workspace: Path
+) -> None:
     prepare_amazon(CSV_2023, items=META_2014)
     no_item = "neither a JSON object nor a Python literal of one"
     assert refused(workspace) == [(3, no_item), (4, no_item)]
     prepare_amazon(CSV_2023, items=META_2018)
     assert refused(workspace) == [(3, "id is missing"), (4, no_item)]
-    assert Tables.open(workspace / "tables").items.filter(id="0558925278").select("price").collect().item() is None
+    assert (
+        Tables.open(workspace / "tables").items.filter(id="0558925278").select("price").collect().item()
+        is None
+    )
 
 
 def test_files_of_another_kind_are_errors(prepare_amazon: Callable[..., Report]) -> None:
     with pytest.raises(DataError, match="not one of 2 lines is an item"):
         prepare_amazon(CSV_2023, items="{nothing\n{here\n")
-    with pytest.raises(DataError, match=r"no column 'unixReviewTime' or 'timestamp'.*found are: user_id, asin"):
+    with pytest.raises(
+        DataError, match=r"no column 'unixReviewTime' or 'timestamp'.*found are: user_id, asin"
+    ):
         prepare_amazon("user_id,asin\nA1,B1\n")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from configs.schema import Config
-from features.prepare import prepare
 from features.ingest.tables import Tables
+from features.prepare import prepare
 
 MakeConfig = Callable[..., Config]
 
@@ -27,27 +27,39 @@ def test_the_files_of_ml_1m(tmp_path: Path, make_config: MakeConfig, workspace: 
         tmp_path / "ratings.dat",
         f"data.items={tmp_path / 'movies.dat'}",
         f"data.users={tmp_path / 'users.dat'}",
-        source="movielens",
+        reader="movielens",
     )
     report = prepare(config, now=now)
     tables = Tables.open(workspace / "tables")
     events = tables.events.select("user_id", "item_id", "event_type", "rating").collect().rows()
-    assert sorted(events) == [("1", "10", "review", 5.0), ("1", "11", "review", 3.0), ("2", "10", "review", 4.0)]
+    assert sorted(events) == [
+        ("1", "10", "review", 5.0),
+        ("1", "11", "review", 3.0),
+        ("2", "10", "review", 4.0),
+    ]
     assert report.dropped == {"duplicate event": 1}
     assert tables.items.select("id", "title", "product_type").sort("id").collect().rows() == [
         ("10", "Misérables, Les (1995)", "Drama > Musical"),
         ("11", "Toy Story (1995)", "Animation"),
     ]
-    attributes = {user: json.loads(text) for user, text in tables.users.select("user_id", "attributes").collect().iter_rows()}
+    attributes = {
+        user: json.loads(text)
+        for user, text in tables.users.select("user_id", "attributes").collect().iter_rows()
+    }
     assert attributes == {
         "1": {"gender": "F", "age": "under 18", "occupation": "K-12 student", "region": "4"},
         "2": {"gender": "M", "age": "56+", "occupation": "self-employed", "region": "0"},
     }
     refused = tables.rejected.select("table", "file", "line", "reason").collect().rows()
-    assert refused == [("items", "movies.dat", 3, "too few fields"), ("users", "users.dat", 3, "too few fields")]
+    assert refused == [
+        ("items", "movies.dat", 3, "too few fields"),
+        ("users", "users.dat", 3, "too few fields"),
+    ]
 
 
-def test_the_csv_files_of_the_later_editions(tmp_path: Path, make_config: MakeConfig, workspace: Path, now: datetime) -> None:
+def test_the_csv_files_of_the_later_editions(
+    tmp_path: Path, make_config: MakeConfig, workspace: Path, now: datetime
+) -> None:
     ratings = tmp_path / "ratings.csv"
     ratings.write_text(
         "userId,movieId,rating,timestamp\n1,10,3.5,964982703\n1,11,good,964982703\n2,12,4.0,\n1,11,2.0,964982704\n",
@@ -55,10 +67,11 @@ def test_the_csv_files_of_the_later_editions(tmp_path: Path, make_config: MakeCo
     )
     movies = tmp_path / "movies.csv"
     movies.write_text(
-        'movieId,title,genres\n10,"American President, The (1995)",Comedy|Drama\n11,Nothing,(no genres listed)\n',
+        'movieId,title,genres\n10,"American President, The (1995)",Comedy|Drama\n11,Nothing,(no genres '
+        "listed)\n",
         encoding="utf-8",
     )
-    prepare(make_config(ratings, f"data.items={movies}", source="movielens"), now=now)
+    prepare(make_config(ratings, f"data.items={movies}", reader="movielens"), now=now)
     tables = Tables.open(workspace / "tables")
     assert tables.events.select("item_id", "rating").collect().rows() == [("10", 3.5), ("11", 2.0)]
     assert tables.items.select("title", "product_type").collect().rows() == [
@@ -77,11 +90,15 @@ def test_a_rating_that_is_no_number_is_refused(
 ) -> None:
     path = tmp_path / "ratings.dat"
     path.write_text(f"1::10::{rating}::978300760\n{RATINGS}", encoding="utf-8")
-    prepare(make_config(path, source="movielens"), now=now)
-    assert Tables.open(workspace / "tables").rejected.select("line", "reason").collect().rows() == [(1, "rating is not a number")]
+    prepare(make_config(path, reader="movielens"), now=now)
+    assert Tables.open(workspace / "tables").rejected.select("line", "reason").collect().rows() == [
+        (1, "rating is not a number")
+    ]
 
 
 def test_the_type_of_the_events_can_be_set(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
     path = tmp_path / "ratings.dat"
     path.write_text(RATINGS, encoding="utf-8")
-    assert prepare(make_config(path, "data.event_type=purchase", source="movielens"), now=now).event_types == {"purchase": 3}
+    assert prepare(
+        make_config(path, "data.event_type=purchase", reader="movielens"), now=now
+    ).event_types == {"purchase": 3}

@@ -12,11 +12,11 @@ import pytest
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config
 from features.dataset import Dataset
-from features.prepare import prepare
 from features.ingest.report import Report
+from features.ingest.tables import Tables
+from features.prepare import prepare
 from features.readers.session_text import told_layout
 from features.readers.text_lines import TEXT
-from features.ingest.tables import Tables
 
 MakeConfig = Callable[..., Config]
 PrepareText = Callable[..., Report]
@@ -32,18 +32,22 @@ def prepare_text(tmp_path: Path, make_config: MakeConfig, now: datetime) -> Prep
         path = tmp_path / "sessions.txt"
         path.write_text(text, encoding="utf-8")
         ordinal = ("data.clock=ordinal", "split.kind=leave_one_out")
-        return prepare(make_config(path, *ordinal, *overrides, source="session_text"), now=now)
+        return prepare(make_config(path, *ordinal, *overrides, reader="session_text"), now=now)
 
     return run
 
 
 def per_user(workspace: Path) -> dict[str, list[str]]:
     events = Tables.open(workspace / "tables").events.sort("timestamp").select("user_id", "item_id").collect()
-    return {str(key[0]): rows["item_id"].to_list() for key, rows in events.group_by("user_id", maintain_order=True)}
+    return {
+        str(key[0]): rows["item_id"].to_list()
+        for key, rows in events.group_by("user_id", maintain_order=True)
+    }
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(PAIRS, "a line an event"), (USERS, "a line a user"), (USERS.replace(" ", "\t"), "a line a user")]
+    ("text", "words"),
+    [(PAIRS, "a line an event"), (USERS, "a line a user"), (USERS.replace(" ", "\t"), "a line a user")],
 )
 def test_both_layouts_are_told_and_give_the_same_histories(
     prepare_text: PrepareText, workspace: Path, text: str, words: str
@@ -64,7 +68,9 @@ def test_the_layout_and_the_type_of_the_events_can_be_set(prepare_text: PrepareT
         prepare_text(USERS, "data.layout=line_an_event")
 
 
-def test_lines_that_do_not_fit_are_refused_with_their_line(prepare_text: PrepareText, workspace: Path) -> None:
+def test_lines_that_do_not_fit_are_refused_with_their_line(
+    prepare_text: PrepareText, workspace: Path
+) -> None:
     prepare_text("user item\n" + PAIRS + "3 14 15\n\n4\n1 eleven\n")
     assert per_user(workspace) == PER_USER
     other = "an id is not a whole number, as those of the other lines are"

@@ -11,8 +11,8 @@ import pytest
 
 from configs.exceptions import DataError
 from configs.schema import Config
-from features.prepare import prepare
 from features.ingest.tables import Tables
+from features.prepare import prepare
 
 MakeConfig = Callable[..., Config]
 
@@ -44,7 +44,7 @@ def taobao(tmp_path: Path) -> Path:
 def test_behaviours_become_event_types_and_items_have_their_last_category(
     taobao: Path, make_config: MakeConfig, workspace: Path, now: datetime
 ) -> None:
-    report = prepare(make_config(taobao, source="taobao"), now=now)
+    report = prepare(make_config(taobao, reader="taobao"), now=now)
     tables = Tables.open(workspace / "tables")
     events = tables.events.select("user_id", "item_id", "event_type").collect().rows()
     assert sorted(events) == [
@@ -56,15 +56,22 @@ def test_behaviours_become_event_types_and_items_have_their_last_category(
     ]
     assert dict(tables.items.select("id", "product_type").collect().iter_rows())["100"] == "9"
     assert report.rows["events"] == 13
-    assert tables.events.select("timestamp").collect().to_series().max() == datetime.fromisoformat("2017-12-03T15:59:59Z")
+    assert tables.events.select("timestamp").collect().to_series().max() == datetime.fromisoformat(
+        "2017-12-03T15:59:59Z"
+    )
 
 
 def test_times_outside_the_published_period_are_dropped_and_counted_and_rubbish_is_refused_with_its_line(
     taobao: Path, make_config: MakeConfig, workspace: Path, now: datetime
 ) -> None:
-    report = prepare(make_config(taobao, source="taobao"), now=now)
+    report = prepare(make_config(taobao, reader="taobao"), now=now)
     assert report.dropped == {"time outside the published period (25 November to 3 December 2017)": 3}
-    refused = Tables.open(workspace / "tables").rejected.filter(table="events").sort("line").select("line", "reason")
+    refused = (
+        Tables.open(workspace / "tables")
+        .rejected.filter(table="events")
+        .sort("line")
+        .select("line", "reason")
+    )
     assert refused.collect().rows() == [
         (8, "event_type is not known"),
         (9, "too few fields"),
@@ -74,8 +81,10 @@ def test_times_outside_the_published_period_are_dropped_and_counted_and_rubbish_
     ]
 
 
-def test_a_part_of_the_file_is_told_from_the_whole(taobao: Path, make_config: MakeConfig, now: datetime) -> None:
-    (remark,) = prepare(make_config(taobao, source="taobao"), now=now).remarks
+def test_a_part_of_the_file_is_told_from_the_whole(
+    taobao: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    (remark,) = prepare(make_config(taobao, reader="taobao"), now=now).remarks
     assert "it has 13 rows, 5 users" in remark
     assert "Taobao UserBehavior, the closest, has 100,150,807 rows, 987,994 users, 4,162,024 items" in remark
 
@@ -96,4 +105,4 @@ def test_a_file_that_is_not_there_or_still_packed(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        prepare(make_config(path, source="taobao"), now=now)
+        prepare(make_config(path, reader="taobao"), now=now)

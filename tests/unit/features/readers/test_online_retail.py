@@ -1,4 +1,5 @@
-"""UCI Online Retail: cancellations become refunds, and what is no sale of a product to a customer is left out and counted."""
+"""UCI Online Retail: cancellations become refunds, and what is no sale of a product to a customer is left out
+and counted."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ import pytest
 
 from configs.exceptions import DataError
 from configs.schema import Config
-from features.prepare import prepare
 from features.ingest.report import Report
 from features.ingest.tables import Tables
+from features.prepare import prepare
 
 MakeConfig = Callable[..., Config]
 
@@ -42,7 +43,7 @@ def prepare_retail(tmp_path: Path, make_config: MakeConfig, now: datetime) -> Ca
     def run(name: str, content: bytes) -> Report:
         path = tmp_path / name
         path.write_bytes(content)
-        return prepare(make_config(path, source="online_retail"), now=now)
+        return prepare(make_config(path, reader="online_retail"), now=now)
 
     return run
 
@@ -56,7 +57,17 @@ def test_invoices_are_baskets_and_cancellations_are_refunds_with_a_positive_quan
 ) -> None:
     prepare_retail("online.csv", as_csv())
     tables = Tables.open(workspace / "tables")
-    columns = ("event_id", "line", "event_type", "user_id", "item_id", "quantity", "price", "currency", "country")
+    columns = (
+        "event_id",
+        "line",
+        "event_type",
+        "user_id",
+        "item_id",
+        "quantity",
+        "price",
+        "currency",
+        "country",
+    )
     assert tables.events.select(columns).collect().rows() == [
         ("536365", 0, "purchase", "17850", "85123A", 6, 2.55, "GBP", "United Kingdom"),
         ("536365", 1, "purchase", "17850", "85123A", 1, 2.75, "GBP", "United Kingdom"),
@@ -83,7 +94,9 @@ def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_refu
         "no price (gifts and corrections)": 1,
         "no quantity sold (stock corrections)": 1,
     }
-    refused = Tables.open(workspace / "tables").rejected.sort("line").select("line", "reason").collect().rows()
+    refused = (
+        Tables.open(workspace / "tables").rejected.sort("line").select("line", "reason").collect().rows()
+    )
     assert refused == [
         (13, "quantity is not a whole number"),
         (14, "price is not a number"),
@@ -92,11 +105,15 @@ def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_refu
     ]
 
 
-def test_rows_left_out_on_purpose_do_not_count_as_refused(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
+def test_rows_left_out_on_purpose_do_not_count_as_refused(
+    tmp_path: Path, make_config: MakeConfig, now: datetime
+) -> None:
     path = tmp_path / "online.csv"
     anonymous = "536414,22139,RETROSPOT,56,2010-12-01 11:52:00,1,,United Kingdom\n"
-    path.write_text(HEADER + "\n" + "".join(ROWS.splitlines(keepends=True)[:2]) + 50 * anonymous, encoding="utf-8")
-    report = prepare(make_config(path, "prepare.max_refused_share=0", source="online_retail"), now=now)
+    path.write_text(
+        HEADER + "\n" + "".join(ROWS.splitlines(keepends=True)[:2]) + 50 * anonymous, encoding="utf-8"
+    )
+    report = prepare(make_config(path, "prepare.max_refused_share=0", reader="online_retail"), now=now)
     assert (report.num_events, report.dropped) == (2, {"no customer": 50})
 
 
@@ -104,7 +121,12 @@ def test_items_have_their_most_frequent_description_and_median_price(
     prepare_retail: Callable[..., Report], workspace: Path
 ) -> None:
     prepare_retail("online.csv", as_csv())
-    items = Tables.open(workspace / "tables").items.select("id", "title", "price", "currency").sort("id").collect()
+    items = (
+        Tables.open(workspace / "tables")
+        .items.select("id", "title", "price", "currency")
+        .sort("id")
+        .collect()
+    )
     assert items.rows() == [("71053", "LANTERN, WHITE", 3.2, "GBP"), ("85123A", "WHITE HEART", 2.65, "GBP")]
 
 
@@ -117,7 +139,9 @@ def test_parquet_and_the_columns_of_the_second_edition_say_the_same(
     prepare_retail("second.csv", as_csv(second))
     assert Tables.open(workspace / "tables").events.collect().equals(first)
     frame = pl.DataFrame(
-        [row.split(",") for row in ROWS.splitlines() if row.count(",") == 7], schema=HEADER.split(","), orient="row"
+        [row.split(",") for row in ROWS.splitlines() if row.count(",") == 7],
+        schema=HEADER.split(","),
+        orient="row",
     ).head(3)
     typed = frame.with_columns(
         pl.col("Quantity").cast(pl.Int64),
@@ -129,11 +153,14 @@ def test_parquet_and_the_columns_of_the_second_edition_say_the_same(
     from_parquet = Tables.open(workspace / "tables").events.collect()
     assert from_parquet["user_id"].to_list() == 3 * ["17850"]
     assert from_parquet["timestamp"].to_list() == [
-        datetime(2010, 12, day, hour, minute, tzinfo=UTC) for day, hour, minute in ((1, 8, 26), (1, 8, 26), (13, 9, 41))
+        datetime(2010, 12, day, hour, minute, tzinfo=UTC)
+        for day, hour, minute in ((1, 8, 26), (1, 8, 26), (13, 9, 41))
     ]
 
 
-def test_a_spreadsheet_and_another_file_are_errors_that_say_what_to_do(prepare_retail: Callable[..., Report]) -> None:
+def test_a_spreadsheet_and_another_file_are_errors_that_say_what_to_do(
+    prepare_retail: Callable[..., Report],
+) -> None:
     with pytest.raises(DataError, match=r"spreadsheet.*save the spreadsheet as CSV"):
         prepare_retail("Online Retail.xlsx", b"PK\x03\x04rest")
     with pytest.raises(DataError, match=r"no column 'InvoiceNo' or 'Invoice'.*columns found are: a, b"):
