@@ -1,4 +1,4 @@
-"""What the documentation site has beside the pages in docs/: the reference from docstrings, and files outside docs/.
+"""What the site has beside the pages in docs/: the reference from docstrings, and files outside docs/.
 
 mkdocs loads this file as a hook (mkdocs.yml). A package's page is found by walking the tree, so a module that
 moves, or is new, is where it belongs at the next build.
@@ -30,7 +30,9 @@ _LINK: Final = re.compile(r"(\]\()(?![a-z]+:|#|/)([^)#\s]+)((?:#[^)\s]*)?\))")
 def packages() -> list[str]:
     """Every package of the reference by its dotted name, each before those inside it."""
     found = [
-        file.parent.relative_to(ROOT) for package in PACKAGES for file in (ROOT / package).rglob("__init__.py")
+        file.parent.relative_to(ROOT)
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("__init__.py")
     ]
     return sorted((".".join(path.parts) for path in found), key=lambda name: _key(name))
 
@@ -87,7 +89,7 @@ def _first_line(file: Path) -> str:
 
 
 def site_link(link: str, *, page: str) -> str:
-    """A link of a page as the site has it: files outside docs/ and folders of results have a place of their own."""
+    """A link of a page as the site has it: files outside docs/ and folders have a place of their own."""
     target = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), link))
     here = posixpath.dirname(page)
     if target in ROOT_PAGES:
@@ -111,7 +113,11 @@ def files_linked() -> list[str]:
         folder = posixpath.dirname(path.relative_to(ROOT).as_posix())
         for link in _LINK.findall(path.read_text(encoding="utf-8")):
             target = posixpath.normpath(posixpath.join(folder, link[1]))
-            if not target.startswith(("docs/", "..")) and (ROOT / target).is_file() and target not in ROOT_PAGES:
+            if (
+                not target.startswith(("docs/", ".."))
+                and (ROOT / target).is_file()
+                and target not in ROOT_PAGES
+            ):
                 found.add(target)
     return sorted(found)
 

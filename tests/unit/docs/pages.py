@@ -28,7 +28,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """What stands after `$ ` in the page's console blocks: continued lines joined, comments and doubled spaces gone."""
+    """What stands after `$ ` in the page's console blocks: continued lines joined, comments gone."""
     text = re.sub(r"\\\n\s*", "", "\n".join(blocks(page, "console")))
     lines = [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
     return [re.sub(r"\s+# .*$", "", line).strip() for line in lines]

@@ -17,7 +17,9 @@ from serving.http.service import Service
 PAGE = (DOCS / "api.md").read_text(encoding="utf-8")
 DATA = (DOCS / "data.md").read_text(encoding="utf-8")
 MODELS = [
-    one for one in vars(schemas).values() if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
+    one
+    for one in vars(schemas).values()
+    if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
 ]
 
 
@@ -28,7 +30,9 @@ def openapi() -> dict[str, Any]:
 
 
 def test_every_endpoint_is_on_the_page() -> None:
-    endpoints = [f"{method.upper()} {path}" for path, methods in openapi()["paths"].items() for method in methods]
+    endpoints = [
+        f"{method.upper()} {path}" for path, methods in openapi()["paths"].items() for method in methods
+    ]
     assert len(endpoints) > 8
     assert [endpoint for endpoint in endpoints if endpoint.replace(":path", "") not in PAGE] == []
 

@@ -21,7 +21,11 @@ def test_the_version_is_that_of_the_package_and_of_the_changelog() -> None:
     printed = CliRunner().invoke(app, ["--version"])
     assert printed.output == f"shopkeeper {version('shopkeeper')}\n"
     assert printed.exit_code == 0
-    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    released = re.findall(
+        r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$",
+        (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        re.M,
+    )
     assert released[0] == PROJECT["version"]
 
 
@@ -33,7 +37,9 @@ def test_the_licence_is_the_one_that_the_package_names() -> None:
 
 
 def test_make_alone_lists_every_target() -> None:
-    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     targets = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
     assert {"install", "demo", "check", "test", "docs", "docs-serve"} <= set(targets)
     assert [target for target in targets if not re.search(rf"make {target}\s+\S", listed)] == []

@@ -47,7 +47,10 @@ def test_every_local_link_leads_somewhere(page: Path) -> None:
         assert target.exists() or link in ("changelog.md", "contributing.md", "security.md"), link
         if anchor:
             headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
-            slugs = [re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings]
+            slugs = [
+                re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower())
+                for heading in headings
+            ]
             assert anchor in slugs, f"{link}#{anchor}"
 
 
@@ -62,7 +65,9 @@ def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
         while rest and hasattr(command, "commands"):
             assert rest[0] in command.commands, line
             command, rest = command.commands[rest[0]], rest[1:]
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        known = {
+            option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
         assert {word for word in rest if re.match(r"--?[a-z]", word)} <= known, line
 
 
@@ -79,8 +84,15 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     sections = {name.partition(".")[0] for name in known if "." in name}
     text = page.read_text(encoding="utf-8").partition(OLD_NAMES_BELOW)[0]
     named = set(re.findall(r"`([a-z_]+\.[a-z_]+)(?:[=:][^`]*)?`", text))
-    named |= set(re.findall(r"--set '?([a-z_]+\.[a-z_]+)=", text)) | set(re.findall(r"-s ([a-z_]+\.[a-z_.]+)=", text))
-    files = {"serving.recommend", "training.encoder", "features.readers", "features.retrievers"}  # packages have such names too
+    named |= set(re.findall(r"--set '?([a-z_]+\.[a-z_]+)=", text)) | set(
+        re.findall(r"-s ([a-z_]+\.[a-z_.]+)=", text)
+    )
+    files = {
+        "serving.recommend",
+        "training.encoder",
+        "features.readers",
+        "features.retrievers",
+    }  # packages have such names too
     assert sorted(name for name in named - known - files if name.partition(".")[0] in sections) == []
 
 
@@ -88,7 +100,11 @@ def test_what_settings_are_called_now_exists() -> None:
     """The right side of the glossary's table of old and new names."""
     table = (DOCS / "glossary.md").read_text(encoding="utf-8").partition(OLD_NAMES_BELOW)[2]
     known = keys(Config) | keys(SurfaceConfig, "surfaces.NAME.")
-    named = [name for cell in re.findall(r"^\|[^|]+\|([^|]+)\|$", table, re.MULTILINE) for name in re.findall(r"`(\w+\.[\w.]+)", cell)]
+    named = [
+        name
+        for cell in re.findall(r"^\|[^|]+\|([^|]+)\|$", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+\.[\w.]+)", cell)
+    ]
     assert len(named) > 15
     assert [name for name in named if name not in known] == []
 
@@ -158,11 +174,14 @@ def test_the_glossary_is_in_alphabetical_order_and_names_each_term_once() -> Non
 
 
 def test_the_model_that_a_page_adds_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its code runs as it stands there, in the contract's terms: states for every position, of the items' width."""
+    """Its code runs as it stands there, in the contract's terms: states for every position, as wide as
+    items."""
     (code,) = [block for block in blocks(DOCS / "extending.md", "python") if "class MeanPool" in block]
     (tmp_path / "mean_pool.py").write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    made = importlib.import_module("mean_pool").MeanPool(EncoderConfig(dim=8), DataShape(num_items=5, max_length=4))
+    made = importlib.import_module("mean_pool").MeanPool(
+        EncoderConfig(dim=8), DataShape(num_items=5, max_length=4)
+    )
     items, lengths = torch.tensor([[0, 1, 2], [3, 4, 0]]), torch.tensor([3, 2])
     history = made.item_vectors(items), torch.zeros_like(items), torch.zeros(2, 3), lengths
     assert made.hidden_states(*history).shape == (2, 3, 8)

@@ -38,7 +38,9 @@ def seeds_of(name: str) -> tuple[list[dict[str, list[float]]], int]:
         ("Gowalla", "gowalla", ("recall_20", "ndcg_20"), "**{} / {}**, mean of {} seeds"),
     ],
 )
-def test_a_figure_is_the_mean_of_the_kept_seeds(page: str, start: str, name: str, metrics: tuple[str, ...], form: str) -> None:
+def test_a_figure_is_the_mean_of_the_kept_seeds(
+    page: str, start: str, name: str, metrics: tuple[str, ...], form: str
+) -> None:
     found, count = seeds_of(name)
     means = [f"{fmean(one[metric][0] for one in found):.4f}".removeprefix("0") for metric in metrics]
     assert form.format(*means, count) in row(page, start)
@@ -49,4 +51,6 @@ def test_the_speed_is_that_of_the_kept_run(page: str) -> None:
     kept = json.loads((ROOT / "docs" / "results" / "training-speed.json").read_text(encoding="utf-8"))
     speed = {system["name"]: system["interactions_per_second"] for system in kept["systems"]}
     times = {name: int(speed[OURS] / figure) for name, figure in speed.items()}
-    assert f"**{times['rectools']} times** RecTools, {times['replay']} times RePlay" in row(page, "training SASRec")
+    assert f"**{times['rectools']} times** RecTools, {times['replay']} times RePlay" in row(
+        page, "training SASRec"
+    )

@@ -36,7 +36,9 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_every_package_says_what_it_is_for() -> None:
-    assert [package for package in packages() if package_page(package).split("\n\n")[1].startswith((":::", "|"))] == []
+    assert [
+        package for package in packages() if package_page(package).split("\n\n")[1].startswith((":::", "|"))
+    ] == []
 
 
 @pytest.mark.parametrize(
