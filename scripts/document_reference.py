@@ -74,6 +74,14 @@ def reference_nav() -> list[Any]:
     return ["reference/index.md", *(_nav_of(package) for package in PACKAGES)]
 
 
+def decisions_nav() -> list[str]:
+    """The list of decisions, then each by its number."""
+    return [
+        "decisions/index.md",
+        *(f"decisions/{path.name}" for path in sorted((DOCS / "decisions").glob("0*.md"))),
+    ]
+
+
 def _nav_of(package: str) -> dict[str, Any]:
     inside = [name for name in packages() if name.rpartition(".")[0] == package]
     title = package.rpartition(".")[2]
@@ -133,7 +141,8 @@ def results_page(folder: Path) -> str:
 
 
 def on_config(config: Any) -> Any:
-    """The reference's pages take their place in the navigation."""
+    """The decisions and the reference's pages take their place in the navigation."""
+    config.nav[-2] = {"Decisions": decisions_nav()}
     config.nav[-1] = {"Reference": reference_nav()}
     return config
 

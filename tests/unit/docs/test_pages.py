@@ -165,6 +165,12 @@ def test_nothing_is_left_to_be_filled_in() -> None:
     assert "Not measured" not in (DOCS / "benchmarks.md").read_text(encoding="utf-8")
 
 
+def test_the_list_of_decisions_has_them_all() -> None:
+    folder = DOCS / "decisions"
+    listed = re.findall(r"\]\((0\d+-[\w-]+\.md)\)", (folder / "index.md").read_text(encoding="utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
 def test_the_glossary_is_in_alphabetical_order_and_names_each_term_once() -> None:
     text = (DOCS / "glossary.md").read_text(encoding="utf-8").partition(OLD_NAMES_BELOW)[0]
     terms = [term.strip("`").lower() for term in re.findall(r"^\| ([^|]+?) \|", text, re.MULTILINE)][1:]

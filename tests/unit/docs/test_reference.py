@@ -58,3 +58,13 @@ def test_a_link_leads_where_the_site_has_it(link: str, page: str, there: str) ->
 def test_files_that_pages_link_to_are_found() -> None:
     assert "configs/csv_example.yaml" in files_linked()
     assert all((ROOT / name).is_file() for name in files_linked())
+
+
+def test_columns_of_a_docstring_stay_columns() -> None:
+    columns_as_code = pytest.importorskip("scripts.document_docstrings").columns_as_code
+    prose, columns = "One sentence,\nand another.", "items.npy     vectors\nids.parquet   raw ids"
+    assert columns_as_code(f"{prose}\n\n{columns}\n\n{prose}").split("\n\n") == [
+        prose,
+        "    items.npy     vectors\n    ids.parquet   raw ids",
+        prose,
+    ]
