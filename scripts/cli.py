@@ -37,6 +37,24 @@ events_app = typer.Typer(
 )
 app.add_typer(events_app, name="events")
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"shopkeeper {version('shopkeeper')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options without a command."""
+
+
 ConfigOption = Annotated[
     list[Path] | None,
     typer.Option(
