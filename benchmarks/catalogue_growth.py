@@ -79,7 +79,7 @@ class StepCosts:
 
     @property
     def both(self) -> float:
-        """CPU seconds of whole steps per million interactions."""
+        """CPU seconds of complete steps per million interactions."""
         return self.loss + self.update
 
     def cells(self) -> str:

@@ -1,7 +1,7 @@
 """Published figures per data set, the targets to reach, and the file that the figures belong to.
 
-All with full ranking. Figures of sampled rankings (against 100 negatives, say) cannot be compared and are
-left out.
+All with full ranking. Figures of sampled rankings (against 100 negatives, for example) cannot be compared and
+are left out.
 """
 
 from __future__ import annotations

@@ -45,10 +45,12 @@ class LeaveOneOut:
 
     @property
     def train(self) -> list[NDArray[np.int64]]:
+        """Each user's training items, oldest first."""
         return [items[:-2] for items in self.sequences]
 
     @property
     def targets(self) -> NDArray[np.int64]:
+        """(U,) the item that each user's list should contain."""
         return np.array([items[-2] for items in self.sequences])
 
     def num_interactions(self, *, max_length: int) -> int:

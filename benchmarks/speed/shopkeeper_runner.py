@@ -34,6 +34,7 @@ class TimeIsUp(Exception):  # noqa: N818
 
 
 def main() -> None:
+    """Train until the time is up, with lists after the epochs in which they are due."""
     settings = read_settings()
     torch.set_num_threads(settings["threads"])
     config = load_config(Path(settings["yaml"]), overrides=settings["overrides"])
@@ -104,7 +105,7 @@ class Recommender:
     def _best(self, encoder: Encoder, vectors_ND: torch.Tensor, users: list[int]) -> NDArray[np.int64]:
         histories = [self._point.history(self._dataset, user) for user in users]
         event_types = np.array(
-            [EVENT_TYPE_CODE[kind] for kind in self._config.history.input_event_types], np.int8
+            [EVENT_TYPE_CODE[name] for name in self._config.history.input_event_types], np.int8
         )
         inputs = [
             encoder_inputs(

@@ -70,5 +70,5 @@ def test_the_gpus_benchmark_runs_on_a_processor(prepared_shop: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Self CPU time total" in done.stdout
     assert re.search(
-        r"s an epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1]
+        r"s per epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1]
     )
