@@ -19,10 +19,15 @@ WITHOUT_EFFECT: dict[str, Any] = {
     "surfaces": True,
     "ranker": True,
     "export": True,
+    "retrievers": {"num_candidates"},
     "data": {"events"},
     "training": {"device", "checkpoint_minutes"},
 }
-"""Settings that change no figure of the published protocols, as pydantic's `exclude` takes them."""
+"""Settings that change no figure of the published protocols, as pydantic's `exclude` takes them.
+
+The protocols rank the whole catalogue with one system, so what only the served pipeline reads is among them:
+surfaces, the ranker, the index, and how many candidates a retriever proposes.
+"""
 
 
 def settings_of(result: Mapping[str, Any]) -> dict[str, Any] | None:
