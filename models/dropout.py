@@ -13,7 +13,7 @@ LEVELS = 1 << 16
 class Dropout(nn.Module):
     """Sets a share of the values to zero in training and enlarges the others; by torch's global generator.
 
-    On a CPU a quarter of the draws of `F.dropout` and no branch a value; benchmarks/training_parts.py says
+    On a CPU a quarter of the draws of `F.dropout` and no branch a value; benchmarks/training_step_ablation.py says
     what that brings. Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
     """
 

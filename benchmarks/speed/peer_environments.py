@@ -1,4 +1,4 @@
-"""An environment for each peer of `benchmarks/peers.txt`, made once under a cache folder and kept."""
+"""A virtual environment for each peer of `benchmarks/peers.txt`, made once and kept in a cache folder."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Peer:
     requirements: tuple[str, ...]
 
     def environment(self, cache: Path) -> Path:
-        """Its folder: another one for other requirements or another Python."""
+        """Its folder, which depends on the requirements and on the Python version."""
         digest = hashlib.sha256(" ".join([*self.requirements, sys.version]).encode()).hexdigest()
         return cache / f"{self.name}-{digest[:8]}"
 
 
 class NotInstalledError(Exception):
-    """pip could not install a peer; the message is the end of what it said."""
+    """pip could not install a peer; the message is the end of its output."""
 
 
 def read_peers(path: Path = PEERS_FILE) -> list[Peer]:
-    """Every line that is no remark: name, runner, requirements."""
+    """A peer per line that is no comment: name, runner, requirements."""
     lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     return [
         Peer(line[0], RUNNERS / line[1], tuple(line[2:]))
@@ -44,21 +44,21 @@ def read_peers(path: Path = PEERS_FILE) -> list[Peer]:
 
 
 def default_cache() -> Path:
-    """Where environments are kept from one call to the next: gigabytes that do not belong into the
-    checkout."""
+    """Where environments are kept between calls: outside the checkout, since they take gigabytes."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shopkeeper" / "peers"
 
 
 def python_of(peer: Peer, cache: Path) -> Path:
-    """The peer's own Python, installed if need be. Raises NotInstalledError."""
+    """The peer's own Python, installed on the first call. Raises NotInstalledError."""
     folder = peer.environment(cache)
     python = folder / "bin" / "python"
     if (folder / "installed").is_file():
         return python
-    shutil.rmtree(folder, ignore_errors=True)  # half an installation is none
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier installation that did not finish
     folder.parent.mkdir(parents=True, exist_ok=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements]
-    for command in ([sys.executable, "-m", "venv", folder], install):
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    make_environment: list[str | Path] = [sys.executable, "-m", "venv", folder]
+    for command in (make_environment, [*pip, *peer.requirements]):
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, timeout=SECONDS_TO_INSTALL

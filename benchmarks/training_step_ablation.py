@@ -1,10 +1,9 @@
-"""What each part of a training step brings: the step as it is and the step without one part, in turn, in one
-process.
+"""Ablation of the training step: measures it as it is and with one part replaced, in one process.
 
-    python benchmarks/training_parts.py --files DIR      on DIR's Beauty.txt; without it on a made file of the same shape
+    python benchmarks/training_step_ablation.py --files DIR     on DIR's Beauty.txt, or a synthetic file
 
-Two minutes; nothing else should run meanwhile. Every way trains from the same beginning on the same events,
-and says how many targets a second it learns from. Kept in docs/results and shown on
+Two minutes; nothing else should run meanwhile. Every variant starts from the same weights and trains on the
+same events; the figure is targets per second. The result is kept in docs/results and shown on
 docs/benchmarks-training.md.
 """
 
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.folders import DOCS
 from benchmarks.speed.interactions import find_interactions
-from benchmarks.speed.page import PARTS, write_page
-from benchmarks.training_speed import RESULT, ROOT, YAML
+from benchmarks.speed.page import STEP_ABLATION, write_page
+from benchmarks.training_speed import RESULT, YAML
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
@@ -48,16 +49,16 @@ from training.runs.run import environment, write_json
 
 
 def main() -> int:
-    """Measure all ways in turn, print and keep the table."""
+    """Measure all variants in turn, print and keep the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--files", type=Path, help="the folder of Beauty.txt, looked for at any depth")
-    parser.add_argument("--steps", type=int, default=8, help="of each way in a round")
+    parser.add_argument("--files", type=Path, help="folder of Beauty.txt, searched at any depth")
+    parser.add_argument("--steps", type=int, default=8, help="of each variant in a round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--users", type=int, help="for a try: the first users of the file alone")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    parser.add_argument("--users", type=int, help="only the first users of the file, for a quick try")
+    parser.add_argument("--out", type=Path, default=DOCS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,8 +71,8 @@ def main() -> int:
         dataset = Dataset.open(config.workspace / "dataset")
         rows = compare(dataset, config, steps=arguments.steps, rounds=arguments.rounds)
     result = {"rows": rows, "file": file["name"], "threads": arguments.threads, **environment()}
-    (arguments.out / PARTS).parent.mkdir(parents=True, exist_ok=True)
-    write_json(arguments.out / PARTS, result)
+    (arguments.out / STEP_ABLATION).parent.mkdir(parents=True, exist_ok=True)
+    write_json(arguments.out / STEP_ABLATION, result)
     if (arguments.out / RESULT).is_file():
         write_page(json.loads((arguments.out / RESULT).read_text(encoding="utf-8")), arguments.out)
     for row in rows:
@@ -83,47 +84,48 @@ def main() -> int:
 
 
 @dataclass(frozen=True)
-class Way:
-    """The step without one part."""
+class Variant:
+    """The training step with one part replaced."""
 
     without: str
+    """The part, and in brackets what replaces it"""
     batches: type[TrainingBatches] = TrainingBatches
-    last_alone: bool = False
-    optimizer: type[torch.optim.Optimizer] | None = None
-    patched: Callable[[], Any] | None = None
-    """Makes a context in which the steps run"""
+    last_target_only: bool = False
+    optimizer: type[torch.optim.AdamW] | None = None
+    patched: Callable[[], AbstractContextManager[Any]] | None = None
+    """Makes the context in which the steps run"""
 
 
 def compare(dataset: Dataset, config: Config, *, steps: int, rounds: int) -> list[dict[str, Any]]:
-    """A row a way: targets a second, the median over rounds, and how many times slower than the step as it
-    is."""
+    """A row per variant: targets per second (median over rounds), and how many times slower it is than the
+    complete step."""
     events = Events.before(
         dataset,
         split_points(dataset, config.split)[0],
         input_event_types=np.unique(dataset.event_types),
         targets=config.history.targets,
     )
-    runners = [Runner(way, dataset, events, config) for way in WAYS]
+    runners = [Runner(variant, dataset, events, config) for variant in VARIANTS]
     found: list[list[float]] = [[] for _ in runners]
     for turn in range(rounds + 1):
         for runner, rates in zip(runners, found, strict=True):
             rate = runner.run(steps)
-            if turn:  # the first warms up
+            if turn:  # the first is a warm-up
                 rates.append(rate)
     first = found[0]
     ratios = [median(own / other for own, other in zip(first, rates, strict=True)) for rates in found]
     return [
-        {"without": way.without, "targets_per_second": median(rates), "slower": ratio}
-        for way, rates, ratio in zip(WAYS, found, ratios, strict=True)
+        {"without": variant.without, "targets_per_second": median(rates), "slower": ratio}
+        for variant, rates, ratio in zip(VARIANTS, found, ratios, strict=True)
     ]
 
 
 class Runner:
-    """A model of its own that takes steps one way."""
+    """A model of its own that is trained with one variant."""
 
-    def __init__(self, way: Way, dataset: Dataset, events: Events, config: Config) -> None:
+    def __init__(self, variant: Variant, dataset: Dataset, events: Events, config: Config) -> None:
         torch.manual_seed(config.training.seed)
-        training, self._way = config.training, way
+        training, self._variant = config.training, variant
         items = torch.from_numpy(events.events.items[events.is_target].astype(np.int64))
         sampler = NegativeSampler(
             items, num_items=dataset.num_items, num_negatives=1, popularity_sampling_ratio=0.5
@@ -133,19 +135,23 @@ class Runner:
             build_model(dataset, config), sampler=sampler, known_N=known_N, config=training
         ).train()
         weights = list(self._module.encoder.parameters())
-        self._optimizer = way.optimizer(weights) if way.optimizer else self._module.configure_optimizers()  # type: ignore[call-arg]
-        size = {
-            "max_length": config.history.max_length,
-            "batch_tokens": training.batch_tokens,
-            "seed": training.seed,
-        }
-        self._batches = self._of(way.batches(events, **size))
+        self._optimizer = (
+            variant.optimizer(weights) if variant.optimizer else self._module.configure_optimizers()
+        )
+        self._batches = self._endless(
+            variant.batches(
+                events,
+                max_length=config.history.max_length,
+                batch_tokens=training.batch_tokens,
+                seed=training.seed,
+            )
+        )
 
     def run(self, steps: int) -> float:
-        """Targets a second."""
+        """Targets per second over some steps, without the time of making batches."""
         batches = [next(self._batches) for _ in range(steps)]
-        begun, num_targets = time.perf_counter(), 0
-        with self._way.patched() if self._way.patched else torch.enable_grad():
+        started, num_targets = time.perf_counter(), 0
+        with self._variant.patched() if self._variant.patched else nullcontext():
             for batch in batches:
                 self._optimizer.zero_grad()
                 loss = self._module.training_step(batch, 0)
@@ -154,15 +160,15 @@ class Runner:
                 clip_gradients(self._optimizer, 1.0)
                 self._optimizer.step()
                 num_targets += len(batch.targets_P)
-        return num_targets / (time.perf_counter() - begun)
+        return num_targets / (time.perf_counter() - started)
 
-    def _of(self, batches: TrainingBatches) -> Iterator[Batch]:
+    def _endless(self, batches: TrainingBatches) -> Iterator[Batch]:
         for batch in cycle(batches):
-            yield _last_alone(batch) if self._way.last_alone else batch
+            yield _last_targets(batch) if self._variant.last_target_only else batch
 
 
-class AsTheyCome(TrainingBatches):
-    """As many users a batch as there are by length, in random order, each batch as wide as its longest."""
+class RandomOrder(TrainingBatches):
+    """Users in random order, in as many batches as by length, each as wide as its longest history."""
 
     def _plan(
         self, generator: np.random.Generator
@@ -173,7 +179,7 @@ class AsTheyCome(TrainingBatches):
 
 
 class EveryPrefix(TrainingBatches):
-    """Every position's history as a row of its own."""
+    """The history up to each position as a row of its own."""
 
     def _plan(
         self, generator: np.random.Generator
@@ -191,15 +197,20 @@ class EveryPrefix(TrainingBatches):
         return batches, many, within + 2
 
 
-def _last_alone(batch: Batch) -> Batch:
-    """Only the last target of each row."""
+def _last_targets(batch: Batch) -> Batch:
+    """The batch with only the last target of each row."""
     width = batch.items_BL.shape[1]
     is_last_P = batch.states_S[batch.pair_state_P] % width == (
         batch.lengths_B[batch.states_S[batch.pair_state_P] // width] - 2
     )
     states_S = batch.states_S[batch.pair_state_P[is_last_P]]
-    kept = {"targets_P": batch.targets_P[is_last_P], "pair_weight_P": batch.pair_weight_P[is_last_P]}
-    return replace(batch, states_S=states_S, pair_state_P=torch.arange(len(states_S)), **kept)
+    return replace(
+        batch,
+        states_S=states_S,
+        pair_state_P=torch.arange(len(states_S)),
+        targets_P=batch.targets_P[is_last_P],
+        pair_weight_P=batch.pair_weight_P[is_last_P],
+    )
 
 
 def _plain_softmax(
@@ -213,22 +224,25 @@ def _torch_mask(values: Tensor, share: float) -> Tensor:
     return torch.empty_like(values).bernoulli_(1 - share).div_(1 - share)
 
 
-WAYS = (
-    Way("nothing"),
-    Way("batches by length: users as they come, padded", batches=AsTheyCome),
-    Way("one pass for all positions: every prefix a row", batches=EveryPrefix, last_alone=True),
-    Way(
-        "the loss in chunks, gradients in place: plain autograd",
+VARIANTS = (
+    Variant("nothing"),
+    Variant("batches by length (users in random order, padded)", batches=RandomOrder),
+    Variant("one pass for all positions (every prefix is a row)", batches=EveryPrefix, last_target_only=True),
+    Variant(
+        "chunked loss with in-place gradients (plain autograd)",
         patched=lambda: patch("training.encoder.module.full_softmax", _plain_softmax),
     ),
-    Way(
-        "attention without dropout inside: dropped weights",
+    Variant(
+        "attention without dropout (dropout on attention weights)",
         patched=lambda: patch.object(
             F, "scaled_dot_product_attention", partial(F.scaled_dot_product_attention, dropout_p=0.5)
         ),
     ),
-    Way("dropout by four values a draw: torch's", patched=lambda: patch("models.dropout._mask", _torch_mask)),
-    Way("fused AdamW: torch's default", optimizer=torch.optim.AdamW),
+    Variant(
+        "dropout of four values per draw (torch's dropout)",
+        patched=lambda: patch("models.dropout._mask", _torch_mask),
+    ),
+    Variant("fused AdamW (torch's default)", optimizer=torch.optim.AdamW),
 )
 
 

@@ -1,5 +1,4 @@
-"""Shopkeeper's own runner for `make benchmark-training`: the trainer as it is, with lists at the ends of
-epochs."""
+"""Shopkeeper's runner for `make benchmark-training`: the trainer as it is, with lists after epochs."""
 
 from __future__ import annotations
 
@@ -20,6 +19,7 @@ from features.dataset import Dataset
 from features.histories import encoder_inputs
 from features.prepare import prepare
 from features.splits import SplitPoint, split_points
+from models.encoder import Encoder
 from training.encoder.build_model import build_model
 from training.encoder.checkpoint import load_checkpoint
 from training.encoder.fit import fit_encoders
@@ -30,10 +30,11 @@ USERS_AT_ONCE = 512
 
 
 class TimeIsUp(Exception):  # noqa: N818
-    """Not an error: ends the fit."""
+    """Ends the fit; not an error."""
 
 
 def main() -> None:
+    """Train until the time is up, with lists after the epochs in which they are due."""
     settings = read_settings()
     torch.set_num_threads(settings["threads"])
     config = load_config(Path(settings["yaml"]), overrides=settings["overrides"])
@@ -41,19 +42,19 @@ def main() -> None:
     dataset = Dataset.open(config.workspace / "dataset")
     timeline = split_points(dataset, config.split)
     run = Run.create(config.workspace / "runs", name=config.name)
-    queries = Queries(dataset, timeline[0], config)
-    clock = Clock(settings, lambda: queries.lists(_state(run)["module"]))
+    recommender = Recommender(dataset, timeline[0], config)
+    clock = Clock(settings, lambda: recommender.lists(_state(run)["module"]))
     clock.start(("numpy", "pytorch-lightning"))
-    seen = {"trained": 0.0, "all": 0.0}
+    before = {"trained": 0.0, "clock": 0.0}
+    """At the end of the last epoch: seconds of its steps, and of the clock."""
 
     def after_epoch() -> None:
         trained, now = _state(run)["recorder"]["trained_seconds"], clock.seconds
-        took, seen["trained"] = trained - seen["trained"], trained
-        whole = (
-            now - seen["all"] if seen["all"] else took
-        )  # what comes before the first epoch does not come again
-        is_over = clock.end_epoch(took, ahead=whole)
-        seen["all"] = clock.seconds
+        took, before["trained"] = trained - before["trained"], trained
+        # before the first epoch there is preparation, which does not come again
+        until_next = now - before["clock"] if before["clock"] else took
+        is_over = clock.end_epoch(took, ahead=until_next)
+        before["clock"] = clock.seconds
         if is_over:
             raise TimeIsUp
 
@@ -64,17 +65,17 @@ def main() -> None:
 
 
 def _state(run: Run) -> dict[str, Any]:
-    """Of the fit as it stands at the end of an epoch."""
+    """The checkpoint of the last epoch."""
     found = load_checkpoint(run.folder, series="validation")
     assert found is not None
     return found
 
 
-class Queries:
-    """Every user's history at the split point, in the order of the file, and what is known of it."""
+class Recommender:
+    """Lists for every user at a split point, in the order of the file. Shapes: U users, K items of a list."""
 
     def __init__(self, dataset: Dataset, point: SplitPoint, config: Config) -> None:
-        self._dataset, self._cut, self._config = dataset, point, config
+        self._dataset, self._point, self._config = dataset, point, config
         self._ids = pl.read_parquet(dataset.folder / "items.parquet")[ID].cast(pl.Int64).to_numpy()
         rows = {
             user: row
@@ -85,10 +86,14 @@ class Queries:
 
     @torch.no_grad()
     def lists(self, module: dict[str, torch.Tensor]) -> NDArray[np.int64]:
-        """(U, K) ids of the best items that the user does not have, by the weights of a checkpoint."""
+        """(U, K) ids of the best items outside each history. `module`: the weights of a checkpoint."""
         encoder = build_model(self._dataset, self._config)
         encoder.load_state_dict(
-            {key.removeprefix("encoder."): at for key, at in module.items() if key.startswith("encoder.")}
+            {
+                key.removeprefix("encoder."): value
+                for key, value in module.items()
+                if key.startswith("encoder.")
+            }
         )
         encoder.eval()
         vectors_ND = encoder.item_vectors(torch.arange(self._dataset.num_items))
@@ -97,15 +102,15 @@ class Queries:
         ]
         return np.concatenate([self._best(encoder, vectors_ND, part) for part in parts])
 
-    def _best(self, encoder: Any, vectors_ND: torch.Tensor, users: list[int]) -> NDArray[np.int64]:
-        histories = [self._cut.history(self._dataset, user) for user in users]
+    def _best(self, encoder: Encoder, vectors_ND: torch.Tensor, users: list[int]) -> NDArray[np.int64]:
+        histories = [self._point.history(self._dataset, user) for user in users]
         event_types = np.array(
-            [EVENT_TYPE_CODE[kind] for kind in self._config.history.input_event_types], np.int8
+            [EVENT_TYPE_CODE[name] for name in self._config.history.input_event_types], np.int8
         )
         inputs = [
             encoder_inputs(
                 history,
-                as_of=self._cut.moment(user),
+                as_of=self._point.moment(user),
                 event_types=event_types,
                 max_length=self._config.history.max_length,
             )

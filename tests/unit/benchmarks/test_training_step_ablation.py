@@ -1,5 +1,4 @@
-"""The benchmark of a step's parts: every way learns from the same pairs of a history and a target, by the
-same loss."""
+"""The training step's ablation: every variant trains on the same pairs with the same loss."""
 
 from __future__ import annotations
 
@@ -13,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.speed.interactions import made_interactions
-from benchmarks.training_parts import WAYS, Way, _last_alone, _plain_softmax
+from benchmarks.speed.interactions import synthetic_interactions
+from benchmarks.training_step_ablation import VARIANTS, Variant, _last_targets, _plain_softmax
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
 from models.losses import full_softmax
@@ -39,11 +38,11 @@ def events() -> Events:
     )
 
 
-def pairs(way: Way) -> Counter[tuple[tuple[int, ...], int]]:
-    """(items up to a state, the target) of an epoch."""
+def pairs(variant: Variant) -> Counter[tuple[tuple[int, ...], int]]:
+    """(items up to a state, the target) of one epoch, with their counts."""
     found: Counter[tuple[tuple[int, ...], int]] = Counter()
-    for whole in way.batches(events(), max_length=10, batch_tokens=60, seed=1):
-        batch = _last_alone(whole) if way.last_alone else whole
+    for complete in variant.batches(events(), max_length=10, batch_tokens=60, seed=1):
+        batch = _last_targets(complete) if variant.last_target_only else complete
         width = batch.items_BL.shape[1]
         for state, target in zip(
             batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True
@@ -54,12 +53,14 @@ def pairs(way: Way) -> Counter[tuple[tuple[int, ...], int]]:
 
 
 @pytest.mark.parametrize(
-    "way", [way for way in WAYS if way.batches is not TrainingBatches], ids=lambda way: way.without
+    "variant",
+    [variant for variant in VARIANTS if variant.batches is not TrainingBatches],
+    ids=lambda variant: variant.without,
 )
-def test_other_batches_hold_the_same_pairs(way: Way) -> None:
-    expected = pairs(WAYS[0])
+def test_other_batches_have_the_same_pairs(variant: Variant) -> None:
+    expected = pairs(VARIANTS[0])
     assert len(expected) > 60
-    assert pairs(way) == expected
+    assert pairs(variant) == expected
 
 
 def test_plain_autograd_is_the_same_loss() -> None:
@@ -69,13 +70,13 @@ def test_plain_autograd_is_the_same_loss() -> None:
     torch.testing.assert_close(_plain_softmax(*given, pair_weight_P=torch.ones(4)), full_softmax(*given))
 
 
-def test_the_table_has_a_row_for_each_way(tmp_path: Path) -> None:
-    made_interactions(num_users=150, num_items=120, num_events=1500).write(
+def test_the_table_has_a_row_for_each_variant(tmp_path: Path) -> None:
+    synthetic_interactions(num_users=150, num_items=120, num_events=1500).write(
         tmp_path / "Beauty.txt", train_only=False
     )
     script = [
         sys.executable,
-        ROOT / "benchmarks" / "training_parts.py",
+        ROOT / "benchmarks" / "training_step_ablation.py",
         "--files",
         tmp_path,
         "--out",
@@ -84,7 +85,9 @@ def test_the_table_has_a_row_for_each_way(tmp_path: Path) -> None:
     options = ["--steps", "1", "--rounds", "1", "--threads", "1"]
     done = subprocess.run([*script, *options], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    kept = json.loads((tmp_path / "out" / "results" / "training-parts.json").read_text(encoding="utf-8"))
-    assert [row["without"] for row in kept["rows"]] == [way.without for way in WAYS]
+    kept = json.loads(
+        (tmp_path / "out" / "results" / "training-step-ablation.json").read_text(encoding="utf-8")
+    )
+    assert [row["without"] for row in kept["rows"]] == [variant.without for variant in VARIANTS]
     assert kept["rows"][0]["slower"] == 1
     assert all(row["targets_per_second"] > 0 for row in kept["rows"])

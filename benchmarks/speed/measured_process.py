@@ -1,4 +1,5 @@
-"""Runs one runner in a process of its own, repeats what its clock says, and watches its memory."""
+"""Runs a benchmark runner as a process of its own, repeats its progress lines, and measures its peak
+memory."""
 
 from __future__ import annotations
 
@@ -8,19 +9,19 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_SAMPLES = 0.25
 
 
-class FailedError(Exception):
-    """A runner ended with an error; the message is the end of what it wrote."""
+class RunnerFailedError(Exception):
+    """A runner ended with an error; the message is the end of its output."""
 
 
-def run_alone(
+def run_measured(
     command: Sequence[str | Path], *, name: str, log_file: Path, threads: int, log: Callable[[str], None]
 ) -> float:
-    """Peak resident memory of the process and all that it started, in GB. Raises FailedError.
+    """Peak resident memory of the process and its descendants, in GB. Raises RunnerFailedError.
 
-    Lines that begin with `name: ` are said; all lines go to the log.
+    Output lines that start with `name: ` go to `log`; all lines go to `log_file`.
     """
     environment = {
         **os.environ,
@@ -43,7 +44,7 @@ def run_alone(
             memory.stop()
     if process.returncode:
         last = log_file.read_text(encoding="utf-8").strip().splitlines()[-8:]
-        raise FailedError(f"exit status {process.returncode}: " + " | ".join(last)[-600:])
+        raise RunnerFailedError(f"exit status {process.returncode}: " + " | ".join(last)[-600:])
     return memory.peak / 1e9
 
 
@@ -57,7 +58,7 @@ def _repeat(process: subprocess.Popen[str], *, name: str, log_file: Path, log: C
 
 
 class _Memory(threading.Thread):
-    """Looks at the resident memory of a process and its descendants, and keeps the largest sum seen."""
+    """Samples the resident memory of a process and its descendants, and keeps the largest sum."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -65,22 +66,22 @@ class _Memory(threading.Thread):
         self.peak = 0
 
     def run(self) -> None:
-        while not self._over.wait(SECONDS_BETWEEN_LOOKS):
-            self.peak = max(self.peak, resident(self._pid))
+        while not self._over.wait(SECONDS_BETWEEN_SAMPLES):
+            self.peak = max(self.peak, resident_bytes(self._pid))
 
     def stop(self) -> None:
         self._over.set()
         self.join()
 
 
-def resident(pid: int) -> int:
-    """Bytes that a process and its descendants hold in memory; 0 where /proc does not tell."""
+def resident_bytes(pid: int) -> int:
+    """Resident bytes of a process and its descendants; 0 where there is no /proc."""
     pages, parents = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
         parents[int(folder.name)], pages[int(folder.name)] = int(fields[1]), int(fields[21])
     family = {pid}
     while grown := {child for child, parent in parents.items() if parent in family} - family:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.again import finished_run, with_encoders_of
+from benchmarks.reuse_encoders import finished_run, run_with_encoders_of
 from configs.exceptions import ArtefactError
 from configs.load import dump_config
 from configs.schema import Config
@@ -25,9 +25,9 @@ def config(prepared_shop: Path, shop_config: Config, tmp_path: Path) -> Config:
     return config
 
 
-def test_a_run_is_judged_anew_with_its_encoders_and_says_where_they_are_from(config: Config) -> None:
+def test_a_new_run_has_the_encoders_of_the_other_and_records_their_commit(config: Config) -> None:
     other = config.model_copy(update={"ranker": config.ranker.model_copy(update={"hidden_dim": 3})})
-    new = with_encoders_of(finished_run(other), other)
+    new = run_with_encoders_of(finished_run(other), other)
     assert (new.folder / "encoder-test.pt").read_bytes() == b"weights"
     assert "hidden_dim: 3" in (new.folder / "config.yaml").read_text(encoding="utf-8")
     entries = new.read()
@@ -39,7 +39,7 @@ def test_a_run_is_judged_anew_with_its_encoders_and_says_where_they_are_from(con
     assert entries["commit"] != "then"
 
 
-def test_encoders_of_other_settings_are_not_taken(config: Config) -> None:
+def test_encoders_with_other_settings_are_not_reused(config: Config) -> None:
     wider = config.model_copy(update={"encoder": config.encoder.model_copy(update={"dim": 32})})
     with pytest.raises(ArtefactError, match="no finished run called tiny"):
         finished_run(wider)
