@@ -78,7 +78,7 @@ class ItemReason:
     """Why an item is in the list."""
 
     code: Annotated[
-        str, Field(description="`bought_before`, `goes_with`, `for_you`, `people_alike` or `popular`.")
+        str, Field(description="`bought_before`, `goes_with`, `for_you`, `similar_users` or `popular`.")
     ]
     text: str
     item_id: Annotated[str | None, Field(description="The item that the text is about.")]

@@ -60,7 +60,7 @@ class Service:
         bundle, rates = pipeline.bundle, exchange_rates or ExchangeRates()
         currency = rates.currency or bundle.currency
         self.catalogue = Catalogue(
-            bundle.catalogue, popularity=np.asarray(bundle.tables.popularity), currency=currency
+            bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
         )
         self._exchange_rates = replace(rates, currency=currency or self.catalogue.currency)
         self._max_events_kept = max_events_kept

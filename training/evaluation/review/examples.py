@@ -151,7 +151,7 @@ def as_columns(found: list[Example]) -> dict[str, list[Any]]:
 def _example(user: int, band: str, pipeline: Pipeline, query: Query, relevant: IntArray) -> Example:
     titles, has_times = pipeline.bundle.titles, pipeline.bundle.settings.has_times
     history, as_of = query.history, query.as_of
-    own = set(pipeline.rank(query).person.own.items.tolist())
+    own = set(pipeline.rank(query).profile.own.codes.tolist())
     answer = pipeline.recommend(query).recommendations
     wanted = set(relevant.tolist())
     rank = {one.item: place for place, one in enumerate(answer, start=1)}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from training.evaluation.review.breakdowns import Difference
 from training.evaluation.review.html import Html, tag
-from training.evaluation.table import ROWS
+from training.evaluation.systems import system_label
 
 HEADLINE_IN_WORDS = (
     "Capped recall@{k}: of the {k} places in a list (or of what the user took, where that is less), the "
@@ -17,7 +17,7 @@ HEADLINE_IN_WORDS = (
 
 
 def system_name(system: str) -> str:
-    return ROWS.get(system, system)
+    return system_label(system)
 
 
 def interval(values: Sequence[float] | None) -> str:
