@@ -305,13 +305,15 @@ def test_a_new_visitor_gets_what_is_popular_and_is_remembered_by_what_they_do(pa
     page.one("#new-visitor").click()
     until(lambda: "visitor" in page.one("#user-name").text)
     assert page.items("home")[:2] == ["fruit0", "fruit1"]
-    assert "nothing is known of this person yet" in page.one("#remarks").text
+    assert page.texts("#home .note") == ["Popular items, until we know you better"]
+    assert "nothing is known of this user yet" in page.one("#remarks").text
     assert page.texts("#buy_again .empty") == ["Nothing to buy again yet. Purchases appear here."]
     page.one("#query").send_keys("bread 7")
     until(lambda: page.items("found") == ["bread7"])
     page.press('#found [data-item="bread7"] .add')
     until(lambda: page.texts("#cart .name") == ["Bread7"])
     assert page.items("home")[0].startswith("bread")
+    assert page.texts("#home .note") == [""]
     page.one("#query").send_keys("x")
     until(lambda: page.texts("#found .rail") == ["Nothing found."])
 

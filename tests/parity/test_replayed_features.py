@@ -78,7 +78,7 @@ def as_table(log: list[Event]) -> pl.LazyFrame:
     of_items = [event for event in log if event.event_type in ITEM_EVENT_TYPES]
     rows = [
         (
-            PEOPLE.index(event.who),
+            PEOPLE.index(event.user_key),
             event.timestamp,
             EVENT_TYPE_CODE[event.event_type],
             event.price,

@@ -90,7 +90,7 @@ function showAnswer(row, answer) {
   state.recommended[row] = { key, ids: answer.items.map((item) => item.item_id) };
   const empty = row === "buy_again" ? "Nothing to buy again yet. Purchases appear here." : "Nothing to show here.";
   showCards(railOf(row), cards, empty);
-  const isPopular = answer.fallback_used?.includes("nothing is known");
+  const isPopular = answer.items.length > 0 && answer.items.every((item) => item.reasons[0]?.code === "popular");
   if (row === "home") $(row).querySelector(".note").textContent = isPopular ? "Popular items, until we know you better" : "";
 }
 
