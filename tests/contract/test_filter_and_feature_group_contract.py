@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from added_file import AddFile
 
 from configs.exceptions import ConfigError
 from configs.load import load_config
 from configs.schema import SurfaceConfig
 from features.dataset import Dataset
 from features.histories import History
+from serving.recommend import feature_groups as groups_package
+from serving.recommend import filters as filters_package
 from serving.recommend.check_settings import check_settings
 from serving.recommend.feature_group import CandidateContext
 from serving.recommend.feature_groups import feature_group_names, feature_groups
@@ -87,3 +90,36 @@ def test_a_surface_has_its_own_filters_and_those_that_always_hold() -> None:
 def test_a_name_that_does_not_exist_is_refused_with_those_that_do(override: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_settings(load_config(overrides=[override]))
+
+
+def test_adding_a_feature_group_is_adding_one_file(
+    added_file: AddFile, tiny_pipeline: Pipeline, shop_dataset: Dataset
+) -> None:
+    """The documentation's example becomes a column of the candidates."""
+    name = added_file(groups_package, "class Loyalty", name="loyalty")
+    bundle = tiny_pipeline.bundle
+    settings = bundle.settings.model_copy(update={"feature_groups": None})
+    pipeline = Pipeline(replace(bundle, settings=settings, ranker=None))
+    assert pipeline.columns.groups[name] == ("item_share",)
+    candidates, known = pipeline.candidates(Query(shop_dataset.history(0), bundle.as_of))
+    own = known.context.profile.own
+    shares = candidates.feature("item_share")
+    assert (shares > 0).sum() == np.isin(candidates.items, own.codes).sum() > 0
+    check_settings(load_config(overrides=["ranker.feature_groups=[loyalty]"]))
+
+
+def test_adding_a_filter_is_adding_one_file(
+    added_file: AddFile, tiny_pipeline: Pipeline, shop_dataset: Dataset
+) -> None:
+    """With the documentation's example a surface shows nothing that was bought before."""
+    name = added_file(filters_package, "class Bought", name="bought")
+    bundle = tiny_pipeline.bundle
+    home = bundle.surfaces["home"].model_copy(update={"filters": (name,)})
+    settings = bundle.settings.model_copy(update={"surfaces": {**bundle.surfaces, "home": home}})
+    query = Query(shop_dataset.history(0), bundle.as_of)
+    bought = tiny_pipeline.know(query).context.profile.own.codes
+    shown = [place.item for place in tiny_pipeline.recommend(query).recommendations]
+    assert np.isin(shown, bought).any()
+    without = Pipeline(replace(bundle, settings=settings)).recommend(query).recommendations
+    assert without
+    assert not np.isin([place.item for place in without], bought).any()

@@ -3,14 +3,13 @@ file."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from added_file import AddFile
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -22,10 +21,13 @@ from features.dataset import Dataset
 from features.histories import History
 from features.interactions import Interactions
 from features.retriever import Retrieval, Retriever, ScoredItems, UserContext, Wording
-from features.retrievers import check_retrievers, retriever_class, retriever_names
+from features.retrievers import check_retrievers, fit_retrievers, retriever_class, retriever_names
 from features.splits import SplitPoint, split_point_at, split_points
+from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
+from training.evaluation.replay import lists_alone
+from training.evaluation.systems import system_label
 
 NAMES = retriever_names()
 
@@ -219,83 +221,39 @@ def no_profile(user: UserContext) -> Any:
     return replace(profile, own=empty, recent_items=nothing, session_items=nothing, cart_items=nothing)
 
 
-TOY = '''
-"""Items in the order of their index: a toy."""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
-
-from features.retriever import Reason, Retriever, ScoredItems
-
-
-@dataclass(frozen=True)
-class Newest(Retriever):
-    name: ClassVar[str] = "newest"
-    label: ClassVar[str] = "new in the catalogue"
-    columns: ClassVar[tuple[str, ...]] = ("newest_place",)
-
-    place: NDArray[np.float32]
-
-    @classmethod
-    def fit(cls, interactions, config):
-        return cls(place=np.arange(interactions.num_items, dtype=np.float32))
-
-    def for_user(self, user):
-        return ScoredItems(np.arange(len(self.place), dtype=np.int32), self.place)
-
-    def features(self, items, retrieval):
-        return {"newest_place": self.place[items]}
-
-    def reasons(self, items, retrieval, wording):
-        return {item: Reason("newest", f"New: {wording.titles[item]}") for item in items.tolist()}
-'''
-
-
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """One more file in `features/retrievers`, and nothing else."""
-    (tmp_path / "newest.py").write_text(TOY, encoding="utf-8")
-    monkeypatch.setattr(retrievers, "__path__", [*retrievers.__path__, str(tmp_path)])
-    importlib.invalidate_caches()
-    yield "newest"
-    importlib.invalidate_caches()
-
-
 def test_adding_a_retriever_is_adding_one_file(
-    toy: str, tiny_pipeline: Pipeline, shop_dataset: Dataset, shop_config: Config, tmp_path: Path
+    added_file: AddFile,
+    tiny_pipeline: Pipeline,
+    shop_dataset: Dataset,
+    shop_config: Config,
+    tmp_path: Path,
 ) -> None:
-    """It is fitted, saved, loaded, proposes, has its columns and gives its reason, without another line."""
-    from features.retrievers import fit_retrievers
-    from serving.recommend.bundle import Bundle
-    from training.evaluation.replay import lists_alone
-    from training.evaluation.systems import system_label
-
+    """The documentation's example is fitted, saved, loaded, proposes, has its column and gives its reason,
+    without another line."""
+    toy = added_file(retrievers, "class NewArrivals", name="new_arrivals")
     assert toy in retriever_names()
-    check_retrievers(load_config(overrides=["surfaces={home: {retrievers: [newest]}}"]))
+    check_retrievers(load_config(overrides=["surfaces={home: {retrievers: [new_arrivals]}}"]))
     full = split_points(shop_dataset, shop_config.split)[2]
     fitted = fit_retrievers(interactions_at(shop_dataset, full, shop_config, tiny_pipeline), shop_config)
     bundle = tiny_pipeline.bundle
     surfaces = {name: one.model_copy(update={"retrievers": None}) for name, one in bundle.surfaces.items()}
     settings = bundle.settings.model_copy(update={"surfaces": surfaces})
     manifest = {"name": "toy", "as_of": bundle.as_of}
-    replace(bundle, manifest=manifest, settings=settings, retrievers=fitted, ranker=None).save(
-        tmp_path / "bundle", made_from="test"
-    )
+    changed = replace(bundle, manifest=manifest, settings=settings, retrievers=fitted, ranker=None)
+    changed.save(tmp_path / "bundle", made_from="test")
     pipeline = Pipeline(Bundle.open(tmp_path / "bundle"))
-    assert pipeline.columns.groups[toy] == ("newest_place",)
-    query = Query(shop_dataset.history(0), bundle.as_of)
-    candidates, _ = pipeline.candidates(query)
-    assert len(candidates.retrievals[toy].proposed) > 0
-    assert candidates.feature("newest_place").tolist() == candidates.items.tolist()
+    assert pipeline.columns.groups[toy] == ("arrival_age",)
+    candidates, _ = pipeline.candidates(Query(shop_dataset.history(0), bundle.as_of))
+    proposed = candidates.retrievals[toy].proposed
+    assert len(proposed) > 0
+    ages = candidates.feature("arrival_age")[np.isin(candidates.items, proposed[:5])]
+    assert ages.max() <= np.sort(candidates.feature("arrival_age"))[: len(candidates.items) // 2].max()
     ranked = pipeline.rank(Query(History.empty(), bundle.as_of))
     assert toy in lists_alone(pipeline, ranked)
-    assert system_label(toy) == "new in the catalogue"
+    assert system_label(toy) == "new arrivals"
     wording = Wording(titles=bundle.titles, verb="Bought")
-    retriever = pipeline.bundle.retrievers[toy]
-    assert retriever.reasons(candidates.items, candidates.retrievals[toy], wording)
+    reasons = pipeline.bundle.retrievers[toy].reasons(proposed, candidates.retrievals[toy], wording)
+    assert reasons[int(proposed[0])].text == f"New: {bundle.titles[proposed[0]]}"
 
 
 @pytest.mark.parametrize(
