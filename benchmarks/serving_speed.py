@@ -104,8 +104,8 @@ def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, M
         config = load_config(workspace=workspace, overrides=[f"serving.port={probe.getsockname()[1]}"])
     import_events(arguments.tables, workspace / STORE_FILE)
     with EventStore.open(workspace / STORE_FILE) as store:
-        users = store.sample_people(NUM_USERS)
-    bodies = [json.dumps({"user_id": user.who}).encode() for user in users]
+        users = store.recently_active_users(NUM_USERS)
+    bodies = [json.dumps({"user_id": user.user_key}).encode() for user in users]
     server = start(config, arguments.bundle)
     try:
         deploy_noop()

@@ -30,7 +30,7 @@ from features.profiles.user_features import USER_NUMBERS, UserFeatures, user_fea
 from features.splits import split_points
 from serving.state.event_log import Event
 from serving.state.event_transfer import export_events
-from serving.state.live_events import Money, parse_event, to_rows
+from serving.state.live_events import ExchangeRates, parse_event, to_rows
 from serving.state.store import EventStore
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -78,7 +78,7 @@ def as_table(log: list[Event]) -> pl.LazyFrame:
     of_items = [event for event in log if event.event_type in ITEM_EVENT_TYPES]
     rows = [
         (
-            PEOPLE.index(event.who),
+            PEOPLE.index(event.user_key),
             event.timestamp,
             EVENT_TYPE_CODE[event.event_type],
             event.price,
@@ -128,7 +128,8 @@ def test_after_every_live_event_both_sides_say_the_same(tmp_path: Path) -> None:
     seen: set[Facts] = set()
     with EventStore.open(tmp_path / "events.db") as store:
         for send in sends():
-            rows = to_rows(parse_event(send), now=int(NOW.timestamp() * 1e6), money=Money("USD"))
+            now = int(NOW.timestamp() * 1e6)
+            rows = to_rows(parse_event(send), now=now, exchange_rates=ExchangeRates("USD"))
             store.append_now(rows, received_at=0)
             log += rows
             latest = max(event.timestamp for event in log)
@@ -149,7 +150,8 @@ def test_after_every_live_event_both_sides_say_the_same(tmp_path: Path) -> None:
 def test_the_next_dataset_has_what_the_live_store_said_at_the_time_of_each_event(tmp_path: Path) -> None:
     with EventStore.open(tmp_path / "events.db") as store:
         for send in sends():
-            rows = to_rows(parse_event(send), now=int(NOW.timestamp() * 1e6), money=Money("USD"))
+            now = int(NOW.timestamp() * 1e6)
+            rows = to_rows(parse_event(send), now=now, exchange_rates=ExchangeRates("USD"))
             store.append_now(rows, received_at=0)
         export_events(tmp_path / "events.db", tmp_path / "exported")
         overrides = ["data.reader=parquet", f"data.events={tmp_path / 'exported' / 'events.parquet'}"]

@@ -25,7 +25,7 @@ class Shop:
 
     def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
         service = Service(
-            pipeline, store, max_events_kept=100, money=None, clock=lambda: AS_OF + MICROSECONDS_PER_DAY
+            pipeline, store, max_events_kept=100, clock=lambda: AS_OF + MICROSECONDS_PER_DAY
         )
         self._app = build_app(service, max_body_bytes=100_000)
 

@@ -1,5 +1,4 @@
-"""Group commit: appends that arrive while the disk is busy share the next transaction, so one fsync pays for
-many."""
+"""Group commit: appends that arrive while the disk is busy share the next transaction, and so one fsync."""
 
 from __future__ import annotations
 
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from serving.state.event_log import connect, explained, insert_statement, transaction
+from serving.state.event_log import connect, insert_statement, transaction, translate_store_errors
 
 MAX_GROUP: Final = 256
-"""Appends in one transaction."""
+"""The most appends in one transaction."""
 
 _INSERT: Final = insert_statement()
 
@@ -23,11 +22,11 @@ Rows = Sequence[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class AppendResult:
-    """What became of the events of one append."""
+    """How many events of one append were stored."""
 
     accepted: int
     duplicates: int
-    """Events whose (event_id, line) the log had already: not stored again."""
+    """Events whose (event_id, line) was already in the log: not stored again."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,8 @@ class _Append:
     done: Future[AppendResult]
 
 
-class GroupWriter:
-    """The one writer of a process: a thread with its own connection. Other processes may write to the same
-    file."""
+class GroupCommitWriter:
+    """The writer thread of a process, with its own connection. Other processes may write to the same file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,8 +46,10 @@ class GroupWriter:
         self._thread.start()
 
     def submit(self, rows: Rows) -> Future[AppendResult]:
-        """Queue rows (the values of `LOG_COLUMNS`). The future is done when they are on the disk, or fails
-        with ServingError."""
+        """Queue rows (the values of `LOG_COLUMNS`).
+
+        The future is done when they are on disk, or fails with ServingError.
+        """
         done: Future[AppendResult] = Future()
         self._waiting.put(_Append(rows, done))
         return done
@@ -78,7 +78,7 @@ class GroupWriter:
 
     def _write(self, group: list[_Append]) -> None:
         try:
-            with explained(self._path), transaction(self._connection):
+            with translate_store_errors(self._path), transaction(self._connection):
                 results = [self._insert(append.rows) for append in group]
         except Exception as error:
             for append in group:
