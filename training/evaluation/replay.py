@@ -20,9 +20,9 @@ from features.splits import SplitPoint, targets_between
 from serving.recommend.feature_names import OWN_ORDER
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Query
+from training.evaluation.bands import POPULARITY_BANDS, item_bands
 from training.evaluation.ranking_metrics import coverage, summarise, user_metrics
-from training.evaluation.review.bands import POPULARITY_BANDS, item_bands
-from training.evaluation.review.user_figures import PIPELINE, UserFigures
+from training.evaluation.user_figures import PIPELINE, UserFigures
 from training.queries import query_at
 
 PARTS = ("all", "repeat", "new")

@@ -45,7 +45,7 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, float]]:
                     yield from _with_interval(
                         f"{system}_{part}_{metric}", interval, whole=system == "pipeline"
                     )
-    for row in summary.get("over_sources", []):
+    for row in summary.get("over_retrievers", []):
         yield from _with_interval(
             f"pipeline_over_{row['over']}", (row["mean"], row["low"], row["high"]), whole=True
         )
@@ -71,7 +71,7 @@ def _with_interval(name: str, interval: Any, *, whole: bool) -> Iterator[tuple[s
 
 
 def _log_review(client: Any, run: Run, run_id: str) -> None:
-    from training.evaluation.review.examples import as_columns, from_json
+    from training.evaluation.examples import as_columns, from_json
 
     folder = run.folder / REVIEW_FOLDER
     client.log_artifacts(run_id, str(folder), REVIEW_FOLDER)

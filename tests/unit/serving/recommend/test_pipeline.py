@@ -21,9 +21,9 @@ from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.ranker import Ranker
 from serving.recommend.request import Answer, Query
+from training.evaluation.breakdowns import over_retrievers
 from training.evaluation.replay import PARTS, SOURCES, evaluate
-from training.evaluation.review.breakdowns import over_sources
-from training.evaluation.review.user_figures import PIPELINE
+from training.evaluation.user_figures import PIPELINE
 
 MINUTE = 60_000_000
 
@@ -328,9 +328,7 @@ def test_the_parts_of_the_table_add_up(
         assert 0 < summary["coverage"][system]["20"] <= 1
     best_alone = max(summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popular", "together"))
     assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
-    over = {
-        difference.over: difference for difference in over_sources(evaluation.figures, shop_config.evaluation)
-    }
+    over = {row.over: row for row in over_retrievers(evaluation.figures, shop_config.evaluation)}
     by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
         "popular", part="all", metric="capped_recall_20"
     )
