@@ -101,7 +101,7 @@ def _baselines(test: PublishedTest, config: Config, file: dict[str, str]) -> dic
     of = {
         "file": file,
         "history": config.history.model_dump(mode="json"),
-        "candidates": config.candidates.model_dump(mode="json"),
+        "candidates": config.retrievers.model_dump(mode="json"),
         "evaluation": config.evaluation.model_dump(mode="json"),
     }
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -161,7 +161,7 @@ class PublishedTest:
         for row, user in enumerate(batch.users_B):
             latest_first = self._history(user)[::-1]
             distinct, first = np.unique(latest_first, return_index=True)
-            latest = distinct[np.argsort(first)][: self.config.candidates.together_history]
+            latest = distinct[np.argsort(first)][: self.config.retrievers.together_history]
             items, sums = neighbour_scores(neighbours, latest, np.ones(len(latest), np.float32))
             scores_BN[row, items.astype(np.int64)] = torch.from_numpy(sums.astype(np.float64))
         return scores_BN

@@ -80,11 +80,12 @@ def tiny_run(shop_config: Config, shop_dataset: Dataset) -> Run:
 def tiny_bundle(shop_config: Config, shop_dataset: Dataset, tiny_run: Run) -> Path:
     """A bundle as of the end of the data, with its ranker. Read only: copy it before tampering."""
     from features.splits import split_points
-    from training.export.fit_pipeline import bundle_folder, fit
+    from training.export.fit_pipeline import bundle_folder, fit_pipeline
 
     _, test, full = split_points(shop_dataset, shop_config.split)
     out = bundle_folder(tiny_run, full)
-    fit(shop_dataset, test, full, out, config=shop_config, run=tiny_run)
+    bundle = fit_pipeline(shop_dataset, test, full, config=shop_config, run=tiny_run)
+    bundle.save(out, made_from=shop_dataset.fingerprint)
     return out
 
 

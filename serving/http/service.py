@@ -58,7 +58,7 @@ class Service:
         bundle, money = pipeline.bundle, money or Money()
         currency = money.currency or bundle.currency
         self.catalogue = Catalogue(
-            bundle.catalogue, popularity=np.asarray(bundle.tables.popularity), currency=currency
+            bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
         )
         self._max_events_kept = max_events_kept
         self._money = replace(money, currency=currency or self.catalogue.currency)

@@ -22,10 +22,11 @@ from configs.schema import Config
 from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History
+from features.interactions import Interactions
 from features.prepare import prepare
+from features.profiles.item_profiles import ItemProfiles
 from features.profiles.point_in_time import item_features_as_of, user_features_as_of
 from features.profiles.user_features import USER_NUMBERS, UserFeatures, user_features
-from features.retrievers.fit import fit_sources
 from features.splits import split_points
 from serving.state.event_log import Event
 from serving.state.event_transfer import export_events
@@ -186,11 +187,11 @@ def assert_rows_match(dataset: Dataset, user: int, history: History) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_the_tables_of_the_sources_are_the_item_features_as_of_the_cut(
+def test_item_profiles_are_the_item_features_as_of_the_split_point(
     which: int, shop_config: Config, shop_dataset: Dataset, prepared_shop: Path
 ) -> None:
     point = split_points(shop_dataset, shop_config.split)[which]
-    tables = fit_sources(shop_dataset, point, shop_config)
+    tables = ItemProfiles.fit(Interactions.before(shop_dataset, point, shop_config), shop_config)
     items = pl.scan_parquet(shop_dataset.folder / "items.parquet").select(pl.col("id").alias("item_id"))
     bought = (
         pl.scan_parquet(prepared_shop / "tables" / "events.parquet")
@@ -201,7 +202,7 @@ def test_the_tables_of_the_sources_are_the_item_features_as_of_the_cut(
         )
     )
     found = item_features_as_of(
-        bought, as_of=point.as_of, days=shop_config.candidates.popularity_days
+        bought, as_of=point.as_of, days=shop_config.retrievers.popularity_days
     ).collect()
     known = found["item"].to_numpy()
     np.testing.assert_array_equal(known, np.flatnonzero(tables.known))

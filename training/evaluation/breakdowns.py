@@ -12,7 +12,8 @@ import numpy as np
 
 from configs.schema import EvaluationConfig
 from training.evaluation.ranking_metrics import difference_interval, means_and_intervals
-from training.evaluation.user_figures import PIPELINE, UserFigures
+from training.evaluation.systems import PIPELINE
+from training.evaluation.user_figures import UserFigures
 
 Interval = tuple[float, float, float]
 """(mean, low, high)"""

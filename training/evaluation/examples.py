@@ -128,29 +128,10 @@ def from_json(entries: list[dict[str, Any]]) -> list[Example]:
     return found
 
 
-def as_columns(found: list[Example]) -> dict[str, list[Any]]:
-    """Columns of MLflow's table, one row for each position of each list."""
-    rows = [
-        {
-            "user": example.user,
-            "events before": example.band,
-            "place": place,
-            "product": shown.title,
-            "retriever": shown.retriever,
-            "reason": shown.reason,
-            "taken": "yes" if shown.taken else "no",
-            "had it before": "yes" if shown.own else "no",
-        }
-        for example in found
-        for place, shown in enumerate(example.places, start=1)
-    ]
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
-
-
 def _example(user: int, band: str, pipeline: Pipeline, query: Query, relevant: IntArray) -> Example:
     titles, has_times = pipeline.bundle.titles, pipeline.bundle.settings.has_times
     history, as_of = query.history, query.as_of
-    own = set(pipeline.rank(query).person.own.items.tolist())
+    own = set(pipeline.rank(query).profile.own.codes.tolist())
     answer = pipeline.recommend(query).recommendations
     wanted = set(relevant.tolist())
     rank = {one.item: place for place, one in enumerate(answer, start=1)}

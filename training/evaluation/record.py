@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from features.dataset import Dataset
+from features.retrievers.encoder import EncoderRetriever
 from features.splits import SplitPoint
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
@@ -81,12 +82,18 @@ def _index_points(
     if len(tried) > 1:
         return tried
     bundle = pipeline.bundle
-    known = np.flatnonzero(bundle.tables.known)
+    encoder = bundle.retrievers.get(EncoderRetriever.name)
+    if not isinstance(encoder, EncoderRetriever):
+        return tried
+    known = np.flatnonzero(bundle.item_profiles.known)
     if len(known) > MAX_INDEXED:
         known = np.sort(
             np.random.default_rng(config.evaluation.seed).choice(known, MAX_INDEXED, replace=False)
         )
-    found = [pipeline.query_vector(query) for query in index_queries(dataset, point, config)]
-    queries = np.stack([vector for vector in found if vector is not None])
-    vectors = np.ascontiguousarray(bundle.item_vectors[known])
-    return [point.as_json() for point in hnsw_points(vectors, known.astype(np.int32), queries)]
+    queries = index_queries(dataset, point, config)
+    found = [
+        encoder.query_encoder.encode(pipeline.know(query).context, encoder.item_vectors) for query in queries
+    ]
+    vectors = np.ascontiguousarray(encoder.item_vectors[known])
+    query_vectors = np.stack([vector for vector in found if vector is not None])
+    return [point.as_json() for point in hnsw_points(vectors, known.astype(np.int32), query_vectors)]

@@ -19,7 +19,6 @@ from training.evaluation.bands import POPULARITY_BANDS, history_bands
 
 FloatArray = NDArray[np.float64]
 USERS_FILE = "evaluation_users.npz"
-PIPELINE = "pipeline"
 REPEAT_AND_NEW = ("repeat", "new")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from training.evaluation.review.formatting import signed, system_label
+from training.evaluation.review.formatting import signed
 from training.evaluation.review.gather import Review
+from training.evaluation.systems import system_label
 
 
 def conclusion(review: Review) -> list[str]:

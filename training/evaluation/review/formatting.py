@@ -1,16 +1,10 @@
-"""How numbers, systems and differences are written on the pages."""
+"""How numbers and differences are written on the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from training.evaluation.breakdowns import Difference
-from training.evaluation.table import ROWS
-
-
-def system_label(system: str) -> str:
-    """The label of an evaluated system: the pipeline or a retriever."""
-    return ROWS.get(system, system)
 
 
 def slice_label(difference: Difference) -> str:

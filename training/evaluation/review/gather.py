@@ -22,7 +22,8 @@ from training.evaluation.comparable_runs import compared_run
 from training.evaluation.examples import Example, from_json
 from training.evaluation.review.formatting import best_validation
 from training.evaluation.review.list_changes import ItemChange, SettingChange, item_changes, setting_changes
-from training.evaluation.user_figures import PIPELINE, UserFigures
+from training.evaluation.systems import PIPELINE
+from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run
 
 _MADE_ON = ("dataset", "commit", "seed", "cpu", "cores", "gpu", "torch")

@@ -9,9 +9,8 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from training.evaluation.breakdowns import Breakdown, Difference
-from training.evaluation.review.formatting import system_label
 from training.evaluation.review.gather import IndexMeasurement, MeasuredIndexes
-from training.evaluation.user_figures import PIPELINE
+from training.evaluation.systems import PIPELINE, system_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

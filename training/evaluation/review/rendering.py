@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from training.evaluation.review import formatting
+from training.evaluation.systems import system_label
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -48,7 +49,7 @@ def environment() -> Environment:
         setting=formatting.setting,
         signed=formatting.signed,
         slice_label=formatting.slice_label,
-        system_label=formatting.system_label,
+        system_label=system_label,
     )
     return found
 

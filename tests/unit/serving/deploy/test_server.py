@@ -78,8 +78,8 @@ def test_a_manifest_that_is_a_list_is_refused(tmp_path: Path, bundle: Path) -> N
 
 
 def test_a_changed_bundle_is_refused(tmp_path: Path, bundle: Path) -> None:
-    (bundle / "items.npy").write_bytes(b"something else")
-    with pytest.raises(ArtefactError, match=r"items\.npy.*changed"):
+    (bundle / "can_be_shown.npy").write_bytes(b"something else")
+    with pytest.raises(ArtefactError, match=r"can_be_shown\.npy.*changed"):
         try_to_start(tmp_path, bundle)
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, TimeArray
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 SHRINKAGE = 10.0
 """Added to the expected scale of a pair's count, so that two items seen together once do not head the
@@ -77,8 +74,6 @@ def next_neighbours(
 
 
 def _incidence(rows: NDArray[np.intp], items: IntArray, *, shape: tuple[int, int]) -> sparse.csr_array:
-    from scipy import sparse  # a server reads the tables made here, and has no SciPy
-
     incidence = sparse.csr_array((np.ones(len(rows), np.float32), (rows, items)), shape=shape)
     incidence.data[:] = 1.0  # an item twice in a basket counts once
     return incidence
@@ -134,17 +129,37 @@ def _neighbours(left: sparse.csr_array, right: sparse.csr_array, *, num_neighbou
     return Neighbours(items=items, scores=scores)
 
 
-def neighbour_scores(
+def sum_neighbours(neighbours: Neighbours, of: IntArray) -> tuple[IntArray, NDArray[np.float32]]:
+    """The neighbours of the items `of` (M,), summed; a later place in `of` weighs a little less.
+
+    Returns (distinct items ascending, their sums).
+    """
+    weights = (1.0 / np.sqrt(1.0 + np.arange(len(of)) / 10.0)).astype(np.float32)
+    return weighted_neighbours(neighbours, of, weights)
+
+
+def weighted_neighbours(
     neighbours: Neighbours, of: IntArray, weights: NDArray[np.float32]
 ) -> tuple[IntArray, NDArray[np.float32]]:
     """Sum the neighbours of the items `of` (M,), each list times its weight (M,): (distinct items ascending,
     their sums)."""
+    if not len(of):
+        return np.empty(0, np.int32), np.empty(0, np.float32)
     # `take`, since indexing copies rows at half the speed
-    items, scores = (
-        neighbours.items.take(of, axis=0).ravel(),
-        (neighbours.scores.take(of, axis=0) * weights[:, None]).ravel(),
-    )
+    items = neighbours.items.take(of, axis=0).ravel()
+    scores = (neighbours.scores.take(of, axis=0) * weights[:, None]).ravel()
     found = items >= 0
     distinct, group = np.unique(items[found], return_inverse=True)
     sums = np.bincount(group, weights=scores[found], minlength=len(distinct)).astype(np.float32)
     return distinct.astype(np.int32), sums
+
+
+def closest(items: IntArray, *, among: IntArray, neighbours: Neighbours) -> dict[int, int]:
+    """Item → the item of `among` (A,) that goes best with it, the earlier of equals; without those that go
+    with none of them."""
+    near_AK, scores_AK = neighbours.items.take(among, axis=0), neighbours.scores.take(among, axis=0)
+    row, column = np.nonzero(np.isin(near_AK, items) & (scores_AK > 0))
+    found = near_AK[row, column]
+    order = np.lexsort((row, -scores_AK[row, column], found))
+    distinct, first = np.unique(found[order], return_index=True)
+    return dict(zip(distinct.tolist(), among[row[order[first]]].tolist(), strict=True))
