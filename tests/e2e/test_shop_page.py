@@ -305,7 +305,7 @@ def test_a_new_visitor_gets_what_is_popular_and_is_remembered_by_what_they_do(pa
     page.one("#stranger").click()
     until(lambda: "visitor" in page.one("#who-name").text)
     assert page.items("home")[:2] == ["fruit0", "fruit1"]
-    assert "nothing is known of this person yet" in page.one("#remarks").text
+    assert "nothing is known of this user yet" in page.one("#remarks").text
     assert page.texts("#buy_again .empty") == ["Nothing to buy again yet. What is bought shows up here."]
     page.one("#query").send_keys("bread 7")
     until(lambda: page.items("found") == ["bread7"])
