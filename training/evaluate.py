@@ -11,9 +11,9 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
 from serving.recommend.pipeline import Pipeline
+from training.evaluation.comparable_runs import note_champion
+from training.evaluation.record import record
 from training.evaluation.replay import replay
-from training.evaluation.review.compared_run import note_champion
-from training.evaluation.review.record import record
 from training.evaluation.review.write import write_review
 from training.evaluation.table import text_lines
 from training.export.fit_pipeline import bundle_folder, fit_pipeline

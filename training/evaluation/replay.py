@@ -19,10 +19,10 @@ from features.histories import History, IntArray
 from features.splits import SplitPoint, targets_between
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Query
+from training.evaluation.bands import POPULARITY_BANDS, item_bands
 from training.evaluation.ranking_metrics import coverage, summarise, user_metrics
-from training.evaluation.review.bands import POPULARITY_BANDS, item_bands
-from training.evaluation.review.user_figures import UserFigures
 from training.evaluation.systems import MOST_BOUGHT, PIPELINE
+from training.evaluation.user_figures import UserFigures
 from training.queries import query_at
 
 ALONE_DEPTH: Final = 1000

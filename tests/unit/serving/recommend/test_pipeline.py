@@ -21,9 +21,9 @@ from features.splits import split_points
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer, Query
+from training.evaluation.breakdowns import over_retrievers
 from training.evaluation.replay import PARTS, replay, systems_of
-from training.evaluation.review.breakdowns import over_sources
-from training.evaluation.review.user_figures import PIPELINE
+from training.evaluation.systems import PIPELINE
 
 MINUTE = 60_000_000
 
@@ -337,9 +337,7 @@ def test_the_parts_of_the_table_add_up(
         summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popularity", "co_occurrence")
     )
     assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
-    over = {
-        difference.over: difference for difference in over_sources(evaluation.figures, shop_config.evaluation)
-    }
+    over = {row.over: row for row in over_retrievers(evaluation.figures, shop_config.evaluation)}
     by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
         "popularity", part="all", metric="capped_recall_20"
     )

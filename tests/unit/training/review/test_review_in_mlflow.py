@@ -58,7 +58,7 @@ def test_mlflow_has_pages_pictures_figures_users_and_a_description(workspace: Wo
         data.metrics["pipeline_all_capped_recall_20"]
         == summary["systems"]["pipeline"]["all"]["capped_recall_20"][0]
     )
-    (over,) = (row for row in summary["over_sources"] if row["over"] == "popularity")
+    (over,) = (row for row in summary["over_retrievers"] if row["over"] == "popularity")
     assert (data.metrics["pipeline_over_popularity"], data.metrics["pipeline_over_popularity_low"]) == (
         over["mean"],
         over["low"],

@@ -1,5 +1,4 @@
-"""Bands of users by the length of their history, and of items by how much they sell: where a pipeline is
-strong or weak.
+"""Bands of users by history length and of items by popularity, to show where a pipeline is strong or weak.
 
 Shapes: U users, N items.
 """
@@ -13,23 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 POPULARITY_BANDS = ("head", "middle", "tail", "never sold before")
-"""Items by target events before the split point, the best sellers first: each of the first three bands has a
-third of these events. An item of the last had none: only a model that knows an item by its attributes (an
-item tower) can recommend it."""
+"""Bands of items by their number of target events before the split point, best sellers first. Each of the
+first three bands holds a third of these events. An item of the last band had none: only a model that knows
+items by their content features (an item tower) can recommend it."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """A name for each band and the band of each user."""
+    """The bands of users that `history_bands` found."""
 
     names: tuple[str, ...]
     of: NDArray[np.int8]
-    """(U,) place in `names`"""
+    """(U,) index into `names`"""
 
 
 def item_bands(popularity: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
-    """(N,) place in `POPULARITY_BANDS` of each item, from its number of target events before the split point
-    (N,)."""
+    """Items (N,) by their number of target events before the split point (N,): indices into
+    `POPULARITY_BANDS`."""
     order = np.argsort(-popularity, kind="stable")
     sold = popularity[order].astype(np.float64)
     share_before = (np.cumsum(sold) - sold) / max(sold.sum(), 1.0)
@@ -40,10 +39,10 @@ def item_bands(popularity: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
 
 
 def history_bands(lengths: NDArray[np.int64]) -> Bands:
-    """Users by their target events before the split point (U,): those without any, and quarters of the
-    others.
+    """Bands of users by their number of target events before the split point (U,): users without any, and the
+    quartiles of the others.
 
-    Where many have the same number there are fewer bands.
+    Quartiles that coincide are merged, so there may be fewer than four.
     """
     some = lengths[lengths > 0]
     edges = (

@@ -1,5 +1,7 @@
-"""Quality in parts, and differences between systems in parts: every figure with its 95 % interval and its
-number of users."""
+"""Capped recall of every system on every slice of the users, and paired differences between systems.
+
+Every value comes with its 95 % bootstrap interval and its number of users.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ import numpy as np
 
 from configs.schema import EvaluationConfig
 from training.evaluation.ranking_metrics import difference_interval, means_and_intervals
-from training.evaluation.review.user_figures import PIPELINE, UserFigures
+from training.evaluation.systems import PIPELINE
+from training.evaluation.user_figures import UserFigures
 
 Interval = tuple[float, float, float]
 """(mean, low, high)"""
@@ -18,7 +21,7 @@ Interval = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Breakdown:
-    """One part of the table."""
+    """Every system on one slice of the users."""
 
     by: str
     """`all`, `history`, `popularity` or `repeat / new`"""
@@ -30,10 +33,10 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better the pipeline is than something else, over the same users."""
+    """The pipeline minus a retriever alone or another run, paired over the same users."""
 
     over: str
-    """A source, or another run"""
+    """What is subtracted: a retriever, or another run"""
     by: str
     name: str
     num_users: int
@@ -43,14 +46,14 @@ class Difference:
 
     @property
     def verdict(self) -> Literal["better", "worse", "no clear difference"]:
-        """Clear where the interval leaves zero out."""
+        """Better or worse where the interval excludes zero."""
         if self.low > 0:
             return "better"
         return "worse" if self.high < 0 else "no clear difference"
 
 
 def breakdowns(figures: UserFigures, config: EvaluationConfig) -> list[Breakdown]:
-    """Every system on every part of the table; parts without users are left out."""
+    """Every system on every slice; slices without users are left out."""
     found = []
     for part in figures.slices():
         if not len(part.users):
@@ -63,8 +66,8 @@ def breakdowns(figures: UserFigures, config: EvaluationConfig) -> list[Breakdown
     return found
 
 
-def over_sources(figures: UserFigures, config: EvaluationConfig) -> list[Difference]:
-    """The pipeline minus each source alone, over all users, the closest source first."""
+def over_retrievers(figures: UserFigures, config: EvaluationConfig) -> list[Difference]:
+    """The pipeline minus each retriever alone, over all users, the closest retriever first."""
     everyone = next(figures.slices())
     found = []
     for system, values in everyone.values.items():
@@ -79,9 +82,9 @@ def over_sources(figures: UserFigures, config: EvaluationConfig) -> list[Differe
 def over_run(
     figures: UserFigures, other: UserFigures, *, name: str, config: EvaluationConfig
 ) -> list[Difference]:
-    """This pipeline minus another run's, on every part of the table.
+    """This run's pipeline minus another run's, on every slice.
 
-    Parts over other users than the other run's are left out: there is nothing to pair.
+    Slices over different users than the other run's are left out: they cannot be paired.
     """
     found = []
     theirs = {(part.by, part.name): part for part in other.slices()}
@@ -97,27 +100,26 @@ def over_run(
 
 
 def as_json(rows: list[Breakdown] | list[Difference]) -> list[dict[str, Any]]:
-    """Plain entries for `evaluation.json`."""
+    """Entries for `evaluation.json`, rounded."""
     found: list[dict[str, Any]] = [_rounded(asdict(row)) for row in rows]
     return found
 
 
 def breakdowns_of(summary: dict[str, Any]) -> list[Breakdown]:
-    """The breakdowns of an `evaluation.json`; none where another version wrote it."""
-    rows = summary.get("breakdowns", [])
+    """The breakdowns of an `evaluation.json`."""
     return [
         Breakdown(row["by"], row["name"], row["num_users"], {k: tuple(v) for k, v in row["systems"].items()})
-        for row in rows
+        for row in summary["breakdowns"]
     ]
 
 
 def differences_of(summary: dict[str, Any]) -> list[Difference]:
-    """The differences to sources of an `evaluation.json`."""
-    return [Difference(**row) for row in summary.get("over_sources", [])]
+    """The differences to each retriever of an `evaluation.json`."""
+    return [Difference(**row) for row in summary["over_retrievers"]]
 
 
 def _rounded(value: Any) -> Any:
-    """The same with numbers of five places."""
+    """The same with floats rounded to five decimal places."""
     match value:
         case float():
             return round(value, 5)

@@ -1,7 +1,6 @@
-"""What an evaluation leaves in the run's folder for the review, so that pages can be made again, and runs
-compared, without it.
+"""Writes an evaluation into the run's folder: pages are made and runs compared from these files.
 
-evaluation.json          the table, with its parts, the differences to each source, the index, and what was shown most
+evaluation.json          metrics, breakdowns, differences to each retriever, index recall, most shown items
 evaluation_users.npz     the headline metric user by user (`UserFigures`)
 examples.json            twenty users with their lists
 """
@@ -19,10 +18,10 @@ from features.retrievers.encoder import EncoderRetriever
 from features.splits import SplitPoint
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
+from training.evaluation.breakdowns import as_json, breakdowns, over_retrievers
+from training.evaluation.examples import as_json as examples_as_json
+from training.evaluation.examples import examples
 from training.evaluation.replay import Evaluation
-from training.evaluation.review.breakdowns import as_json, breakdowns, over_sources
-from training.evaluation.review.examples import as_json as examples_as_json
-from training.evaluation.review.examples import examples
 from training.export.index import hnsw_points
 from training.queries import index_queries
 from training.runs.run import Run, write_json
@@ -30,7 +29,7 @@ from training.runs.run import Run, write_json
 NUM_MOST_SHOWN = 100
 
 MAX_INDEXED = 20_000
-"""Items of the index that is measured for the picture alone."""
+"""Largest number of items in an index that is measured for the review alone."""
 
 
 def record(
@@ -42,12 +41,12 @@ def record(
     *,
     config: Config,
 ) -> dict[str, Any]:
-    """Write the files and return what `evaluation.json` holds."""
+    """Write the files; returns the content of `evaluation.json`."""
     figures = evaluation.figures
     summary = {
         **evaluation.summary(config),
         "breakdowns": as_json(breakdowns(figures, config.evaluation)),
-        "over_sources": as_json(over_sources(figures, config.evaluation)),
+        "over_retrievers": as_json(over_retrievers(figures, config.evaluation)),
         "most_shown": _most_shown(pipeline.bundle, evaluation.times_shown),
         "index": {
             "chosen": pipeline.bundle.manifest["index"]["kind"],
@@ -64,7 +63,7 @@ def record(
 
 
 def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """The items that stand in most lists, and in how many."""
+    """The items recommended to the most users, with their number of users."""
     best = np.argsort(-times_shown, kind="stable")[:NUM_MOST_SHOWN]
     return [
         {"id": bundle.item_ids[item], "title": bundle.titles[item], "users": int(times_shown[item])}
@@ -76,10 +75,8 @@ def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str
 def _index_points(
     pipeline: Pipeline, dataset: Dataset, point: SplitPoint, *, config: Config
 ) -> list[dict[str, Any]]:
-    """What the export measured; where it needed exact search alone, HNSW is measured here, so that the choice
-    can be seen.
-
-    On `MAX_INDEXED` items at most: a picture is not worth the minute that a whole graph takes.
+    """The index measurements of the export. Where it tried exact search alone, HNSW is measured here for
+    comparison, on `MAX_INDEXED` items at most, to keep it short.
     """
     tried: list[dict[str, Any]] = pipeline.bundle.manifest["index"].get("tried", [])
     if len(tried) > 1:

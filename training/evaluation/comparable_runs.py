@@ -1,4 +1,4 @@
-"""Which run a run is compared with: the champion, where both were asked the same question."""
+"""Which run a run is compared with: the champion, where both were evaluated on the same data and settings."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from configs.exceptions import ConfigError
 from configs.load import load_config
 from configs.schema import Config
 from serving.recommend.served_bundle import read_pointer
-from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run
 
 
 def present_champion(run: Run, config: Config) -> Run | None:
-    """The champion's run; None when there is none, when it is this run itself, or when its folder is gone."""
+    """The champion's run; None when there is none, when it is this run, or when its folder is missing."""
     pointer = read_pointer(config.workspace)
     if pointer is None or pointer.run == run.name:
         return None
     champion = Run(config.workspace / "runs" / pointer.run)
     if not champion.read():
-        log(f"the champion's run {champion.folder} is gone, so it cannot be compared")
+        log(f"the champion's run {champion.folder} is missing, so it cannot be compared")
         return None
     return champion
 
 
-def asked_otherwise(run: Run, other: Run, config: Config) -> list[str]:
-    """In what the question of two tables differs; nothing where both are over the same users and items, at
-    the same k.
+def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
+    """In which of data, window, targets and evaluation settings two runs differ; nothing where their figures
+    can be paired.
 
     Raises ConfigError for a run of another version.
     """
@@ -42,13 +42,13 @@ def asked_otherwise(run: Run, other: Run, config: Config) -> list[str]:
 
 
 def same_question(run: Run, other: Run, config: Config) -> bool:
-    """Whether figures of both may be paired, user by user. Raises ConfigError for a run of another
+    """Whether the figures of both runs can be paired user by user. Raises ConfigError for a run of another
     version."""
-    return not asked_otherwise(run, other, config)
+    return not evaluation_differences(run, other, config)
 
 
 def of_this_version(champion: Run, config: Config) -> bool:
-    """Whether its settings can be read here; where not, say so."""
+    """Whether this version can read the champion's settings; logs a message where it cannot."""
     try:
         load_config(champion.folder / "config.yaml", workspace=config.workspace)
     except ConfigError as error:
@@ -58,8 +58,7 @@ def of_this_version(champion: Run, config: Config) -> bool:
 
 
 def note_champion(run: Run, config: Config) -> None:
-    """Write into `run.json` which run this one can be compared with, where the champion was asked the same
-    question."""
+    """Write `compared_with` into `run.json` where the champion was evaluated as this run was."""
     champion = present_champion(run, config)
     if champion is None or UserFigures.find(champion.folder) is None or not of_this_version(champion, config):
         return
@@ -68,8 +67,8 @@ def note_champion(run: Run, config: Config) -> None:
 
 
 def compared_run(run: Run) -> tuple[str, Run] | None:
-    """(name of the champion, the run to compare with): the champion itself, or its settings fitted on the
-    same data."""
+    """(name of the champion, the run to compare with): the champion's own run, or the refit of its settings
+    on this run's data."""
     found = run.read().get("compared_with")
     if not found:
         return None

@@ -1,5 +1,5 @@
-"""Twenty users as a reviewer sees them: what they did, their list with its reasons, what they then took. No
-user ids."""
+"""Twenty example users for a reviewer: their history, their list with its reasons, and the items they then
+took. Without user ids."""
 
 from __future__ import annotations
 
@@ -15,70 +15,70 @@ from features.histories import IntArray
 from features.splits import SplitPoint
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
-from training.evaluation.review.bands import history_bands
-from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.bands import history_bands
+from training.evaluation.user_figures import UserFigures
 from training.queries import query_at
 
 NUM_EXAMPLES = 20
 NUM_EVENTS = 15
-"""Latest events shown of a history"""
+"""How many of the latest events of a history are shown"""
 NUM_TAKEN = 40
-"""Items shown of what a user took"""
+"""How many of the items that a user took are shown"""
 
 
 @dataclass(frozen=True)
 class Past:
-    """One event before the split point."""
+    """One event of the history."""
 
     title: str
-    kind: str
+    event_type: str
     days_ago: float | None
-    """Before the split point; None for data without times"""
+    """Days before the split point; None for data without timestamps"""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One place in the list."""
+    """One position of the list."""
 
     title: str
-    source: str
+    retriever: str
+    """The retriever that proposed the item"""
     reason: str
     taken: bool
     """The user took it in the window after the split point"""
     own: bool
-    """The user had bought it before"""
+    """The item is in the user's purchase history"""
 
 
 @dataclass(frozen=True)
 class Taken:
-    """One item that the user took in the window."""
+    """One relevant item: the user took it in the window after the split point."""
 
     title: str
     rank: int | None
-    """Its place in the list, from 1; None where the list lacks it"""
+    """Position in the list, from 1; None where the list lacks it"""
     own: bool
 
 
 @dataclass(frozen=True)
 class Example:
-    """One user."""
+    """One user, by index."""
 
     user: int
-    """Index in the dataset: it says nothing outside it"""
+    """Index in the dataset; it identifies nobody outside it"""
     band: str
-    """Target events before the split point, as the breakdown by history length puts it"""
+    """Band of history length, as in the breakdowns"""
     num_events: int
     past: list[Past]
-    """The latest first"""
+    """Latest first"""
     places: list[Place]
     taken: list[Taken]
-    """In the order of the list, then what it lacks"""
+    """In the order of the list, then items that it lacks"""
     num_taken: int
 
 
 def pick_users(figures: UserFigures, *, seed: int) -> dict[str, list[int]]:
-    """Band of history length → users drawn from it by seed, ascending; as many from each as there are, twenty
-    in all."""
+    """Band of history length → users drawn from it by seed, ascending: twenty, evenly over the bands."""
     bands = history_bands(figures.history_lengths)
     generator = np.random.default_rng(seed)
     queues = [
@@ -104,8 +104,7 @@ def examples(
     figures: UserFigures,
     seed: int,
 ) -> list[Example]:
-    """The picked users, those with the shortest histories first. `relevant`: user → what they took after the
-    split point."""
+    """The picked users, shortest histories first. `relevant`: user → items of the window."""
     return [
         _example(user, band, pipeline, query_at(dataset, point, user, num_results=figures.k), relevant[user])
         for band, users in pick_users(figures, seed=seed).items()
@@ -114,12 +113,12 @@ def examples(
 
 
 def as_json(found: list[Example]) -> list[dict[str, Any]]:
-    """Plain entries for `examples.json`."""
+    """Entries for `examples.json`."""
     return [asdict(example) for example in found]
 
 
 def from_json(entries: list[dict[str, Any]]) -> list[Example]:
-    """What `as_json` made."""
+    """The inverse of `as_json`."""
     found = []
     for entry in entries:
         past = [Past(**row) for row in entry["past"]]
@@ -127,25 +126,6 @@ def from_json(entries: list[dict[str, Any]]) -> list[Example]:
         taken = [Taken(**row) for row in entry["taken"]]
         found.append(Example(**{**entry, "past": past, "places": places, "taken": taken}))
     return found
-
-
-def as_columns(found: list[Example]) -> dict[str, list[Any]]:
-    """One row a place of a list, for MLflow's table."""
-    rows = [
-        {
-            "user": example.user,
-            "events before": example.band,
-            "place": place,
-            "product": shown.title,
-            "source": shown.source,
-            "reason": shown.reason,
-            "taken": "yes" if shown.taken else "no",
-            "had it before": "yes" if shown.own else "no",
-        }
-        for example in found
-        for place, shown in enumerate(example.places, start=1)
-    ]
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _example(user: int, band: str, pipeline: Pipeline, query: Query, relevant: IntArray) -> Example:
@@ -166,10 +146,10 @@ def _example(user: int, band: str, pipeline: Pipeline, query: Query, relevant: I
         past=[
             Past(
                 titles[item],
-                EVENT_TYPES[kind],
+                EVENT_TYPES[event_type],
                 round((as_of - time) / MICROSECONDS_PER_DAY, 1) if has_times else None,
             )
-            for item, kind, time in reversed(latest)
+            for item, event_type, time in reversed(latest)
         ],
         places=[
             Place(titles[one.item], one.source, one.reasons[0].text, one.item in wanted, one.item in own)

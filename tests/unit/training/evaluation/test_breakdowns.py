@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from configs.schema import EvaluationConfig
-from training.evaluation.review.breakdowns import breakdowns, over_run, over_sources
-from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.breakdowns import breakdowns, over_retrievers, over_run
+from training.evaluation.user_figures import UserFigures
 
 CONFIG = EvaluationConfig(bootstrap_samples=200)
 
@@ -60,7 +60,7 @@ def test_every_part_has_the_mean_of_its_users() -> None:
 
 
 def test_the_margin_over_a_source_is_paired() -> None:
-    (over,) = over_sources(figures(), CONFIG)
+    (over,) = over_retrievers(figures(), CONFIG)
     assert (over.over, over.num_users, over.mean) == ("popular", 4, 0.375)
     assert over.low >= 0.25  # the smallest difference of any user
     assert over.verdict == "better"

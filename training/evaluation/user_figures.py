@@ -1,6 +1,6 @@
-"""What an evaluation keeps of every user, so that runs can be compared user by user and band by band.
+"""The headline metric of every user of an evaluation: what paired comparisons of runs are computed from.
 
-Shapes: U users of the table, B bands of items by popularity.
+Shapes: U evaluated users, B popularity bands of items.
 """
 
 from __future__ import annotations
@@ -15,50 +15,48 @@ from numpy.typing import NDArray
 
 from features.core.artefact import writing_file
 from features.histories import IntArray
-from training.evaluation.review.bands import POPULARITY_BANDS, history_bands
+from training.evaluation.bands import POPULARITY_BANDS, history_bands
 
 FloatArray = NDArray[np.float64]
 USERS_FILE = "evaluation_users.npz"
-PIPELINE = "pipeline"
 REPEAT_AND_NEW = ("repeat", "new")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of the table: some users, with one figure of each system for each of them."""
+    """Some of the evaluated users, with one value of each system for each of them."""
 
     by: str
     """`all`, `history`, `popularity` or `repeat / new`"""
     name: str
     users: IntArray
     values: Mapping[str, FloatArray]
-    """system → one number a user"""
+    """system → one value a user"""
 
 
 @dataclass(frozen=True)
 class UserFigures:
-    """The headline metric of each system for each user, and what is needed to look at parts of it."""
+    """Capped recall at k of each system for each user, and what is needed to break it down."""
 
     k: int
-    """Length of the lists"""
+    """Length of the recommended lists"""
     users: Mapping[str, IntArray]
     """part (`all`, `repeat`, `new`) → its users, ascending"""
     values: Mapping[str, Mapping[str, FloatArray]]
-    """system → part → capped recall at k, one number a user"""
+    """system → part → capped recall at k, one value a user"""
     history_lengths: NDArray[np.int64]
     """(U,) target events before the split point"""
     relevant_UB: NDArray[np.int64]
-    """(U, B) relevant items in each band of popularity"""
+    """(U, B) number of relevant items in each popularity band"""
     hits_UB: Mapping[str, NDArray[np.int64]]
-    """system → (U, B) those of them among the first k of its list"""
+    """system → (U, B) number of these among the first k of its list"""
 
     @property
     def systems(self) -> tuple[str, ...]:
         return tuple(self.values)
 
     def slices(self) -> Iterator[Slice]:
-        """The whole table, then its parts: by history length, by popularity of what was bought, repeat and
-        new."""
+        """All users, then by history length, by item popularity, and repeat and new items."""
         everyone = self.users["all"]
         yield Slice(
             "all", "all users", everyone, {system: parts["all"] for system, parts in self.values.items()}
@@ -96,7 +94,7 @@ class UserFigures:
 
     @classmethod
     def find(cls, folder: Path) -> UserFigures | None:
-        """What `save` wrote; None where there is nothing, or what another version wrote."""
+        """What `save` wrote; None where the file is missing or was written by another version."""
         path = folder / USERS_FILE
         if not path.is_file():
             return None
