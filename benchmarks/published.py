@@ -120,8 +120,8 @@ def _origin(
     name: str,
 ) -> dict[str, Any]:
     """What is needed to reproduce the figures."""
-    entries, monitor = run.read(), config.training.monitor
-    fit = entries["fits"]["validation"]
+    record, monitor = run.read(), config.training.monitor
+    fit = record.fits["validation"]
     curve = [
         line["metrics"][f"validation_{monitor}"] for line in run.curves() if line["series"] == "validation"
     ]
@@ -136,9 +136,9 @@ def _origin(
         "seconds": fit["seconds"],
         "seconds_an_epoch": round(fit["training_seconds"] / max(fit["epochs"], 1), 2),
         "interactions_per_second": fit["interactions_per_second"],
-        "commit": entries["commit"] or options.commit,
-        "uncommitted_changes": entries["uncommitted_changes"],
-        "hardware": {key: entries[key] for key in ("cpu", "cores", "gpu", "torch", "python")},
+        "commit": record.commit or options.commit,
+        "uncommitted_changes": record.uncommitted_changes,
+        "hardware": {key: getattr(record, key) for key in ("cpu", "cores", "gpu", "torch", "python")},
         "threads": torch.get_num_threads(),
         "dataset": {
             key: dataset.manifest[key] for key in ("num_events", "num_users", "num_items", "fingerprint")
@@ -184,12 +184,9 @@ def _unfinished(config: Config) -> Run | None:
     commit = environment()["commit"]
     for folder in sorted((config.workspace / "runs").glob("*/"), reverse=True):
         run = Run(folder)
-        entries, settings = run.read(), folder / "config.yaml"
-        if (
-            entries.get("status") not in ("running", "failed")
-            or entries.get("commit") != commit
-            or not settings.is_file()
-        ):
+        record, settings = run.read(), folder / "config.yaml"
+        is_open = record.status in ("running", "failed") and record.commit == commit
+        if not is_open or not settings.is_file():
             continue
         if settings.read_text(encoding="utf-8") == dump_config(config):
             return run

@@ -28,7 +28,8 @@ from configs.load import dump_config, load_config
 from configs.schema import Config, EncoderConfig
 from features.core.artefact import read_manifest, sha256_file
 from features.prepare import prepare
-from training.evaluate import report
+from training.evaluation.evaluation_record import EvaluationRecord
+from training.lifecycle import evaluate_run
 from training.runs.run import Run, write_json
 from training.train import train
 
@@ -89,32 +90,31 @@ def measure(data: str, model: str, *, files: Path, overrides: list[str], again: 
         prepare(config, now=datetime.now(UTC), progress=log)
     log(f"{data}: {model}")
     run = run_with_encoders_of(finished_run(config), config) if again else train(config)
-    summary = report(config, run)
-    write_json(RESULTS / f"{data}-{model}.json", _result(data, model, run, summary, config=config, file=file))
+    found = evaluate_run(config, run)
+    write_json(RESULTS / f"{data}-{model}.json", _result(data, model, run, found, config=config, file=file))
 
 
 def _result(
-    data: str, model: str, run: Run, summary: dict[str, Any], *, config: Config, file: Path
+    data: str, model: str, run: Run, found: EvaluationRecord, *, config: Config, file: Path
 ) -> dict[str, Any]:
     """Figures, and everything that is needed to reproduce them."""
-    entries, manifest = run.read(), read_manifest(config.workspace / "dataset", kind="dataset")
+    record, manifest = run.read(), read_manifest(config.workspace / "dataset", kind="dataset")
     return {
         "data": data,
         "model": model,
         "systems": {
-            system: {part: parts.get(part, {}) for part in PARTS}
-            for system, parts in summary["systems"].items()
+            system: {part: parts.get(part, {}) for part in PARTS} for system, parts in found.systems.items()
         },
-        "coverage": summary["coverage"],
-        "users": summary["users"],
-        "users_in_window": summary["users_in_window"],
-        "fits": entries["fits"],
-        "encoders_trained_at": entries.get("encoders_trained_at"),
+        "coverage": found.coverage,
+        "users": found.users,
+        "users_in_window": found.users_in_window,
+        "fits": record.fits,
+        "encoders_trained_at": record.encoders_trained_at,
         "window_days": config.split.window_days,
         "seed": config.training.seed,
-        "commit": entries["commit"],
-        "uncommitted_changes": entries["uncommitted_changes"],
-        "hardware": {name: entries[name] for name in ("cpu", "cores", "gpu", "torch", "python")},
+        "commit": record.commit,
+        "uncommitted_changes": record.uncommitted_changes,
+        "hardware": {name: getattr(record, name) for name in ("cpu", "cores", "gpu", "torch", "python")},
         "dataset": {
             name: manifest[name]
             for name in ("num_events", "num_users", "num_items", "event_types", "fingerprint")

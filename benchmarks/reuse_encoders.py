@@ -23,12 +23,9 @@ def finished_run(config: Config) -> Run:
     dataset = read_manifest(config.workspace / "dataset", kind="dataset")["fingerprint"]
     for folder in sorted((config.workspace / "runs").glob(f"*-{config.name}*/"), reverse=True):
         run = Run(folder)
-        entries = run.read()
-        if (
-            entries.get("status") == "finished"
-            and entries.get("dataset") == dataset
-            and _has_same_encoders(run, config)
-        ):
+        record = run.read()
+        is_done = record.status == "finished" and record.dataset == dataset
+        if is_done and _has_same_encoders(run, config):
             return run
     raise ArtefactError(
         f"{config.workspace / 'runs'}: no finished run called {config.name} with these settings of "
@@ -45,8 +42,8 @@ def run_with_encoders_of(run: Run, config: Config) -> Run:
             shutil.copyfile(path, new.folder / path.name)
     (new.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     before = run.read()
-    kept = {name: before[name] for name in ("dataset", "seed", "fits") if name in before}
-    trained_at = before.get("encoders_trained_at") or before["commit"]
+    trained_at = before.encoders_trained_at or before.commit
+    kept = {"dataset": before.dataset, "seed": before.seed, "fits": before.fits}
     new.update(**kept, encoders_trained_at=trained_at, **environment())
     new.update(status="finished")
     return new

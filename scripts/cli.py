@@ -175,7 +175,7 @@ def train(
 def evaluate(
     config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None
 ) -> None:
-    """Replay a run's pipeline, and every source alone, on the last window, over the whole catalogue."""
+    """Replay a run's pipeline, and every retriever alone, on the last window, over the whole catalogue."""
     _show_table(_settings(config, set_, out), run)
 
 
@@ -195,12 +195,13 @@ def export(
 
     found = run_named(settings.workspace, run)
     remark_differences(settings, found)
-    from training.gate import export as run_export
+    from training.lifecycle import release
 
-    exported = run_export(settings, found)
-    typer.echo(f"bundle    {exported.bundle} (version {exported.version})")
-    typer.echo(f"champion  {'yes' if exported.is_champion else 'no'}: {exported.why}")
-    chosen = "" if exported.is_champion else f"--bundle {exported.bundle} "
+    released = release(settings, found)
+    wins = released.decision.is_champion
+    typer.echo(f"bundle    {released.bundle} (version {released.version})")
+    typer.echo(f"champion  {'yes' if wins else 'no'}: {released.decision.why}")
+    chosen = "" if wins else f"--bundle {released.bundle} "
     log(f"Next: shopkeeper serve {chosen}{_AGAIN}, or shopkeeper recommend {chosen}--user ID")
 
 
@@ -220,7 +221,7 @@ def compare(
     settings = _settings(config, set_, out)
     from training.evaluation.review.compare import compare as run_compare
     from training.evaluation.review.compare import runs_to_compare
-    from training.runs.tracking import log_comparison
+    from training.tracking.mlflow_sync import log_comparison
 
     found = runs_to_compare(settings.workspace, runs or [])
     page = run_compare(found, settings)
@@ -247,8 +248,8 @@ def promote(
     """
     settings = _settings(config, set_, out)
     from configs.exceptions import ConfigError
-    from training.promote import promote as run_promote
-    from training.promote import run_with_alias
+    from training.lifecycle import promote as run_promote
+    from training.registry import Registry
     from training.runs.run import run_named
 
     if (run is None) == (not from_mlflow):
@@ -256,7 +257,7 @@ def promote(
             "Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in "
             "MLflow."
         )
-    chosen = run_named(settings.workspace, run) if run else run_with_alias(settings)
+    chosen = run_named(settings.workspace, run) if run else Registry(settings).run_with_alias()
     typer.echo(str(run_promote(settings, chosen, why=why)))
 
 
@@ -372,9 +373,9 @@ def _show_table(settings: Config, run_name: str | None) -> None:
 
     run = run_named(settings.workspace, run_name)
     remark_differences(settings, run)
-    from training.evaluate import report
+    from training.lifecycle import evaluate_run
 
-    report(settings, run)
+    evaluate_run(settings, run)
     typer.echo((run.folder / "evaluation.txt").read_text(encoding="utf-8"))
 
 

@@ -26,7 +26,7 @@ from configs.schema import Config
 from scripts.store import import_tables
 from serving.deploy.server import refuse_used_port, start
 from training.runs.run import Run
-from training.runs.tracking import artifact_location, experiment_path, tracking_uri
+from training.tracking.mlflow_sync import artifact_location, experiment_path, tracking_uri
 
 SHOWN = 8
 """Length of the lists on the last screen."""
@@ -54,8 +54,7 @@ def run_demo(config: Config, *, ends: bool) -> None:
 def _build(config: Config) -> tuple[Run, Path]:
     from features.ingest.report_table import render_report
     from features.prepare import prepare
-    from training.evaluate import report
-    from training.gate import export
+    from training.lifecycle import evaluate_run, release
     from training.train import train
 
     console = Console()
@@ -66,19 +65,18 @@ def _build(config: Config) -> tuple[Run, Path]:
     log("2 of 4: training")
     run = train(config)
     log("3 of 4: evaluating on the last window")
-    report(config, run)
+    evaluate_run(config, run)
     log("4 of 4: fitting on everything and writing the bundle")
-    exported = export(config, run)
-    log(f"champion: {'yes' if exported.is_champion else 'no'} ({exported.why})")
-    return run, exported.bundle
+    released = release(config, run)
+    decision = released.decision
+    log(f"champion: {'yes' if decision.is_champion else 'no'} ({decision.why})")
+    return run, released.bundle
 
 
 def _last_screen(config: Config, run: Run, url: str, mlflow_url: str | None, *, minutes: str) -> None:
     console = Console()
     with httpx.Client(base_url=url, timeout=10) as client:
-        person = (
-            client.get("/v1/shop/users", params={"limit": 1}).raise_for_status().json()["users"][0]["id"]
-        )
+        person = client.get("/v1/shop/users", params={"limit": 1}).raise_for_status().json()["users"][0]["id"]
         bought = client.get(f"/v1/users/{person}").raise_for_status().json()
         console.rule(f"Household {person}")
         _show_history(console, [event for event in bought["events"] if event["event_type"] == "purchase"])

@@ -14,7 +14,7 @@ from configs.schema import Config
 from training.runs.flat_settings import flat
 from training.runs.resume import resumed_config
 from training.runs.run import Run
-from training.runs.tracked_settings import without_login
+from training.tracking.tracked_settings import without_login
 
 SHOWN = 10
 

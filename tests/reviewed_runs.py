@@ -10,7 +10,7 @@ import polars as pl
 
 from configs.load import dump_config
 from configs.schema import Config, TrackingConfig
-from training.evaluate import report
+from training.lifecycle import evaluate_run
 from training.runs.run import Run
 
 FIRST, SECOND = "20240101-000000-first", "20240102-000000-second"
@@ -51,8 +51,8 @@ def evaluate_two(folder: Path, shop_config: Config, tiny_run: Run) -> Workspace:
             update={"ranker": config.ranker.model_copy(update={"hidden_dim": hidden})}
         )
         (run.folder / "config.yaml").write_text(dump_config(settings), encoding="utf-8")
-        run.update(**tiny_run.read(), dataset=_fingerprint(folder))
-        report(settings, run)
+        run.update(**{**tiny_run.read().plain(), "dataset": _fingerprint(folder)})
+        evaluate_run(settings, run)
         runs.append(run)
     return Workspace(config, *runs)
 

@@ -1,6 +1,6 @@
 """A prepared dataset becomes a run: encoders for every split point and their curves, which MLflow follows.
 
-`report.py` makes the run's table, and `champion.py` the bundle that is served.
+`evaluate.py` judges the run, and `export/` makes the bundle that is served.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from collections.abc import Iterator
 
 from configs.console import log
 from configs.exceptions import ArtefactError, TrainingError
-from configs.load import dump_config, load_config
+from configs.load import dump_config
 from configs.schema import Config
 from features.core.artefact import writing_file
 from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, split_points
 from training.encoder.fit import fit_encoders
+from training.runs.record import Resumption
 from training.runs.resume import changed_settings, way_on
-from training.runs.run import Run, environment, require_same_data, write_json
-from training.runs.tracking import require_tracking, sync
+from training.runs.run import Run, environment, require_same_data, settings_of, write_json
+from training.tracking.mlflow_sync import require_tracking, sync
 
 
 def train(config: Config, *, resume: Run | None = None, refit_of: str | None = None) -> Run:
@@ -42,7 +43,7 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
             _begin(run, config, refit_of=refit_of)
         else:
             require_same_data(run, dataset)
-            if run.read().get("status") == "finished":
+            if run.read().status == "finished":
                 log(f"run {run.folder} is trained")
                 return run
             _go_on(run, config)
@@ -76,16 +77,15 @@ def _copy_report(run: Run, config: Config) -> None:
 
 
 def _go_on(run: Run, config: Config) -> None:
-    before = load_config(run.folder / "config.yaml", workspace=config.workspace)
+    before = settings_of(run, config)
     changed = changed_settings(before, config)
     log(
         f"run {run.folder} goes on with its own settings"
         + (f", but for {', '.join(changed)}" if changed else "")
     )
     _write_settings(run, config)
-    run.update(
-        error=None, resumed=[*run.read().get("resumed", []), {"time": time.time(), "changed": changed}]
-    )
+    resumed = [*run.read().resumed, Resumption(time=time.time(), changed=changed)]
+    run.update(error=None, resumed=[entry.model_dump() for entry in resumed])
 
 
 def _write_settings(run: Run, config: Config) -> None:

@@ -18,7 +18,7 @@ from command_line import runner
 from mlflow import MlflowClient
 from worked_example import SHOPKEEPER, Example, plain_environment, write_example
 
-from training.encoder.checkpoint import CHECKPOINT_FILE
+from training.runs.run import CHECKPOINT_FILE
 
 OPTIONS = ("--no-evaluate", "--config", "my_shop.yaml", "--set", "training.checkpoint_minutes=0.001")
 CUTS = ("validation", "test", "full")

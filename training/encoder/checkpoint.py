@@ -16,8 +16,7 @@ import torch
 
 from configs.exceptions import ArtefactError
 from features.core.artefact import writing_file
-
-CHECKPOINT_FILE = "resume.pt"
+from training.runs.run import CHECKPOINT_FILE
 
 
 def save_torch(value: Any, path: Path) -> None:

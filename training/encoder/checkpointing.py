@@ -17,7 +17,6 @@ from pytorch_lightning.callbacks import Callback
 from configs.console import log
 from training.encoder.batches import TrainingBatches
 from training.encoder.checkpoint import (
-    CHECKPOINT_FILE,
     load_checkpoint,
     random_states,
     restore_random_states,
@@ -26,6 +25,7 @@ from training.encoder.checkpoint import (
 from training.encoder.early_stopping import EarlyStopping
 from training.encoder.recorder import Recorder
 from training.encoder.weight_averaging import WeightAverage
+from training.runs.run import CHECKPOINT_FILE
 
 
 class Checkpointing(Callback):

@@ -31,7 +31,7 @@ from features.splits import SplitPoint, targets_before
 from models.encoder import Encoder
 from training.encoder.batches import Events, TrainingBatches
 from training.encoder.build_model import build_model
-from training.encoder.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_torch
+from training.encoder.checkpoint import load_checkpoint, save_torch
 from training.encoder.checkpointing import Checkpointing
 from training.encoder.early_stopping import EarlyStopping
 from training.encoder.graph_filter import graph_filter_item_vectors
@@ -44,7 +44,7 @@ from training.encoder.set_batches import SetBatches
 from training.encoder.user_table import UserTable
 from training.encoder.validation import validation_loader
 from training.encoder.weight_averaging import WeightAverage
-from training.runs.run import Run
+from training.runs.run import CHECKPOINT_FILE, Run
 
 
 def fit_encoders(
@@ -109,7 +109,7 @@ def _keep_beginnings(
             "training_seconds": 0.0,
             "interactions_per_second": 0.0,
         }
-        run.update(fits={**run.read().get("fits", {}), point.name: fit})
+        run.add_fit(point.name, fit)
 
 
 def _take_up(encoder: Encoder, run: Run, point: SplitPoint) -> bool:
@@ -202,7 +202,7 @@ def _fit(
     if early_stopping and early_stopping.best is not None:
         encoder.load_state_dict(early_stopping.weights)
         best = {f"best_validation_{training.monitor}": early_stopping.best}
-    run.update(fits={**run.read().get("fits", {}), point.name: {**recorder.summary(), **best}})
+    run.add_fit(point.name, {**recorder.summary(), **best})
     return encoder
 
 

@@ -5,8 +5,8 @@ Every value comes with its 95 % bootstrap interval and its number of users.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -97,35 +97,3 @@ def over_run(
         )
         found.append(Difference(name, part.by, part.name, len(part.users), *paired))
     return found
-
-
-def as_json(rows: list[Breakdown] | list[Difference]) -> list[dict[str, Any]]:
-    """Entries for `evaluation.json`, rounded."""
-    found: list[dict[str, Any]] = [_rounded(asdict(row)) for row in rows]
-    return found
-
-
-def breakdowns_of(summary: dict[str, Any]) -> list[Breakdown]:
-    """The breakdowns of an `evaluation.json`."""
-    return [
-        Breakdown(row["by"], row["name"], row["num_users"], {k: tuple(v) for k, v in row["systems"].items()})
-        for row in summary["breakdowns"]
-    ]
-
-
-def differences_of(summary: dict[str, Any]) -> list[Difference]:
-    """The differences to each retriever of an `evaluation.json`."""
-    return [Difference(**row) for row in summary["over_retrievers"]]
-
-
-def _rounded(value: Any) -> Any:
-    """The same with floats rounded to five decimal places."""
-    match value:
-        case float():
-            return round(value, 5)
-        case dict():
-            return {key: _rounded(inner) for key, inner in value.items()}
-        case tuple() | list():
-            return [_rounded(inner) for inner in value]
-        case _:
-            return value

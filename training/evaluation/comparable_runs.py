@@ -17,7 +17,7 @@ def present_champion(run: Run, config: Config) -> Run | None:
     if pointer is None or pointer.run == run.name:
         return None
     champion = Run(config.workspace / "runs" / pointer.run)
-    if not champion.read():
+    if not champion.exists:
         log(f"the champion's run {champion.folder} is missing, so it cannot be compared")
         return None
     return champion
@@ -33,7 +33,7 @@ def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
         load_config(one.folder / "config.yaml", workspace=config.workspace) for one in (run, other)
     )
     same = {
-        "data": run.read().get("dataset") == other.read().get("dataset"),
+        "data": run.read().dataset == other.read().dataset,
         "window": ours.split == theirs.split,
         "targets": ours.history.targets == theirs.history.targets,
         "evaluation": ours.evaluation == theirs.evaluation,
@@ -69,8 +69,8 @@ def note_champion(run: Run, config: Config) -> None:
 def compared_run(run: Run) -> tuple[str, Run] | None:
     """(name of the champion, the run to compare with): the champion's own run, or the refit of its settings
     on this run's data."""
-    found = run.read().get("compared_with")
-    if not found:
+    found = run.read().compared_with
+    if found is None:
         return None
-    other = Run(run.folder.parent / found["run"])
-    return (str(found["champion"]), other) if other.read() else None
+    other = Run(run.folder.parent / found.run)
+    return (found.champion, other) if other.exists else None

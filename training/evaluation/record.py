@@ -7,8 +7,6 @@ examples.json            twenty users with their lists
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +16,13 @@ from features.retrievers.encoder import EncoderRetriever
 from features.splits import SplitPoint
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from training.evaluation.breakdowns import as_json, breakdowns, over_retrievers
+from training.evaluation.breakdowns import breakdowns, over_retrievers
+from training.evaluation.evaluation_record import (
+    EvaluationRecord,
+    IndexMeasurement,
+    MeasuredIndexes,
+    MostShown,
+)
 from training.evaluation.examples import as_json as examples_as_json
 from training.evaluation.examples import examples
 from training.evaluation.replay import Evaluation
@@ -40,33 +44,31 @@ def record(
     point: SplitPoint,
     *,
     config: Config,
-) -> dict[str, Any]:
+) -> EvaluationRecord:
     """Write the files; returns the content of `evaluation.json`."""
     figures = evaluation.figures
-    summary = {
-        **evaluation.summary(config),
-        "breakdowns": as_json(breakdowns(figures, config.evaluation)),
-        "over_retrievers": as_json(over_retrievers(figures, config.evaluation)),
+    points = _index_points(pipeline, dataset, point, config=config)
+    details = {
+        "breakdowns": breakdowns(figures, config.evaluation),
+        "over_retrievers": over_retrievers(figures, config.evaluation),
         "most_shown": _most_shown(pipeline.bundle, evaluation.times_shown),
-        "index": {
-            "chosen": pipeline.bundle.manifest["index"]["kind"],
-            "points": _index_points(pipeline, dataset, point, config=config),
-        },
+        "index": MeasuredIndexes(chosen=pipeline.bundle.manifest["index"]["kind"], points=points),
     }
+    summary = evaluation.summary(config).model_copy(update=details)
     picked = examples(
         pipeline, dataset, point, relevant=evaluation.relevant, figures=figures, seed=config.evaluation.seed
     )
     write_json(run.folder / "examples.json", examples_as_json(picked))
     figures.save(run.folder)
-    write_json(run.folder / "evaluation.json", summary)
+    summary.write(run.folder)
     return summary
 
 
-def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[MostShown]:
     """The items recommended to the most users, with their number of users."""
     best = np.argsort(-times_shown, kind="stable")[:NUM_MOST_SHOWN]
     return [
-        {"id": bundle.item_ids[item], "title": bundle.titles[item], "users": int(times_shown[item])}
+        MostShown(id=bundle.item_ids[item], title=bundle.titles[item], users=int(times_shown[item]))
         for item in best.tolist()
         if times_shown[item]
     ]
@@ -74,11 +76,12 @@ def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[dict[str
 
 def _index_points(
     pipeline: Pipeline, dataset: Dataset, point: SplitPoint, *, config: Config
-) -> list[dict[str, Any]]:
+) -> list[IndexMeasurement]:
     """The index measurements of the export. Where it tried exact search alone, HNSW is measured here for
     comparison, on `MAX_INDEXED` items at most, to keep it short.
     """
-    tried: list[dict[str, Any]] = pipeline.bundle.manifest["index"].get("tried", [])
+    entries = pipeline.bundle.manifest["index"].get("tried", [])
+    tried = [IndexMeasurement.model_validate(entry) for entry in entries]
     if len(tried) > 1:
         return tried
     bundle = pipeline.bundle
@@ -96,4 +99,5 @@ def _index_points(
     ]
     vectors = np.ascontiguousarray(encoder.item_vectors[known])
     query_vectors = np.stack([vector for vector in found if vector is not None])
-    return [point.as_json() for point in hnsw_points(vectors, known.astype(np.int32), query_vectors)]
+    points = hnsw_points(vectors, known.astype(np.int32), query_vectors)
+    return [IndexMeasurement.model_validate(point.as_json()) for point in points]

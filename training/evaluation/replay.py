@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from features.splits import SplitPoint, targets_between
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Query
 from training.evaluation.bands import POPULARITY_BANDS, item_bands
+from training.evaluation.evaluation_record import EvaluationRecord
 from training.evaluation.ranking_metrics import coverage, summarise, user_metrics
 from training.evaluation.systems import MOST_BOUGHT, PIPELINE
 from training.evaluation.user_figures import UserFigures
@@ -57,24 +58,24 @@ class Evaluation:
         """One number a user."""
         return np.array([row[metric] for row in self.rows[system][part]])
 
-    def summary(self, config: Config) -> dict[str, Any]:
-        """system → part → metric → [mean, low, high], with counts: what is written, printed and logged."""
+    def summary(self, config: Config) -> EvaluationRecord:
+        """Every system on every part with 95 % intervals, and counts."""
         samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
-        return {
-            "cut": self.point,
-            "as_of": self.as_of,
-            "split": config.split.kind,
-            "users": {part: len(users) for part, users in self.users.items()},
-            "users_in_window": self.num_users_in_window,
-            "systems": {
+        return EvaluationRecord(
+            split_point=self.point,
+            as_of=self.as_of,
+            split=config.split.kind,
+            users={part: len(users) for part, users in self.users.items()},
+            users_in_window=self.num_users_in_window,
+            systems={
                 system: {part: summarise(rows, samples=samples, seed=seed) for part, rows in parts.items()}
                 for system, parts in self.rows.items()
             },
-            "coverage": {
+            coverage={
                 system: {str(k): share for k, share in shares.items()}
                 for system, shares in self.coverage.items()
             },
-        }
+        )
 
 
 def replay(

@@ -48,10 +48,10 @@ def candidate_pipeline(dataset: Dataset, point: SplitPoint, *, config: Config, r
 
 def made_by(run: Run) -> dict[str, object]:
     """What a bundle says of its origin."""
-    entries = run.read()
+    record = run.read()
     return {
         "run": run.name,
-        **{key: entries.get(key) for key in ("commit", "uncommitted_changes", "dataset", "mlflow_run")},
+        **{key: getattr(record, key) for key in ("commit", "uncommitted_changes", "dataset", "mlflow_run")},
     }
 
 

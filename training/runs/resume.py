@@ -11,9 +11,8 @@ import yaml
 from configs.exceptions import ArtefactError, ConfigError
 from configs.load import dump_config, load_config
 from configs.schema import Config
-from training.encoder.checkpoint import CHECKPOINT_FILE
 from training.runs.flat_settings import flat
-from training.runs.run import Run, run_named
+from training.runs.run import CHECKPOINT_FILE, Run, run_named
 
 MAY_CHANGE = (
     "training.learning_rate",
@@ -44,7 +43,7 @@ def run_to_resume(workspace: Path, name: str | None, *, evaluated: bool) -> Run:
         return run
     for folder in sorted((workspace / "runs").glob("*/"), reverse=True):
         run = Run(folder)
-        if "refit_of" not in run.read() and _is_open(run, evaluated=evaluated):
+        if run.read().refit_of is None and _is_open(run, evaluated=evaluated):
             return run
     raise ArtefactError(
         f"{workspace / 'runs'}: no unfinished run here, so there is nothing to resume. Use `shopkeeper "
@@ -91,8 +90,8 @@ def way_on(run: Run) -> str:
 
 
 def _is_open(run: Run, *, evaluated: bool) -> bool:
-    entries = run.read()
-    done = entries.get("status") == "finished" and ("evaluation" in entries or not evaluated)
+    record = run.read()
+    done = record.status == "finished" and (bool(record.evaluation) or not evaluated)
     return (run.folder / "config.yaml").is_file() and not done
 
 

@@ -1,12 +1,12 @@
 """A run's folder and its local log, written with the standard library alone; MLflow follows it where it is
 installed.
 
-run.json           status, config fingerprint, hardware, git commit, data fingerprint, seeds
+run.json           status, hardware, git commit, data fingerprint, seed, fits (`record.py`)
 config.yaml        every setting, defaults included
 metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "time": ..., "metrics": {...}}
 encoder-*.pt       weights fitted on the events before each split point
 resume.pt          where a fit that is not done stands (`checkpoint.py`)
-evaluation.json    the table of the pipeline against every source
+evaluation.json    the table of the pipeline against every retriever
 """
 
 from __future__ import annotations
@@ -24,10 +24,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs.exceptions import ArtefactError, TrainingError
+from configs.load import load_config
+from configs.schema import Config
 from features.core.artefact import writing_file
+from training.runs.record import RunRecord
 
 if TYPE_CHECKING:
     from features.dataset import Dataset
+
+
+RECORD_FILE = "run.json"
+CHECKPOINT_FILE = "resume.pt"
+"""Where a fit that is not done stands; `training/encoder/checkpoint.py` writes it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,8 @@ class Run:
     def latest(cls, runs: Path) -> Run:
         """The newest finished run that somebody asked for; raises ArtefactError when there is none."""
         for folder in sorted(runs.glob("*/"), reverse=True):
-            entries = cls(folder).read()
-            if entries.get("status") == "finished" and "refit_of" not in entries:
+            record = cls(folder).read()
+            if record.status == "finished" and record.refit_of is None:
                 return cls(folder)
         raise ArtefactError(f"{runs}: no finished run here. Make one with `shopkeeper train`.")
 
@@ -61,15 +69,46 @@ class Run:
     def name(self) -> str:
         return self.folder.name
 
-    def read(self) -> dict[str, Any]:
-        """What `run.json` says, empty where there is none."""
-        path = self.folder / "run.json"
-        entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return entries
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a run."""
+        return (self.folder / RECORD_FILE).is_file()
+
+    def read(self) -> RunRecord:
+        """What `run.json` says; an empty record where there is none. Raises ArtefactError for one that cannot
+        be read."""
+        path = self.folder / RECORD_FILE
+        if not path.is_file():
+            return RunRecord()
+        try:
+            return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:  # pydantic's ValidationError is one
+            raise ArtefactError(
+                f"{path}: made by another version of Shopkeeper, or edited ({error}). Train anew."
+            ) from None
 
     def update(self, **entries: Any) -> None:
-        """Add to `run.json`."""
-        write_json(self.folder / "run.json", {**self.read(), **entries})
+        """Set entries of `run.json`. Writers wait for one another, so that none loses what another wrote."""
+        with self._locked():
+            self._write({**self.read().plain(), **entries})
+
+    def add_fit(self, point: str, fit: Mapping[str, float]) -> None:
+        """Note how the fit of an encoder went."""
+        with self._locked():
+            record = self.read()
+            self._write({**record.plain(), "fits": {**record.fits, point: dict(fit)}})
+
+    def _write(self, entries: Mapping[str, Any]) -> None:
+        write_json(self.folder / RECORD_FILE, RunRecord.model_validate(entries).plain())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def log(self, series: str, step: int, metrics: Mapping[str, float]) -> None:
         """Append one line to the curves."""
@@ -116,17 +155,22 @@ def run_named(workspace: Path, name: str | None) -> Run:
     runs = workspace / "runs"
     if name is None:
         return Run.latest(runs)
-    folder = Path(name) if (Path(name) / "run.json").is_file() else runs / name
-    if not (folder / "run.json").is_file():
+    folder = Path(name) if (Path(name) / RECORD_FILE).is_file() else runs / name
+    if not (folder / RECORD_FILE).is_file():
         there = ", ".join(sorted(path.parent.name for path in runs.glob("*/run.json"))) or "none"
         raise ArtefactError(f"--run {name}: no such run in {runs}. There: {there}.")
     return Run(folder)
 
 
+def settings_of(run: Run, config: Config) -> Config:
+    """The settings the run was trained with, in the workspace at hand."""
+    return load_config(run.folder / "config.yaml", workspace=config.workspace)
+
+
 def require_same_data(run: Run, dataset: Dataset) -> None:
     """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be
     another item."""
-    trained_on = run.read().get("dataset", dataset.fingerprint)
+    trained_on = run.read().dataset or dataset.fingerprint
     if trained_on != dataset.fingerprint:
         raise ArtefactError(
             f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds "

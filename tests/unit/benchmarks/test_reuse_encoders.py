@@ -30,13 +30,9 @@ def test_a_new_run_has_the_encoders_of_the_other_and_records_their_commit(config
     new = run_with_encoders_of(finished_run(other), other)
     assert (new.folder / "encoder-test.pt").read_bytes() == b"weights"
     assert "hidden_dim: 3" in (new.folder / "config.yaml").read_text(encoding="utf-8")
-    entries = new.read()
-    assert (entries["encoders_trained_at"], entries["status"], entries["fits"]) == (
-        "then",
-        "finished",
-        {"test": {}},
-    )
-    assert entries["commit"] != "then"
+    record = new.read()
+    assert (record.encoders_trained_at, record.status, record.fits) == ("then", "finished", {"test": {}})
+    assert record.commit != "then"
 
 
 def test_encoders_with_other_settings_are_not_reused(config: Config) -> None:

@@ -81,7 +81,7 @@ def test_training_and_exporting_on_a_full_disk_go_on_when_there_is_room(
     assert not list(run.glob("*.pt"))
     (small_disk / "filler").unlink()
     assert shopkeeper("train", "--no-evaluate", "--resume", "--config", tmp_path / "my.yaml").status == 0
-    assert Run(run).read()["status"] == "finished"
+    assert Run(run).read().status == "finished"
     fill(small_disk, leave=60_000)
     refused(shopkeeper, "export", "--config", tmp_path / "my.yaml", disk=small_disk)
     assert not (small_disk / "champion.json").exists()

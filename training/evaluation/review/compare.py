@@ -28,7 +28,7 @@ def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[Run]:
         found = [run_named(workspace, name) for name in dict.fromkeys(names)]
     else:
         evaluated = [Run(path.parent) for path in sorted((workspace / "runs").glob("*/examples.json"))]
-        found = [run for run in evaluated if "refit_of" not in run.read()][-NUM_RUNS:]
+        found = [run for run in evaluated if run.read().refit_of is None][-NUM_RUNS:]
     if len(found) < 2:
         there = ", ".join(run.name for run in found) or "none"
         raise ArtefactError(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.evaluation.breakdowns import Difference
+from training.evaluation.evaluation_record import MeasuredIndexes
 from training.evaluation.review import pictures
 from training.evaluation.review.breakdown_kinds import BREAKDOWN_KINDS, BreakdownKind
-from training.evaluation.review.gather import MeasuredIndexes, Review
+from training.evaluation.review.gather import Review
 from training.evaluation.review.rendering import render
 
 
@@ -58,7 +59,7 @@ class ComparedRun:
         exported = self.review.exported
         if exported is None:
             return "not exported"
-        return "became champion" if exported.is_champion else "exported"
+        return "became champion" if exported.champion else "exported"
 
     @property
     def epochs(self) -> int:

@@ -44,5 +44,5 @@ def _against_champion(review: Review) -> list[str]:
 def _export(review: Review) -> str:
     if review.exported is None:
         return "It was not exported yet: `shopkeeper export` writes its bundle and applies the gate."
-    champion = " and became the champion" if review.exported.is_champion else ""
+    champion = " and became the champion" if review.exported.champion else ""
     return f"It was exported{champion} ({review.exported.why})."

@@ -14,16 +14,16 @@ from configs.schema import Config
 from training.evaluation.breakdowns import (
     Breakdown,
     Difference,
-    breakdowns_of,
-    differences_of,
     over_run,
 )
 from training.evaluation.comparable_runs import compared_run
+from training.evaluation.evaluation_record import EvaluationRecord, MeasuredIndexes
 from training.evaluation.examples import Example, from_json
 from training.evaluation.review.formatting import best_validation
 from training.evaluation.review.list_changes import ItemChange, SettingChange, item_changes, setting_changes
 from training.evaluation.systems import PIPELINE
 from training.evaluation.user_figures import UserFigures
+from training.runs.record import BundleEntry, RunRecord
 from training.runs.run import Run
 
 _MADE_ON = ("dataset", "commit", "seed", "cpu", "cores", "gpu", "torch")
@@ -39,37 +39,6 @@ class Fit:
     seconds: float
     interactions_per_second: float
     best_validation: str
-
-
-@dataclass(frozen=True)
-class IndexMeasurement:
-    """One way of searching for the nearest items."""
-
-    kind: str
-    recall_100: float
-    """recall@100 against exact search"""
-    milliseconds: float
-    """For one query on one thread"""
-
-
-@dataclass(frozen=True)
-class MeasuredIndexes:
-    """The index that the bundle uses, and all that were measured."""
-
-    chosen: str
-    points: list[IndexMeasurement]
-
-    @property
-    def chosen_points(self) -> list[IndexMeasurement]:
-        return [point for point in self.points if point.kind == self.chosen]
-
-
-@dataclass(frozen=True)
-class ExportOutcome:
-    """What became of the run's export."""
-
-    is_champion: bool
-    why: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +77,7 @@ class Review:
     breakdowns: list[Breakdown]
     over_retrievers: list[Difference]
     index: MeasuredIndexes
-    exported: ExportOutcome | None
+    exported: BundleEntry | None
     champion: AgainstChampion | None
     made_on: Mapping[str, Any]
     """Dataset, commit, seed and hardware"""
@@ -138,58 +107,48 @@ class Review:
 
 def gather(run: Run, config: Config) -> Review:
     """Read an evaluated run. Raises ArtefactError for one without an evaluation by this version."""
-    summary, figures = _json(run.folder / "evaluation.json"), UserFigures.find(run.folder)
-    if figures is None or "over_retrievers" not in summary:
+    evaluation, figures = EvaluationRecord.find(run.folder), UserFigures.find(run.folder)
+    if figures is None or evaluation is None:
         raise ArtefactError(
             f"{run.folder} has no evaluation by this version. Evaluate it with "
             f"`shopkeeper evaluate --run {run.name}`."
         )
     settings = load_config(run.folder / "config.yaml", workspace=config.workspace)
-    entries = run.read()
+    record = run.read()
     k = str(settings.evaluation.headline_k)
     return Review(
         name=run.name,
         config=settings,
-        num_users=summary["users"]["all"],
-        coverage={system: shares[k] for system, shares in summary["coverage"].items()},
+        num_users=evaluation.users["all"],
+        coverage={system: shares[k] for system, shares in evaluation.coverage.items()},
         curves=run.curves(),
-        fits=_fits(entries),
-        breakdowns=breakdowns_of(summary),
-        over_retrievers=differences_of(summary),
-        index=_indexes(summary),
-        exported=_exported(entries),
-        champion=_against_champion(run, figures, summary, settings),
-        made_on={name: entries.get(name) for name in _MADE_ON},
+        fits=_fits(record),
+        breakdowns=evaluation.breakdowns,
+        over_retrievers=evaluation.over_retrievers,
+        index=evaluation.index,
+        exported=record.bundle,
+        champion=_against_champion(run, figures, evaluation, settings),
+        made_on={name: getattr(record, name) for name in _MADE_ON},
         data=_json(run.folder / "prepare_report.json"),
         examples=from_json(_json(run.folder / "examples.json") or []),
     )
 
 
-def _fits(entries: Mapping[str, Any]) -> list[Fit]:
+def _fits(record: RunRecord) -> list[Fit]:
     return [
         Fit(
             name=name,
-            epochs=fit.get("epochs"),
+            epochs=int(fit["epochs"]) if "epochs" in fit else None,
             seconds=fit.get("seconds", 0),
             interactions_per_second=fit.get("interactions_per_second", 0),
             best_validation=best_validation(fit),
         )
-        for name, fit in entries.get("fits", {}).items()
+        for name, fit in record.fits.items()
     ]
 
 
-def _indexes(summary: Mapping[str, Any]) -> MeasuredIndexes:
-    index = summary["index"]
-    return MeasuredIndexes(index["chosen"], [IndexMeasurement(**point) for point in index["points"]])
-
-
-def _exported(entries: Mapping[str, Any]) -> ExportOutcome | None:
-    bundle = entries.get("bundle")
-    return ExportOutcome(bool(bundle.get("champion")), str(bundle.get("why"))) if bundle else None
-
-
 def _against_champion(
-    run: Run, figures: UserFigures, summary: Mapping[str, Any], config: Config
+    run: Run, figures: UserFigures, evaluation: EvaluationRecord, config: Config
 ) -> AgainstChampion | None:
     found = compared_run(run)
     if found is None:
@@ -198,7 +157,8 @@ def _against_champion(
     theirs = UserFigures.find(other.folder)
     if theirs is None:
         return None
-    entered, left = item_changes(_json(other.folder / "evaluation.json"), summary)
+    before = EvaluationRecord.find(other.folder)
+    entered, left = item_changes(before.most_shown if before else [], evaluation.most_shown)
     return AgainstChampion(
         champion=champion,
         was_refitted=other.name != champion,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from training.evaluation.evaluation_record import MostShown
 from training.runs.flat_settings import flat
 from training.runs.run import Run
 
@@ -51,16 +52,16 @@ def settings_of_runs(runs: Sequence[Run]) -> dict[str, list[Any]]:
 
 
 def item_changes(
-    before: Mapping[str, Any], now: Mapping[str, Any]
+    before: Sequence[MostShown], now: Sequence[MostShown]
 ) -> tuple[list[ItemChange], list[ItemChange]]:
-    """(entered, left): items among the most shown of one `evaluation.json` and not of the other."""
-    theirs, ours = (summary.get("most_shown", [])[:NUM_MOST_SHOWN] for summary in (before, now))
+    """(entered, left): items among the most shown of one evaluation and not of the other."""
+    theirs, ours = before[:NUM_MOST_SHOWN], now[:NUM_MOST_SHOWN]
     return _only_in(ours, theirs), _only_in(theirs, ours)
 
 
-def _only_in(these: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[ItemChange]:
-    ids = {entry["id"] for entry in others}
-    return [ItemChange(entry["title"], entry["users"]) for entry in these if entry["id"] not in ids]
+def _only_in(these: Sequence[MostShown], others: Sequence[MostShown]) -> list[ItemChange]:
+    ids = {entry.id for entry in others}
+    return [ItemChange(entry.title, entry.users) for entry in these if entry.id not in ids]
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from training.evaluation.breakdowns import Breakdown, Difference
-from training.evaluation.review.gather import IndexMeasurement, MeasuredIndexes
+from training.evaluation.evaluation_record import IndexMeasurement, MeasuredIndexes
 from training.evaluation.systems import PIPELINE, system_label
 
 if TYPE_CHECKING:

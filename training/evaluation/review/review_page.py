@@ -8,12 +8,13 @@ from typing import Any
 
 from configs.schema import ExportConfig
 from training.evaluation.breakdowns import Breakdown, Difference
+from training.evaluation.evaluation_record import MeasuredIndexes
 from training.evaluation.record import MAX_INDEXED
 from training.evaluation.review import pictures
 from training.evaluation.review.breakdown_kinds import BREAKDOWN_KINDS, BreakdownKind
 from training.evaluation.review.conclusion import conclusion
 from training.evaluation.review.formatting import slice_label
-from training.evaluation.review.gather import AgainstChampion, Fit, MeasuredIndexes, Review
+from training.evaluation.review.gather import AgainstChampion, Fit, Review
 from training.evaluation.review.list_changes import NUM_MOST_SHOWN
 from training.evaluation.review.rendering import render
 from training.evaluation.systems import system_label

@@ -20,10 +20,9 @@ from configs.load import dump_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
-from training.encoder.checkpoint import CHECKPOINT_FILE
 from training.encoder.fit import fit_encoders
 from training.runs.resume import resumed_config, run_to_resume
-from training.runs.run import Run
+from training.runs.run import CHECKPOINT_FILE, Run
 
 CUTS = ("validation", "test", "full")
 WALL_CLOCK = ("interactions_per_second", "seconds")
@@ -202,11 +201,11 @@ def test_ctrl_c_and_a_loss_that_is_no_number_leave_no_trace(
     assert "lower training.learning_rate (now 1e+30)" in mad.err.replace("\n", " ")
     assert f"{run.folder / CHECKPOINT_FILE}" in mad.err.replace("\n", "")
     assert (run.folder / CHECKPOINT_FILE).read_bytes() == before
-    assert run.read()["status"] == "failed"
+    assert run.read().status == "failed"
 
     assert shopkeeper(*command, "--resume", "--set", "training.learning_rate=0.3").status == 0
-    assert [entry["changed"] for entry in run.read()["resumed"]] == [["training.learning_rate"]] * 2
-    assert run.read()["status"] == "finished"
+    assert [entry.changed for entry in run.read().resumed] == [["training.learning_rate"]] * 2
+    assert run.read().status == "finished"
     the_same(run, untouched)
     nothing = shopkeeper(*command, "--resume")
     assert nothing.status == 2

@@ -72,7 +72,7 @@ def test_training_makes_the_loss_fall_and_the_curves_say_so(
     assert len(losses) == 4
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.9 * losses[0]
-    fits = run.read()["fits"]
+    fits = run.read().fits
     assert set(fits) == set(CUTS)
     recalls = [
         line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"

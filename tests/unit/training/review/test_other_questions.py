@@ -13,11 +13,10 @@ import yaml
 from reviewed_runs import FIRST, SECOND, Workspace
 
 from serving.recommend.served_bundle import read_pointer
-from training.evaluate import report
 from training.evaluation.review.compare import compare
 from training.evaluation.review.write import write_review
 from training.evaluation.user_figures import USERS_FILE
-from training.gate import export
+from training.lifecycle import evaluate_run
 from training.runs.run import Run, write_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
@@ -62,7 +61,7 @@ def test_runs_that_were_asked_otherwise_are_not_paired(
 
 def test_each_row_of_a_comparison_has_its_own_k(workspace: Workspace) -> None:
     change(workspace.second, "evaluation", headline_k=10)
-    report(workspace.config, workspace.second)
+    evaluate_run(workspace.config, workspace.second)
     means = [mean_of(workspace.first, k=20), mean_of(workspace.second, k=10)]
     found = text_of(compare([workspace.first, workspace.second], workspace.config))
     shown = [float(value) for value in re.findall(r"@(?:20|10): ([0-9.]+) \(", found)]
@@ -85,16 +84,19 @@ def test_a_champion_of_another_version_is_not_compared(
     path = workspace.second.folder / USERS_FILE
     users = dict(np.load(path))
     np.savez(path, **{**users, "pipeline": np.full_like(users["pipeline"], figure)})
-    exported = export(workspace.config, workspace.second)
-    assert exported.is_champion is wins
+    released = release(workspace.config, workspace.second)
+    assert released.decision.is_champion is wins
     pointer = read_pointer(workspace.folder)
     assert pointer is not None
     assert pointer.run == (SECOND if wins else FIRST)
     if wins:
-        assert f"by the sources alone, since the old one ({FIRST}) cannot be compared" in exported.why
+        assert (
+            f"by the retrievers alone, since the old one ({FIRST}) cannot be compared"
+            in released.decision.why
+        )
         assert f"the champion {FIRST} is of another version" in capsys.readouterr().err
     else:
-        assert "a source alone is as good, so the champion stays" in exported.why
+        assert "a retriever alone is as good, so the champion stays" in released.decision.why
 
 
 def test_pages_have_nothing_of_tracking_and_the_number_of_bots(workspace: Workspace) -> None:

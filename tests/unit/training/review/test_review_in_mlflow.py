@@ -11,8 +11,10 @@ from command_line import RunMain, runner
 from mlflow import MlflowClient
 from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace
 
-from training.promote import promote
-from training.runs.tracking import register, set_champion, sync, tracking_uri
+from training.lifecycle import promote
+from training.runs.record import BundleEntry
+from training.runs.run import Run
+from training.tracking.mlflow_sync import register, set_champion, sync, tracking_uri
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 
@@ -41,6 +43,12 @@ def bundles(workspace: Workspace) -> None:
         run.update(bundle={"version": version, "model_version": registered, "champion": False, "why": "lost"})
 
 
+def bundle_of(run: Run) -> BundleEntry:
+    found = run.read().bundle
+    assert found is not None
+    return found
+
+
 def champion(workspace: Workspace) -> tuple[str, str]:
     """(the run that the server would take, the run with the alias)."""
     pointer = json.loads((workspace.folder / "champion.json").read_text(encoding="utf-8"))["run"]
@@ -51,7 +59,7 @@ def champion(workspace: Workspace) -> tuple[str, str]:
 def test_mlflow_has_pages_pictures_figures_users_and_a_description(workspace: Workspace) -> None:
     sync(workspace.first, workspace.config)
     sync(workspace.first, workspace.config)  # again is as good as once
-    client, run_id = client_of(workspace), workspace.first.read()["mlflow_run"]
+    client, run_id = client_of(workspace), workspace.first.read().mlflow_run
     data = client.get_run(run_id).data
     summary = json.loads((workspace.first.folder / "evaluation.json").read_text(encoding="utf-8"))
     assert (
@@ -100,7 +108,7 @@ def test_promote_moves_the_alias_and_the_servers_pointer_together(
         done = shopkeeper("promote", "--run", run.name, "--why", "it reads better")
         assert done.status == 0, done.err
         assert champion(workspace) == (run.name, run.name)
-    why = workspace.second.read()["bundle"]["why"]
+    why = bundle_of(workspace.second).why
     assert why == f"moved by hand from {FIRST}: it reads better"
     assert why in (workspace.second.folder / "review" / "review.html").read_text(encoding="utf-8")
 
@@ -110,7 +118,7 @@ def test_an_alias_moved_on_mlflows_pages_is_followed_when_asked(
 ) -> None:
     bundles(workspace)
     promote(workspace.config, workspace.first, why="the first")
-    set_champion(workspace.config, model_version=workspace.second.read()["bundle"]["model_version"])
+    set_champion(workspace.config, model_version=str(bundle_of(workspace.second).model_version))
     assert champion(workspace) == (FIRST, SECOND)
     done = shopkeeper("promote", "--from-mlflow")
     assert done.status == 0, done.err

@@ -32,12 +32,33 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_leaves_the_old_entries(tmp_path: Path) -> None:
     run = Run.create(tmp_path, name="shop")
-    run.update(status="running", fits={"a": 1})
-    with pytest.raises(TypeError):
-        run.update(status=object())
-    assert run.read() == {"status": "running", "fits": {"a": 1}}
+    run.update(status="running", fits={"test": {"epochs": 1}})
+    for wrong in ({"status": object()}, {"no_such_entry": 1}):
+        with pytest.raises(ValueError, match="validation error"):
+            run.update(**wrong)
+    assert run.read().plain() == {"status": "running", "fits": {"test": {"epochs": 1}}}
     run.update(status="finished")
-    assert run.read() == {"status": "finished", "fits": {"a": 1}}
+    assert run.read().plain() == {"status": "finished", "fits": {"test": {"epochs": 1}}}
+
+
+def test_two_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, name="shop")
+    writers = [
+        threading.Thread(target=run.add_fit, args=(f"point {number}", {"epochs": number}))
+        for number in range(40)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert run.read().fits == {f"point {number}": {"epochs": number} for number in range(40)}
+
+
+def test_a_record_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, name="shop")
+    (run.folder / "run.json").write_text('{"status": "finished", "moon_phase": 3}', encoding="utf-8")
+    with pytest.raises(ArtefactError, match=r"run\.json: made by another version.*moon_phase"):
+        run.read()
 
 
 def test_curves_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from training.evaluation.evaluation_record import EvaluationRecord
+from training.evaluation.systems import PIPELINE
 from training.runs.run import Run
 
 TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
@@ -24,42 +26,38 @@ def log_evaluation(client: Any, run: Run, run_id: str) -> None:
     """Copy what the run's folder has of an evaluation; again is as good as once."""
     from mlflow.entities import Metric
 
-    summary = _json(run.folder / "evaluation.json")
-    if not summary:
+    evaluation = EvaluationRecord.find(run.folder)
+    if evaluation is None:
         return
     now = int(time.time() * 1000)
-    metrics = [Metric(name, value, now, 0) for name, value in _figures(summary)]
+    metrics = [Metric(name, value, now, 0) for name, value in _figures(evaluation)]
     for first in range(0, len(metrics), 500):
         client.log_batch(run_id, metrics=metrics[first : first + 500])
     if (run.folder / REVIEW_FOLDER).is_dir():
         _log_review(client, run, run_id)
 
 
-def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Metric names and values: `pipeline_all_ndcg_10`, `pipeline_over_popular`, `pipeline_history_2`,
+def _figures(evaluation: EvaluationRecord) -> Iterator[tuple[str, float]]:
+    """Metric names and values: `pipeline_all_ndcg_10`, `pipeline_over_popularity`, `pipeline_history_2`,
     `index_recall_100`."""
-    for system, parts in summary["systems"].items():
+    for system, parts in evaluation.systems.items():
         for part, metrics in parts.items():
             for metric, interval in metrics.items():
                 if metric.rsplit("_", 1)[0] in TABLE_METRICS:
-                    yield from _with_interval(
-                        f"{system}_{part}_{metric}", interval, whole=system == "pipeline"
-                    )
-    for row in summary.get("over_retrievers", []):
-        yield from _with_interval(
-            f"pipeline_over_{row['over']}", (row["mean"], row["low"], row["high"]), whole=True
-        )
+                    name = f"{system}_{part}_{metric}"
+                    yield from _with_interval(name, interval, whole=system == PIPELINE)
+    for over in evaluation.over_retrievers:
+        interval = (over.mean, over.low, over.high)
+        yield from _with_interval(f"pipeline_over_{over.over}", interval, whole=True)
     numbered: dict[str, int] = {}
-    for row in summary.get("breakdowns", []):
-        if row["by"] in ("history", "popularity"):
-            numbered[row["by"]] = numbered.get(row["by"], 0) + 1
-            name = str(numbered["history"]) if row["by"] == "history" else re.sub(r"\W+", "_", row["name"])
-            yield from _with_interval(f"pipeline_{row['by']}_{name}", row["systems"]["pipeline"], whole=True)
-    index = summary.get("index", {"points": []})
-    for point in index["points"]:
-        if point["kind"] == index["chosen"]:
-            yield "index_recall_100", point["recall_100"]
-            yield "index_milliseconds", point["milliseconds"]
+    for row in evaluation.breakdowns:
+        if row.by in ("history", "popularity"):
+            numbered[row.by] = numbered.get(row.by, 0) + 1
+            name = str(numbered["history"]) if row.by == "history" else re.sub(r"\W+", "_", row.name)
+            yield from _with_interval(f"pipeline_{row.by}_{name}", row.systems[PIPELINE], whole=True)
+    for point in evaluation.index.chosen_points:
+        yield "index_recall_100", point.recall_100
+        yield "index_milliseconds", point.milliseconds
 
 
 def _with_interval(name: str, interval: Any, *, whole: bool) -> Iterator[tuple[str, float]]:

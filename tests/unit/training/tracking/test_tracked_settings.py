@@ -13,8 +13,8 @@ from configs.load import dump_config
 from configs.schema import Config, TrackingConfig
 from training.runs.resume import resumed_config
 from training.runs.run import Run
-from training.runs.tracked_settings import without_login
-from training.runs.tracking import sync, tracking_uri
+from training.tracking.mlflow_sync import sync, tracking_uri
+from training.tracking.tracked_settings import without_login
 from training.train import train
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
@@ -48,7 +48,7 @@ def test_mlflow_gets_no_login_and_the_run_keeps_it(shop_config: Config, tmp_path
     theirs = config.model_copy(update={"tracking": TrackingConfig(uri=URI)})
     (run.folder / "config.yaml").write_text(dump_config(theirs), encoding="utf-8")
     sync(run, config)
-    client, run_id = MlflowClient(tracking_uri(config)), run.read()["mlflow_run"]
+    client, run_id = MlflowClient(tracking_uri(config)), run.read().mlflow_run
     assert client.get_run(run_id).data.params["tracking.uri"] == without_login(URI)
     copy = Path(client.download_artifacts(run_id, "config.yaml")).read_text(encoding="utf-8")
     assert copy == dump_config(theirs).replace(URI, without_login(URI))

@@ -21,8 +21,8 @@ from configs.exceptions import TrainingError
 from configs.schema import Config
 from training.runs.flat_settings import flat
 from training.runs.run import Run
-from training.runs.tracked_evaluation import NOTE, log_evaluation
-from training.runs.tracked_settings import tracked_settings, without_login
+from training.tracking.tracked_evaluation import NOTE, log_evaluation
+from training.tracking.tracked_settings import tracked_settings, without_login
 
 CHAMPION = "champion"
 SQLITE = "sqlite:///"
@@ -41,7 +41,7 @@ def artifact_location(config: Config) -> str:
 def sync(run: Run, config: Config) -> None:
     """Bring MLflow up to date with the run's folder; nothing when tracking is off or MLflow is not installed.
 
-    An MLflow that fails in the middle costs no training: it is said, and the next call brings everything.
+    An MLflow that fails in the middle costs no training: it is logged, and the next call brings everything.
     """
     try:
         client = _client(config)
@@ -77,10 +77,10 @@ def _try_sqlite(path: Path) -> None:
 
 
 def _follow(client: Any, run: Run, config: Config) -> None:
-    run_id = run.read().get("mlflow_run") or _start(client, run, config)
-    entries = run.read()
+    run_id = run.read().mlflow_run or _start(client, run, config)
+    record = run.read()
     _log_curves(client, run, run_id)
-    for series, fit in entries.get("fits", {}).items():
+    for series, fit in record.fits.items():
         for name, value in fit.items():
             client.log_metric(run_id, f"fit_{series}_{name}", value)
     client.log_text(
@@ -89,9 +89,9 @@ def _follow(client: Any, run: Run, config: Config) -> None:
     for name in ("evaluation.json", "evaluation.txt", "metrics.jsonl", "prepare_report.json"):
         if (run.folder / name).is_file():
             client.log_artifact(run_id, str(run.folder / name))
-    if "evaluation" in entries:
+    if record.evaluation:
         log_evaluation(client, run, run_id)
-    status = {"finished": "FINISHED", "failed": "FAILED"}.get(str(entries.get("status")), "RUNNING")
+    status = {"finished": "FINISHED", "failed": "FAILED"}.get(record.status or "", "RUNNING")
     client.update_run(run_id, status=status)
 
 
@@ -115,7 +115,7 @@ def register(run: Run, bundle: Path, config: Config, *, version: str) -> str | N
         registered = client.create_model_version(
             name,
             source=bundle.resolve().as_uri(),
-            run_id=run.read().get("mlflow_run"),
+            run_id=run.read().mlflow_run,
             tags={"bundle_version": version},
         )
     except _mlflow_errors() as error:
@@ -125,7 +125,7 @@ def register(run: Run, bundle: Path, config: Config, *, version: str) -> str | N
 
 
 def set_champion(config: Config, *, model_version: str) -> None:
-    """Move the alias; where MLflow fails, say so: the workspace's pointer is what a server reads."""
+    """Move the alias; where MLflow fails, log it: the workspace's pointer is what a server reads."""
     try:
         client = _client(config)
         if client is not None:
@@ -215,7 +215,7 @@ def _start(client: Any, run: Run, config: Config) -> str:
     run.update(mlflow_run=run_id)
     for key, value in flat(tracked_settings(run)).items():
         client.log_param(run_id, key, str(value)[:500])
-    for key, value in run.read().items():
+    for key, value in run.read().plain().items():
         if key != "status" and isinstance(value, str | int | float | bool | None):
             client.set_tag(run_id, key, str(value))
     return run_id
@@ -234,7 +234,7 @@ def _experiment(client: Any, config: Config, *, name: str) -> str:
 def _log_curves(client: Any, run: Run, run_id: str) -> None:
     from mlflow.entities import Metric
 
-    done = int(run.read().get("mlflow_lines", 0))
+    done = run.read().mlflow_lines
     lines = run.curves()
     metrics = [
         Metric(f"{line['series']}_{name}", value, int(1000 * line.get("time", 0)), line["step"])
