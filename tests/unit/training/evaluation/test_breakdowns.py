@@ -30,11 +30,15 @@ def figures() -> UserFigures:
                 "repeat": np.array([1.0, 0.5]),
                 "new": np.array([0.0, 0.5]),
             },
-            "popular": {"all": np.array([0.25, 0.25, 0.25, 0.25]), "repeat": np.zeros(2), "new": np.zeros(2)},
+            "popularity": {
+                "all": np.array([0.25, 0.25, 0.25, 0.25]),
+                "repeat": np.zeros(2),
+                "new": np.zeros(2),
+            },
         },
         history_lengths=np.array([1, 2, 30, 40]),
         relevant_UB=relevant,
-        hits_UB={"pipeline": pipeline_hits, "popular": np.zeros_like(relevant)},
+        hits_UB={"pipeline": pipeline_hits, "popularity": np.zeros_like(relevant)},
     )
 
 
@@ -61,7 +65,7 @@ def test_every_part_has_the_mean_of_its_users() -> None:
 
 def test_the_margin_over_a_source_is_paired() -> None:
     (over,) = over_retrievers(figures(), CONFIG)
-    assert (over.over, over.num_users, over.mean) == ("popular", 4, 0.375)
+    assert (over.over, over.num_users, over.mean) == ("popularity", 4, 0.375)
     assert over.low >= 0.25  # the smallest difference of any user
     assert over.verdict == "better"
 
@@ -75,7 +79,7 @@ def test_a_run_against_itself_differs_nowhere_and_against_a_worse_one_everywhere
     }
     worse = replace(
         ours,
-        values={**ours.values, "pipeline": ours.values["popular"]},
+        values={**ours.values, "pipeline": ours.values["popularity"]},
         users={**ours.users, "new": np.array([0, 1])},
     )
     found = {(row.by, row.name): row for row in over_run(ours, worse, name="it", config=CONFIG)}
