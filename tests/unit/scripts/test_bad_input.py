@@ -63,7 +63,7 @@ def refused(run: RunMain, message: str, *arguments: object, folder: Path) -> Non
         (["serve"], r"no champion here yet.*shopkeeper export"),
         (["serve", "--bundle", "absent"], r"absent: no bundle here.*shopkeeper export"),
         (["events", "import"], r"tables: no tables here.*shopkeeper prepare"),
-        (["events", "export", "--to", "out"], r"no event store here.*shopkeeper events import"),
+        (["events", "export", "--to", "out"], r"there is no event store.*shopkeeper events import"),
     ],
 )
 def test_a_step_too_early_or_a_setting_amiss(
@@ -145,7 +145,7 @@ def test_too_short_a_time_for_the_windows(shopkeeper: RunMain, prepared: Path) -
 def test_a_bundle_whose_file_was_changed(
     shopkeeper: RunMain, bundle: Path, tmp_path: Path, command: str
 ) -> None:
-    with (bundle / "items.npy").open("r+b") as file:
+    with (bundle / "can_be_shown.npy").open("r+b") as file:
         file.seek(200)
         file.write(b"\xff")
     message = r"items\.npy: was changed after the bundle was written.*shopkeeper export"

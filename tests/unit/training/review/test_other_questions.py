@@ -16,7 +16,7 @@ from serving.recommend.served_bundle import read_pointer
 from training.evaluation.review.compare import compare
 from training.evaluation.review.write import write_review
 from training.evaluation.user_figures import USERS_FILE
-from training.lifecycle import evaluate_run
+from training.lifecycle import evaluate_run, release
 from training.runs.run import Run, write_json
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow

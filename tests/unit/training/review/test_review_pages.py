@@ -187,7 +187,7 @@ def test_code_in_sentences_is_marked_and_everything_else_is_escaped() -> None:
 @pytest.mark.parametrize("why", ["it reads <b>better</b>", "<i>fewer</i> & <script>alert(1)</script>"])
 def test_a_reason_given_by_hand_stays_text(evaluated: Workspace, tmp_path: Path, why: str) -> None:
     run = Run(shutil.copytree(evaluated.first.folder, tmp_path / "runs" / FIRST))
-    run.update(bundle={"champion": True, "why": why})
+    run.update(bundle={"version": "0123456789abcdef", "champion": True, "why": why})
     write_review(run, evaluated.config)
     shown = seen(run.folder / "review" / "review.html")
     assert f"It was exported and became the champion ({why})." in "".join(shown.text)
