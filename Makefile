@@ -1,46 +1,60 @@
-# make demo    everything on real grocery data, then the live server, shop page and MLflow pages (DEMO_ARGS=--exit ends by itself)
-# make test    all tests            make check    ruff and mypy
+# `make` alone prints what there is to make: every target with a phrase behind `##`.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
 
-.PHONY: demo test check
+##@ Start
+.PHONY: help install demo
 
-demo: $(VENV)/installed
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(VENV)/installed ## the environment .venv with everything, and nothing else
+
+demo: $(VENV)/installed ## all steps on real grocery data, then the live server (DEMO_ARGS=--exit ends by itself)
 	$(BIN)/shopkeeper demo $(DEMO_ARGS)
 
-test: $(VENV)/installed
-	$(BIN)/python -m pytest $(TEST_ARGS)
+##@ Develop
+.PHONY: check test docs docs-serve
 
-check: $(VENV)/installed
+check: $(VENV)/installed ## ruff, formatting, mypy and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/installed ## all tests (TEST_ARGS="tests/unit -k name")
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+docs: $(VENV)/installed ## the documentation site in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again at every change
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
+
+##@ Measure (BENCH_ARGS=--help says more)
+.PHONY: benchmark-quality benchmark-published benchmark-training benchmark-ablation benchmark-prepare
+
+benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
+	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
+
+benchmark-published: $(VENV)/installed ## a data set of the literature seed by seed, and docs/benchmarks-published.md
+	$(BIN)/python benchmarks/published.py $(BENCH_ARGS)
+
+benchmark-training: $(VENV)/installed ## training speed beside RecTools and RePlay, and docs/benchmarks-training.md
+	$(BIN)/python benchmarks/training_speed.py $(BENCH_ARGS)
+
+benchmark-ablation: $(VENV)/installed ## what each group of features, and each retriever, brings
+	$(BIN)/python benchmarks/ablation.py $(BENCH_ARGS)
+
+benchmark-prepare: $(VENV)/installed ## preparing ten million events
+	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)
 
 # --no-compile: a third of the time went into bytecode of modules that nothing imports
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[train,demo,dev]"
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[train,demo,dev,docs]"
 	@touch $@
-
-.PHONY: benchmark-quality
-benchmark-quality: $(VENV)/installed
-	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
-
-.PHONY: benchmark-published
-benchmark-published: $(VENV)/installed
-	$(BIN)/python benchmarks/published.py $(BENCH_ARGS)
-
-.PHONY: benchmark-training
-benchmark-training: $(VENV)/installed
-	$(BIN)/python benchmarks/training_speed.py $(BENCH_ARGS)
-
-.PHONY: benchmark-ablation
-benchmark-ablation: $(VENV)/installed
-	$(BIN)/python benchmarks/ablation.py $(BENCH_ARGS)
-
-.PHONY: benchmark-prepare
-benchmark-prepare: $(VENV)/installed
-	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)

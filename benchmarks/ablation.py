@@ -1,71 +1,64 @@
-"""What each group of features, and each source, brings: the ranker fitted again without it, on a run that is
-trained.
+"""Ablation of the ranker: fits it again on a trained run, without one feature group or one retriever.
 
-    make benchmark-ablation                                          complete-journey, the newest run of sasrec
+    make benchmark-ablation                                         complete-journey, the newest run of sasrec
     BENCH_ARGS="--data taobao --model hstu" make benchmark-ablation
 
-Fitted on the window between the validation and the test split point, measured on the test window, like the
-run itself. A source is left out with the features that are its own: its candidates are not in the lists then.
-Kept in docs/results and shown on docs/benchmarks.md.
+The ranker is fitted on the window between the validation and the test split point and measured on the test
+window, as in the run itself. Without a retriever, its candidates are not in the lists and its own features
+are left out too. The result is kept in docs/results and shown on docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.again import finished_run
-from benchmarks.quality import RESULTS, configuration, write_page
+from benchmarks.ablation_table import PARTS
+from benchmarks.folders import RESULTS
+from benchmarks.quality import configuration
+from benchmarks.quality_page import write_page
+from benchmarks.reuse_encoders import finished_run
 from configs.console import log, progress
 from configs.schema import Config
 from features.dataset import Dataset
 from features.histories import IntArray
 from features.splits import SplitPoint, split_points, targets_between
 from models.ranker import RankerNetwork
-from serving.recommend.feature_names import FEATURE_GROUPS, FEATURES
+from serving.recommend.feature_groups import feature_group_names
 from serving.recommend.pipeline import Pipeline
 from training.evaluation.ranking_metrics import difference_interval, mean_and_interval
+from training.export.fit_pipeline import candidate_pipeline
 from training.queries import query_at
 from training.ranker.fit import split_lists, train_ranker
 from training.ranker.lists import RankedList, ranked_lists
 from training.runs.run import Run, environment, write_json
 
-PARTS = ("all", "repeat", "new")
-OWN_FEATURES: Final[Mapping[str, tuple[str, ...]]] = {
-    "encoder": ("encoder",),
-    "repeats": ("how often", "how lately"),
-    "together": ("goes together",),
-    "people": ("people alike",),
-    "popular": ("what sells",),
-}
-"""Source → the groups of features that are its own."""
-
 
 @dataclass(frozen=True)
-class Asked:
-    """One user's candidates at the test split point. Shapes: C candidates, F features, S sources."""
+class UserCandidates:
+    """One user's candidates at the test split point. Shapes: C candidates, F features."""
 
     features: NDArray[np.float32]
     """(C, F)"""
-    is_own: NDArray[np.bool_]
-    """(C,)"""
+    in_history: NDArray[np.bool_]
+    """(C,) whether the candidate is in the purchase history"""
     is_relevant: NDArray[np.bool_]
     """(C,)"""
     num_relevant: Mapping[str, int]
-    """part → how many items are relevant, among the candidates or not"""
-    proposed: Mapping[str, NDArray[np.bool_]]
-    """source → (C,) whether it proposed the candidate"""
+    """part → number of relevant items, whether they are candidates or not"""
+    retrieved_by: Mapping[str, NDArray[np.bool_]]
+    """retriever → (C,) whether it retrieved the candidate"""
 
 
 def main() -> int:
-    """Fit and measure without one group, without one source; write the result and the page."""
+    """Fit and measure every ablation; write the result and the page."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -90,107 +83,133 @@ def main() -> int:
 
 
 def ablate(dataset: Dataset, run: Run, config: Config) -> list[dict[str, Any]]:
-    """A row for the whole, then the difference without each group and each source: part → (mean, low,
-    high)."""
+    """A row for the complete ranker, then a row of differences from it per group and per retriever left out.
+
+    A row has `without` and, for each part, (mean, lower bound, upper bound).
+    """
     validation, test, full = split_points(dataset, config.split)
-    fitted = Pipeline.load(run.folder / "bundle-validation")
+    fitted = candidate_pipeline(dataset, validation, config=config, run=run)
     lists = split_lists(list(ranked_lists(fitted, dataset, validation, test, config=config)), config.ranker)
-    asked = ask(Pipeline.load(run.folder / "bundle-test"), dataset, test, full, config=config)
-    whole = measured(lists, asked, config, groups=(), source=None)
-    rows = [{"without": "nothing", **_intervals(whole, config)}]
-    for group in FEATURE_GROUPS:
-        found = measured(lists, asked, config, groups=(group,), source=None)
-        rows.append({"without": f"features: {group}", **_differences(found, whole, config)})
-    for source, groups in OWN_FEATURES.items():
-        found = measured(lists, asked, config, groups=groups, source=source)
-        rows.append({"without": f"source: {source}", **_differences(found, whole, config)})
+    judged = candidate_pipeline(dataset, test, config=config, run=run)
+    users = user_candidates(judged, dataset, test, full, config=config)
+    blocks, names = judged.columns.groups, judged.columns.names
+
+    def without(columns: Collection[str], retriever: str | None) -> dict[str, NDArray[np.float64]]:
+        is_left_out = np.isin(names, list(columns))
+        return capped_recall(lists, users, config, is_left_out=is_left_out, retriever=retriever)
+
+    complete = without((), None)
+    rows = [{"without": "nothing", **_intervals(complete, config)}]
+    for block, columns in blocks.items():
+        log(f"without the features of {block}")
+        found = without(columns, None)
+        rows.append({"without": f"features: {block}", **_differences(found, complete, config)})
+    for retriever in (name for name in blocks if name not in feature_group_names()):
+        log(f"without the retriever {retriever}")
+        found = without(blocks[retriever], retriever)
+        rows.append({"without": f"retriever: {retriever}", **_differences(found, complete, config)})
     return rows
 
 
-def ask(
+def user_candidates(
     pipeline: Pipeline, dataset: Dataset, point: SplitPoint, later: SplitPoint, *, config: Config
-) -> list[Asked]:
-    """The candidates of each user with a target between the split points, with what became of them."""
+) -> list[UserCandidates]:
+    """The candidates of every user with a target between the split points, with their relevance."""
     relevant = targets_between(dataset, point, later, targets=config.history.targets)
     found = []
     with progress("candidates", total=len(relevant)) as work:
         for user in sorted(relevant)[: config.evaluation.max_users]:
-            found.append(_asked(pipeline, dataset, point, user, relevant[user]))
+            found.append(_candidates_of(pipeline, dataset, point, user=user, relevant=relevant[user]))
             work.advance()
     return found
 
 
-def _asked(pipeline: Pipeline, dataset: Dataset, point: SplitPoint, user: int, relevant: IntArray) -> Asked:
-    candidates, person, _ = pipeline.candidates(query_at(dataset, point, user))
-    num_own = int(np.isin(relevant, person.own.items).sum())
-    return Asked(
+def _candidates_of(
+    pipeline: Pipeline, dataset: Dataset, point: SplitPoint, *, user: int, relevant: IntArray
+) -> UserCandidates:
+    candidates, known = pipeline.candidates(query_at(dataset, point, user))
+    own = known.context.profile.own.codes
+    num_repeat = int(np.isin(relevant, own).sum())
+    return UserCandidates(
         features=candidates.features,
-        is_own=np.isin(candidates.items, person.own.items),
+        in_history=np.isin(candidates.items, own),
         is_relevant=np.isin(candidates.items, relevant),
-        num_relevant={"all": len(relevant), "repeat": num_own, "new": len(relevant) - num_own},
-        proposed={
-            source: np.isin(candidates.items, items) for source, items in candidates.proposed_by.items()
+        num_relevant={"all": len(relevant), "repeat": num_repeat, "new": len(relevant) - num_repeat},
+        retrieved_by={
+            name: np.isin(candidates.items, found.proposed) for name, found in candidates.retrievals.items()
         },
     )
 
 
-def measured(
+def capped_recall(
     lists: tuple[list[RankedList], list[RankedList]],
-    asked: list[Asked],
+    users: list[UserCandidates],
     config: Config,
     *,
-    groups: Iterable[str],
-    source: str | None,
+    is_left_out: NDArray[np.bool_],
+    retriever: str | None,
 ) -> dict[str, NDArray[np.float64]]:
-    """part → capped recall of each user (NaN where the part has nothing relevant), with a ranker fitted
-    without the groups."""
-    away = np.isin(FEATURES, [name for group in groups for name in FEATURE_GROUPS[group]])
-    log(f"without {', '.join([*groups, *([source] if source else [])]) or 'nothing'}")
+    """Capped recall of each user with a ranker that is fitted without some of the features' columns.
+
+    Args:
+        lists: the ranker's training lists and its held-back lists.
+        is_left_out: (F,) the columns that are set to 0, in training and in the test.
+        retriever: the retriever whose candidates are left out of the test lists.
+
+    Returns:
+        part → (U,), NaN for a user without a relevant item in the part.
+    """
     training, held_back = (
-        [replace(one, features=np.where(away, np.float32(0), one.features)) for one in part] for part in lists
+        [replace(one, features=np.where(is_left_out, np.float32(0), one.features)) for one in part]
+        for part in lists
     )
-    network = train_ranker(training, held_back, config)
-    rows = [_recalls(network, one, away=away, source=source, k=config.evaluation.headline_k) for one in asked]
+    network, k = train_ranker(training, held_back, config), config.evaluation.headline_k
+    rows = [_recalls(network, user, is_left_out=is_left_out, retriever=retriever, k=k) for user in users]
     return {part: np.array([row[part] for row in rows]) for part in PARTS}
 
 
 @torch.no_grad()
 def _recalls(
-    network: RankerNetwork, one: Asked, *, away: NDArray[np.bool_], source: str | None, k: int
+    network: RankerNetwork,
+    user: UserCandidates,
+    *,
+    is_left_out: NDArray[np.bool_],
+    retriever: str | None,
+    k: int,
 ) -> dict[str, float]:
-    stands = np.ones(len(one.is_own), bool)
-    if source is not None:
-        stands = np.any([by for name, by in one.proposed.items() if name != source], axis=0)
-    features = np.where(away, np.float32(0), one.features)
+    is_retrieved = np.ones(len(user.in_history), bool)
+    if retriever is not None:
+        is_retrieved = np.any([by for name, by in user.retrieved_by.items() if name != retriever], axis=0)
+    features = np.where(is_left_out, np.float32(0), user.features)
     order = np.argsort(-network(torch.from_numpy(features)).numpy(), kind="stable")
-    order = order[stands[order]]
-    found = {"all": order, "repeat": order[one.is_own[order]], "new": order[~one.is_own[order]]}
+    order = order[is_retrieved[order]]
+    lists = {"all": order, "repeat": order[user.in_history[order]], "new": order[~user.in_history[order]]}
     return {
-        part: int(one.is_relevant[found[part][:k]].sum()) / min(k, count)
-        if (count := one.num_relevant[part])
+        part: int(user.is_relevant[lists[part][:k]].sum()) / min(k, count)
+        if (count := user.num_relevant[part])
         else float("nan")
         for part in PARTS
     }
 
 
 def _intervals(
-    values: Mapping[str, NDArray[np.float64]], config: Config
+    recalls: Mapping[str, NDArray[np.float64]], config: Config
 ) -> dict[str, tuple[float, float, float]]:
     samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
     return {
-        part: mean_and_interval(found[~np.isnan(found)], samples=samples, seed=seed)
-        for part, found in values.items()
+        part: mean_and_interval(values[~np.isnan(values)], samples=samples, seed=seed)
+        for part, values in recalls.items()
     }
 
 
 def _differences(
-    found: Mapping[str, NDArray[np.float64]], whole: Mapping[str, NDArray[np.float64]], config: Config
+    found: Mapping[str, NDArray[np.float64]], complete: Mapping[str, NDArray[np.float64]], config: Config
 ) -> dict[str, tuple[float, float, float]]:
     samples, seed = config.evaluation.bootstrap_samples, config.evaluation.seed
-    known = {part: ~np.isnan(whole[part]) for part in PARTS}
+    known = {part: ~np.isnan(complete[part]) for part in PARTS}
     return {
         part: difference_interval(
-            found[part][known[part]], whole[part][known[part]], samples=samples, seed=seed
+            found[part][known[part]], complete[part][known[part]], samples=samples, seed=seed
         )
         for part in PARTS
     }

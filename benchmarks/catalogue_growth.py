@@ -1,13 +1,12 @@
-"""What a growing catalogue costs: training steps, and the index, for ten thousand, a hundred thousand and a
-million items.
+"""Measures training steps and the index with a growing catalogue: ten thousand to a million items.
 
     python benchmarks/catalogue_growth.py [--items 10000 100000 1000000] [--steps 60] [--no-index]
 
-Each size, with dense updates and by rows, runs in a process of its own. The steps stand for training with the
-sampled softmax: a default batch of 4,096 positions, whose queries are means of a history's vectors, so that
-nothing but the table, the loss, the clipping and Adam is measured. The vectors to index are clustered, as
-trained ones are: items lie round a few thousand centres, queries round the same ones. Ten minutes; nothing
-else should run meanwhile.
+Each size, with dense and with sparse updates (by rows), runs in a process of its own. The steps are those of
+the sampled softmax: a default batch of 4,096 positions, whose queries are means of a history's vectors, so
+that only the embedding table, the loss, gradient clipping and Adam are measured. The vectors to index are
+clustered, as trained ones are: items lie around a few thousand centres, queries around the same ones. This
+takes ten minutes; nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -34,16 +33,17 @@ Result = TypeVar("Result")
 
 DIM = 64
 POSITIONS = 4096
-"""Of one step, each with a target: the default batch."""
+"""In one step, each with a target: the default batch."""
 HISTORY = 32
 NUM_EVENTS = 2_000_000
 NUM_QUERIES = 200
-ITEMS_A_CENTRE = 200
+ITEMS_PER_CENTRE = 200
 SPREAD = 0.5
-"""Of the items round their centre, whose own coordinates have deviation 1."""
+"""Standard deviation of the items around their centre; that of the centres is 1."""
 
 
 def main() -> None:
+    """Measure and print every size."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -53,23 +53,24 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before", flush=True)
     print(
-        "seconds of CPU a million interactions | loss and gradient | clipping and Adam | both | GB before | "
+        "CPU seconds per million interactions | loss and gradient | clipping and Adam | both | GB before | "
         "peak GB"
     )
     for num_items in arguments.items:
         dense, rows = (
-            in_a_child(training_steps, num_items, arguments.steps, by_rows) for by_rows in (False, True)
+            in_child_process(training_steps, num_items, arguments.steps, is_sparse)
+            for is_sparse in (False, True)
         )
         for name, costs in (("dense", dense), ("by rows", rows)):
-            print(f"{num_items:>9,} items, {name:<7} | {costs.shown()}")
+            print(f"{num_items:>9,} items, {name:<7} | {costs.cells()}")
         print(f"{num_items:>9,} items: by rows {dense.both / rows.both:.1f} times as fast", flush=True)
     if not arguments.no_index:
-        print(in_a_child(index_of, max(arguments.items)), flush=True)
+        print(in_child_process(index_of, max(arguments.items)), flush=True)
 
 
 @dataclass(frozen=True)
 class StepCosts:
-    """Of training steps: seconds a million interactions, and memory."""
+    """Cost of training steps: CPU seconds per million interactions, and memory."""
 
     loss: float
     update: float
@@ -78,23 +79,24 @@ class StepCosts:
 
     @property
     def both(self) -> float:
-        """Seconds of a whole step, a million interactions."""
+        """CPU seconds of complete steps per million interactions."""
         return self.loss + self.update
 
-    def shown(self) -> str:
-        """As cells of the table."""
-        return f"{self.loss:.1f} | {self.update:.1f} | {self.both:.1f} | {self.before_gb:.2f} | {self.peak_gb:.2f}"
+    def cells(self) -> str:
+        """Cells of the printed table."""
+        seconds = f"{self.loss:.1f} | {self.update:.1f} | {self.both:.1f}"
+        return f"{seconds} | {self.before_gb:.2f} | {self.peak_gb:.2f}"
 
 
-def in_a_child(work: Callable[..., Result], *arguments: int) -> Result:
-    """Run `work` alone in a new process, so that its peak memory is its own."""
+def in_child_process(work: Callable[..., Result], *arguments: int) -> Result:
+    """Run `work` in a new process, so that its peak memory is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(work, *arguments).result()
 
 
-def training_steps(num_items: int, steps: int, rows: bool) -> StepCosts:
-    """Medians over steps of the seconds of CPU, on one thread: what other work on the machine moves least;
-    and peak memory."""
+def training_steps(num_items: int, steps: int, is_sparse: bool) -> StepCosts:
+    """Medians over steps of the CPU seconds on one thread, which other work on the machine changes least, and
+    peak memory."""
     import torch
 
     from configs.schema import TrainingConfig
@@ -105,24 +107,23 @@ def training_steps(num_items: int, steps: int, rows: bool) -> StepCosts:
     torch.manual_seed(0)
     table = ItemTable(num_items, DIM)
     optimizer = build_optimizer(table, TrainingConfig())
-    table.sparse = rows  # whatever the size would choose
+    table.sparse = is_sparse  # whatever the size would choose
     losses = losses_of(table)
     before, seconds = _peak_gb(), []
     for _ in range(steps):
-        begun = time.process_time()
+        started = time.process_time()
         optimizer.zero_grad()
         next(losses).backward()  # type: ignore[no-untyped-call]
         middle = time.process_time()
         clip_gradients(optimizer, 1.0)
         optimizer.step()
-        seconds.append((middle - begun, time.process_time() - middle))
+        seconds.append((middle - started, time.process_time() - middle))
     loss, update = np.median(seconds[1:], axis=0) / POSITIONS * 1e6
     return StepCosts(loss, update, before_gb=before, peak_gb=_peak_gb())
 
 
 def losses_of(table: ItemTable) -> Iterator[Tensor]:
-    """The sampled softmax of batch after batch: each position's query is the mean of its history up to
-    there."""
+    """The sampled softmax of one batch after another. A position's query is the mean of its history."""
     import torch
 
     from configs.schema import TrainingConfig
@@ -155,7 +156,7 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
 
 
 def index_of(num_items: int) -> str:
-    """The index that export would build, with what was measured on it."""
+    """A line about the index that export would build: recall, time of a query, memory."""
     from configs.schema import ExportConfig
     from training.export.index import build_index
 
@@ -164,18 +165,17 @@ def index_of(num_items: int) -> str:
     built = build_index(vectors, np.arange(num_items, dtype=np.int32), queries, ExportConfig())
     seconds = time.perf_counter() - started
     return (
-        f"{num_items:>9,} items: {built.kind}, recall@100 {built.recall:.4f}, {built.milliseconds:.2f} ms a "
-        "query, exact "
-        f"{built.exact_milliseconds:.2f} ms ({built.exact_milliseconds / built.milliseconds:.0f} times); "
-        "built and measured in "
+        f"{num_items:>9,} items: {built.kind}, recall@100 {built.recall:.4f}, {built.milliseconds:.2f} ms "
+        f"per query, exact {built.exact_milliseconds:.2f} ms "
+        f"({built.exact_milliseconds / built.milliseconds:.0f} times); built and measured in "
         f"{seconds:.0f} s, peak {_peak_gb():.2f} GB"
     )
 
 
 def clustered(num_items: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(vectors (N, D), queries (Q, D)) round the same centres."""
+    """(vectors (N, D), queries (Q, D)) around the same centres."""
     generator = np.random.default_rng(0)
-    centres = generator.standard_normal((max(num_items // ITEMS_A_CENTRE, 1), DIM), np.float32)
+    centres = generator.standard_normal((max(num_items // ITEMS_PER_CENTRE, 1), DIM), np.float32)
 
     def around(count: int) -> NDArray[np.float32]:
         vectors = SPREAD * generator.standard_normal((count, DIM), np.float32)

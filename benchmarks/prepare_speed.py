@@ -1,11 +1,11 @@
-"""How `shopkeeper prepare` compares with reading the same file and sorting it once.
+"""Compares `shopkeeper prepare` with reading the same file and sorting it once.
 
     make benchmark-prepare                     about two minutes on two cores, and 5 GB of memory
     BENCH_ARGS=--check make benchmark-prepare  exit status 1 when the target is not reached
 
 The file is made once and kept: ten million events of a million users and a hundred thousand items, as
-parquet, in the order of visits, not of time, without event ids, sessions or a catalogue. Each measurement is
-a process of its own; reading and sorting is measured before and after, and the mean counts. Nothing else
+Parquet, ordered by session and not by time, without event ids, session ids or a catalogue. Each measurement
+is a process of its own; reading and sorting is measured before and after, and the mean counts. Nothing else
 should run meanwhile.
 """
 
@@ -28,46 +28,51 @@ import numpy as np
 import polars as pl
 
 TARGET = 5.0
-"""Times the seconds of reading and sorting."""
+"""Factor of the seconds of reading and sorting."""
 
 TARGET_GB = 5.0
 FIRST_TIME = 1_704_067_200_000_000
 NOW = datetime(2025, 1, 31, tzinfo=UTC)
-EVENTS_A_VISIT = 4
-KINDS = {"view_item": 0.6, "add_to_cart": 0.15, "purchase": 0.25}
+EVENTS_PER_SESSION = 4
+EVENT_TYPES = {"view_item": 0.6, "add_to_cart": 0.15, "purchase": 0.25}
+"""Event type → its share."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one child process took."""
+    """Time and memory of one child process."""
 
     seconds: float
     cpu_seconds: float
     peak_gb: float
 
     def line(self, name: str, rows: int) -> str:
-        speed = f"{rows / self.seconds:12,.0f} rows/s"
-        return f"{name:<16} {self.seconds:7.1f} s  {self.cpu_seconds:7.1f} s of CPU  {speed}  peak {self.peak_gb:.1f} GB"
+        """A line of the printed table."""
+        times = (
+            f"{self.seconds:7.1f} s  {self.cpu_seconds:7.1f} s of CPU  {rows / self.seconds:12,.0f} rows/s"
+        )
+        return f"{name:<16} {times}  peak {self.peak_gb:.1f} GB"
 
 
 def main() -> None:
+    """Measure and print; exit status 1 when --check finds that the target is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument(
-        "--folder", type=Path, default=Path("shop-benchmark/size"), help="of the file and what is made of it"
+        "--folder", type=Path, default=Path("shop-benchmark/size"), help="of the file and the workspace"
     )
     parser.add_argument("--check", action="store_true", help="exit status 1 when the target is not reached")
     arguments = parser.parse_args()
     file = arguments.folder / f"events-{arguments.rows}.parquet"
     if not file.is_file():
         print(f"making {file}", flush=True)
-        in_a_child(make_file, file, arguments.rows)
+        in_child_process(make_file, file, arguments.rows)
     load_before = os.getloadavg()[0]
-    before = in_a_child(read_and_sort, file, arguments.rows)
-    prepared = in_a_child(run_prepare, file, arguments.rows)
-    after = in_a_child(read_and_sort, file, arguments.rows)
+    before = in_child_process(read_and_sort, file, arguments.rows)
+    prepared = in_child_process(run_prepare, file, arguments.rows)
+    after = in_child_process(read_and_sort, file, arguments.rows)
     print(
         f"{arguments.rows:,} rows, {file.stat().st_size / 1e6:.0f} MB; {os.cpu_count()} cores, load "
         f"{load_before:.1f} before"
@@ -82,8 +87,8 @@ def main() -> None:
     sys.exit(1 if arguments.check and not is_reached else 0)
 
 
-def in_a_child(work: Callable[[Path, int], None], file: Path, rows: int) -> Measured:
-    """Run `work` alone in a new process, so that its peak memory is its own."""
+def in_child_process(work: Callable[[Path, int], None], file: Path, rows: int) -> Measured:
+    """Run `work` in a new process, so that its peak memory is its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_measured, work, file, rows).result()
 
@@ -96,13 +101,13 @@ def _measured(work: Callable[[Path, int], None], file: Path, rows: int) -> Measu
 
 
 def read_and_sort(file: Path, rows: int) -> None:
-    """The measure of it all."""
+    """What `prepare` is compared with."""
     if len(pl.scan_parquet(file).sort("timestamp").collect()) != rows:
-        raise AssertionError("the file has another number of rows")
+        raise AssertionError(f"the file does not have {rows} rows")
 
 
 def run_prepare(file: Path, rows: int) -> None:
-    """Raw file to tables and dataset."""
+    """From the raw file to tables and dataset."""
     from configs.load import load_config
     from features.prepare import prepare
 
@@ -114,28 +119,28 @@ def run_prepare(file: Path, rows: int) -> None:
 
 
 def make_file(file: Path, rows: int) -> None:
-    """Visits of a few events each; everyone and every item at least once where there are enough rows."""
-    generator, num_visits = np.random.default_rng(0), max(rows // EVENTS_A_VISIT, 1)
+    """Write sessions of a few events each; with enough rows every user and item occurs at least once."""
+    generator, num_sessions = np.random.default_rng(0), max(rows // EVENTS_PER_SESSION, 1)
     num_users, num_items = max(rows // 10, 10), max(rows // 100, 10)
-    visit = np.sort(generator.integers(0, num_visits, rows))
+    session = np.sort(generator.integers(0, num_sessions, rows))
     activity = generator.lognormal(0, 1, num_users)
-    visitor = generator.choice(num_users, num_visits, p=activity / activity.sum())
-    visitor[: min(num_users, num_visits)] = np.arange(min(num_users, num_visits))
-    visitor = generator.permutation(visitor)
+    session_user = generator.choice(num_users, num_sessions, p=activity / activity.sum())
+    session_user[: min(num_users, num_sessions)] = np.arange(min(num_users, num_sessions))
+    session_user = generator.permutation(session_user)
     popularity = 1 / np.arange(1, num_items + 1) ** 0.9
     item = generator.choice(num_items, rows, p=popularity / popularity.sum())
-    begin = FIRST_TIME + generator.integers(0, 365 * 86_400, num_visits) * 1_000_000
+    start = FIRST_TIME + generator.integers(0, 365 * 86_400, num_sessions) * 1_000_000
     price = np.round(generator.lognormal(2.5, 0.8, num_items), 2)
-    kind = generator.choice(len(KINDS), rows, p=list(KINDS.values()))
+    event_type = generator.choice(len(EVENT_TYPES), rows, p=list(EVENT_TYPES.values()))
     frame = pl.LazyFrame(
         {
-            "user_id": visitor[visit],
+            "user_id": session_user[session],
             "item_id": item,
-            "event_type": pl.Series(kind).replace_strict(range(len(KINDS)), list(KINDS)),
-            "timestamp": begin[visit] + generator.integers(0, 1200, rows) * 1_000_000,
+            "event_type": pl.Series(event_type).replace_strict(range(len(EVENT_TYPES)), list(EVENT_TYPES)),
+            "timestamp": start[session] + generator.integers(0, 1200, rows) * 1_000_000,
             "quantity": np.ones(rows, np.int64),
             "price": price[item],
-            "transaction_id": visit,
+            "transaction_id": session,
         }
     ).with_columns(
         pl.format("u{}", pl.col("user_id").cast(pl.String).str.zfill(7)),

@@ -1,13 +1,13 @@
-"""Published protocols: trains a data set's YAML once a seed, ranks each user's held-back item, and writes the
-page.
+"""Published protocols: trains a data set once per seed, ranks the held-out items, and writes the page.
 
-    make benchmark-published BENCH_ARGS="--data beauty --files DIR"             five seeds, then docs/benchmarks-published.md
-    make benchmark-published BENCH_ARGS="--data beauty --files DIR --seeds 0"   one seed; a seed that is done is not done again
-    make benchmark-published BENCH_ARGS="--data beauty --file Toys.txt --name toys"   another file with beauty's settings
-    make benchmark-published BENCH_ARGS=--page                                  only the page, from docs/results/published
-    BENCH_ARGS="... --check"                                                    exit status 1 when a target is missed
+    make benchmark-published BENCH_ARGS="--data beauty --files DIR"               five seeds, then the page
+    make benchmark-published BENCH_ARGS="--data beauty --files DIR --seeds 0"     one seed
+    make benchmark-published BENCH_ARGS="--data beauty --file F.txt --name toys"  the settings on another file
+    make benchmark-published BENCH_ARGS=--page                                    only the page
+    make benchmark-published BENCH_ARGS="... --check"                             status 1: a target is missed
 
-Selection is on the validation item; the test item is read once a seed. A killed run goes on where it stood.
+Selection is on the validation item; the test item is read once per seed. A seed whose result is kept is not
+measured again; a run that was killed is resumed. The page is docs/benchmarks-published.md.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.folders import DOCS, RESULTS, YAMLS
 from benchmarks.published_data import found_file, prepared
-from benchmarks.published_page import page, verdict_lines
+from benchmarks.published_page import read_results, verdict_lines, write_page
 from benchmarks.published_protocol import PublishedTest
 from benchmarks.published_references import PUBLISHED
 from benchmarks.published_settings import same_settings
@@ -36,13 +37,11 @@ from training.encoder.fit import load_encoder
 from training.runs.run import Run, environment, write_json
 from training.train import train
 
-ROOT = Path(__file__).parent.parent
-YAMLS = ROOT / "configs" / "benchmarks"
-RESULTS = ROOT / "docs" / "results" / "published"
+PUBLISHED_RESULTS = RESULTS / "published"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what was asked for, write the page; 1 when --check finds a target missed."""
+    """Measure what was asked for and write the page; 1 when --check finds that a target is missed."""
     options = _options(arguments)
     options.results.mkdir(parents=True, exist_ok=True)
     name = options.name or options.data
@@ -51,18 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seeds = options.seeds or list(range(known.num_seeds if known else 1))
         for seed in seeds:
             measure(options, name=name, seed=seed)
-    results = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.results.glob("*-seed*.json"))
-    ]
-    where = ROOT / "docs" if options.results == RESULTS else options.results
-    (where / "benchmarks-published.md").write_text("\n".join(page(results)) + "\n", encoding="utf-8")
+    results = read_results(options.results)
+    write_page(results, DOCS if options.results == PUBLISHED_RESULTS else options.results)
     verdicts = verdict_lines([result for result in results if options.page or result["data"] == name])
     sys.stdout.write("\n".join(verdicts) + "\n")
     return 1 if options.check and any("not reached" in line for line in verdicts) else 0
 
 
 def measure(options: argparse.Namespace, *, name: str, seed: int) -> None:
-    """Prepare if need be, train, rank, and keep the result; nothing where the same is kept already."""
+    """Prepare, train, rank and keep the result; nothing where a result with the same settings is kept."""
     config = _config(options, name=name, seed=seed)
     file = found_file(config, files=options.files)
     entry = prepared(config, file)
@@ -72,7 +68,7 @@ def measure(options: argparse.Namespace, *, name: str, seed: int) -> None:
         and not options.again
         and same_settings(json.loads(path.read_text(encoding="utf-8")), config, entry)
     ):
-        log(f"{name}, seed {seed}: {path} has it (--again measures anew)")
+        log(f"{name}, seed {seed}: {path} has it (--again measures again)")
         return
     log(f"{name}, seed {seed}")
     run = train(config, resume=None if options.again else _unfinished(config))
@@ -80,7 +76,7 @@ def measure(options: argparse.Namespace, *, name: str, seed: int) -> None:
     test = PublishedTest(dataset, split_points(dataset, config.split), config=config)
     on_gpu = config.training.device != "cpu" and torch.cuda.is_available()
     encoder = load_encoder(run.folder, dataset, point=test.point.name, config=config)
-    model = test.judge_encoder(encoder, device=torch.device("cuda" if on_gpu else "cpu"))
+    model = test.evaluate_encoder(encoder, device=torch.device("cuda" if on_gpu else "cpu"))
     systems = {"model": model.summary(config), **_baselines(test, config, entry)}
     head = {
         "data": name,
@@ -96,19 +92,19 @@ def measure(options: argparse.Namespace, *, name: str, seed: int) -> None:
 
 
 def _baselines(test: PublishedTest, config: Config, file: dict[str, str]) -> dict[str, Any]:
-    """The same for every seed and every model, so they are made once and kept beside the dataset."""
+    """They are the same for every seed and every model, so they are kept beside the dataset."""
     path = config.workspace / "published_baselines.json"
-    of = {
+    fitted_with = {
         "file": file,
         "history": config.history.model_dump(mode="json"),
-        "candidates": config.candidates.model_dump(mode="json"),
+        "candidates": config.retrievers.model_dump(mode="json"),
         "evaluation": config.evaluation.model_dump(mode="json"),
     }
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if kept.get("of") != of:
+    if kept.get("fitted_with") != fitted_with:
         kept = {
-            "of": of,
-            "systems": {name: judged.summary(config) for name, judged in test.judge_baselines().items()},
+            "fitted_with": fitted_with,
+            "systems": {name: found.summary(config) for name, found in test.evaluate_baselines().items()},
         }
         write_json(path, kept)
     return dict(kept["systems"])
@@ -123,7 +119,7 @@ def _origin(
     options: argparse.Namespace,
     name: str,
 ) -> dict[str, Any]:
-    """Everything that a figure needs to count."""
+    """What is needed to reproduce the figures."""
     entries, monitor = run.read(), config.training.monitor
     fit = entries["fits"]["validation"]
     curve = [
@@ -149,18 +145,18 @@ def _origin(
         },
         "file": file,
         "command": _command(options, name=name),
-        "config": dump_config(_anywhere(config, file=file, name=name)),
+        "config": dump_config(_without_folders(config, file=file, name=name)),
     }
 
 
-def _anywhere(config: Config, *, file: dict[str, str], name: str) -> Config:
-    """The settings without this machine's folders."""
+def _without_folders(config: Config, *, file: dict[str, str], name: str) -> Config:
+    """The settings without this machine's paths."""
     data = config.data.model_copy(update={"events": Path(file["name"])})
     return config.model_copy(update={"data": data, "workspace": Path(f"shop-{name}")})
 
 
 def _command(options: argparse.Namespace, *, name: str) -> str:
-    """What measures every seed of it again, on another machine."""
+    """The command that measures every seed again, on any machine."""
     other = f" --file {options.file.name} --name {name}" if options.file else ""
     kept = "".join(
         f" --set {override}"
@@ -175,7 +171,7 @@ def _config(options: argparse.Namespace, *, name: str, seed: int) -> Config:
     yaml = YAMLS / f"{options.data}.yaml"
     if not yaml.is_file():
         raise ConfigError(
-            f"--data {options.data}: there is "
+            f"--data {options.data}: no such YAML in configs/benchmarks, which has "
             f"{', '.join(sorted(path.stem for path in YAMLS.glob('*.yaml')))}."
         )
     own = [f"name={name}", f"workspace=shop-{name}", f"training.seed={seed}"]
@@ -184,7 +180,7 @@ def _config(options: argparse.Namespace, *, name: str, seed: int) -> Config:
 
 
 def _unfinished(config: Config) -> Run | None:
-    """The run with just these settings, on this commit, that was killed."""
+    """The newest run with these settings on this commit that did not finish."""
     commit = environment()["commit"]
     for folder in sorted((config.workspace / "runs").glob("*/"), reverse=True):
         run = Run(folder)
@@ -209,20 +205,18 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="beauty",
         help="a YAML of configs/benchmarks, without .yaml: " + ", ".join(PUBLISHED),
     )
-    parser.add_argument(
-        "--files", type=Path, help="the folder of the data sets' files, looked for at any depth"
-    )
+    parser.add_argument("--files", type=Path, help="folder of the data sets' files, searched at any depth")
     parser.add_argument(
         "--file",
         type=Path,
         help="another file in place of the YAML's; with --name, so that results stay apart",
     )
-    parser.add_argument("--name", help="what the results and the workspace are called; default: as --data")
+    parser.add_argument("--name", help="name of the results and the workspace; default: as --data")
     parser.add_argument(
         "--seeds", type=lambda text: [int(seed) for seed in text.split(",")], help="as 0,1,2; default: all"
     )
-    parser.add_argument("--again", action="store_true", help="measure seeds anew that are done")
-    parser.add_argument("--page", action="store_true", help="only write the page anew from the results")
+    parser.add_argument("--again", action="store_true", help="measure seeds again that are kept")
+    parser.add_argument("--page", action="store_true", help="only write the page again from the results")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is not reached")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="as in `shopkeeper`; give it a --name"
@@ -230,14 +224,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--results",
         type=Path,
-        default=RESULTS,
+        default=PUBLISHED_RESULTS,
         help="the folder of the results; default: docs/results/published",
     )
     parser.add_argument("--out", type=Path, help="the workspace; default: shop-NAME here")
-    parser.add_argument("--commit", help="what to note as the commit where the source is a copy without git")
+    parser.add_argument("--commit", help="the commit to record where this is a copy without git")
     options = parser.parse_args(arguments)
     if options.file and not options.name:
-        parser.error("--file is another data set than --data: give it a --name of its own")
+        parser.error("--file is not the data set of --data: name it with --name")
     return options
 
 

@@ -1,30 +1,37 @@
-"""docs/benchmarks-published.md from the kept results: per data set what is published, what we have, and how
-it was measured."""
+"""docs/benchmarks-published.md from the kept results: published figures, ours, and the baselines."""
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks.published_references import PUBLISHED, Published, known_file, metric_name
-from benchmarks.published_settings import of_one_make, settings_of
+from benchmarks.published_references import PUBLISHED, Published, is_published_copy, metric_name
+from benchmarks.published_settings import differ_in_seed_only, settings_of
+from benchmarks.systems import published_baseline_labels
 
 Result = dict[str, Any]
 METRICS = ("ndcg_5", "ndcg_10", "ndcg_20", "recall_5", "recall_10", "recall_20", "mrr")
-BASELINES = {
-    "popular": "popular: training events of each item",
-    "own": "the user's own items, most frequent first",
-    "together": "co-occurrence: items of the same users, then popular",
-    "next": "co-occurrence: items that came next, then popular",
-}
 INTRODUCTION = """\
-Made by `make benchmark-published`; edits are lost. The rankings hold the whole catalogue, never a sample. An item that scores
-as much as the target stands ahead of it. With one target Recall@k equals HR@k. Selection is on the validation item; the test
-item is read once a seed. An item that training never saw stands last, so as a target it is a miss; such targets are counted.
-Baselines know what the model knows, and answer to the same histories. In brackets: 95 % bootstrap interval over users;
-± is the standard deviation over seeds. Every result whole, with its settings and its curve, is in
+Made by `make benchmark-published`; edits are lost. Rankings are over the whole catalogue, without sampling.
+An item with the same score as the target is ranked ahead of it. With one target Recall@k equals HR@k.
+Selection is on the validation item; the test item is read once per seed. An item that is not in the training
+data is ranked last, so as a target it is a miss; such targets are counted. Baselines are fitted on the same
+events as the model and get the same histories. In brackets: 95 % bootstrap interval over users; ± is the
+standard deviation over seeds. All results are complete, with their settings and learning curves, in
 [results/published](results/published)."""
+
+
+def read_results(folder: Path) -> list[Result]:
+    """Every kept result of a folder."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-seed*.json"))]
+
+
+def write_page(results: Sequence[Result], docs: Path) -> None:
+    """Write `benchmarks-published.md` into a folder."""
+    (docs / "benchmarks-published.md").write_text("\n".join(page(results)) + "\n", encoding="utf-8")
 
 
 def page(results: Sequence[Result]) -> list[str]:
@@ -36,13 +43,15 @@ def page(results: Sequence[Result]) -> list[str]:
 
 
 def verdict_lines(results: Sequence[Result]) -> list[str]:
-    """One line a target (figure, target, reached or not), and whether the model beats every baseline."""
+    """A line per target (figure, target, whether it is reached) and per data set (whether the model beats
+    every baseline)."""
     lines = []
     for data in _names(results):
         found = _of(results, data)
         published = PUBLISHED.get(data)
         for metric, target in published.targets if published else ():
-            what = f"{data}, {metric_name(metric)}, {_seeds_in_words(found)}: {_mean_sd(found, metric)}, target {target:g}"
+            figure = f"{_mean_sd(found, metric)}, target {target:g}"
+            what = f"{data}, {metric_name(metric)}, {_number_of_seeds(found)}: {figure}"
             lines.append(f"{what}: {_verdict(found, metric, target)}")
         lines.append(_over_baselines(data, found, published.metrics[0] if published else "ndcg_10"))
     return lines
@@ -50,19 +59,20 @@ def verdict_lines(results: Sequence[Result]) -> list[str]:
 
 def _verdict(results: Sequence[Result], metric: str, target: float) -> str:
     wanted = PUBLISHED[results[0]["data"]].num_seeds
-    if not of_one_make(list(results)):
+    if not differ_in_seed_only(list(results)):
         return "not reached: the seeds differ in their settings or file, so there is no mean"
     if _mean(results, metric) < target:
         return f"not reached: {_mean(results, metric):.4f}"
     if len(results) < wanted:
         return f"not reached: {len(results)} of {wanted} seeds are measured"
-    if any(known_file(**result["file"]) is False for result in results):
+    if any(is_published_copy(**result["file"]) is False for result in results):
         return "not reached: the file is not the published copy"
     return "reached"
 
 
 def _over_baselines(data: str, results: Sequence[Result], metric: str) -> str:
-    best, name = max((results[0]["systems"][name][metric][0], name) for name in BASELINES)
+    systems = results[0]["systems"]
+    best, name = max((systems[name][metric][0], name) for name in published_baseline_labels())
     verdict = "above" if _mean(results, metric) > best else "NOT above"
     what = f"{data}, {metric_name(metric)} of {results[0]['model']}: {_mean(results, metric):.4f}"
     return f"{what}, {verdict} the best baseline ({name}, {best:.4f})"
@@ -71,23 +81,16 @@ def _over_baselines(data: str, results: Sequence[Result], metric: str) -> str:
 def _section(data: str, results: Sequence[Result]) -> list[str]:
     first = results[0]
     published = PUBLISHED.get(first["protocol"])
-    named_otherwise = data not in PUBLISHED
+    is_other_file = data not in PUBLISHED
     lines = (
         [f"The settings of {first['protocol']} on another file; no figure is published for it here.", ""]
-        if named_otherwise
+        if is_other_file
         else []
     )
     lines += [published.protocol, ""] if published else []
-    lines += _comparison(results, published, with_references=not named_otherwise)
-    lines += [
-        "",
-        *_seed_table(results),
-        "",
-        *[f"- {line}" for line in verdict_lines(results)],
-        "",
-        *_origin(results),
-    ]
-    return lines
+    lines += _comparison(results, published, with_references=not is_other_file)
+    lines += ["", *_seed_table(results), "", *[f"- {line}" for line in verdict_lines(results)], ""]
+    return [*lines, *_origin(results)]
 
 
 def _comparison(
@@ -99,26 +102,26 @@ def _comparison(
         cells = ["–" if figure is None else f"{figure:.4f}" for figure in figures]
         lines.append(f"| {model} | {' | '.join(cells)} | {paper} |")
     ours = " | ".join(f"**{_mean_sd(results, metric)}**" for metric in metrics)
-    lines.append(f"| **ours: {_named(results[0])}** | {ours} | {_seeds_in_words(results)} |")
-    for name, label in BASELINES.items():
+    lines.append(f"| **ours: {_model_name(results[0])}** | {ours} | {_number_of_seeds(results)} |")
+    for name, label in published_baseline_labels().items():
         found = results[0]["systems"][name]
-        empty = name == "own" and not any(value[0] for value in found.values())
-        note = "none is left, since the user's items are taken out of the list" if empty else "no training"
+        is_empty = name == "repurchase" and not any(value[0] for value in found.values())
+        note = "empty, since items of the history are removed from the list" if is_empty else "no training"
         lines.append(f"| {label} | {' | '.join(_interval(found[metric]) for metric in metrics)} | {note} |")
     return lines
 
 
-def _named(result: Result) -> str:
-    """The model, and how many of it answer together."""
+def _model_name(result: Result) -> str:
+    """The model, and the size of the ensemble."""
     settings = settings_of(result)
     size = settings["encoder"]["ensemble"] if settings else 1
-    return f"{result['model']}, {size} in one" if size > 1 else str(result["model"])
+    return f"{result['model']}, ensemble of {size}" if size > 1 else str(result["model"])
 
 
 def _seed_table(results: Sequence[Result]) -> list[str]:
     names = " | ".join(metric_name(metric) for metric in METRICS)
     lines = [
-        f"| seed | {names} | best epoch | seconds an epoch | interactions a second | commit |",
+        f"| seed | {names} | best epoch | seconds per epoch | interactions per second | commit |",
         "|---" * (len(METRICS) + 5) + "|",
     ]
     for result in results:
@@ -138,7 +141,7 @@ def _origin(results: Sequence[Result]) -> list[str]:
     first = results[0]
     data, file = first["dataset"], first["file"]
     copy = {True: "the published copy", False: "NOT the published copy", None: "no known copy"}[
-        known_file(**file)
+        is_published_copy(**file)
     ]
     machines = sorted({_machine(result) for result in results})
     commands = sorted({result["command"] for result in results})
@@ -146,7 +149,7 @@ def _origin(results: Sequence[Result]) -> list[str]:
         f"- command: {'; '.join(f'`{command}`' for command in commands)}",
         f"- hardware: {'; '.join(machines)}",
         f"- data: {data['num_events']:,} events, {data['num_users']:,} users, {data['num_items']:,} items; "
-        f"{first['users']:,} users tested, {first['cold_targets']:,} targets that training never saw",
+        f"{first['users']:,} test users, {first['cold_targets']:,} targets that are not in the training data",
         f"- file: {file['name']} sha256 `{file['sha256']}`, {copy}",
     ]
 
@@ -188,7 +191,7 @@ def _mean_sd(results: Sequence[Result], metric: str) -> str:
     return f"{_mean(results, metric):.4f}" + (f" ± {_sd(results, metric)}" if len(results) > 1 else "")
 
 
-def _seeds_in_words(results: Sequence[Result]) -> str:
+def _number_of_seeds(results: Sequence[Result]) -> str:
     return "1 seed" if len(results) == 1 else f"mean of {len(results)} seeds"
 
 

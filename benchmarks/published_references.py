@@ -1,6 +1,7 @@
-"""What has been published on each data set, what is to be reached, and the file that the figures belong to.
+"""Published figures per data set, the targets to reach, and the file that the figures belong to.
 
-All under full ranking. Figures of sampled rankings (100 negatives and the like) are others, and are not here.
+All with full ranking. Figures of sampled rankings (against 100 negatives, for example) cannot be compared and
+are left out.
 """
 
 from __future__ import annotations
@@ -16,25 +17,23 @@ class Published:
 
     protocol: str
     metrics: tuple[str, str]
-    """What papers report on it: the columns of the first table"""
+    """What papers report: the columns of the first table"""
     references: tuple[tuple[str, str, float | None, float | None], ...]
-    """(model, paper, figure, figure)"""
+    """(model, paper, figure of the first metric, figure of the second)"""
     targets: tuple[tuple[str, float], ...]
-    """(metric, figure to be reached by the mean over seeds)"""
+    """(metric, figure that the mean over seeds should reach)"""
     num_seeds: int
     sha256: dict[str, str] = field(default_factory=dict)
-    """File → how the digest of the known copy begins"""
+    """File → first digits of the published copy's SHA-256"""
 
 
 LEAVE_ONE_OUT = (
-    "Each user's last item is the test, the one before it the validation. Fitted once on what came before "
-    "both; stopped by the "
-    "validation item; not fitted again. The history that is answered holds the validation item. The user's "
-    "own items are taken "
-    "out of the list."
+    "Each user's last item is the test item, the one before it the validation item. Fitted once on the "
+    "events before both, stopped by the validation item, not fitted again. The history at test time contains "
+    "the validation item. Items of the user's history are removed from the list."
 )
 ML_1M = Published(
-    protocol=LEAVE_ONE_OUT + " At most 200 items of history; no times.",
+    protocol=LEAVE_ONE_OUT + " At most 200 items of history; no timestamps.",
     metrics=("ndcg_10", "recall_10"),
     references=(
         ("SASRec, BCE", "arXiv:1808.09781, as measured in arXiv:2309.07602", 0.1341, 0.2500),
@@ -51,7 +50,7 @@ ML_1M = Published(
 PUBLISHED = {
     "beauty": Published(
         protocol=LEAVE_ONE_OUT
-        + " At most 50 items of history; all users, targets that training never saw included.",
+        + " At most 50 items of history; all users, also those whose target is not in the training data.",
         metrics=("ndcg_10", "recall_10"),
         references=(
             ("SASRec, BCE", "arXiv:1808.09781, as measured in arXiv:2008.07873", 0.0318, 0.0605),
@@ -77,11 +76,9 @@ PUBLISHED = {
         sha256=ML_1M.sha256,
     ),
     "gowalla": Published(
-        protocol="Train and test as LightGCN split them; a tenth of each user's train pairs validates; "
-        "train items are taken "
-        "out of the list. Recall is hits over relevant; NDCG's ideal has as many places as the list or the "
-        "relevant have, "
-        "whichever is less.",
+        protocol="Train and test pairs as LightGCN split them; a tenth of each user's train pairs is for "
+        "validation; train items are removed from the list. Recall is hits divided by relevant items; the "
+        "ideal list of NDCG has as many places as the list or the relevant items, whichever are fewer.",
         metrics=("recall_20", "ndcg_20"),
         references=(
             ("MF-BPR", "as measured in later papers", 0.1627, 0.1378),
@@ -103,8 +100,7 @@ def metric_name(metric: str) -> str:
     return METRIC_NAMES[name] + (f"@{k}" if k else "")
 
 
-def known_file(name: str, sha256: str) -> bool | None:
-    """Whether a file is the copy that the figures were published on; None for a name that nobody
-    published."""
+def is_published_copy(name: str, sha256: str) -> bool | None:
+    """Whether a file is the copy that the figures were published on; None for an unknown name."""
     known = {file: digest for one in PUBLISHED.values() for file, digest in one.sha256.items()}
     return sha256.startswith(known[name]) if name in known else None

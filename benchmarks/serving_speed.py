@@ -1,15 +1,14 @@
-"""How much of a bare web server's speed is left when every answer is a personal list.
+"""Compares the server's throughput with that of an app that does nothing behind the same HAProxy.
 
     python benchmarks/serving_speed.py --bundle shop/runs/RUN/bundle --tables shop/tables
 
-Starts the real server on the bundle and on a new store filled from the tables, and beside it, behind the same
-HAProxy, an app that reads the request and does nothing. A process of its own on this machine loads both by
-turns: each connection asks again as soon as it has its answer, for people drawn evenly from those with the
-latest events. Nothing else should run meanwhile.
+Starts the real server on the bundle and on a new event store filled from the tables, and beside it an app
+that reads the request and does nothing. A process of its own on this machine sends requests to both in turn:
+each connection sends the next request as soon as it has a response, for users drawn evenly from those with
+the latest events. Nothing else should run meanwhile.
 """
 
-# no `annotations` from `__future__`: the app that does nothing is pickled, and FastAPI could not look up
-# names in strings
+# no `annotations` from `__future__`: the no-op app is pickled, and FastAPI could not look up names in strings
 
 import argparse
 import asyncio
@@ -29,33 +28,35 @@ import numpy as np
 from fastapi import FastAPI, Request, Response
 
 TARGET = 0.5
-"""Share of the throughput of the app that does nothing."""
+"""Share of the no-op app's throughput."""
 
 PATHS = ("/noop/v1/recommend", "/v1/recommend")
-NUM_PEOPLE = 500
+NUM_USERS = 500
 WARM_UP_SECONDS = 3.0
 
 
 @dataclass
 class Measured:
-    """What the load saw."""
+    """The responses that the load generator got."""
 
     milliseconds: list[float]
     errors: int
     seconds: float
 
     @classmethod
-    def together(cls, turns: Iterable[Self]) -> Self:
+    def merged(cls, turns: Iterable[Self]) -> Self:
+        """The responses of several turns."""
         parts = list(turns)
         times = [time for part in parts for time in part.milliseconds]
         return cls(times, sum(part.errors for part in parts), sum(part.seconds for part in parts))
 
     @property
     def per_second(self) -> float:
-        """Good answers a second."""
+        """Successful responses per second."""
         return len(self.milliseconds) / self.seconds
 
     def line(self, name: str) -> str:
+        """A line of the printed table."""
         times = "  ".join(
             f"p{share} {np.percentile(self.milliseconds or [np.nan], share):6.1f} ms"
             for share in (50, 90, 99)
@@ -64,11 +65,14 @@ class Measured:
 
 
 def main() -> None:
+    """Measure both apps and print their latencies and throughputs."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--tables", type=Path, required=True, help="whose events fill the store")
+    parser.add_argument(
+        "--tables", type=Path, required=True, help="prepared tables, whose events fill the event store"
+    )
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=10, help="of one turn")
     parser.add_argument("--turns", type=int, default=3, help="of each app")
@@ -89,7 +93,7 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, Measured]:
-    """(the app that does nothing, the server)"""
+    """(the no-op app, the server)"""
     from configs.load import load_config
     from serving.deploy.server import start
     from serving.state.event_transfer import import_events
@@ -100,8 +104,8 @@ def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, M
         config = load_config(workspace=workspace, overrides=[f"serving.port={probe.getsockname()[1]}"])
     import_events(arguments.tables, workspace / STORE_FILE)
     with EventStore.open(workspace / STORE_FILE) as store:
-        people = store.sample_people(NUM_PEOPLE)
-    bodies = [json.dumps({"user_id": person.who}).encode() for person in people]
+        users = store.recently_active_users(NUM_USERS)
+    bodies = [json.dumps({"user_id": user.user_key}).encode() for user in users]
     server = start(config, arguments.bundle)
     try:
         deploy_noop()
@@ -115,13 +119,13 @@ def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, M
             for path in PATHS:
                 turn(path, WARM_UP_SECONDS)
             rounds = [[turn(path, arguments.seconds) for path in PATHS] for _ in range(arguments.turns)]
-        return Measured.together(noop for noop, _ in rounds), Measured.together(shop for _, shop in rounds)
+        return Measured.merged(noop for noop, _ in rounds), Measured.merged(shop for _, shop in rounds)
     finally:
         server.stop()
 
 
 def deploy_noop() -> None:
-    """An app under /noop, set up as the server's replicas are."""
+    """Deploy the no-op app under /noop, with the options of the server's replicas."""
     from ray import serve
 
     from serving.deploy.replica import Replica
@@ -142,12 +146,12 @@ def deploy_noop() -> None:
 
 
 def load(port: int, path: str, bodies: list[bytes], connections: int, seconds: float) -> Measured:
-    """Ask over `connections` at once, for so long; for a process of its own."""
+    """Send requests over `connections` at once for `seconds`. Runs in a process of its own."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ".encode()
     requests = [b"%b%d\r\n\r\n%b" % (head, len(body), body) for body in bodies]
     measured, started, generator = Measured([], 0, seconds), time.perf_counter(), np.random.default_rng(0)
 
-    async def ask() -> None:
+    async def use_connection() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (sent := time.perf_counter()) < started + seconds:
             writer.write(requests[generator.integers(len(requests))])
@@ -159,10 +163,10 @@ def load(port: int, path: str, bodies: list[bytes], connections: int, seconds: f
                 measured.errors += 1
         writer.close()
 
-    async def ask_over_all() -> None:
-        await asyncio.gather(*(ask() for _ in range(connections)))
+    async def use_all() -> None:
+        await asyncio.gather(*(use_connection() for _ in range(connections)))
 
-    asyncio.run(ask_over_all())
+    asyncio.run(use_all())
     measured.seconds = time.perf_counter() - started
     return measured
 

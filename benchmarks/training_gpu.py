@@ -1,13 +1,12 @@
-"""Seconds an epoch on a GPU, and a profile of what bounds it: SASRec with the full softmax, width 128, on a
-prepared data set.
+"""Training on a GPU: seconds per epoch and a profile, of SASRec with the full softmax and width 128.
 
-    shopkeeper prepare -c configs/benchmarks/ml-1m.yaml --set data.events=ml-1m.txt      anywhere; copy WORKSPACE/dataset over
-    python benchmarks/training_gpu.py --dataset WORKSPACE/dataset                        where the GPU is
-    python benchmarks/training_gpu.py --dataset WORKSPACE/dataset --config FILE.yaml     another configuration
+    shopkeeper prepare -c configs/benchmarks/ml-1m.yaml --set data.events=ml-1m.txt    anywhere; copy dataset/
+    python benchmarks/training_gpu.py --dataset WORKSPACE/dataset                      where the GPU is
+    python benchmarks/training_gpu.py --dataset WORKSPACE/dataset --config FILE.yaml   another configuration
 
-Needs what training needs and no more: NumPy, torch, Lightning, and pydantic and PyYAML for the settings.
-Validation, which every epoch ends with, is left out of its seconds, as in the CPU's benchmark. `--device cpu`
-is for trying the script.
+Needs only what training needs: NumPy, torch, Lightning, and pydantic and PyYAML for the settings. The
+validation at the end of an epoch is not in its seconds, as in the benchmark on the CPU. `--device cpu` is for
+trying the script.
 """
 
 from __future__ import annotations
@@ -35,20 +34,20 @@ from training.encoder.fit import fit_encoders
 from training.runs.run import Run, environment
 
 TARGET = 1.0
-"""Seconds an epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an
+"""Seconds per epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an
 unnamed GPU."""
 
 
 class EnoughEpochs(Exception):  # noqa: N818
-    """Not an error: ends the fit."""
+    """Ends the fit; not an error."""
 
 
 def main() -> int:
-    """Time epochs, profile another, say both; 1 when --check finds the target missed."""
+    """Time some epochs, profile another, print both; 1 when --check finds that the target is missed."""
     arguments = _parser().parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit(
-            "No CUDA device here, so nothing was measured. `--device cpu` tries the script on the processor."
+            "No CUDA device here, so nothing was measured. `--device cpu` tries the script on the CPU."
         )
     config = configured(arguments)
     seconds, num_tokens = epochs(config, arguments.dataset, count=arguments.epochs)
@@ -68,10 +67,9 @@ def main() -> int:
             }
         )
     )
-    what = (
-        "reached" if is_reached else "not reached" if arguments.device == "cuda" else "not measured on a CPU"
-    )
-    speed = f"{epoch:.2f} s an epoch, {num_tokens / epoch:,.0f} interactions/s"
+    on_gpu = "reached" if is_reached else "not reached"
+    what = on_gpu if arguments.device == "cuda" else "not measured on a CPU"
+    speed = f"{epoch:.2f} s per epoch, {num_tokens / epoch:,.0f} interactions/s"
     print(f"training on a GPU: {speed} (target under {TARGET:g} s): {what}")
     return 1 if arguments.check and not is_reached else 0
 
@@ -80,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", type=Path, required=True, help="a prepared folder, WORKSPACE/dataset")
+    parser.add_argument("--dataset", type=Path, required=True, help="a prepared dataset, WORKSPACE/dataset")
     parser.add_argument(
         "--config",
         type=Path,
@@ -97,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def configured(arguments: argparse.Namespace) -> Config:
-    """The settings, with a device, and without what would end or prolong the measurement."""
+    """The settings with the device, without early stopping, refits and tracking."""
     plain = [
         f"encoder.dim={arguments.dim}",
         "encoder.num_heads=2",
@@ -116,7 +114,7 @@ def configured(arguments: argparse.Namespace) -> Config:
 
 
 def epochs(config: Config, dataset: Path, *, count: int) -> tuple[list[float], int]:
-    """(seconds of each epoch's steps, real interactions of the last)"""
+    """(seconds of each epoch's steps, interactions of the last epoch without padding)"""
     trained, tokens = [0.0], [0]
 
     def note(recorder: dict[str, Any]) -> None:
@@ -130,8 +128,7 @@ def epochs(config: Config, dataset: Path, *, count: int) -> tuple[list[float], i
 
 
 def profiled(config: Config, dataset: Path, *, device: str) -> str:
-    """A table of the kernels that took longest in one more epoch, and for how much of its time the GPU
-    worked."""
+    """A table of the slowest kernels of one more epoch, and the seconds of all kernels."""
 
     def one(_: dict[str, Any]) -> None:
         raise EnoughEpochs
@@ -145,11 +142,12 @@ def profiled(config: Config, dataset: Path, *, device: str) -> str:
     key = f"self_{'device' if device == 'cuda' else 'cpu'}_time_total"
     busy = sum(getattr(event, key) for event in averages) / 1e6
     table = averages.table(sort_by=f"self_{device}_time_total", row_limit=15, max_name_column_width=60)
-    return f"{table}\n{busy:.2f} s of kernels in a fit of {wall:.2f} s: loading, one epoch, its validation and checkpoint"
+    parts = "loading, one epoch, its validation and checkpoint"
+    return f"{table}\n{busy:.2f} s of kernels in a fit of {wall:.2f} s: {parts}"
 
 
 def _fit(config: Config, folder: Path, note: Callable[[dict[str, Any]], None]) -> None:
-    """The first fit; `note` hears after each epoch what the recorder knows, and ends it."""
+    """The first fit; `note` gets the recorder's state after each epoch, and ends the fit."""
     dataset = Dataset.open(folder)
     with tempfile.TemporaryDirectory() as runs:
         run = Run.create(Path(runs), name=config.name)

@@ -309,40 +309,30 @@ class TrainingConfig(Section):
     """Of weights, batches, negatives and dropout: the same seed on the same machine gives the same run."""
 
 
-class CandidatesConfig(Section):
-    """The sources that propose items for a list."""
+class RetrieversConfig(Section):
+    """The retrievers, which propose candidates for a list."""
 
-    encoder_candidates: int = Field(200, ge=1)
-    """Items nearest to the query vector."""
-
-    popular_candidates: int = Field(200, ge=1)
-    """Items that sell most lately."""
-
-    repeat_candidates: int = Field(500, ge=1)
-    """Own items of the user."""
-
-    together_candidates: int = Field(200, ge=1)
-    """Items bought with what is on the page or in the cart, as many bought with the history, and as many
-    bought after it."""
-
-    people_candidates: int = Field(300, ge=1)
-    """Items that people like the user had lately."""
+    num_candidates: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Retriever → how many items it proposes at most, where that is not its default: `{encoder: 500}`."""
 
     popularity_days: float = Field(28, gt=0)
-    """What sold in this many days before `as_of` is popular."""
+    """The recent window: what sold in this many days before `as_of` is popular."""
 
     num_neighbours: int = Field(50, ge=1)
-    """Items kept for each item in the co-occurrence tables."""
+    """Items kept for each item in the tables of `co_occurrence` and `next_basket`."""
 
-    together_history: int = Field(50, ge=1)
-    """How many of a user's latest distinct items look up their neighbours."""
+    history_items: int = Field(50, ge=1)
+    """How many of a user's latest distinct items look up their neighbours there."""
 
-    together_days: float = Field(7, gt=0)
-    """Items of two baskets of one user at most this far apart count as bought one after the other."""
+    next_basket_days: float = Field(7, gt=0)
+    """Two baskets of one user at most this far apart count as a basket and the next."""
 
 
 class RankerConfig(Section):
     """The small network that gives every candidate one score."""
+
+    feature_groups: tuple[str, ...] | None = None
+    """The groups of columns that it reads besides those of the retrievers, by name. Default: all."""
 
     hidden_dim: int = Field(64, ge=0)
     """Units of the hidden layer; 0 for a linear ranker."""
@@ -369,28 +359,28 @@ class RankerConfig(Section):
 class SurfaceConfig(Section):
     """One place on the site where a list stands."""
 
-    sources: tuple[Literal["encoder", "repeats", "together", "people", "popular"], ...] = Field(
-        ("encoder", "repeats", "together", "people", "popular"), min_length=1
-    )
-    """Where its candidates come from."""
+    retrievers: tuple[str, ...] | None = Field(None, min_length=1)
+    """What proposes its candidates, by name. Default: every retriever."""
 
     order_by: Literal["ranker", "page"] = "ranker"
-    """`ranker`: the one score. `page`: what goes with the items on the page first, the score among equals."""
+    """`ranker`: the ranker's score. `page`: what goes with the items on the page first, by the score among
+    equals."""
 
-    fallback: Literal["popular", "nothing"] = "popular"
-    """What fills a list that comes out short."""
+    fallback: str | None = "popularity"
+    """The retriever that fills a list that comes out short; null: none."""
 
-    exclude_page_items: bool = True
-    """Leave out what is on the page already."""
-
-    exclude_cart: bool = True
-    """Leave out what lies in the cart: added in the last day, not removed or bought since."""
+    filters: tuple[str, ...] = ("page_items", "cart")
+    """What is left out of its lists, by name. `page_items`: what is on the page. `cart`: what lies in the
+    cart, which is what was added in the last day and neither removed nor bought since. What is out of stock,
+    and what the request excludes, is always left out."""
 
 
 DEFAULT_SURFACES = {
     "home": SurfaceConfig(),
-    "product": SurfaceConfig(sources=("together", "encoder", "popular"), order_by="page"),
-    "buy_again": SurfaceConfig(sources=("repeats",), fallback="nothing"),
+    "product": SurfaceConfig(
+        retrievers=("co_occurrence", "next_basket", "encoder", "popularity"), order_by="page"
+    ),
+    "buy_again": SurfaceConfig(retrievers=("repurchase",), fallback=None),
 }
 
 
@@ -485,7 +475,7 @@ class Config(Section):
     history: HistoryConfig = HistoryConfig()
     encoder: EncoderConfig = EncoderConfig()
     training: TrainingConfig = TrainingConfig()
-    candidates: CandidatesConfig = CandidatesConfig()
+    retrievers: RetrieversConfig = RetrieversConfig()
     ranker: RankerConfig = RankerConfig()
     surfaces: dict[str, SurfaceConfig] = DEFAULT_SURFACES
     """Name → what stands there. A YAML that has this names them all, `home` among them."""

@@ -13,8 +13,8 @@ LEVELS = 1 << 16
 class Dropout(nn.Module):
     """Drop-in replacement of `nn.Dropout`. Uses torch's global random number generator.
 
-    On a CPU it needs a quarter of the draws and no branch per value; benchmarks/training_parts.py measures
-    the gain. Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
+    On a CPU it needs a quarter of the draws and no branch per value; benchmarks/training_step_ablation.py
+    measures the gain. Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
     """
 
     def __init__(self, probability: float) -> None:

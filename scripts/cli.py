@@ -37,6 +37,24 @@ events_app = typer.Typer(
 )
 app.add_typer(events_app, name="events")
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"shopkeeper {version('shopkeeper')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options without a command."""
+
+
 ConfigOption = Annotated[
     list[Path] | None,
     typer.Option(
@@ -341,8 +359,11 @@ def events_export(
 
 def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path | None) -> Config:
     from configs.load import load_config
+    from serving.recommend.check_settings import check_settings
 
-    return load_config(*(config or ()), overrides=overrides or (), workspace=out)
+    settings = load_config(*(config or ()), overrides=overrides or (), workspace=out)
+    check_settings(settings)
+    return settings
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:

@@ -77,7 +77,7 @@ def _last_screen(config: Config, run: Run, url: str, mlflow_url: str | None, *, 
     console = Console()
     with httpx.Client(base_url=url, timeout=10) as client:
         person = (
-            client.get("/v1/shop/people", params={"limit": 1}).raise_for_status().json()["people"][0]["id"]
+            client.get("/v1/shop/users", params={"limit": 1}).raise_for_status().json()["users"][0]["id"]
         )
         bought = client.get(f"/v1/users/{person}").raise_for_status().json()
         console.rule(f"Household {person}")
@@ -92,7 +92,7 @@ def _last_screen(config: Config, run: Run, url: str, mlflow_url: str | None, *, 
     console.rule("The pipeline against every source alone")
     console.print((run.folder / "evaluation.txt").read_text(encoding="utf-8"), markup=False)
     console.rule(f"Ready after {minutes}")
-    console.print(f"shop page    {url}/shop/?who={person}")
+    console.print(f"shop page    {url}/shop/?user={person}")
     console.print(f"API          {url}/docs")
     console.print(
         f"MLflow       {mlflow_url + experiment_path(config) if mlflow_url else 'not started: tracking is off'}"

@@ -16,14 +16,15 @@ from configs.schema import Config, EventType, SurfaceConfig
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 _TOP = """# Settings
 
-Made from `configs/schema.py` by `python -m scripts.document_settings`. A YAML gives them by section, `--set` one at a time:
+Made from `configs/schema.py` by `python -m scripts.document_settings`. A YAML gives them by section,
+`--set` one at a time:
 
 ```console
 $ shopkeeper train --config my_shop.yaml --set training.seed=3 --set 'evaluation.cutoffs=[5, 10, 20]'
 ```
 
-A setting that is left out has its default; a name that is not here is an error that lists what could stand there. Times are
-days unless a name says otherwise.
+A setting that is left out has its default; a name that is not here is an error that lists what could
+stand there. Times are days unless a name says otherwise.
 """
 
 

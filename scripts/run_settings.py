@@ -11,10 +11,10 @@ import yaml
 from configs.console import log
 from configs.load import dump_config
 from configs.schema import Config
+from training.runs.flat_settings import flat
 from training.runs.resume import resumed_config
 from training.runs.run import Run
 from training.runs.tracked_settings import without_login
-from training.runs.tracking import flat
 
 SHOWN = 10
 

@@ -1,1 +1,4 @@
-"""A bundle and a person's state become an answer. Nothing here imports torch."""
+"""Turns a bundle and a user's state into recommendations. Nothing here imports torch.
+
+deploy runs http; http answers from state and recommend. Imports point that way only.
+"""

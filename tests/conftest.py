@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 import shop
+from shared import once, shared_folder
 
 from configs.schema import Config
 
@@ -27,23 +28,36 @@ hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy mach
 hypothesis.settings.load_profile("shopkeeper")
 
 
+RAY = "ray"
+"""The group of the tests that start Ray: one process runs them all, since two servers would share ports."""
+_START_RAY = ("test_live_server.py", "test_shop_page.py", "test_without_torch.py", "test_server.py")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its folder, and keep a file's tests in one process, for the fixtures that they share."""
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(item.path.relative_to(_HERE).parts[0])
+            group = RAY if item.path.name in _START_RAY else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
 def shop_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the small shop's events.csv and items.csv. Read only."""
-    return shop.write_shop(tmp_path_factory.mktemp("raw"))
+    return once(shared_folder(tmp_path_factory) / "raw", write_small_shop)
+
+
+def write_small_shop(folder: Path) -> None:
+    shop.write_shop(folder)
 
 
 @pytest.fixture(scope="session")
 def shop_config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """The small shop's settings, over files and a workspace of their own."""
-    raw = shop.write_shop(tmp_path_factory.mktemp("shop") / "raw")
-    return shop.make_config(raw, raw.parent / "workspace")
+    folder = once(shared_folder(tmp_path_factory) / "shop", lambda made: write_small_shop(made / "raw"))
+    return shop.make_config(folder / "raw", folder / "workspace")
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +65,7 @@ def prepared_shop(shop_config: Config) -> Path:
     """The workspace with tables and dataset. Read only."""
     from features.prepare import prepare
 
-    prepare(shop_config, now=shop.NOW)
-    return shop_config.workspace
+    return once(shop_config.workspace, lambda _: prepare(shop_config, now=shop.NOW) and None)
 
 
 @pytest.fixture(scope="session")
@@ -70,22 +83,30 @@ def tiny_run(shop_config: Config, shop_dataset: Dataset) -> Run:
     from training.encoder.fit import fit_encoders
     from training.runs.run import Run
 
-    run = Run.create(shop_config.workspace / "runs", name=shop_config.name)
-    fit_encoders(shop_dataset, split_points(shop_dataset, shop_config.split), config=shop_config, run=run)
-    run.update(status="finished")
-    return run
+    def train(folder: Path) -> None:
+        run = Run(folder)
+        folder.mkdir(parents=True)
+        timeline = split_points(shop_dataset, shop_config.split)
+        fit_encoders(shop_dataset, timeline, config=shop_config, run=run)
+        run.update(status="finished")
+
+    (shop_config.workspace / "runs").mkdir(exist_ok=True)
+    return Run(once(shop_config.workspace / "runs" / "20240101-000000-tiny", train))
 
 
 @pytest.fixture(scope="session")
 def tiny_bundle(shop_config: Config, shop_dataset: Dataset, tiny_run: Run) -> Path:
     """A bundle as of the end of the data, with its ranker. Read only: copy it before tampering."""
     from features.splits import split_points
-    from training.export.fit_pipeline import bundle_folder, fit
+    from training.export.fit_pipeline import bundle_folder, fit_pipeline
 
     _, test, full = split_points(shop_dataset, shop_config.split)
-    out = bundle_folder(tiny_run, full)
-    fit(shop_dataset, test, full, out, config=shop_config, run=tiny_run)
-    return out
+
+    def export(folder: Path) -> None:
+        bundle = fit_pipeline(shop_dataset, test, full, config=shop_config, run=tiny_run)
+        bundle.save(folder, made_from=shop_dataset.fingerprint)
+
+    return once(bundle_folder(tiny_run, full), export)
 
 
 @pytest.fixture(scope="session")

@@ -12,15 +12,26 @@ import faiss
 import numpy as np
 import onnx
 import polars as pl
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from scipy import sparse
 
-from configs.schema import DEFAULT_SURFACES, CandidatesConfig, HistoryConfig
-from features.core.artefact import write_manifest, writing
+from configs.schema import DEFAULT_SURFACES, HistoryConfig, RetrieversConfig
 from features.core.columns import MICROSECONDS_PER_DAY
+from features.profiles.item_profiles import ItemProfiles
 from features.profiles.item_statistics import ITEM_STATISTICS
-from features.retrievers.fit import SourceTables
-from serving.recommend.bundle import BundleSettings
-from serving.recommend.feature_names import FEATURES
+from features.query_encoder import QueryEncoder, QueryEncoderSettings
+from features.retriever import Retriever
+from features.retrievers.co_occurrence import CoOccurrence
+from features.retrievers.encoder import EncoderRetriever
+from features.retrievers.next_basket import NextBasket
+from features.retrievers.popularity import Popularity
+from features.retrievers.repurchase import Repurchase
+from features.retrievers.user_knn import UserKNN
+from serving.recommend.bundle import Bundle, BundleSettings
+from serving.recommend.candidates import RankerColumns
+from serving.recommend.feature_groups import feature_groups
+from serving.recommend.ranker import Ranker
 
 AISLES = ("fruit", "bread", "cheese")
 ITEM_IDS = [f"{aisle}{number}" for aisle in AISLES for number in range(10)]
@@ -31,7 +42,7 @@ WEIGHTS = {
     "is_own": 2.0,
     "own_decayed_120": 0.5,
     "encoder_score": 1.0,
-    "context_score": 0.5,
+    "page_score": 0.5,
     "popularity": 0.05,
 }
 """The ranker is this weighted sum."""
@@ -40,33 +51,26 @@ WEIGHTS = {
 def write_bundle(folder: Path) -> Path:
     """Write the bundle; `folder` must be new."""
     aisle = np.repeat(np.arange(3), 10).astype(np.int32)
-    vectors = np.eye(4, dtype=np.float32)[aisle] + 0.01 * np.random.default_rng(0).normal(
-        size=(NUM_ITEMS, 4)
-    ).astype(np.float32)
+    noise = np.random.default_rng(0).normal(size=(NUM_ITEMS, 4)).astype(np.float32)
+    vectors = np.eye(4, dtype=np.float32)[aisle] + 0.01 * noise
     settings = BundleSettings(
         history=HistoryConfig(max_length=20),
-        candidates=CandidatesConfig(),
+        retrievers=RetrieversConfig(),
         surfaces=DEFAULT_SURFACES,
         has_times=True,
     )
-    with writing(folder, kind="bundle") as scratch:
-        _catalogue().write_parquet(scratch / "catalogue.parquet")
-        np.save(scratch / "items.npy", vectors)
-        np.save(scratch / "can_be_shown.npy", np.ones(NUM_ITEMS, bool))
-        index = faiss.IndexFlatIP(4)
-        index.add(vectors)
-        faiss.write_index(index, str(scratch / "items.faiss"))
-        _tables(aisle).save(scratch)
-        onnx.save(_mean_encoder(), scratch / "user_encoder.onnx")
-        onnx.save(_linear_ranker(), scratch / "ranker.onnx")
-        contents = {
-            "name": "hand-made",
-            "as_of": AS_OF,
-            "settings": settings.model_dump(mode="json"),
-            "features": list(FEATURES),
-            "num_items": NUM_ITEMS,
-        }
-        write_manifest(scratch, kind="bundle", made_from="test", contents=contents)
+    retrievers = _retrievers(vectors)
+    columns = RankerColumns(retrievers, feature_groups(None)).names
+    bundle = Bundle(
+        manifest={"name": "hand-made", "as_of": AS_OF},
+        settings=settings,
+        catalogue=_catalogue(),
+        can_be_shown=np.ones(NUM_ITEMS, bool),
+        item_profiles=_item_profiles(aisle),
+        retrievers=retrievers,
+        ranker=Ranker(_linear_ranker(columns).SerializeToString(), columns=columns),
+    )
+    bundle.save(folder, made_from="test")
     return folder
 
 
@@ -83,34 +87,47 @@ def _catalogue() -> pl.DataFrame:
     )
 
 
-def _tables(aisle: np.ndarray) -> SourceTables:
+def _item_profiles(aisle: NDArray[np.int32]) -> ItemProfiles:
     popularity = np.arange(NUM_ITEMS, 0, -1).astype(np.float32)
-    others = np.array(
-        [[item - item % 10 + (item + step) % 10 for step in (1, 2, 3)] for item in range(NUM_ITEMS)], np.int32
-    )
-    scores = np.tile(np.array([0.9, 0.6, 0.3], np.float32), (NUM_ITEMS, 1))
-    return SourceTables(
+    return ItemProfiles(
         popularity=popularity,
         popularity_before=popularity,
         popularity_all=popularity * 10,
         first_seen=np.full(NUM_ITEMS, AS_OF - 300 * MICROSECONDS_PER_DAY, np.int64),
-        repeat_rate=np.full(NUM_ITEMS, 0.5, np.float32),
-        repeat_gap_days=np.full(NUM_ITEMS, 14, np.float32),
         price=np.linspace(1, 4, NUM_ITEMS).astype(np.float32),
         category=aisle,
         parent=np.zeros(NUM_ITEMS, np.int32),
-        numbers=np.zeros((NUM_ITEMS, len(ITEM_STATISTICS)), np.float32),
-        basket_items=others,
-        basket_scores=scores,
-        next_items=others,
-        next_scores=scores,
-        people_idf=np.ones(NUM_ITEMS, np.float32),
-        people_item_offsets=np.zeros(NUM_ITEMS + 1, np.int64),
-        people_members=np.empty(0, np.int32),
-        people_weights=np.empty(0, np.float32),
-        people_recent_offsets=np.zeros(1, np.int64),
-        people_recent_items=np.empty(0, np.int32),
+        statistics=np.zeros((NUM_ITEMS, len(ITEM_STATISTICS)), np.float32),
     )
+
+
+def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
+    others = np.array(
+        [[item - item % 10 + (item + step) % 10 for step in (1, 2, 3)] for item in range(NUM_ITEMS)], np.int32
+    )
+    scores = np.tile(np.array([0.9, 0.6, 0.3], np.float32), (NUM_ITEMS, 1))
+    index = faiss.IndexFlatIP(4)
+    index.add(vectors)
+    inputs = HistoryConfig().input_event_types
+    encoder = QueryEncoder(
+        _mean_encoder().SerializeToString(), QueryEncoderSettings(input_event_types=inputs, max_length=20)
+    )
+    return {
+        "co_occurrence": CoOccurrence(items=others, scores=scores),
+        "encoder": EncoderRetriever(encoder, vectors, index, limit=200),
+        "next_basket": NextBasket(items=others, scores=scores),
+        "popularity": Popularity(
+            recent=np.arange(NUM_ITEMS, 0, -1).astype(np.float32), ranked=np.arange(NUM_ITEMS, dtype=np.int32)
+        ),
+        "repurchase": Repurchase(
+            rate=np.full(NUM_ITEMS, 0.5, np.float32), gap_days=np.full(NUM_ITEMS, 14, np.float32)
+        ),
+        "user_knn": UserKNN(
+            idf=np.ones(NUM_ITEMS, np.float32),
+            weights=sparse.csr_array((NUM_ITEMS, 0), dtype=np.float32),
+            recent=sparse.csr_array((0, NUM_ITEMS), dtype=np.float32),
+        ),
+    }
 
 
 def _mean_encoder() -> onnx.ModelProto:
@@ -121,10 +138,10 @@ def _mean_encoder() -> onnx.ModelProto:
     return _model(helper.make_graph([mean], "encoder", [vectors], [query], [axis]))
 
 
-def _linear_ranker() -> onnx.ModelProto:
-    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["candidates", len(FEATURES)])
+def _linear_ranker(columns: tuple[str, ...]) -> onnx.ModelProto:
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["candidates", len(columns)])
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["candidates"])
-    weights = np.array([WEIGHTS.get(name, 0.0) for name in FEATURES], np.float32)
+    weights = np.array([WEIGHTS.get(name, 0.0) for name in columns], np.float32)
     product = helper.make_node("MatMul", ["features", "weights"], ["scores"])
     return _model(
         helper.make_graph(

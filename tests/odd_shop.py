@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +18,13 @@ from features.histories import History
 from features.prepare import prepare
 from features.splits import split_points
 from models.ranker import RankerNetwork
-from serving.recommend.feature_names import FEATURES
 from serving.recommend.pipeline import Pipeline
+from serving.recommend.ranker import Ranker
 from serving.recommend.request import Query
 from training.encoder.fit import fit_encoders, load_encoder
-from training.evaluation.replay import Evaluation, evaluate
-from training.export.bundle import assemble
+from training.evaluation.replay import Evaluation, replay
+from training.export.bundle import build_bundle
+from training.export.onnx_graphs import export_ranker
 from training.runs.run import Run
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -166,9 +167,11 @@ def evaluated(config: Config) -> OddShop:
     dataset = Dataset.open(config.workspace / "dataset")
     _, test, full = split_points(dataset, config.split)
     encoder = load_encoder(run.folder, dataset, point=test.name, config=config)
-    ranker = RankerNetwork(num_features=len(FEATURES), hidden_dim=0).eval()
-    bundle = config.workspace / "bundle"
-    assemble(bundle, dataset, test, encoder=encoder, ranker=ranker, config=config, made_by={})
-    pipeline = Pipeline.load(bundle)
-    assert np.isfinite(pipeline.bundle.item_vectors).all()
-    return OddShop(dataset, pipeline, evaluate(pipeline, dataset, test, full, config=config))
+    bundle = build_bundle(dataset, test, encoder=encoder, ranker=None, config=config, made_by={})
+    columns = Pipeline(bundle).columns.names
+    graph = config.workspace / "ranker.onnx"
+    export_ranker(RankerNetwork(num_features=len(columns), hidden_dim=0).eval(), graph, max_difference=1e-4)
+    bundle = replace(bundle, ranker=Ranker(graph.read_bytes(), columns=columns))
+    bundle.save(config.workspace / "bundle", made_from=dataset.fingerprint)
+    pipeline = Pipeline.load(config.workspace / "bundle")
+    return OddShop(dataset, pipeline, replay(pipeline, dataset, test, full, config=config))

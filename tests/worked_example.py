@@ -21,7 +21,10 @@ SMALL = {
     "training": {
         "max_epochs": 3, "batch_tokens": 1024, "learning_rate": 0.01, "precision": "32-true", "device": "cpu",
     },
-    "candidates": {"num_neighbours": 10, "encoder_candidates": 30, "popular_candidates": 30, "together_candidates": 30},
+    "retrievers": {
+        "num_neighbours": 10,
+        "num_candidates": {"encoder": 30, "popularity": 30, "co_occurrence": 30, "next_basket": 30},
+    },
     "ranker": {"max_epochs": 12, "hidden_dim": 8},
     "evaluation": {"cutoffs": [5, 10, 20], "headline_k": 10, "bootstrap_samples": 50},
 }  # fmt: skip

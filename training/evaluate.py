@@ -11,12 +11,12 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
 from serving.recommend.pipeline import Pipeline
-from training.evaluation.replay import evaluate
-from training.evaluation.review.compared_run import note_champion
-from training.evaluation.review.record import record
+from training.evaluation.comparable_runs import note_champion
+from training.evaluation.record import record
+from training.evaluation.replay import replay
 from training.evaluation.review.write import write_review
 from training.evaluation.table import text_lines
-from training.export.fit_pipeline import bundle_folder, fit
+from training.export.fit_pipeline import bundle_folder, fit_pipeline
 from training.runs.run import Run, require_same_data
 from training.runs.tracking import sync
 
@@ -33,9 +33,10 @@ def report(config: Config, run: Run) -> dict[str, Any]:
     settings = settings_of(run, config)
     validation, test, full = split_points(dataset, settings.split)
     folder = bundle_folder(run, test)
-    fit(dataset, validation, test, folder, config=settings, run=run)
+    bundle = fit_pipeline(dataset, validation, test, config=settings, run=run)
+    bundle.save(folder, made_from=dataset.fingerprint)
     pipeline = Pipeline.load(folder)
-    evaluation = evaluate(pipeline, dataset, test, full, config=settings)
+    evaluation = replay(pipeline, dataset, test, full, config=settings)
     summary = record(run, evaluation, pipeline, dataset, test, config=settings)
     headline = headline_metric(settings)
     lines = text_lines(summary, k=settings.evaluation.headline_k)

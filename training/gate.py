@@ -16,11 +16,12 @@ from features.dataset import Dataset
 from features.splits import split_points
 from serving.recommend.served_bundle import POINTER_FILE, read_pointer
 from training.evaluate import headline_metric, report, settings_of
-from training.evaluation.review.breakdowns import over_run
-from training.evaluation.review.compared_run import of_this_version, present_champion, same_question
-from training.evaluation.review.user_figures import PIPELINE, UserFigures
+from training.evaluation.breakdowns import over_run
+from training.evaluation.comparable_runs import of_this_version, present_champion, same_question
 from training.evaluation.review.write import write_review
-from training.export.fit_pipeline import fit
+from training.evaluation.systems import PIPELINE
+from training.evaluation.user_figures import UserFigures
+from training.export.fit_pipeline import fit_pipeline
 from training.runs.run import Run, require_same_data, write_json
 from training.runs.tracking import register, require_tracking, set_champion, sync
 from training.train import train
@@ -48,7 +49,8 @@ def export(config: Config, run: Run) -> Exported:
     settings = settings_of(run, config)
     _, test, full = split_points(dataset, settings.split)
     bundle = config.workspace / "bundles" / run.name
-    version = fit(dataset, test, full, bundle, config=settings, run=run)
+    fitted = fit_pipeline(dataset, test, full, config=settings, run=run)
+    version = fitted.save(bundle, made_from=dataset.fingerprint)
     model_version = register(run, bundle, settings, version=version)
     is_champion, why = _wins(run, config)
     if is_champion:

@@ -10,8 +10,8 @@ from configs.schema import Config
 from features.core.artefact import read_manifest
 from serving.recommend.served_bundle import POINTER_FILE, read_pointer
 from training.evaluate import settings_of
-from training.evaluation.review.user_figures import UserFigures
 from training.evaluation.review.write import write_review
+from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run, run_named, write_json
 from training.runs.tracking import champion_source, register, require_tracking, set_champion, sync
 

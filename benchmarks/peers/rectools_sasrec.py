@@ -1,31 +1,38 @@
-"""RecTools' SASRecModel with the softmax loss, for `make benchmark-training`. Runs in an environment of its
+"""RecTools' SASRecModel with the softmax loss, for `make benchmark-training`, in an environment of its
 own."""
+
+# the library is installed in the runner's environment only
+# mypy: allow-subclassing-any, disable-error-code="import-not-found,import-untyped"
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from clock import Clock, read_sequences, read_settings
 from rectools import Columns
 from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 from rectools.models.nn.item_net import IdEmbeddingsItemNet
 
+if TYPE_CHECKING:
+    from benchmarks.peers.clock import Clock, read_sequences, read_settings
+else:  # the script's own folder is on the path, the project is not
+    from clock import Clock, read_sequences, read_settings
+
 K = 10
 
 
-class Watch(pl.Callback):
-    """Tells the clock what the trainer does."""
+class ClockCallback(pl.Callback):
+    """Reports steps and epochs to the clock, and stops the trainer when the time is up."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def __deepcopy__(self, memo: Any) -> Watch:
-        return self  # the model copies its trainer, and would copy itself with the clock
+    def __deepcopy__(self, memo: Any) -> ClockCallback:
+        return self  # the model copies its trainer, and the clock refers to the model
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
         self._clock.begin_epoch()
@@ -36,11 +43,12 @@ class Watch(pl.Callback):
         trainer.should_stop = self._clock.end_step()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        if not trainer.should_stop:  # else the epoch is not whole
+        if not trainer.should_stop:  # else the epoch is not complete
             trainer.should_stop = self._clock.end_epoch()
 
 
 def main() -> None:
+    """Train until the time is up."""
     settings = read_settings()
     torch.set_num_threads(settings["threads"])
     pl.seed_everything(settings["seed"])
@@ -48,7 +56,7 @@ def main() -> None:
     dataset = Dataset.construct(_interactions(sequences))
 
     def recommend() -> Any:
-        model.is_fitted = True  # it is asked in the middle of its fit
+        model.is_fitted = True  # `recommend` is called during the fit
         found = model.recommend(users=np.arange(len(sequences)), dataset=dataset, k=K, filter_viewed=True)
         model.torch_model.train()
         lists = np.full((len(sequences), K), -1)
@@ -74,7 +82,7 @@ def main() -> None:
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[Watch(clock)],
+            callbacks=[ClockCallback(clock)],
         ),
     )
     clock.start(("rectools", "pytorch-lightning", "numpy", "pandas"))

@@ -1,16 +1,18 @@
-"""RePlay's SasRec with the full cross-entropy, for `make benchmark-training`. Runs in an environment of its
+"""RePlay's SasRec with the full cross-entropy, for `make benchmark-training`, in an environment of its
 own."""
+
+# the library is installed in the runner's environment only
+# mypy: allow-subclassing-any, disable-error-code="import-not-found,import-untyped"
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import numpy as np
 import pandas as pd
 import torch
-from clock import Clock, read_sequences, read_settings
 from replay.data import FeatureHint, FeatureSource, FeatureType
 from replay.data.nn import ParquetModule, TensorFeatureInfo, TensorFeatureSource, TensorSchema
 from replay.nn.lightning import LightningModule
@@ -18,13 +20,18 @@ from replay.nn.lightning.optimizer import OptimizerFactory
 from replay.nn.sequential import SasRec
 from replay.nn.transform.template import make_default_sasrec_transforms
 
+if TYPE_CHECKING:
+    from benchmarks.peers.clock import Clock, read_sequences, read_settings
+else:  # the script's own folder is on the path, the project is not
+    from clock import Clock, read_sequences, read_settings
+
 K = 10
 USERS_AT_ONCE = 512
 ITEM = "item_id"
 
 
-class Watch(L.Callback):
-    """Tells the clock what the trainer does."""
+class ClockCallback(L.Callback):
+    """Reports steps and epochs to the clock, and stops the trainer when the time is up."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -38,11 +45,12 @@ class Watch(L.Callback):
         trainer.should_stop = self._clock.end_step()
 
     def on_train_epoch_end(self, trainer: L.Trainer, module: Any) -> None:
-        if not trainer.should_stop:  # else the epoch is not whole
+        if not trainer.should_stop:  # else the epoch is not complete
             trainer.should_stop = self._clock.end_epoch()
 
 
 def main() -> None:
+    """Train until the time is up."""
     settings = read_settings()
     torch.set_num_threads(settings["threads"])
     L.seed_everything(settings["seed"])
@@ -77,7 +85,7 @@ def main() -> None:
         enable_progress_bar=False,
         enable_model_summary=False,
         limit_val_batches=0,
-        callbacks=[Watch(clock)],
+        callbacks=[ClockCallback(clock)],
     )
     clock.start(("replay-rec", "lightning", "numpy", "pandas"))
     optimizer = OptimizerFactory(learning_rate=settings["learning_rate"])

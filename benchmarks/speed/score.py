@@ -1,4 +1,4 @@
-"""The one scorer for everybody's lists, and what a runner's notes add up to."""
+"""Scores the lists of every runner in the same way, and reads the notes of its clock."""
 
 from __future__ import annotations
 
@@ -14,26 +14,25 @@ from numpy.typing import NDArray
 from benchmarks.speed.interactions import LeaveOneOut
 
 K = 10
-A_STEP_LATE = 1.02
-"""Lists that were due at a moment in the middle of a step are made after it."""
+LATENESS = 1.02
+"""Factor by which lists may be late: those that are due in the middle of a step are made after it."""
 
 
 def ndcg(lists_UK: NDArray[np.int64], interactions: LeaveOneOut) -> float:
-    """Mean over all users of 1 / log2(1 + place of the target), 0 where it is not among the first ten.
+    """Mean over all users of 1 / log2(1 + rank of the target), 0 where it is not among the first ten.
 
-    Raises ValueError for lists that are not as all were told to make them: of every user, without what the
-    user has, or an item twice; -1 stands where a list is short.
+    `lists_UK`: (U, K) item ids, -1 where a list is short. Raises ValueError for lists that break the
+    protocol: of other users, with an item of the user's training data, or with an item twice.
     """
     if lists_UK.shape != (len(interactions.users), K):
         raise ValueError(
-            f"lists of shape {lists_UK.shape}, but there are {len(interactions.users)} users with {K} "
-            "places each"
+            f"lists of shape {lists_UK.shape}, expected {len(interactions.users)} users with {K} places each"
         )
     for user, (row, seen) in enumerate(zip(lists_UK, interactions.train, strict=True)):
         listed = row[row >= 0]
         if len(np.unique(listed)) < len(listed) or np.isin(listed, seen).any():
             raise ValueError(
-                f"the list in row {user} has an item twice or one that the user has: {row.tolist()}"
+                f"the list in row {user} has an item twice, or one of the user's own: {row.tolist()}"
             )
     is_hit_UK = lists_UK == interactions.targets[:, None]
     return float((is_hit_UK / np.log2(np.arange(K) + 2)).sum(axis=1).mean())
@@ -41,7 +40,7 @@ def ndcg(lists_UK: NDArray[np.int64], interactions: LeaveOneOut) -> float:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one runner did."""
+    """The measurement of one runner."""
 
     name: str
     versions: dict[str, str | None]
@@ -50,24 +49,24 @@ class Measured:
     """(minutes of training, NDCG@10) in the order of time"""
     peak_gb: float
     num_interactions: int
-    """of an epoch"""
+    """per epoch"""
 
     @property
     def seconds(self) -> float:
-        """Of an epoch: the median, without the first where there are more."""
+        """Seconds per epoch: the median, without the first where there are more."""
         return median(self.epoch_seconds[1:] or self.epoch_seconds)
 
     @property
     def per_second(self) -> float:
-        """Real interactions a second."""
+        """Interactions per second, without padding."""
         return self.num_interactions / self.seconds
 
     def ndcg_after(self, minutes: float) -> float:
-        """Of the last lists made by then; 0 before the first."""
-        return next((found for at, found in reversed(self.curve) if at <= minutes * A_STEP_LATE), 0.0)
+        """NDCG@10 of the last lists made by then; 0 before the first."""
+        return next((found for at, found in reversed(self.curve) if at <= minutes * LATENESS), 0.0)
 
     def as_dict(self, minutes: float) -> dict[str, Any]:
-        """For the file of results."""
+        """The entry in the kept result."""
         return {
             "name": self.name,
             "interactions_per_second": round(self.per_second, 1),
@@ -81,7 +80,7 @@ class Measured:
         }
 
 
-def measured(
+def read_measurement(
     name: str, folder: Path, interactions: LeaveOneOut, *, max_length: int, peak_gb: float
 ) -> Measured:
     """Read a runner's notes and score its lists."""

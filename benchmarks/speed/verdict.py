@@ -1,24 +1,28 @@
-"""What `make benchmark-training` says last: the figure, each target, reached or not."""
+"""The last line of `make benchmark-training`: the figure, each target, and whether it is reached."""
 
 from __future__ import annotations
 
 from typing import Any
 
 OURS = "shopkeeper"
-NAMES = {OURS: "Shopkeeper", "rectools": "RecTools", "replay": "RePlay"}
+_LABELS = {OURS: "Shopkeeper", "rectools": "RecTools", "replay": "RePlay"}
 TARGET_RECTOOLS, TARGET_FASTEST = 40.0, 5.0
-"""Times as many interactions a second."""
+"""Factor of interactions per second."""
+
+
+def label_of(name: str) -> str:
+    """A system's name as people write it."""
+    return _LABELS.get(name, name)
 
 
 def verdict(result: dict[str, Any]) -> tuple[str, bool]:
-    """(the line, whether every target is reached). A peer that was not measured leaves its targets open,
-    which is not reached."""
+    """(the line, whether every target is reached). Without a measured peer its targets are not reached."""
     systems = {system["name"]: system for system in result["systems"]}
     if OURS not in systems:
         return f"training: not measured ({result['missing'].get(OURS, 'not run')})", False
     ours = systems.pop(OURS)
     figure = ours["interactions_per_second"]
-    parts = [_times(figure, systems.get("rectools"), target=TARGET_RECTOOLS, what=NAMES["rectools"])]
+    parts = [_times(figure, systems.get("rectools"), target=TARGET_RECTOOLS, what=label_of("rectools"))]
     fastest = max(systems.values(), key=lambda peer: peer["interactions_per_second"], default=None)
     left_out = [name for name in result["missing"] if name != OURS]
     if fastest is None or left_out:  # one that was not measured might be the fastest
@@ -27,18 +31,17 @@ def verdict(result: dict[str, Any]) -> tuple[str, bool]:
             f"{', '.join(left_out) or 'any'}"
         )
     else:
-        what = f"the fastest peer, {NAMES.get(fastest['name'], fastest['name'])}"
+        what = f"the fastest peer, {label_of(fastest['name'])}"
         parts.append(_times(figure, fastest, target=TARGET_FASTEST, what=what))
     after = f"NDCG@10 {_short(ours['ndcg_10'])} after {result['minutes']:g} minutes"
     best = max((peer["ndcg_10"] for peer in systems.values()), default=None)
     if best is None:
-        parts.append(f"{after}, no peer's beside it: not measured")
+        parts.append(f"{after}, no peer to compare with: not measured")
     else:
         parts.append(f"{after}, the best peer's {_short(best)}: {_reached(ours['ndcg_10'] >= best)}")
-    line = f"training: {figure:,.0f} interactions/s {'= ' if 'rectools' in systems else '; '}" + "; ".join(
-        parts
-    )
-    return line.replace(" ; ", "; "), all(part.endswith(": reached") for part in parts)
+    joint = " = " if "rectools" in systems else "; "
+    line = f"training: {figure:,.0f} interactions/s{joint}{'; '.join(parts)}"
+    return line, all(part.endswith(": reached") for part in parts)
 
 
 def _times(figure: float, peer: dict[str, Any] | None, *, target: float, what: str) -> str:

@@ -3,6 +3,7 @@ Shapes: E events, N items."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from features.histories import History, IntArray
 from features.profiles.item_popularity import popularity
 
 SHARES: Final = (0.125, 0.25, 0.5, 2.0, 4.0)
-"""Stretches of time before the moment, in recent windows (`candidates.popularity_days`)."""
+"""Stretches of time before the moment, in recent windows (`retrievers.popularity_days`)."""
 
 ITEM_STATISTICS: Final = (
     "popularity_eighth",
@@ -81,6 +82,14 @@ def item_statistics(
         **_prices(events.take(known), num_items=num_items, as_of=as_of, days=days),
     }
     return np.stack([columns[name] for name in ITEM_STATISTICS], axis=1).astype(np.float32)
+
+
+def columns_of(
+    statistics: NDArray[np.float32], items: IntArray, *, names: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Some columns of the table (N, F), of some items (C,): name → (C,)."""
+    rows = statistics.take(items, axis=0)
+    return {name: rows[:, ITEM_STATISTICS.index(name)] for name in names}
 
 
 def _by_code(values: NDArray[np.floating[Any]], codes: IntArray) -> NDArray[np.float64]:

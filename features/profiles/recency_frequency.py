@@ -37,10 +37,35 @@ class RecencyFrequency:
     def __len__(self) -> int:
         return len(self.codes)
 
-    @property
-    def items(self) -> IntArray:
-        """(M,) the codes, where they are items"""
-        return self.codes
+    def rows_of(self, codes: IntArray) -> Rows:
+        """Where each of `codes` (C,) stands among these."""
+        return Rows(self.codes, codes)
+
+
+class Rows:
+    """Where codes (C,) stand among the ascending codes (M,) of a `RecencyFrequency`."""
+
+    def __init__(self, among: IntArray, codes: IntArray) -> None:
+        self._row = np.minimum(np.searchsorted(among, codes), max(len(among) - 1, 0))
+        self.found: NDArray[np.bool_] = (
+            among[self._row] == codes if len(among) else np.zeros(len(codes), bool)
+        )
+
+    def at(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """(M,) → (C,), 0 where the code is not among them."""
+        if not len(values):
+            return np.zeros(len(self.found), np.float32)
+        return np.where(self.found, values[self._row], np.float32(0)).astype(np.float32)
+
+
+MAX_OVERDUE = 5.0
+"""Overdue beyond this many gaps is all the same."""
+
+
+def overdue(days_since: NDArray[np.float32], gap_days: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(C,) days since the last event by the mean gap, at most `MAX_OVERDUE`; 0 where no gap is known."""
+    ratio = np.clip(days_since / np.maximum(gap_days, 0.5), 0, MAX_OVERDUE)
+    return np.where(gap_days > 0, ratio, np.float32(0)).astype(np.float32)
 
 
 def recency_frequency(

@@ -1,10 +1,11 @@
-"""What one person's events say as of a moment: the numbers that candidates are compared with. Made per
+"""What one user's events say as of a moment: the numbers that candidates are compared with. Made per
 request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,13 @@ from features.profiles.recency_frequency import RecencyFrequency, recency_freque
 from features.profiles.user_features import UserFeatures, user_features
 from features.sessions import SESSION_GAP_MINUTES
 from features.target_weights import target_weights
+
+HALF_LIVES: Final = (15.0, 30.0, 60.0, 120.0, 365.0)
+"""Days after which an event counts half, in the decayed counts by item and by category."""
+
+RECENT_WINDOWS: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
+"""Stretches before the moment in which a user's events are counted, in recent windows
+(`retrievers.popularity_days`)."""
 
 CART_DAYS = 1.0
 """What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
@@ -43,8 +51,8 @@ class UserProfile:
     """By the category above it"""
     recent_items: IntArray
     """(R,) distinct items of the latest target events, the latest first"""
-    visit_items: IntArray
-    """(V,) distinct items touched in the present visit, the latest first"""
+    session_items: IntArray
+    """(V,) distinct items touched in the present session, the latest first"""
     cart_items: IntArray
     num_baskets: int
     num_baskets_recent: NDArray[np.int64]
@@ -54,7 +62,7 @@ class UserProfile:
     categories: IntArray
     """(G,) categories bought from, ascending"""
     category_shares: NDArray[np.float32]
-    """(G,) share of the weight of the person's target events in each"""
+    """(G,) share of the weight of the user's target events in each"""
     log_price_mean: float
     """Mean of the natural logarithm of the prices paid; NaN where none is known"""
     log_price_deviation: float
@@ -63,9 +71,18 @@ class UserProfile:
 
 
 def build_user_profile(
-    history: History, *, as_of: int, targets: Mapping[EventType, float], item_categories: IntArray, item_parents: IntArray,
-    half_lives: Sequence[float], recent_days: Sequence[float], num_recent: int, profile_event_types: NDArray[np.int8], has_times: bool,
-) -> UserProfile:  # fmt: skip
+    history: History,
+    *,
+    as_of: int,
+    targets: Mapping[EventType, float],
+    item_categories: IntArray,
+    item_parents: IntArray,
+    half_lives: Sequence[float],
+    recent_days: Sequence[float],
+    num_recent: int,
+    profile_event_types: NDArray[np.int8],
+    has_times: bool,
+) -> UserProfile:
     """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1
     without one.
 
@@ -100,7 +117,7 @@ def build_user_profile(
         in_category=in_category,
         in_parent=by(item_parents[standing.items]),
         recent_items=_latest_distinct(standing.items)[:num_recent],
-        visit_items=_visit_items(past, as_of=as_of),
+        session_items=_session_items(past, as_of=as_of),
         cart_items=_cart_items(past, as_of=as_of),
         num_baskets=len(np.unique(standing.baskets)),
         num_baskets_recent=np.array(
@@ -129,7 +146,7 @@ def _latest_distinct(items: IntArray) -> IntArray:
     return backwards[np.sort(first)]
 
 
-def _visit_items(past: History, *, as_of: int) -> IntArray:
+def _session_items(past: History, *, as_of: int) -> IntArray:
     since = as_of - int(SESSION_GAP_MINUTES * 60e6)
     visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
     if not len(visit):

@@ -1,4 +1,4 @@
-"""Runs the app as replicas of Ray Serve.
+"""Runs the HTTP API as replicas of Ray Serve.
 
-In: a bundle folder and settings. Out: a server that answers.
+In: a bundle folder and settings. Out: a running server.
 """

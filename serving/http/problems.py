@@ -1,10 +1,11 @@
-"""Every error as RFC 9457 problem details: what was wrong and what to do, never a stack trace."""
+"""Every error as RFC 9457 problem details: what is wrong and how to fix it, never a stack trace."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,50 +15,67 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from configs.exceptions import ServingError
+from serving.http.schemas import FieldError, ProblemDetails
 
 logger = logging.getLogger("shopkeeper")
 
-Errors = Sequence[tuple[str, str]]
-"""(field, message)"""
+MEDIA_TYPE: Final = "application/problem+json"
+
+_DESCRIPTIONS: Final = {
+    400: "The body is not JSON",
+    404: "Not found",
+    413: "The body is too long",
+    422: "Something in the request is invalid; `errors` says what",
+    503: "The server is overloaded, or the event store cannot be used",
+}
 
 
 class Problem(Exception):  # noqa: N818
-    """An error that a caller caused, or can do something about."""
+    """An error that the caller caused, or can do something about."""
 
     def __init__(
-        self, status: int, detail: str, *, errors: Errors = (), headers: dict[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.errors, self.headers = status, detail, errors, headers
+        self.status, self.headers = status, headers
+        self.details = ProblemDetails(
+            title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors)
+        )
 
     def response(self) -> Response:
-        """The problem details."""
-        content = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "errors": [{"field": field, "message": message} for field, message in self.errors],
-        }
-        return Response(
-            to_json(content), self.status, headers=self.headers, media_type="application/problem+json"
-        )
+        """The problem details as a response."""
+        return Response(to_json(self.details), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-def invalid(errors: Sequence[ErrorDetails]) -> Problem:
-    """A 422 that names every field at fault."""
-    found = [(".".join(str(part) for part in error["loc"]), error["msg"]) for error in errors]
+def invalid_field(field: str, message: str) -> Problem:
+    """A 422 for one field. `message` is a sentence without its full stop."""
+    return Problem(422, f"{field}: {message}.", errors=[FieldError(field, message)])
+
+
+def invalid_request(errors: Sequence[ErrorDetails]) -> Problem:
+    """A 422 that names every field at fault, or a 400 for a body that is not JSON."""
+    found = [FieldError(".".join(str(part) for part in error["loc"]), error["msg"]) for error in errors]
     if any(error["type"] == "json_invalid" for error in errors):
-        return Problem(
-            400, f"The body is not JSON: {found[0][1].removeprefix('Invalid JSON: ')}.", errors=found
-        )
-    shown = "; ".join(f"{field or 'body'}: {message}" for field, message in found[:3])
+        message = found[0].message.removeprefix("Invalid JSON: ")
+        return Problem(400, f"The body is not JSON: {message}.", errors=found)
+    first = "; ".join(f"{error.field or 'body'}: {error.message}" for error in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-    return Problem(422, f"The request cannot be answered as it is. {shown}{more}.", errors=found[:50])
+    return Problem(422, f"The request is invalid. {first}{more}.", errors=found[:50])
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """These statuses as problem details, for `responses` of a route."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Let every error of the app leave as problem details."""
+    """Answer every error of the app with problem details."""
 
     @app.exception_handler(Problem)
     async def on_problem(_: Request, problem: Problem) -> Response:
@@ -65,30 +83,34 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ValidationError)
     async def on_invalid_body(_: Request, error: ValidationError) -> Response:
-        return invalid(error.errors(include_url=False, include_context=False, include_input=False)).response()
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        return invalid_request(errors).response()
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_parameters(_: Request, error: RequestValidationError) -> Response:
-        return invalid(error.errors()).response()
+        return invalid_request(error.errors()).response()
 
     @app.exception_handler(HTTPException)
     async def on_http_error(request: Request, error: HTTPException) -> Response:
+        path = request.url.path
         details = {
-            404: f"There is nothing at {request.url.path}: /docs lists what there is.",
-            405: f"{request.method} is not for {request.url.path}: /docs says what is.",
+            404: f"There is nothing at {path}: see /docs for the endpoints.",
+            405: f"{path} does not support {request.method}: see /docs.",
         }
         headers = dict(error.headers) if error.headers else None
-        return Problem(
-            error.status_code, details.get(error.status_code, str(error.detail)), headers=headers
-        ).response()
+        detail = details.get(error.status_code, str(error.detail))
+        return Problem(error.status_code, detail, headers=headers).response()
 
     @app.exception_handler(ServingError)
     async def on_serving_error(_: Request, error: ServingError) -> Response:
         logger.error("%s", error)
-        detail = "The event store cannot be used at the moment; nothing of this request was stored. The server's log says why."
+        detail = (
+            "The event store cannot be used at the moment, and nothing of this request was stored. See the "
+            "server's log."
+        )
         return Problem(503, detail, headers={"Retry-After": "5"}).response()
 
     @app.exception_handler(Exception)
-    async def on_bug(_: Request, error: Exception) -> Response:
+    async def on_unexpected_error(_: Request, error: Exception) -> Response:
         logger.error("unexpected %s", type(error).__name__, exc_info=error)
-        return Problem(500, "Something went wrong in the server; its log says what.").response()
+        return Problem(500, "An unexpected error; see the server's log.").response()

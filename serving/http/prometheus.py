@@ -1,63 +1,66 @@
-"""What a Prometheus server scrapes from one server process."""
+"""Metrics of one server process, for Prometheus."""
 
 from __future__ import annotations
 
 import os
 import time
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Upper bounds of the latency histogram."""
 
 
-class Metrics:
-    """The counters of one app. Each app has its own registry, so that two in one process do not mix."""
+class RequestMetrics:
+    """The metrics of one app. Each app has its own registry, so that two in one process do not mix."""
 
     def __init__(self, *, bundle_name: str, bundle_version: str) -> None:
-        self.registry = CollectorRegistry()
-        labels = ["route", "method", "status"]
-        self.requests = Counter(
-            "shopkeeper_requests", "Requests by route and status.", labels, registry=self.registry
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "shopkeeper_requests",
+            "Requests by route, method and status.",
+            ["route", "method", "status"],
+            registry=registry,
         )
-        self.seconds = Histogram(
+        self._seconds = Histogram(
             "shopkeeper_request_seconds",
             "Time to answer.",
             ["route"],
-            buckets=_LATENCIES,
-            registry=self.registry,
+            buckets=_SECONDS,
+            registry=registry,
         )
-        self.lists = Counter(
-            "shopkeeper_lists", "Lists by surface and outcome.", ["surface", "kind"], registry=self.registry
+        self._lists = Counter(
+            "shopkeeper_lists", "Lists by surface and kind.", ["surface", "kind"], registry=registry
         )
-        self.events = Counter(
-            "shopkeeper_events", "Events sent, by what became of them.", ["result"], registry=self.registry
-        )
-        bundle = Gauge(
-            "shopkeeper_bundle_info", "The bundle that answers.", ["name", "version"], registry=self.registry
-        )
+        self._events = Counter("shopkeeper_events", "Events by result.", ["result"], registry=registry)
+        bundle = Gauge("shopkeeper_bundle_info", "The loaded bundle.", ["name", "version"], registry=registry)
         bundle.labels(bundle_name, bundle_version).set(1)
-        process = Gauge(
-            "shopkeeper_process_info", "The replica that was scraped.", ["pid"], registry=self.registry
-        )
+        process = Gauge("shopkeeper_process_info", "The process of this replica.", ["pid"], registry=registry)
         process.labels(os.getpid()).set(1)
 
+    def count_request(self, *, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request and its latency."""
+        self._requests.labels(route, method, status).inc()
+        self._seconds.labels(route).observe(seconds)
+
     def count_list(self, surface: str, *, fallback: bool, short: bool) -> None:
-        """`personal`, `fallback` (something else filled it, in part or whole) or `short`."""
-        self.lists.labels(surface, "short" if short else "fallback" if fallback else "personal").inc()
+        """Count a list as `short`, `fallback` (completely or partly filled by the fallback) or `personal`."""
+        self._lists.labels(surface, "short" if short else "fallback" if fallback else "personal").inc()
 
     def count_events(self, *, accepted: int, duplicates: int, rejected: int) -> None:
-        """Rows stored, rows known already, and events refused."""
-        self.events.labels("accepted").inc(accepted)
-        self.events.labels("duplicate").inc(duplicates)
-        self.events.labels("rejected").inc(rejected)
+        """Count rows stored, rows that were stored before, and events rejected."""
+        self._events.labels("accepted").inc(accepted)
+        self._events.labels("duplicate").inc(duplicates)
+        self._events.labels("rejected").inc(rejected)
 
 
 class MeasureRequests:
-    """Counts and times every request by the route it went to (never by its path: ids would make it
-    unbounded)."""
+    """Middleware that counts and times requests by route. Paths would not do: their ids would create a time
+    series each."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,15 +70,15 @@ class MeasureRequests:
         status = 500
         start = time.perf_counter()
 
-        async def noting_status(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_status)
+            await self._app(scope, receive, send_and_note_status)
         finally:
             route = getattr(scope.get("route"), "path", "none")
-            self._metrics.requests.labels(route, scope["method"], status).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            self._metrics.count_request(route=route, method=scope["method"], status=status, seconds=seconds)

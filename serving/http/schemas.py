@@ -1,14 +1,24 @@
-"""What the recommend and events endpoints take and give, as their callers see it in /docs."""
+"""The API's requests and responses, as callers see them in /docs.
+
+Requests are pydantic models, since they must be checked. Responses are frozen dataclasses: the service makes
+them, the endpoints declare them as return types, and FastAPI serializes them without a second validation.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.state.live_events import Id, LiveEvent
+from serving.state.event_fields import Id
+from serving.state.live_events import LiveEvent
 
-MAX_IDS = 500
+MAX_LIST_LENGTH: Final = 500
+"""Of each list in a request."""
+
+PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
+"""Of every response about one user."""
 
 
 class RecommendRequest(BaseModel):
@@ -26,101 +36,133 @@ class RecommendRequest(BaseModel):
         },
     )
 
-    user_id: Id | None = Field(None, description="Who; without user_id and visitor_id a stranger.")
+    user_id: Id | None = Field(None, description="The user. Without user_id and visitor_id: a new visitor.")
     visitor_id: Id | None = None
     session_id: Id | None = None
-    surface: str = Field("home", max_length=100, description="Which list: one of the configured surfaces.")
+    surface: str = Field("home", max_length=100, description="Where the list is shown: a configured surface.")
     item_ids: list[Id] = Field(
-        [], max_length=MAX_IDS, description="What is on the page: the product, or the cart."
+        [], max_length=MAX_LIST_LENGTH, description="The items on the page: the product, or the cart."
     )
     events: list[LiveEvent] = Field(
         [],
-        max_length=MAX_IDS,
-        description="What this person just did, used for this answer and not stored. They need no user_id.",
+        max_length=MAX_LIST_LENGTH,
+        description="What the user just did: used for this list and not stored. No user_id is needed.",
     )
     num_results: int = Field(20, ge=1, le=500)
-    exclude_item_ids: list[Id] = Field([], max_length=MAX_IDS, description="Never to be in the list.")
+    exclude_item_ids: list[Id] = Field(
+        [], max_length=MAX_LIST_LENGTH, description="Items that must not be in the list."
+    )
     return_fields: list[str] = Field(
-        [], max_length=50, description="Columns of the catalogue to give with each item."
+        [], max_length=50, description="Columns of the catalogue to return with each item."
     )
 
 
 class EventsRequest(BaseModel):
-    """Events to store. Each is checked by itself: one that is refused does not lose the others."""
+    """Events to store. Each is checked on its own: a rejected one does not affect the others."""
 
     model_config = ConfigDict(extra="forbid")
 
-    events: list[LiveEvent] = Field(min_length=1, max_length=MAX_IDS)
+    events: list[LiveEvent] = Field(min_length=1, max_length=MAX_LIST_LENGTH)
 
 
-class BundleName(BaseModel):
-    """Which bundle answered."""
+@dataclass(frozen=True, slots=True)
+class BundleVersion:
+    """The bundle that made a list."""
 
     name: str
     version: str
 
 
-class ReasonGiven(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ItemReason:
     """Why an item is in the list."""
 
-    code: str = Field(description="`bought_before`, `goes_with`, `for_you`, `people_alike` or `popular`.")
+    code: Annotated[
+        str, Field(description="`bought_before`, `goes_with`, `for_you`, `similar_users` or `popular`.")
+    ]
     text: str
-    item_id: str | None = Field(None, description="The item that the text speaks of.")
+    item_id: Annotated[str | None, Field(description="The item that the text is about.")]
 
 
-class RecommendedItem(BaseModel):
-    """One place in the list."""
+@dataclass(frozen=True, slots=True)
+class RecommendedItem:
+    """One item of the list."""
 
     item_id: str
-    rank: int = Field(description="From 1.")
+    rank: Annotated[int, Field(description="From 1.")]
     score: float
-    source: str = Field(description="The source that the item owes its place to.")
-    reasons: list[ReasonGiven]
-    fields: dict[str, Any] = Field(description="The return_fields asked for.")
+    source: Annotated[str, Field(description="The retriever behind the first reason.")]
+    reasons: list[ItemReason]
+    fields: Annotated[dict[str, Any], Field(description="The requested return_fields.")]
 
 
-class RecommendResponse(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RecommendResponse:
     """A list, best first."""
 
     recommendation_id: str
-    bundle: BundleName
+    bundle: BundleVersion
     items: list[RecommendedItem]
     requested: int
     returned: int
-    shortfall_reason: str | None = Field(None, description="Why there are fewer than requested.")
-    fallback_used: str | None = Field(None, description="Why the list is not personal, or what filled it.")
-    unknown_item_ids: list[str] = Field(description="Ids of the request that the catalogue does not have.")
+    shortfall_reason: Annotated[str | None, Field(description="Why there are fewer items than requested.")]
+    fallback_used: Annotated[
+        str | None, Field(description="Why the list is not personal, or what completed it.")
+    ]
+    unknown_item_ids: Annotated[
+        list[str], Field(description="Item ids of the request that are not in the catalogue.")
+    ]
 
 
-class RejectedEvent(BaseModel):
-    """An event that was refused."""
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """An event that was not stored."""
 
-    index: int = Field(description="Its place in the request, from 0.")
+    index: Annotated[int, Field(description="Its position in the request, from 0.")]
     field: str
     message: str
 
 
-class EventsResponse(BaseModel):
-    """Accepted means stored: it would survive a power cut. Counted in rows: an event with `items` is one for
-    each."""
+@dataclass(frozen=True, slots=True)
+class EventsResponse:
+    """Accepted means stored: the events would survive a power cut. Counted in rows: an event with `items` is
+    one row for each."""
 
     accepted: int
     duplicates: int
     rejected: list[RejectedEvent]
 
 
-class FieldError(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """The server process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The bundle is loaded and the event store can be read."""
+
+    bundle: str
+    version: str
+    status: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
     """One fault of a request."""
 
     field: str
     message: str
 
 
-class ProblemDetails(BaseModel):
-    """RFC 9457: what every error looks like."""
+@dataclass(frozen=True, slots=True)
+class ProblemDetails:
+    """RFC 9457: the body of every error."""
 
-    type: str = "about:blank"
     title: str
     status: int
     detail: str
-    errors: list[FieldError] = []
+    errors: list[FieldError]
+    type: str = "about:blank"

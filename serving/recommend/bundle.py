@@ -1,78 +1,129 @@
 """A bundle: everything that answers need, in one folder. The only thing that passes from training to serving.
 
-manifest.json        sha256 of each file, name, as_of, settings, names of the ranker's features
-user_encoder.onnx    history vectors -> query vector           items.npy      (N, D) item vectors; can_be_shown.npy (N,)
-item_encoder.onnx    catalogue features -> item vector, of models with an item tower, with item_vocabulary.parquet
-users.parquet        codes of users' attributes, for models that read them
-ranker.onnx          candidate features -> score               items.faiss    the index over the known ones
-catalogue.parquet    row i is item i: raw id, title, price, …  *.npy          the sources' tables (`SourceTables`)
+manifest.json             sha256 of each file, name, as_of, settings, the ranker's columns
+retrievers/<name>/        what each retriever keeps
+item_profiles/*.npy       what ranker columns about items are read from
+catalogue.parquet         row i is item i: raw id, title, price, …
+can_be_shown.npy          (N,) items that are known well enough to be recommended
+ranker.onnx               columns of candidates -> score
+item_encoder.onnx         catalogue features -> item vector, of models with an item tower, with
+                          item_vocabulary.parquet
+users.parquet             codes of users' attributes, for models that read them
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
-from configs.schema import CandidatesConfig, EventType, HistoryConfig, Section, SurfaceConfig
-from features.core.artefact import other_version, read_manifest
+from configs.schema import EventType, HistoryConfig, RetrieversConfig, Section, SurfaceConfig
+from features.core.artefact import other_version, read_manifest, write_manifest, writing
 from features.core.columns import AVAILABILITY, ID, USER_ID
 from features.histories import IntArray
-from features.retrievers.fit import SourceTables
+from features.profiles.item_profiles import ItemProfiles
+from features.retriever import Retriever
+from features.retrievers import retriever_class
+from serving.recommend.item_encoder import ITEM_ENCODER_FILE, ItemEncoder
+from serving.recommend.ranker import RANKER_FILE, Ranker
 
-USERS_FILE = "users.parquet"
+CATALOGUE_FILE: Final = "catalogue.parquet"
+USERS_FILE: Final = "users.parquet"
+SHOWN_FILE: Final = "can_be_shown.npy"
 
 
 class BundleSettings(Section):
     """The settings that a bundle was fitted with and must be served with."""
 
     history: HistoryConfig
-    candidates: CandidatesConfig
+    retrievers: RetrieversConfig
     surfaces: dict[str, SurfaceConfig]
     has_times: bool
+    feature_groups: tuple[str, ...] | None = None
+    """None: all"""
     profile_event_types: tuple[EventType, ...] = ("purchase",)
     """The event types that `user_features` counts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bundle:
-    """A verified bundle folder. Legend: N items, D width of the vectors."""
+    """A bundle in memory. Legend: N items."""
 
-    folder: Path
-    manifest: dict[str, Any]
+    manifest: Mapping[str, Any]
+    """name, as_of and what else `manifest.json` says; without files and fingerprint where it was not saved"""
     settings: BundleSettings
     catalogue: pl.DataFrame
-    item_vectors: NDArray[np.float32]
-    """(N, D); zeros for an item of which nothing was known at `as_of`"""
     can_be_shown: NDArray[np.bool_]
-    """(N,) items with a target event before `as_of`, or described to an item tower: those in the index"""
-    tables: SourceTables
+    """(N,) items with a target event before `as_of`, or described to an item tower"""
+    item_profiles: ItemProfiles
+    retrievers: Mapping[str, Retriever]
+    """Name → the fitted retriever, in the order of the columns"""
+    ranker: Ranker | None = None
+    """None in a bundle that proposes candidates only, to fit the ranker of the next"""
+    item_encoder: ItemEncoder | None = None
+    users: pl.DataFrame | None = None
+    """Raw ids and attribute codes, for models that read them"""
 
     @classmethod
-    def open(cls, folder: Path) -> Bundle:
+    def open(cls, folder: Path) -> Self:
         """Read a bundle; raises ArtefactError when a file is missing or was changed, or the parts
         disagree."""
         manifest = read_manifest(folder, kind="bundle", verify=True)
         try:
+            names = {name: retriever_class(name) for name in manifest["retrievers"]}
+            ranker = folder / RANKER_FILE
             bundle = cls(
-                folder=folder,
                 manifest=manifest,
                 settings=BundleSettings.model_validate(manifest["settings"]),
-                catalogue=pl.read_parquet(folder / "catalogue.parquet"),
-                item_vectors=np.asarray(np.load(folder / "items.npy", mmap_mode="r")),
-                can_be_shown=np.load(folder / "can_be_shown.npy"),
-                tables=SourceTables.load(folder),
+                catalogue=pl.read_parquet(folder / CATALOGUE_FILE),
+                can_be_shown=np.load(folder / SHOWN_FILE),
+                item_profiles=ItemProfiles.load(folder / "item_profiles"),
+                retrievers={name: one.load(folder / "retrievers" / name) for name, one in names.items()},
+                ranker=Ranker(ranker.read_bytes(), columns=manifest["features"])
+                if ranker.is_file()
+                else None,
+                item_encoder=ItemEncoder.load(folder) if (folder / ITEM_ENCODER_FILE).is_file() else None,
+                users=pl.read_parquet(folder / USERS_FILE) if (folder / USERS_FILE).is_file() else None,
             )
-            bundle._check_parts_agree()
-        except (KeyError, TypeError, ValueError) as error:  # pydantic's ValidationError is a ValueError
+            bundle._require_agreement(folder)
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OSError,
+        ) as error:  # pydantic's ValidationError is a ValueError
             raise other_version(folder, kind="bundle", error=error) from None
         return bundle
+
+    def save(self, folder: Path, *, made_from: str) -> str:
+        """Write the bundle and return its version. `made_from` is the fingerprint of the dataset."""
+        with writing(folder, kind="bundle") as scratch:
+            for name, retriever in self.retrievers.items():
+                retriever.save(scratch / "retrievers" / name)
+            self.item_profiles.save(scratch / "item_profiles")
+            self.catalogue.write_parquet(scratch / CATALOGUE_FILE)
+            np.save(scratch / SHOWN_FILE, self.can_be_shown)
+            if self.users is not None:
+                self.users.write_parquet(scratch / USERS_FILE)
+            if self.item_encoder is not None:
+                self.item_encoder.save(scratch)
+            if self.ranker is not None:
+                self.ranker.save(scratch)
+            contents = {
+                **self.manifest,
+                "num_items": self.num_items,
+                "retrievers": list(self.retrievers),
+                "features": list(self.ranker.columns) if self.ranker else [],
+                "settings": self.settings.model_dump(mode="json"),
+            }
+            return write_manifest(scratch, kind="bundle", made_from=made_from, contents=contents)
 
     @property
     def name(self) -> str:
@@ -94,9 +145,8 @@ class Bundle:
         return int(self.manifest["as_of"])
 
     @property
-    def num_user_attributes(self) -> int:
-        """How many attributes of a user the encoder reads."""
-        return int(self.manifest.get("num_user_attributes", 0))
+    def num_items(self) -> int:
+        return len(self.catalogue)
 
     @property
     def surfaces(self) -> dict[str, SurfaceConfig]:
@@ -115,10 +165,8 @@ class Bundle:
     @cached_property
     def titles(self) -> list[str]:
         """Index → what people call the item; the raw id where there is no title."""
-        named = self.catalogue.select(
-            pl.coalesce([column for column in ("title", ID) if column in self.catalogue.columns])
-        )
-        return named.to_series().to_list()
+        columns = [column for column in ("title", ID) if column in self.catalogue.columns]
+        return self.catalogue.select(pl.coalesce(columns)).to_series().to_list()
 
     def user_attributes(self, user_id: str | None) -> IntArray:
         """(A,) codes of what the shop knew of a user when the bundle was made; empty for nothing."""
@@ -126,12 +174,10 @@ class Bundle:
 
     @cached_property
     def _user_attributes(self) -> dict[str, IntArray]:
-        path = self.folder / USERS_FILE
-        if not path.is_file():
+        if self.users is None:
             return {}
-        users = pl.read_parquet(path)
-        codes = users.drop(USER_ID).to_numpy().astype(np.int32)
-        return dict(zip(users[USER_ID].to_list(), codes, strict=True))
+        codes = self.users.drop(USER_ID).to_numpy().astype(np.int32)
+        return dict(zip(self.users[USER_ID].to_list(), codes, strict=True))
 
     @cached_property
     def recommendable(self) -> NDArray[np.bool_]:
@@ -141,17 +187,16 @@ class Bundle:
         sold_out = self.catalogue[AVAILABILITY].eq_missing("out_of_stock").to_numpy()
         return np.asarray(self.can_be_shown & ~sold_out)
 
-    def _check_parts_agree(self) -> None:
-        if missing := {"name", "as_of", "features"} - set(self.manifest):
+    def _require_agreement(self, folder: Path) -> None:
+        if missing := {"name", "as_of"} - set(self.manifest):
             raise KeyError(*sorted(missing))
         counts = {
-            "catalogue.parquet": len(self.catalogue),
-            "items.npy": len(self.item_vectors),
-            "can_be_shown.npy": len(self.can_be_shown),
-            "popularity.npy": len(self.tables.popularity),
+            CATALOGUE_FILE: len(self.catalogue),
+            SHOWN_FILE: len(self.can_be_shown),
+            "item_profiles": len(self.item_profiles.popularity),
             "manifest.json": int(self.manifest["num_items"]),
         }
         if len(set(counts.values())) > 1:
             raise ArtefactError(
-                f"{self.folder}: the parts disagree on the number of items ({counts}). Export it anew."
+                f"{folder}: the parts disagree on the number of items ({counts}). Export it anew."
             )

@@ -1,82 +1,89 @@
-"""Candidates: what every source proposes, with the numbers that the ranker reads. Shapes: C candidates, F
-features, D width of the vectors."""
+"""Candidates: what the retrievers propose, with the columns that the ranker reads.
+
+The ranker is trained on the output of this file and served with it: there is no second implementation.
+Shapes: C candidates, F columns, N items.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.histories import IntArray
-from features.retrievers.item_neighbours import Neighbours, neighbour_scores
-from serving.recommend.feature_names import FEATURES
-
-FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A sparse vector over the catalogue: items ascending, and a number for each."""
-
-    items: IntArray
-    values: FloatArray
-
-    @classmethod
-    def none(cls) -> Scores:
-        return cls(items=np.empty(0, np.int32), values=np.empty(0, np.float32))
-
-    def at(self, items: IntArray) -> FloatArray:
-        """The numbers of `items`, 0 where there is none."""
-        if not len(self.items):
-            return np.zeros(len(items), np.float32)
-        place = np.minimum(np.searchsorted(self.items, items), len(self.items) - 1)
-        return np.where(self.items[place] == items, self.values[place], np.float32(0))
-
-    def best(self, count: int) -> IntArray:
-        """The items with the largest numbers, best first."""
-        return self.items[np.argsort(-self.values, kind="stable")[:count]]
+from features.retriever import Column, Retrieval, Retriever, ScoredItems, UserContext
+from serving.recommend.bundle import Bundle
+from serving.recommend.feature_group import CandidateContext, FeatureGroup
+from serving.recommend.feature_groups import feature_groups
 
 
 @dataclass(frozen=True)
-class Signals:
-    """What the sources say of one request, before any item is picked."""
+class KnownUser:
+    """All that the stored history says by itself, at one moment: may be kept between requests."""
 
-    together: Scores
-    """Items in baskets with the person's recent items"""
-    following: Scores
-    """Items in the next basket after them"""
-    people: Scores
-    """Items that people like this one had lately and this one has not"""
-    context: Scores
-    """Items in baskets with what is on the page, in the cart or was just looked at"""
-    context_items: IntArray
-    query_vector: FloatArray | None
-    """(D,); None without a history"""
-    nearest: IntArray
-    """Items nearest to the query vector, best first"""
+    context: UserContext
+    retrieved: Mapping[str, ScoredItems]
+    """Retriever → what it gives for the user"""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The union of what the sources propose."""
+    """The union of what the retrievers of a surface propose."""
 
     items: IntArray
-    """(C,) distinct, ascending"""
-    features: FloatArray
-    """(C, F) in the order of `FEATURES`"""
-    proposed_by: Mapping[str, IntArray]
-    """Source → its items, best first"""
+    """(C,) distinct"""
+    features: NDArray[np.float32]
+    """(C, F)"""
+    columns: tuple[str, ...]
+    """(F,)"""
+    retrievals: Mapping[str, Retrieval]
+    """Retriever → what it found, of every retriever of the bundle"""
 
-    def feature(self, name: str) -> FloatArray:
-        return self.features[:, FEATURES.index(name)]
+    def feature(self, name: str) -> NDArray[np.float32]:
+        """One column (C,)."""
+        return self.features[:, self.columns.index(name)]
+
+    def take(self, order: NDArray[np.intp]) -> Candidates:
+        """The candidates at these places, in their order."""
+        return Candidates(self.items[order], self.features[order], self.columns, self.retrievals)
 
 
-def sum_neighbours(neighbours: Neighbours, of: IntArray) -> Scores:
-    """The neighbours of the items `of`, summed; a later place in `of` weighs a little less."""
-    if not len(of):
-        return Scores.none()
-    weights = (1.0 / np.sqrt(1.0 + np.arange(len(of)) / 10.0)).astype(np.float32)
-    items, sums = neighbour_scores(neighbours, of, weights)
-    return Scores(items=items, values=sums)
+class RankerColumns:
+    """The ranker's columns: those of the bundle's retrievers, then those of the feature groups."""
+
+    def __init__(self, retrievers: Mapping[str, Retriever], groups: Sequence[type[FeatureGroup]]) -> None:
+        self._retrievers, self._groups = retrievers, groups
+        parts: Iterable[Retriever | type[FeatureGroup]] = (*retrievers.values(), *groups)
+        blocks = [(part.name, part.columns, part.time_columns) for part in parts]
+        self.groups: dict[str, tuple[str, ...]] = {name: columns for name, columns, _ in blocks}
+        """Retriever or feature group → its columns"""
+        self.names: tuple[str, ...] = tuple(name for _, columns, _ in blocks for name in columns)
+        self.of_time = frozenset(name for *_, of_time in blocks for name in of_time)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> RankerColumns:
+        """Those of a bundle."""
+        return cls(bundle.retrievers, feature_groups(bundle.settings.feature_groups))
+
+    def compute(
+        self,
+        items: IntArray,
+        *,
+        retrievals: Mapping[str, Retrieval],
+        context: CandidateContext,
+        has_times: bool,
+    ) -> NDArray[np.float32]:
+        """(C, F) in the order of `names`."""
+        found: dict[str, Column] = {}
+        for name, retriever in self._retrievers.items():
+            found.update(retriever.features(items, retrievals[name]))
+        for group in self._groups:
+            found.update(group.compute(items, context))
+        if not has_times:
+            found.update(dict.fromkeys(self.of_time, 0.0))
+        features = np.empty((len(items), len(self.names)), np.float32)
+        for place, name in enumerate(self.names):
+            features[:, place] = found[name]
+        return features

@@ -1,258 +1,222 @@
 """State in, list out: the pipeline that the server runs and that the evaluation replays.
 
-describe the person → what each source says → candidates with features → one score → rules → list with reasons
+user's history → what each retriever gives → candidates with columns → one score → filters → selectors → list
+with reasons
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import SurfaceConfig
-from features.core.columns import EVENT_TYPE_CODE
-from features.histories import IntArray, distinct
-from features.profiles.user_profile import UserProfile, build_user_profile
-from features.retrievers.user_knn import people_scores
+from features.histories import History, IntArray, distinct
+from features.profiles.user_profile import UserProfile
+from features.retriever import Retrieval, Retriever, ScoredItems, Wording
+from features.retrievers import retrievers_of
 from serving.recommend.bundle import Bundle
-from serving.recommend.candidate_features import describe_candidates
-from serving.recommend.candidates import Candidates, Scores, Signals, sum_neighbours
-from serving.recommend.encoder import Encoder
-from serving.recommend.feature_names import HALF_LIVES, OWN_ORDER, RECENT_WINDOWS
-from serving.recommend.index import Index
-from serving.recommend.query_encoder import QueryEncoder
-from serving.recommend.ranker import Ranker
+from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
+from serving.recommend.feature_group import CandidateContext
+from serving.recommend.filter import FilterContext
+from serving.recommend.filters import filters_of
 from serving.recommend.reasons import explain
 from serving.recommend.request import Answer, Query, no_items
+from serving.recommend.selectors import Selected, fill_up, order_by_page
+from serving.recommend.user_context import UserContexts
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Every candidate of a request, best first, before the surface's rules."""
+    """Every candidate of a request, best first, before filters and selectors."""
 
-    items: IntArray
-    """(C,)"""
-    scores: NDArray[np.float32]
-    """(C,)"""
-    person: UserProfile
-    signals: Signals
     candidates: Candidates
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The list after the rules."""
-
-    items: IntArray
     scores: NDArray[np.float32]
-    num_ranked: int
-    """How many of the first came from the sources; the rest fill the list with what is popular."""
+    """(C,)"""
+    user: KnownUser
+
+    @property
+    def items(self) -> IntArray:
+        """(C,)"""
+        return self.candidates.items
+
+    @property
+    def profile(self) -> UserProfile:
+        """The user's, at the moment of the request."""
+        return self.user.context.profile
 
 
 class Pipeline:
     """A bundle ready to answer. Nothing in it changes, so threads may share it."""
 
-    def __init__(self, bundle: Bundle, *, encoder: Encoder, index: Index, ranker: Ranker | None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._index, self._ranker = index, ranker
-        self._query_encoder = QueryEncoder(
-            encoder,
-            item_vectors=bundle.item_vectors,
-            item_categories=bundle.tables.category,
-            num_user_attributes=bundle.num_user_attributes,
-            settings=bundle.settings,
+        self.columns = RankerColumns.of(bundle)
+        self._filters = {name: filters_of(surface) for name, surface in bundle.surfaces.items()}
+        settings = bundle.settings
+        self._contexts = UserContexts(
+            bundle.item_profiles,
+            history=settings.history,
+            retrievers=settings.retrievers,
+            profile_event_types=settings.profile_event_types,
+            has_times=settings.has_times,
         )
-        self._profile_event_types = np.array(
-            [EVENT_TYPE_CODE[kind] for kind in bundle.settings.profile_event_types], np.int8
-        )
-        self._num_never_shown = int(np.count_nonzero(~bundle.recommendable))
-        order = np.argsort(-np.asarray(bundle.tables.popularity), kind="stable")
-        was_bought = bundle.recommendable & bundle.tables.known
-        self._by_popularity = order[was_bought[order]].astype(np.int32)
+        bought = settings.history.target_event_types == ("purchase",)
+        self._wording = Wording(titles=bundle.titles, verb="Bought" if bought else "Chosen")
+        self._stranger = self.know(Query(History.empty(), bundle.as_of))
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
         """Read and verify a bundle folder; raises ArtefactError."""
-        bundle = Bundle.open(folder)
-        ranker_path = folder / "ranker.onnx"
-        return cls(
-            bundle,
-            encoder=Encoder(folder / "user_encoder.onnx"),
-            index=Index.load(folder / "items.faiss"),
-            ranker=Ranker(ranker_path, features=bundle.manifest["features"])
-            if ranker_path.is_file()
-            else None,
+        pipeline = cls(Bundle.open(folder))
+        if pipeline.bundle.ranker is not None:
+            pipeline.bundle.ranker.require_columns(pipeline.columns.names, where=folder)
+        return pipeline
+
+    def recommend(self, query: Query, *, known: KnownUser | None = None) -> Answer:
+        """The list of one surface: ranked, filtered, cut to length or filled up, each item with its
+        reasons."""
+        ranked = self.rank(query, known=known)
+        selected = self.select(query, ranked)
+        recommendations = explain(
+            selected,
+            retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
+            retrievals=ranked.candidates.retrievals,
+            fallback=self._fallback(query),
+            wording=self._wording,
         )
+        return Answer(recommendations, query.num_results, *self._remarks(query, selected))
 
-    def recommend(self, query: Query) -> Answer:
-        """The list of one surface: ranked, filtered by its rules, filled up where it is short, each item with
-        its reasons."""
-        ranked = self.rank(query)
-        chosen = self.choose(query, ranked)
-        recommendations = explain(chosen, ranked=ranked, bundle=self.bundle)
-        return Answer(recommendations, query.num_results, *self._remarks(query, chosen))
+    def know(self, query: Query) -> KnownUser:
+        """What the stored history says by itself at the moment of the query: nothing of the page or
+        surface."""
+        context = self._contexts.build(query)
+        retrieved = {name: one.for_user(context) for name, one in self.bundle.retrievers.items()}
+        return KnownUser(context, retrieved)
 
-    def choose(self, query: Query, ranked: Ranked) -> Chosen:
-        """Apply the surface's rules to ranked candidates, and fill a short list with what is popular."""
-        surface = self.bundle.surfaces[query.surface]
-        barred = self._barred(query, ranked.person, surface)
-        order = self._ordered(query, ranked, surface)
-        order = order[~barred[ranked.items[order]]][: query.num_results]
-        items, scores = ranked.items[order], ranked.scores[order]
-        missing = query.num_results - len(items)
-        if missing and surface.fallback == "popular":
-            barred[items] = True
-            enough = self._by_popularity[: missing + np.count_nonzero(barred) - self._num_never_shown]
-            filling = enough[~barred[enough]][:missing]
-            return Chosen(
-                items=np.concatenate([items, filling]),
-                scores=np.concatenate([scores, np.full(len(filling), scores.min(initial=0.0), np.float32)]),
-                num_ranked=len(items),
-            )
-        return Chosen(items=items, scores=scores, num_ranked=len(items))
+    def candidates(self, query: Query, *, known: KnownUser | None = None) -> tuple[Candidates, KnownUser]:
+        """What the surface's retrievers propose, with columns: what the ranker is trained on and served with.
 
-    def rank(self, query: Query) -> Ranked:
-        """Score every candidate of the surface's sources, best first; no rule is applied.
-
-        With nothing to go by, the score is popularity alone.
+        `known` is what `know` said of the same history at the same moment.
         """
-        candidates, person, signals = self.candidates(query)
-        is_stranger = not len(query.history) and not len(query.page_items)
-        scores = candidates.feature("popularity") if is_stranger else self._score(candidates)
-        order = np.argsort(-scores, kind="stable")
-        ordered = Candidates(candidates.items[order], candidates.features[order], candidates.proposed_by)
-        return Ranked(
-            items=ordered.items, scores=scores[order], person=person, signals=signals, candidates=ordered
-        )
-
-    def candidates(
-        self, query: Query, *, known: tuple[UserProfile, Signals] | None = None
-    ) -> tuple[Candidates, UserProfile, Signals]:
-        """What the surface's sources propose, with features: what the ranker is trained on and served with.
-
-        `known` is what an earlier call said of the same history at the same moment, so that only the page is
-        looked at anew.
-        """
-        bundle, settings = self.bundle, self.bundle.settings.candidates
-        person, signals = known or self._know(query)
-        signals = self._with_context(signals, person=person, page_items=query.page_items)
-        repeats = np.argsort(-person.own.decayed[:, OWN_ORDER], kind="stable")[: settings.repeat_candidates]
-        together = [
-            found.best(settings.together_candidates)
-            for found in (signals.context, signals.together, signals.following)
-        ]
-        proposed = {
-            "repeats": person.own.items[repeats],
-            "together": np.concatenate(together),
-            "people": signals.people.best(settings.people_candidates),
-            "encoder": signals.nearest,
-            "popular": self._by_popularity[: settings.popular_candidates],
-        }
-        wanted: dict[str, IntArray] = {
-            name: proposed[name] for name in bundle.surfaces[query.surface].sources
-        }
-        items = distinct(np.concatenate(list(wanted.values()))).astype(np.int32)
-        items = items[bundle.recommendable[items]]
-        features = describe_candidates(
+        bundle = self.bundle
+        known = known or self.know(query)
+        retrievals = self._retrieve(query, known)
+        proposed = [retrieval.proposed for retrieval in retrievals.values()]
+        items = distinct(np.concatenate(proposed)).astype(np.int32)
+        features = self.columns.compute(
             items,
-            person=person,
-            signals=signals,
-            tables=bundle.tables,
-            item_vectors=bundle.item_vectors,
-            as_of=query.as_of,
+            retrievals=retrievals,
+            context=CandidateContext(known.context.profile, bundle.item_profiles, query.as_of),
             has_times=bundle.settings.has_times,
         )
-        return Candidates(items=items, features=features, proposed_by=wanted), person, signals
+        return Candidates(items, features, self.columns.names, retrievals), known
 
-    def query_vector(self, query: Query) -> NDArray[np.float32] | None:
-        """The encoder's answer to a history, (D,); None where nothing of it is an input."""
-        return self._query_encoder.of(query)
+    def rank(self, query: Query, *, known: KnownUser | None = None) -> Ranked:
+        """Score every candidate of the surface's retrievers, best first; no filter is applied.
 
-    def nearest(self, query_vector: NDArray[np.float32] | None, *, num_items: int) -> IntArray:
-        """The items nearest to a query vector, best first."""
-        return (
-            np.empty(0, np.int32)
-            if query_vector is None
-            else self._index.search(query_vector, num_items=num_items)[0]
-        )
+        With nothing to go by, the fallback's score is the score.
+        """
+        candidates, known = self.candidates(query, known=known)
+        fallback = self._fallback(query)
+        if fallback is not None and _is_stranger(query):
+            scores = known.retrieved[fallback.name].at(candidates.items)
+        else:
+            assert self.bundle.ranker is not None, (
+                "this bundle was made to fit a ranker with and has none yet"
+            )
+            scores = self.bundle.ranker.scores(candidates.features)
+        order = np.argsort(-scores, kind="stable")
+        return Ranked(candidates.take(order), scores[order], known)
+
+    def select(self, query: Query, ranked: Ranked) -> Selected:
+        """Apply the surface's filters and order, and fill a short list up."""
+        surface = self.bundle.surfaces[query.surface]
+        allowed = ~self._filtered(query, ranked.profile)
+        order = np.arange(len(ranked.items))
+        if surface.order_by == "page" and len(query.page_items):
+            retrievers = self._retrievers(surface).values()
+            order = order_by_page(ranked.items, retrievers=retrievers, page_items=query.page_items)
+        order = order[allowed[ranked.items[order]]][: query.num_results]
+        selected = Selected(ranked.items[order], ranked.scores[order], num_ranked=len(order))
+        if surface.fallback is None:
+            return selected
+        fallback = ranked.user.retrieved[surface.fallback]
+        return fill_up(selected, fallback=fallback, allowed=allowed, length=query.num_results)
+
+    def alone(self, name: str, user: KnownUser, *, count: int) -> IntArray:
+        """The list of one retriever by itself, best first; no filter is applied."""
+        return self.bundle.retrievers[name].alone(user.context, user.retrieved[name], count=count)
 
     def most_popular(self, num_items: int) -> IntArray:
-        """What sold most in the recent window and can be bought."""
-        return self._by_popularity[:num_items]
+        """What the home page's fallback shows to a stranger, of what can be bought."""
+        fallback = self.bundle.surfaces["home"].fallback
+        found = self._stranger.retrieved[fallback] if fallback else ScoredItems.none()
+        return found.best(num_items, allowed=self.bundle.recommendable)
 
-    def _know(self, query: Query) -> tuple[UserProfile, Signals]:
-        """What the history says by itself: all but the context."""
-        tables, settings = self.bundle.tables, self.bundle.settings.candidates
-        person = build_user_profile(
-            query.history,
-            as_of=query.as_of,
-            targets=self.bundle.settings.history.targets,
-            item_categories=tables.category,
-            item_parents=tables.parent,
-            half_lives=HALF_LIVES,
-            recent_days=[share * settings.popularity_days for share in RECENT_WINDOWS],
-            num_recent=settings.together_history,
-            profile_event_types=self._profile_event_types,
-            has_times=self.bundle.settings.has_times,
+    def _retrieve(self, query: Query, known: KnownUser) -> dict[str, Retrieval]:
+        """What every retriever gives for the user and for what is on the page, in the cart or was just
+        viewed."""
+        bundle, profile = self.bundle, known.context.profile
+        context_items = _first_of_each(
+            np.concatenate([query.page_items, profile.cart_items, profile.session_items])
         )
-        vector = self._query_encoder.of(query, features=person.features)
-        signals = Signals(
-            together=sum_neighbours(tables.in_baskets, person.recent_items),
-            following=sum_neighbours(tables.in_next_baskets, person.recent_items),
-            people=Scores(*people_scores(tables.people, person.own.items, person.own.num_events)),
-            context=Scores.none(),
-            context_items=no_items(),
-            query_vector=vector,
-            nearest=self.nearest(vector, num_items=settings.encoder_candidates),
-        )
-        return person, signals
+        limits = bundle.settings.retrievers.num_candidates
+        proposing = retrievers_of(bundle.surfaces[query.surface])
+        found = {}
+        for name, retriever in bundle.retrievers.items():
+            for_user = known.retrieved[name]
+            for_page = retriever.for_page(context_items) if len(context_items) else ScoredItems.none()
+            limit = limits.get(name, retriever.num_candidates) if name in proposing else 0
+            best = [one.best(limit, allowed=bundle.recommendable) for one in (for_page, for_user)]
+            found[name] = Retrieval(known.context, for_user, context_items, for_page, np.concatenate(best))
+        return found
 
-    def _with_context(self, signals: Signals, *, person: UserProfile, page_items: IntArray) -> Signals:
-        """The same with what is on the page, in the cart, or was just looked at."""
-        items = np.concatenate([page_items, person.cart_items, person.visit_items])
-        items = items[np.sort(np.unique(items, return_index=True)[1])].astype(np.int32)
-        return replace(
-            signals, context=sum_neighbours(self.bundle.tables.in_baskets, items), context_items=items
-        )
+    def _retrievers(self, surface: SurfaceConfig) -> Mapping[str, Retriever]:
+        return {name: self.bundle.retrievers[name] for name in retrievers_of(surface)}
 
-    def _score(self, candidates: Candidates) -> NDArray[np.float32]:
-        if self._ranker is None:
-            raise AssertionError("this bundle was made to fit a ranker with and has none yet")
-        return self._ranker.scores(candidates.features)
+    def _fallback(self, query: Query) -> Retriever | None:
+        name = self.bundle.surfaces[query.surface].fallback
+        return self.bundle.retrievers[name] if name else None
 
-    def _ordered(self, query: Query, ranked: Ranked, surface: SurfaceConfig) -> NDArray[np.intp]:
-        if surface.order_by == "ranker" or not len(query.page_items):
-            return np.arange(len(ranked.items))
-        goes_with_page = sum_neighbours(self.bundle.tables.in_baskets, query.page_items).at(ranked.items)
-        return np.argsort(-goes_with_page, kind="stable")
+    def _filtered(self, query: Query, profile: UserProfile) -> NDArray[np.bool_]:
+        """(N,) what the surface's filters take away."""
+        context = FilterContext(query=query, profile=profile, recommendable=self.bundle.recommendable)
+        filtered = np.zeros(self.bundle.num_items, bool)
+        for one in self._filters[query.surface]:
+            filtered[one.removed(context)] = True
+        return filtered
 
-    def _barred(self, query: Query, person: UserProfile, surface: SurfaceConfig) -> NDArray[np.bool_]:
-        barred = ~self.bundle.recommendable
-        barred[query.exclude] = True
-        if surface.exclude_page_items:
-            barred[query.page_items] = True
-        if surface.exclude_cart:
-            barred[person.cart_items] = True
-        return barred
-
-    def _remarks(self, query: Query, chosen: Chosen) -> tuple[str | None, str | None]:
+    def _remarks(self, query: Query, selected: Selected) -> tuple[str | None, str | None]:
         """(why the list is short, what filled it or why it is not personal), each None where there is nothing
         to say."""
-        is_stranger = not len(query.history) and not len(query.page_items)
+        name = self.bundle.surfaces[query.surface].fallback
+        is_stranger, num_selected = _is_stranger(query), len(selected.items)
         shortfall, fallback = None, None
-        if len(chosen.items) < query.num_results:
-            if self.bundle.surfaces[query.surface].fallback == "popular":
+        if num_selected < query.num_results:
+            if name is not None:
                 shortfall = "the catalogue has no more items that may be shown"
+            elif is_stranger:
+                shortfall = "nothing is known of this user yet"
             else:
-                shortfall = (
-                    "nothing is known of this person yet"
-                    if is_stranger
-                    else "the surface's sources have no more items"
-                )
-        if is_stranger and len(chosen.items):
-            fallback = "popular: nothing is known of this person yet"
-        elif chosen.num_ranked < len(chosen.items):
-            fallback = f"popular: the last {len(chosen.items) - chosen.num_ranked} of the list, since the sources gave too few"
+                shortfall = "the surface's retrievers have no more items"
+        if is_stranger and num_selected:
+            fallback = f"{name}: nothing is known of this user yet"
+        elif selected.num_ranked < num_selected:
+            num_filled = num_selected - selected.num_ranked
+            fallback = f"{name}: the last {num_filled} of the list, since the retrievers gave too few"
         return shortfall, fallback
+
+
+def _is_stranger(query: Query) -> bool:
+    return not len(query.history) and not len(query.page_items)
+
+
+def _first_of_each(items: IntArray) -> IntArray:
+    """Each item once, in the order of its first place."""
+    if not len(items):
+        return no_items()
+    return items[np.sort(np.unique(items, return_index=True)[1])].astype(np.int32)

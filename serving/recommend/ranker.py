@@ -1,33 +1,43 @@
-"""The exported ranker on ONNX Runtime: candidate features in, one score each out. Shapes: C candidates, F
-features."""
+"""The exported ranker on ONNX Runtime: columns of candidates in, one score each out. Shapes: C candidates, F
+columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
-from serving.recommend.encoder import onnx_session
-from serving.recommend.feature_names import FEATURES
+from features.core.onnx import onnx_session
+
+RANKER_FILE: Final = "ranker.onnx"
 
 
 class Ranker:
-    """Refuses a graph that was trained on other features than this program computes."""
+    """A graph with the names of the columns that it was trained on."""
 
-    def __init__(self, path: Path, *, features: Sequence[str]) -> None:
-        if tuple(features) != FEATURES:
-            odd = sorted(set(features) ^ set(FEATURES)) or ["their order"]
+    def __init__(self, graph: bytes, *, columns: Sequence[str]) -> None:
+        self._graph, self.columns = graph, tuple(columns)
+        self._session = onnx_session(graph)
+
+    def save(self, folder: Path) -> None:
+        """Write the graph; the bundle's manifest keeps the columns."""
+        (folder / RANKER_FILE).write_bytes(self._graph)
+
+    def require_columns(self, computed: Sequence[str], *, where: Path) -> None:
+        """Raise ArtefactError where it was trained on other columns than this program computes."""
+        if self.columns != tuple(computed):
+            odd = sorted(set(self.columns) ^ set(computed)) or ["their order"]
             raise ArtefactError(
-                f"{path}: the ranker was trained on other features than this version computes "
+                f"{where / RANKER_FILE}: the ranker was trained on other features than this version computes "
                 f"({', '.join(odd)}). Export it anew."
             )
-        self._session = onnx_session(path)
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(C, F) → (C,); nobody's items to buy again make C = 0, which not every graph takes."""
+        """(C, F) → (C,). No candidates give no scores, which not every graph can say."""
         if not len(features):
             return np.empty(0, np.float32)
         scores: NDArray[np.float32] = self._session.run(["scores"], {"features": features})[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from features.histories import History, IntArray
+from features.retriever import Reason
 
 
 def no_items() -> IntArray:
@@ -19,7 +20,7 @@ class Query:
     """One request, with raw ids already turned into catalogue indices."""
 
     history: History
-    """The person's events, oldest first; empty for a stranger."""
+    """The user's events, oldest first; empty for a stranger."""
     as_of: int
     """Now, in microseconds since 1970 UTC: nothing at or after it is looked at."""
     surface: str = "home"
@@ -29,18 +30,7 @@ class Query:
     """Items that must not be in the list."""
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
-    """(A,) codes of what the shop knows of the person, see `Bundle.user_attributes`; empty for nothing."""
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why an item is in the list: a code for programs, a sentence for people."""
-
-    code: str
-    """`bought_before`, `goes_with`, `for_you`, `people_alike`, or `popular`"""
-    text: str
-    item: int | None = None
-    """The item that the sentence speaks of, as an index."""
+    """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class Recommendation:
     item: int
     score: float
     source: str
-    """The source that the item owes its place to: `repeats`, `together`, `encoder`, `people` or `popular`."""
+    """The retriever whose reason is named first"""
     reasons: tuple[Reason, ...]
 
 

@@ -1,4 +1,4 @@
-"""What is remembered of users while serving.
+"""User state while serving: the durable event log, and each user's history cached in memory.
 
-In: events. Out: an append-only log, and each user's history from memory.
+In: events. Out: an append-only log, and the history of a user key as arrays.
 """

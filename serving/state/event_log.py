@@ -1,5 +1,5 @@
-"""The event log: one SQLite file with one append-only table of events, in raw ids. Everything about people is
-made from it.
+"""The event log: one SQLite file with one append-only table of events, in raw ids. All user state is derived
+from it.
 
 Readers never wait for a writer (WAL), and a committed event survives a power cut (`synchronous=FULL`).
 """
@@ -19,10 +19,10 @@ from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import who_key
 
 BUSY_SECONDS: Final = 60.0
-"""How long a writer waits for another process's transaction: an import holds the file for some seconds."""
+"""How long a writer waits for another process's transaction: an import locks the file for some seconds."""
 
 _APPLICATION_ID: Final = 0x53484F50
-_SCHEMA_VERSION: Final = 1
+_SCHEMA_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,58 +59,70 @@ class Event:
     """A JSON object."""
 
     @property
-    def who(self) -> str:
-        """The key of the person this event belongs to."""
-        who = who_key(user_id=self.user_id, visitor_id=self.visitor_id)
-        assert who is not None, "an event without user_id and visitor_id was let in"
-        return who
+    def user_key(self) -> str:
+        """The key of the user whose event this is."""
+        key = who_key(user_id=self.user_id, visitor_id=self.visitor_id)
+        assert key is not None, "an event needs a user_id or a visitor_id"
+        return key
 
 
 EVENT_COLUMNS: Final = tuple(field.name for field in fields(Event))
-LOG_COLUMNS: Final = ("who", "received_at", *EVENT_COLUMNS)
-"""`received_at`: when this shop's server took the event, in microseconds since 1970 UTC."""
+LOG_COLUMNS: Final = ("user_key", "received_at", *EVENT_COLUMNS)
+"""`received_at`: when the server received the event, in microseconds since 1970 UTC."""
 
-ONCE: Final = "ON CONFLICT (event_id, line) DO NOTHING"
+SKIP_DUPLICATES: Final = "ON CONFLICT (event_id, line) DO NOTHING"
 
 _SQL_TYPES: Final = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
-_CREATE_TABLES: Final = f"""
+_CREATE_TABLES: Final = (
+    f"""
 CREATE TABLE IF NOT EXISTS events (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, received_at INTEGER NOT NULL,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, user_key TEXT NOT NULL, received_at INTEGER NOT NULL,
     {", ".join(f"{field.name} {_SQL_TYPES[str(field.type).split(' ')[0]]}" for field in fields(Event))}
-);
-CREATE TABLE IF NOT EXISTS imports (fingerprint TEXT PRIMARY KEY, events INTEGER NOT NULL, imported_at INTEGER NOT NULL);
-"""
-_NAMES_OF_ITEM_EVENTS: Final = ", ".join(f"'{name}'" for name in ITEM_EVENT_TYPES)
-ITEM_EVENT: Final = f"item_id IS NOT NULL AND event_type IN ({_NAMES_OF_ITEM_EVENTS})"
-"""SQL for the events that stand in a history: the same as in a dataset."""
+)""",
+    """
+CREATE TABLE IF NOT EXISTS imports (
+    fingerprint TEXT PRIMARY KEY, events INTEGER NOT NULL, imported_at INTEGER NOT NULL
+)""",
+)
+"""`events.number` counts up in the order of arrival."""
 
-INDEXES: Final = {
-    "one_of_each": "CREATE UNIQUE INDEX IF NOT EXISTS one_of_each ON events (event_id, line)",
-    "latest_of_person": "CREATE INDEX IF NOT EXISTS latest_of_person ON events (who, timestamp, number) "
+_ITEM_EVENT_TYPES_SQL: Final = ", ".join(f"'{name}'" for name in ITEM_EVENT_TYPES)
+ITEM_EVENT: Final = f"item_id IS NOT NULL AND event_type IN ({_ITEM_EVENT_TYPES_SQL})"
+"""SQL condition for the events that are part of a history: the same as in a dataset."""
+
+EVENT_KEY_INDEX: Final = "events_by_event_id_and_line"
+USER_TIME_INDEX: Final = "item_events_by_user_and_time"
+USER_ARRIVAL_INDEX: Final = "item_events_by_user_and_number"
+CREATE_INDEXES: Final = {
+    EVENT_KEY_INDEX: f"CREATE UNIQUE INDEX IF NOT EXISTS {EVENT_KEY_INDEX} ON events (event_id, line)",
+    USER_TIME_INDEX: f"CREATE INDEX IF NOT EXISTS {USER_TIME_INDEX} ON events (user_key, timestamp, number) "
     f"WHERE {ITEM_EVENT}",
-    "new_of_person": f"CREATE INDEX IF NOT EXISTS new_of_person ON events (who, number) WHERE {ITEM_EVENT}",
+    USER_ARRIVAL_INDEX: f"CREATE INDEX IF NOT EXISTS {USER_ARRIVAL_INDEX} ON events (user_key, number) "
+    f"WHERE {ITEM_EVENT}",
 }
-"""Made after a first import, so that its rows are sorted once."""
+"""Name of an index -> the statement that creates it. A first import creates them after its rows, which sorts
+each index once."""
 
 _event_values = attrgetter(*EVENT_COLUMNS)
 
 
 def insert_statement(columns: Sequence[str] = LOG_COLUMNS) -> str:
-    """SQL that adds a row with these columns, unless the log has its (event_id, line)."""
-    return f"INSERT INTO events ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) {ONCE}"
+    """SQL that inserts a row with these columns, unless the log already has its (event_id, line)."""
+    placeholders = ", ".join("?" * len(columns))
+    return f"INSERT INTO events ({', '.join(columns)}) VALUES ({placeholders}) {SKIP_DUPLICATES}"
 
 
 def log_row(event: Event, *, received_at: int) -> tuple[object, ...]:
     """The values of `LOG_COLUMNS` for one event."""
-    return (event.who, received_at, *_event_values(event))
+    return (event.user_key, received_at, *_event_values(event))
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the log, making it where there is none. Raises ServingError when the file cannot be used.
+    """Open the log, or create it where there is none. Raises ServingError when the file cannot be used.
 
-    The connection is in autocommit mode and may be handed from thread to thread, one at a time.
+    The connection is in autocommit mode. Several threads may use it, one at a time.
     """
-    with explained(path):
+    with translate_store_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -124,8 +136,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite or the file system says into a ServingError with a remedy."""
+def translate_store_errors(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and of the file system into a ServingError with a remedy."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -136,21 +148,24 @@ def explained(path: Path) -> Iterator[None]:
             )
         raise ServingError(f"{path}: the event store cannot be used ({error}): {remedy}.") from error
     except OSError as error:
-        raise ServingError(
-            f"{path}: the event store cannot be made ({error}): choose a folder you may write to with --out."
-        ) from error
+        remedy = "choose a folder you may write to with --out"
+        raise ServingError(f"{path}: the event store cannot be created ({error}): {remedy}.") from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Set the connection up, and make the tables in an empty file; a file of someone else is refused."""
+    """Configure the connection, and create the tables in an empty file; refuse any other database."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if tables and (application, version) != (_APPLICATION_ID, _SCHEMA_VERSION):
+    if tables and application != _APPLICATION_ID:
         raise ServingError(
-            f"{path}: is no event store of this version (application id {application:#x}, schema {version}; "
-            f"expected {_APPLICATION_ID:#x}, {_SCHEMA_VERSION}): move it away, or choose another folder "
-            "with --out."
+            f"{path}: this is a database of another program, not an event store (application id "
+            f"{application:#x}, expected {_APPLICATION_ID:#x}): choose another folder with --out."
+        )
+    if tables and version != _SCHEMA_VERSION:
+        raise ServingError(
+            f"{path}: this event store was written by another version of Shopkeeper (schema {version}, "
+            f"expected {_SCHEMA_VERSION}): move it away and fill a new one with `shopkeeper events import`."
         )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -160,13 +175,13 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     with transaction(connection):
         connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-        for statement in (*_CREATE_TABLES.strip().rstrip(";").split(";\n"), *INDEXES.values()):
+        for statement in (*_CREATE_TABLES, *CREATE_INDEXES.values()):
             connection.execute(statement)
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold the one write lock of the file; commit at the end, or undo everything after an error."""
+    """Hold the write lock of the file; commit at the end, or roll back after an error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

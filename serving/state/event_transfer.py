@@ -1,4 +1,4 @@
-"""Whole tables into the event log, and the log out as a table for the next training."""
+"""Import of prepared tables into the event log, and export of the log as a table for the next training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from features.core.artefact import read_manifest, write_manifest, writing
 from features.core.columns import TIMESTAMP
 from features.core.ids import who_expr
 from serving.state.event_log import (
+    CREATE_INDEXES,
     EVENT_COLUMNS,
-    INDEXES,
-    ONCE,
+    SKIP_DUPLICATES,
     Event,
     connect,
-    explained,
     insert_statement,
     transaction,
+    translate_store_errors,
 )
 
 CHUNK_ROWS: Final = 100_000
@@ -34,39 +34,39 @@ EVENT_TYPES: Final[dict[str, pl.DataType]] = {
 }
 
 Progress = Callable[[int, int], None]
-"""Called with (events done, events in all)."""
+"""Called with (events done, events in total)."""
 
 
 @dataclass(frozen=True)
 class ImportResult:
-    """What an import did."""
+    """The outcome of an import."""
 
     imported: int
     duplicates: int
-    """Events that the log had already."""
+    """Events that were already in the log."""
     already_imported: bool
-    """These very tables were imported before: nothing was read."""
+    """The same tables were imported before: nothing was read."""
 
 
 def import_events(tables: Path, store: Path, *, progress: Progress | None = None) -> ImportResult:
-    """Put the events of a tables folder into the log at `store`. Doing it twice adds nothing.
+    """Import the events of a tables folder into the log at `store`. A second import adds nothing.
 
-    Into an empty log it is one transaction, whole or absent; otherwise one for each 100,000 events, so that a
-    live server can write in between, and an import that was cut off is simply done again. Raises
-    ArtefactError and ServingError.
+    An empty log is filled in one transaction, which is stored completely or not at all. A log with events
+    gets a transaction for every 100,000 events, so that a live server can write in between; an interrupted
+    import can be repeated. Raises ArtefactError and ServingError.
     """
     fingerprint = str(read_manifest(tables, kind="tables")["fingerprint"])
     connection = connect(store)
     try:
-        with explained(store):
+        with translate_store_errors(store):
             if connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (fingerprint,)).fetchone():
                 return ImportResult(imported=0, duplicates=0, already_imported=True)
             chunks = _chunks(pl.scan_parquet(tables / "events.parquet"), progress)
             before = connection.total_changes
             if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
-                total = _fill(connection, chunks)
+                total = _import_into_empty_log(connection, chunks)
             else:
-                total = _add(connection, chunks)
+                total = _import_missing(connection, chunks)
             imported = connection.total_changes - before
             with transaction(connection):
                 connection.execute(
@@ -78,19 +78,18 @@ def import_events(tables: Path, store: Path, *, progress: Progress | None = None
 
 
 def export_events(store: Path, out: Path, *, progress: Progress | None = None) -> int:
-    """Write the log as a folder with `events.parquet`, in the columns of the tables, and return the number of
+    """Write the log as a folder with `events.parquet`, with the columns of the tables. Returns the number of
     events.
 
-    It is what `shopkeeper prepare` reads with `data.reader: parquet`. Raises ServingError and ArtefactError.
+    `shopkeeper prepare` reads the folder with `data.reader: parquet`. Raises ServingError and ArtefactError.
     """
     if not store.is_file():
         raise ServingError(
-            f"{store}: there is no event store here: start the server or run `shopkeeper events import` "
-            "first."
+            f"{store}: there is no event store: start the server or run `shopkeeper events import` first."
         )
     connection = connect(store)
     try:
-        with explained(store), writing(out, kind="events") as scratch:
+        with translate_store_errors(store), writing(out, kind="events") as scratch:
             (total,) = connection.execute("SELECT count(*) FROM events").fetchone()
             cursor = connection.execute(
                 f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?", (total,)
@@ -109,7 +108,7 @@ def export_events(store: Path, out: Path, *, progress: Progress | None = None) -
 
 
 def _chunks(events: pl.LazyFrame, progress: Progress | None) -> Iterator[pl.DataFrame]:
-    """The events as columns of the log, 100,000 at a time, in the order of the tables."""
+    """The events with the columns of the log, 100,000 at a time, in the order of the tables."""
     total = int(events.select(pl.len()).collect().item())
     rows = _log_columns(events)
     for start in range(0, total, CHUNK_ROWS):
@@ -120,9 +119,9 @@ def _chunks(events: pl.LazyFrame, progress: Progress | None) -> Iterator[pl.Data
 
 
 def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Those columns of the log that the tables have."""
+    """The columns of the log that the tables have."""
     present = events.collect_schema()
-    columns = [who_expr().alias("who"), pl.lit(_now()).alias("received_at")]
+    columns = [who_expr().alias("user_key"), pl.lit(_now()).alias("received_at")]
     for name, dtype in EVENT_TYPES.items():
         if name in present:
             is_time = present[name].is_temporal()
@@ -130,23 +129,24 @@ def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
     return events.select(columns)
 
 
-def _fill(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
-    """Into an empty log: everything in one transaction, and the indexes after the rows. The tables hold no
+def _import_into_empty_log(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
+    """Insert everything in one transaction, and create the indexes after the rows. The tables hold no
     duplicates."""
     total = 0
     with transaction(connection):
-        for name in INDEXES:
+        for name in CREATE_INDEXES:
             connection.execute(f"DROP INDEX {name}")
         for chunk in chunks:
-            connection.executemany(insert_statement(chunk.columns).removesuffix(ONCE), chunk.iter_rows())
+            insert = insert_statement(chunk.columns).removesuffix(SKIP_DUPLICATES)
+            connection.executemany(insert, chunk.iter_rows())
             total += chunk.height
-        for statement in INDEXES.values():
+        for statement in CREATE_INDEXES.values():
             connection.execute(statement)
     return total
 
 
-def _add(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
-    """Into a log with events: those it has already are left out."""
+def _import_missing(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
+    """Insert the events that the log does not have yet."""
     total = 0
     for chunk in chunks:
         with transaction(connection):

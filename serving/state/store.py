@@ -1,7 +1,7 @@
-"""The event store of one process: durable appends, and everyone's history from memory.
+"""The event store of one process: durable appends, and every user's history from memory.
 
-The log on the disk is the truth; what is kept in memory can be made from it at any time, so a process may be
-killed.
+The log on disk is the only source of truth. What is cached in memory can be rebuilt from it at any time, so a
+process may be killed.
 """
 
 from __future__ import annotations
@@ -15,43 +15,55 @@ from pathlib import Path
 from typing import Final, Self
 
 from features.histories import History
-from serving.state.event_log import EVENT_COLUMNS, ITEM_EVENT, Event, connect, explained, log_row
-from serving.state.group_writer import AppendResult, GroupWriter
+from serving.state.event_log import (
+    EVENT_COLUMNS,
+    ITEM_EVENT,
+    USER_ARRIVAL_INDEX,
+    USER_TIME_INDEX,
+    Event,
+    connect,
+    log_row,
+    translate_store_errors,
+)
+from serving.state.group_commit_writer import AppendResult, GroupCommitWriter
 from serving.state.user_history_cache import UserHistoryCache
 
 STORE_FILE: Final = "events.db"
 """Its name in the workspace."""
 
-MAX_PEOPLE_KEPT: Final = 10_000
-"""People whose histories stay in memory; the ones asked for longest ago are forgotten first."""
+MAX_CACHED_USERS: Final = 10_000
+"""Users whose histories stay in memory; the least recently used are evicted first."""
 
-_NEXT_PERSON: Final = f"SELECT min(who) FROM events INDEXED BY latest_of_person WHERE {ITEM_EVENT}"
-_LATEST_OF_PERSON: Final = f"SELECT max(timestamp) FROM events INDEXED BY latest_of_person WHERE events.who = people.who AND {ITEM_EVENT}"
-_LATELY_ACTIVE: Final = f"""
-WITH RECURSIVE people (who) AS (
-    {_NEXT_PERSON}
-    UNION ALL
-    SELECT ({_NEXT_PERSON} AND events.who > people.who) FROM people WHERE people.who IS NOT NULL
-)
-SELECT who, ({_LATEST_OF_PERSON}) AS latest FROM people WHERE who IS NOT NULL ORDER BY latest DESC, who LIMIT ?
+_NEXT_USER: Final = f"SELECT min(user_key) FROM events INDEXED BY {USER_TIME_INDEX} WHERE {ITEM_EVENT}"
+_LATEST_TIME: Final = f"""
+SELECT max(timestamp) FROM events INDEXED BY {USER_TIME_INDEX}
+WHERE events.user_key = users.user_key AND {ITEM_EVENT}
 """
-"""Two steps in the index for each person, however many events they have: 1.5 M events in milliseconds, where
-grouping them took more than ten seconds on a cold disk."""
-_LATEST_EVENTS: Final = (
-    f"SELECT {', '.join(EVENT_COLUMNS)} FROM events INDEXED BY latest_of_person WHERE who = ? AND "
-    f"{ITEM_EVENT} "
-    "ORDER BY timestamp DESC, number DESC LIMIT ?"
+_RECENTLY_ACTIVE: Final = f"""
+WITH RECURSIVE users (user_key) AS (
+    {_NEXT_USER}
+    UNION ALL
+    SELECT ({_NEXT_USER} AND events.user_key > users.user_key) FROM users WHERE users.user_key IS NOT NULL
 )
-_COUNT_OF_PERSON: Final = (
-    f"SELECT count(*) FROM events INDEXED BY new_of_person WHERE who = ? AND {ITEM_EVENT}"
+SELECT user_key, ({_LATEST_TIME}) AS latest FROM users
+WHERE user_key IS NOT NULL ORDER BY latest DESC, user_key LIMIT ?
+"""
+"""A skip scan: two steps in the index for each user, however many events they have. 1.5 M events take
+milliseconds, where GROUP BY took more than ten seconds on a cold disk."""
+_LATEST_EVENTS: Final = f"""
+SELECT {", ".join(EVENT_COLUMNS)} FROM events INDEXED BY {USER_TIME_INDEX}
+WHERE user_key = ? AND {ITEM_EVENT} ORDER BY timestamp DESC, number DESC LIMIT ?
+"""
+_NUM_EVENTS: Final = (
+    f"SELECT count(*) FROM events INDEXED BY {USER_ARRIVAL_INDEX} WHERE user_key = ? AND {ITEM_EVENT}"
 )
 
 
 @dataclass(frozen=True)
-class ActivePerson:
-    """Someone with item events in the log."""
+class ActiveUser:
+    """A user with item events in the log."""
 
-    who: str
+    user_key: str
     num_events: int
     latest: int
     """Time of the latest event, microseconds since 1970 UTC."""
@@ -62,14 +74,14 @@ class EventStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writer = GroupWriter(path)
+        self._writer = GroupCommitWriter(path)
         self._reader = connect(path)
         self._lock = threading.Lock()
-        self._people: OrderedDict[str, UserHistoryCache] = OrderedDict()
+        self._caches: OrderedDict[str, UserHistoryCache] = OrderedDict()
 
     @classmethod
     def open(cls, path: Path) -> EventStore:
-        """Open the log at `path`, or make an empty one. Raises ServingError when it is corrupt, foreign or
+        """Open the log at `path`, or create an empty one. Raises ServingError when it is corrupt, foreign or
         unwritable."""
         return cls(path)
 
@@ -89,8 +101,8 @@ class EventStore:
         """Store events; returns when they would survive a power cut. Raises ServingError when they could not
         be stored.
 
-        An event whose (event_id, line) is in the log already counts as a duplicate. The next `history` of any
-        process sees them.
+        An event whose (event_id, line) is already in the log counts as a duplicate. The next `history` of any
+        process includes the new events. `received_at` in microseconds since 1970 UTC.
         """
         rows = [log_row(event, received_at=received_at) for event in events]
         return await asyncio.wrap_future(self._writer.submit(rows))
@@ -100,52 +112,52 @@ class EventStore:
         rows = [log_row(event, received_at=received_at) for event in events]
         return self._writer.submit(rows).result()
 
-    def history(self, who: str, item_index: Mapping[str, int], *, limit: int) -> History:
-        """The latest `limit` item events of a person (`who_key`), oldest first, with items as indices of
-        `item_index`.
+    def history(self, user_key: str, item_index: Mapping[str, int], *, limit: int) -> History:
+        """The latest `limit` item events of a user, oldest first, with items as indices of `item_index`.
 
-        Events with items that `item_index` lacks are left out. Microseconds when nothing is new, one indexed
-        query otherwise.
+        Events with items that `item_index` lacks are left out. Takes microseconds when there are no new
+        events, and one indexed query otherwise.
         """
-        with self._lock, explained(self.path):
-            return self._person(who, item_index, limit).history
+        with self._lock, translate_store_errors(self.path):
+            return self._cached(user_key, item_index, limit).history
 
-    def latest_events(self, who: str, *, limit: int) -> list[Event]:
-        """The latest item events of a person in raw ids, newest first."""
-        with self._lock, explained(self.path):
-            rows = self._reader.execute(_LATEST_EVENTS, (who, limit)).fetchall()
+    def latest_events(self, user_key: str, *, limit: int) -> list[Event]:
+        """The latest item events of a user in raw ids, newest first."""
+        with self._lock, translate_store_errors(self.path):
+            rows = self._reader.execute(_LATEST_EVENTS, (user_key, limit)).fetchall()
         return [Event(*row) for row in rows]
 
-    def num_events(self, who: str) -> int:
-        """How many item events the log has of a person."""
-        with self._lock, explained(self.path):
-            (count,) = self._reader.execute(_COUNT_OF_PERSON, (who,)).fetchone()
+    def num_events(self, user_key: str) -> int:
+        """How many item events the log has of a user."""
+        with self._lock, translate_store_errors(self.path):
+            (count,) = self._reader.execute(_NUM_EVENTS, (user_key,)).fetchone()
         return int(count)
 
-    def sample_people(self, limit: int) -> list[ActivePerson]:
-        """The people who did something latest."""
-        with explained(self.path):
+    def recently_active_users(self, limit: int) -> list[ActiveUser]:
+        """The users with the latest events, latest first."""
+        with translate_store_errors(self.path):
             connection = connect(self.path)
             try:
-                rows = connection.execute(_LATELY_ACTIVE, (limit,)).fetchall()
-                counts = [connection.execute(_COUNT_OF_PERSON, (who,)).fetchone()[0] for who, _ in rows]
+                rows = connection.execute(_RECENTLY_ACTIVE, (limit,)).fetchall()
+                counts = [connection.execute(_NUM_EVENTS, (key,)).fetchone()[0] for key, _ in rows]
             finally:
                 connection.close()
-        return [ActivePerson(who, count, latest) for (who, latest), count in zip(rows, counts, strict=True)]
+        return [ActiveUser(key, count, latest) for (key, latest), count in zip(rows, counts, strict=True)]
 
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
-        with self._lock, explained(self.path):
+        with self._lock, translate_store_errors(self.path):
             self._reader.execute("SELECT number FROM events LIMIT 1").fetchone()
 
-    def _person(self, who: str, item_index: Mapping[str, int], limit: int) -> UserHistoryCache:
-        person = self._people.get(who)
-        if person is None or person.item_index is not item_index or person.limit != limit:
-            person = UserHistoryCache(self._reader, who, item_index=item_index, limit=limit)
-            self._people[who] = person
-            while len(self._people) > MAX_PEOPLE_KEPT:
-                self._people.popitem(last=False)
+    def _cached(self, user_key: str, item_index: Mapping[str, int], limit: int) -> UserHistoryCache:
+        """The cached history of a user, loaded or brought up to date."""
+        cache = self._caches.get(user_key)
+        if cache is None or cache.item_index is not item_index or cache.limit != limit:
+            cache = UserHistoryCache(self._reader, user_key, item_index=item_index, limit=limit)
+            self._caches[user_key] = cache
+            while len(self._caches) > MAX_CACHED_USERS:
+                self._caches.popitem(last=False)
         else:
-            person.refresh(self._reader)
-        self._people.move_to_end(who)
-        return person
+            cache.refresh(self._reader)
+        self._caches.move_to_end(user_key)
+        return cache

@@ -55,7 +55,7 @@ def test_recommend_prints_names_and_reasons(example: Example) -> None:
 
 def test_a_stranger_gets_a_list_that_says_so(example: Example) -> None:
     found = example.must("recommend", "--user", "nobody we know", "--item", "unheard-of").stdout
-    assert "popular: nothing is known of this person yet" in found
+    assert "popularity: nothing is known of this user yet" in found
     assert "note: item 'unheard-of' is not in the catalogue" in found
 
 

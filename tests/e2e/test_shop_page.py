@@ -108,11 +108,11 @@ class Page:
 
     def become(self, person: str) -> None:
         """Pick a person from the list, by searching."""
-        self.press("#who")
-        self.one("#person").send_keys(person)
-        until(lambda: len(self.all(".person")) == 1)
-        self.one(".person").click()
-        until(lambda: self.one("#who-name").text == person)
+        self.press("#user")
+        self.one("#user-search").send_keys(person)
+        until(lambda: len(self.all(".user")) == 1)
+        self.one(".user").click()
+        until(lambda: self.one("#user-name").text == person)
 
 
 def until(holds: Callable[[], T], seconds: float = 10) -> T:
@@ -200,7 +200,7 @@ def test_a_person_picked_from_the_list_sees_products_with_prices_and_reasons(pag
         "Bought 3 times, last 3 days ago",
         "Bought once, last 3 days ago",
     ]
-    assert "Cheese5" in page.texts("#lately .name")
+    assert "Cheese5" in page.texts("#purchases .name")
     assert "hand-made" in page.one("#bundle").text
     assert " ms (recommended)" in page.one("#latency").text
 
@@ -221,11 +221,11 @@ def test_a_product_opens_with_what_goes_with_it_and_back_closes_it(shop: LiveSho
 
 
 def test_a_bookmarked_product_that_is_gone_leaves_the_rest_of_the_shop(shop: LiveShop, page: Page) -> None:
-    page.browser.get(f"{shop.address}?who=ann&item=gone")
+    page.browser.get(f"{shop.address}?user=ann&item=gone")
     assert page.items("home")[0] == "cheese4"
     assert not page.one("#product").is_displayed()
     assert not page.one("#banner").is_displayed()
-    until(lambda: page.texts("#said") == ["That product is not in the shop any more."])
+    until(lambda: page.texts("#status") == ["That product is not in the shop any more."])
     assert all("items/gone" in str(entry["message"]) for entry in page.browser.get_log("browser"))
 
 
@@ -255,8 +255,8 @@ def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
     page.press("#buy")
     until(lambda: page.texts("#cart li") == ["Your cart is empty."])
     assert not page.one("#buy").is_enabled()
-    assert page.texts("#lately h3")[0].lower() == "today · 2 products"
-    assert set(page.texts("#lately .name")[:2]) == {"Fruit1", another.capitalize()}
+    assert page.texts("#purchases h3")[0].lower() == "today · 2 products"
+    assert set(page.texts("#purchases .name")[:2]) == {"Fruit1", another.capitalize()}
     assert "Bought once, last today" in page.texts("#buy_again .reason")
     rows = [event for event in shop.stored("ann", "purchase") if event.transaction_id]
     assert len(rows) == 2
@@ -267,7 +267,7 @@ def test_a_title_with_markup_in_it_is_only_text(page: Page) -> None:
     page.become("ann")
     page.press('#home [data-item="cheese4"] .open')
     assert page.one("#sheet h2").text == NAUGHTY
-    assert NAUGHTY in page.texts("#home .title, #product-title, #lately .name")
+    assert NAUGHTY in page.texts("#home .title, #product-title, #purchases .name")
     assert page.all("img, b") == []
     assert page.browser.title == "Shopkeeper: the shop"
 
@@ -301,17 +301,19 @@ def test_a_second_try_counts_once(shop: LiveShop, page: Page) -> None:
 
 
 def test_a_new_visitor_gets_what_is_popular_and_is_remembered_by_what_they_do(page: Page) -> None:
-    page.press("#who")
-    page.one("#stranger").click()
-    until(lambda: "visitor" in page.one("#who-name").text)
+    page.press("#user")
+    page.one("#new-visitor").click()
+    until(lambda: "visitor" in page.one("#user-name").text)
     assert page.items("home")[:2] == ["fruit0", "fruit1"]
-    assert "nothing is known of this person yet" in page.one("#remarks").text
-    assert page.texts("#buy_again .empty") == ["Nothing to buy again yet. What is bought shows up here."]
+    assert page.texts("#home .note") == ["Popular items, until we know you better"]
+    assert "nothing is known of this user yet" in page.one("#remarks").text
+    assert page.texts("#buy_again .empty") == ["Nothing to buy again yet. Purchases appear here."]
     page.one("#query").send_keys("bread 7")
     until(lambda: page.items("found") == ["bread7"])
     page.press('#found [data-item="bread7"] .add')
     until(lambda: page.texts("#cart .name") == ["Bread7"])
     assert page.items("home")[0].startswith("bread")
+    assert page.texts("#home .note") == [""]
     page.one("#query").send_keys("x")
     until(lambda: page.texts("#found .rail") == ["Nothing found."])
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed.interactions import made_interactions
+from benchmarks.speed.interactions import synthetic_interactions
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_ours_alone_goes_all_the_way_on_a_tiny_file(tmp_path: Path) -> None:
-    made = made_interactions(num_users=150, num_items=120, num_events=1500)
+    made = synthetic_interactions(num_users=150, num_items=120, num_events=1500)
     made.write(tmp_path / "Beauty.txt", train_only=False)
     script = [sys.executable, ROOT / "benchmarks" / "training_speed.py", "--skip-peers", "--check"]
     options = [
@@ -70,5 +70,5 @@ def test_the_gpus_benchmark_runs_on_a_processor(prepared_shop: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Self CPU time total" in done.stdout
     assert re.search(
-        r"s an epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1]
+        r"s per epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1]
     )

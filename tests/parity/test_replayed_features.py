@@ -22,14 +22,15 @@ from configs.schema import Config
 from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History
+from features.interactions import Interactions
 from features.prepare import prepare
+from features.profiles.item_profiles import ItemProfiles
 from features.profiles.point_in_time import item_features_as_of, user_features_as_of
 from features.profiles.user_features import USER_NUMBERS, UserFeatures, user_features
-from features.retrievers.fit import fit_sources
 from features.splits import split_points
 from serving.state.event_log import Event
 from serving.state.event_transfer import export_events
-from serving.state.live_events import Money, parse_event, to_rows
+from serving.state.live_events import ExchangeRates, parse_event, to_rows
 from serving.state.store import EventStore
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -77,7 +78,7 @@ def as_table(log: list[Event]) -> pl.LazyFrame:
     of_items = [event for event in log if event.event_type in ITEM_EVENT_TYPES]
     rows = [
         (
-            PEOPLE.index(event.who),
+            PEOPLE.index(event.user_key),
             event.timestamp,
             EVENT_TYPE_CODE[event.event_type],
             event.price,
@@ -127,7 +128,8 @@ def test_after_every_live_event_both_sides_say_the_same(tmp_path: Path) -> None:
     seen: set[Facts] = set()
     with EventStore.open(tmp_path / "events.db") as store:
         for send in sends():
-            rows = to_rows(parse_event(send), now=int(NOW.timestamp() * 1e6), money=Money("USD"))
+            now = int(NOW.timestamp() * 1e6)
+            rows = to_rows(parse_event(send), now=now, exchange_rates=ExchangeRates("USD"))
             store.append_now(rows, received_at=0)
             log += rows
             latest = max(event.timestamp for event in log)
@@ -148,7 +150,8 @@ def test_after_every_live_event_both_sides_say_the_same(tmp_path: Path) -> None:
 def test_the_next_dataset_has_what_the_live_store_said_at_the_time_of_each_event(tmp_path: Path) -> None:
     with EventStore.open(tmp_path / "events.db") as store:
         for send in sends():
-            rows = to_rows(parse_event(send), now=int(NOW.timestamp() * 1e6), money=Money("USD"))
+            now = int(NOW.timestamp() * 1e6)
+            rows = to_rows(parse_event(send), now=now, exchange_rates=ExchangeRates("USD"))
             store.append_now(rows, received_at=0)
         export_events(tmp_path / "events.db", tmp_path / "exported")
         overrides = ["data.reader=parquet", f"data.events={tmp_path / 'exported' / 'events.parquet'}"]
@@ -186,11 +189,11 @@ def assert_rows_match(dataset: Dataset, user: int, history: History) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_the_tables_of_the_sources_are_the_item_features_as_of_the_cut(
+def test_item_profiles_are_the_item_features_as_of_the_split_point(
     which: int, shop_config: Config, shop_dataset: Dataset, prepared_shop: Path
 ) -> None:
     point = split_points(shop_dataset, shop_config.split)[which]
-    tables = fit_sources(shop_dataset, point, shop_config)
+    tables = ItemProfiles.fit(Interactions.before(shop_dataset, point, shop_config), shop_config)
     items = pl.scan_parquet(shop_dataset.folder / "items.parquet").select(pl.col("id").alias("item_id"))
     bought = (
         pl.scan_parquet(prepared_shop / "tables" / "events.parquet")
@@ -201,7 +204,7 @@ def test_the_tables_of_the_sources_are_the_item_features_as_of_the_cut(
         )
     )
     found = item_features_as_of(
-        bought, as_of=point.as_of, days=shop_config.candidates.popularity_days
+        bought, as_of=point.as_of, days=shop_config.retrievers.popularity_days
     ).collect()
     known = found["item"].to_numpy()
     np.testing.assert_array_equal(known, np.flatnonzero(tables.known))

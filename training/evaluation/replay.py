@@ -1,11 +1,11 @@
-"""Replays the served pipeline at a split point, and every source alone, against what came after it. Shapes: U
-users in the table."""
+"""Replays the served pipeline at a split point, and every retriever alone, against what came after it.
+Shapes: U users in the table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,16 @@ from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import SplitPoint, targets_between
-from serving.recommend.feature_names import OWN_ORDER
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Query
+from training.evaluation.bands import POPULARITY_BANDS, item_bands
 from training.evaluation.ranking_metrics import coverage, summarise, user_metrics
-from training.evaluation.review.bands import POPULARITY_BANDS, item_bands
-from training.evaluation.review.user_figures import PIPELINE, UserFigures
+from training.evaluation.systems import MOST_BOUGHT, PIPELINE
+from training.evaluation.user_figures import UserFigures
 from training.queries import query_at
+
+ALONE_DEPTH: Final = 1000
+"""How many items a retriever alone gives, at most, before popular ones follow."""
 
 PARTS = ("all", "repeat", "new")
 """all: every item bought in the window. repeat: list and truth are the user's own items alone. new: both
@@ -74,7 +77,7 @@ class Evaluation:
         }
 
 
-def evaluate(
+def replay(
     pipeline: Pipeline, dataset: Dataset, point: SplitPoint, later: SplitPoint, *, config: Config
 ) -> Evaluation:
     """Rank the whole catalogue for each user with a target between the split points. Raises
@@ -117,21 +120,22 @@ class _Found:
     """What the replay of one user after another adds up to."""
 
     def __init__(self, pipeline: Pipeline, config: Config) -> None:
+        self._systems = systems_of(pipeline)
         self._cutoffs, self._k = config.evaluation.cutoffs, config.evaluation.headline_k
         self._target_event_types = np.array(
             [EVENT_TYPE_CODE[kind] for kind in config.history.target_event_types], np.int8
         )
-        self._bands_N = item_bands(np.asarray(pipeline.bundle.tables.popularity_all))
+        self._bands_N = item_bands(np.asarray(pipeline.bundle.item_profiles.popularity_all))
         bundle = pipeline.bundle
-        self._num_known = int((bundle.recommendable & bundle.tables.known).sum())
+        self._num_known = int((bundle.recommendable & bundle.item_profiles.known).sum())
         self.members: dict[str, list[int]] = {part: [] for part in PARTS}
         self.rows: dict[str, dict[str, list[dict[str, float]]]] = {
-            name: {part: [] for part in PARTS} for name in SYSTEMS
+            name: {part: [] for part in PARTS} for name in self._systems
         }
-        self._shown: dict[str, list[IntArray]] = {name: [] for name in SYSTEMS}
+        self._shown: dict[str, list[IntArray]] = {name: [] for name in self._systems}
         self._lengths: list[int] = []
         self._relevant: list[NDArray[np.int64]] = []
-        self._hits: dict[str, list[NDArray[np.int64]]] = {name: [] for name in SYSTEMS}
+        self._hits: dict[str, list[NDArray[np.int64]]] = {name: [] for name in self._systems}
 
     def add(self, user: int, replay: _Replay, relevant: IntArray, *, history: History) -> None:
         """Every system's list for one user against what is relevant to them, part by part."""
@@ -142,7 +146,7 @@ class _Found:
             if not len(truth):
                 continue
             self.members[part].append(user)
-            for name in SYSTEMS:
+            for name in self._systems:
                 ranked = replay.ranked(name, part)
                 self.rows[name][part].append(user_metrics(ranked, truth, cutoffs=self._cutoffs))
                 if part == "all":
@@ -183,24 +187,25 @@ class _Found:
 
 
 class _Replay:
-    """One user's lists: the pipeline's as the home page would show it, and each source's alone."""
+    """One user's lists: the pipeline's as the home page would show it, and each retriever's alone."""
 
     def __init__(self, pipeline: Pipeline, query: Query, *, exclude_seen: bool) -> None:
         self._pipeline, self._query, self._depth = pipeline, query, query.num_results
-        self._ranked: Ranked = pipeline.rank(self._query)
-        own = self._ranked.person.own.items
-        self._is_own = np.zeros(len(pipeline.bundle.item_vectors), bool)
+        self._ranked: Ranked = pipeline.rank(query)
+        own = self._ranked.profile.own.codes
+        self._is_own = np.zeros(pipeline.bundle.num_items, bool)
         self._is_own[own] = True
         seen = np.unique(query.history.items) if exclude_seen else np.empty(0, np.int32)
-        self._barred = {
+        self._excluded = {
             "all": seen,
             "new": np.concatenate([own, seen]),
             "repeat": np.concatenate([np.flatnonzero(~self._is_own).astype(np.int32), seen]),
         }
         can_be_shown = pipeline.bundle.recommendable.copy()
         can_be_shown[seen] = False
-        lists = {name: source(pipeline, self._ranked) for name, source in SOURCES.items()}
-        self._sources = {name: items[can_be_shown[items]] for name, items in lists.items()}
+        self._alone = {
+            name: items[can_be_shown[items]] for name, items in lists_alone(pipeline, self._ranked).items()
+        }
 
     def part_of(self, items: IntArray, part: str) -> IntArray:
         """Those of `items` that belong to the part."""
@@ -215,61 +220,31 @@ class _Replay:
     def ranked(self, system: str, part: str) -> IntArray:
         """The first places of a system's list for the part."""
         if system == PIPELINE:
-            return self._pipeline.choose(replace(self._query, exclude=self._barred[part]), self._ranked).items
-        return self.part_of(self._sources[system], part)[: self._depth]
+            query = replace(self._query, exclude=self._excluded[part])
+            return self._pipeline.select(query, self._ranked).items
+        return self.part_of(self._alone[system], part)[: self._depth]
 
 
-def _filled(pipeline: Pipeline, items: IntArray, ranked: Ranked) -> IntArray:
-    """A source's list, then what is popular, as a page would be filled."""
-    popular = pipeline.most_popular(len(ranked.person.own) + 1000)
-    stands = np.zeros(len(pipeline.bundle.item_vectors), bool)
+def lists_alone(pipeline: Pipeline, ranked: Ranked) -> dict[str, IntArray]:
+    """System → its list, best first, filled up with what is popular as a page would be."""
+    own = ranked.profile.own
+    lists = {
+        name: pipeline.alone(name, ranked.user, count=ALONE_DEPTH) for name in pipeline.bundle.retrievers
+    }
+    lists[MOST_BOUGHT] = own.codes[np.argsort(-own.counts, kind="stable")]
+    popular = pipeline.most_popular(len(own) + ALONE_DEPTH)
+    return {
+        name: _filled(items, popular, num_items=pipeline.bundle.num_items) for name, items in lists.items()
+    }
+
+
+def _filled(items: IntArray, popular: IntArray, *, num_items: int) -> IntArray:
+    stands = np.zeros(num_items, bool)
     stands[items] = True
     return np.concatenate([items, popular[~stands[popular]]])
 
 
-def _by(scores: NDArray[np.float32], items: IntArray) -> IntArray:
-    return items[np.argsort(-scores, kind="stable")]
-
-
-def _most_bought(pipeline: Pipeline, ranked: Ranked) -> IntArray:
-    own = ranked.person.own
-    return _filled(pipeline, _by(own.counts, own.items), ranked)
-
-
-def _repeats(pipeline: Pipeline, ranked: Ranked) -> IntArray:
-    own = ranked.person.own
-    return _filled(pipeline, _by(own.decayed[:, OWN_ORDER], own.items), ranked)
-
-
-def _together(pipeline: Pipeline, ranked: Ranked) -> IntArray:
-    together = ranked.signals.together
-    return _filled(pipeline, together.best(len(together.items)), ranked)
-
-
-def _people(pipeline: Pipeline, ranked: Ranked) -> IntArray:
-    people = ranked.signals.people
-    return _filled(pipeline, people.best(len(people.items)), ranked)
-
-
-def _encoder(pipeline: Pipeline, ranked: Ranked) -> IntArray:
-    return _filled(pipeline, pipeline.nearest(ranked.signals.query_vector, num_items=1000), ranked)
-
-
-def _popular(pipeline: Pipeline, ranked: Ranked) -> IntArray:
-    return pipeline.most_popular(len(ranked.person.own) + 1000)
-
-
-SOURCES: Mapping[str, Callable[[Pipeline, Ranked], IntArray]] = {
-    "popular": _popular,
-    "most_bought": _most_bought,
-    "repeats": _repeats,
-    "together": _together,
-    "people": _people,
-    "encoder": _encoder,
-}
-"""Every source alone: popular (recent window), the user's most bought items, the same with decay,
-co-occurrence, what people alike had, the encoder."""
-
-
-SYSTEMS = (PIPELINE, *SOURCES)
-"""Everything that a table compares, over the same users."""
+def systems_of(pipeline: Pipeline) -> tuple[str, ...]:
+    """Everything that a table compares, over the same users: the pipeline, each retriever alone, and the
+    user's most bought items."""
+    return (PIPELINE, MOST_BOUGHT, *pipeline.bundle.retrievers)

@@ -1,26 +1,25 @@
-"""The table of the pipeline against every source, as text: printed, kept with the run, and put into the
+"""The table of the pipeline against every retriever, as text: printed, kept with the run, and put into the
 docs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-ROWS = {
-    "pipeline": "the pipeline",
-    "repeats": "own items, half-life 120 days",
-    "most_bought": "own items, most bought",
-    "together": "bought together",
-    "people": "people alike",
-    "encoder": "neural encoder",
-    "popular": "popular lately",
-}
+from training.evaluation.systems import PIPELINE, system_label
+
+
+def by_headline(summary: dict[str, Any], *, metric: str) -> list[str]:
+    """The systems of a table: the pipeline, then the others, the best first."""
+    systems = summary["systems"]
+    return sorted(systems, key=lambda system: (system != PIPELINE, -systems[system]["all"][metric][0]))
 
 
 def text_lines(summary: dict[str, Any], *, k: int) -> list[str]:
     """The same in short, for a terminal of 80 columns."""
     lines = [f"{f'capped recall@{k}':<30} {'all items (95 %)':<25}  {'repeat':<7}  {'new':<7} cover"]
-    for system, label in ROWS.items():
-        parts = summary["systems"][system]
+    metric = f"capped_recall_{k}"
+    for system in by_headline(summary, metric=metric):
+        label, parts = system_label(system), summary["systems"][system]
         mean, low, high = parts["all"][f"capped_recall_{k}"]
         others = [_mean(parts[part].get(f"capped_recall_{k}")) for part in ("repeat", "new")]
         cover = f"{summary['coverage'][system][str(k)]:.3f}"
@@ -41,8 +40,8 @@ def table_lines(summary: dict[str, Any], *, k: int) -> list[str]:
         f"coverage@{k} |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for system, label in ROWS.items():
-        parts = summary["systems"][system]
+    for system in by_headline(summary, metric=f"capped_recall_{k}"):
+        label, parts = system_label(system), summary["systems"][system]
         cells = [_interval(parts[part].get(f"capped_recall_{k}")) for part in ("all", "repeat", "new")]
         cells += [_mean(parts["all"].get(metric)) for metric in ("recall_100", "ndcg_10", "mrr_10")]
         cells.append(f"{summary['coverage'][system][str(k)]:.3f}")

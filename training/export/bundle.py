@@ -1,40 +1,46 @@
-"""Puts a bundle together: sources and vectors as of one split point, the encoder, the index, the ranker, each
-through its gate."""
+"""Puts a bundle together in memory: profiles, retrievers and vectors as of one split point, the encoder, the
+index, the ranker, each through its gate.
+
+Shapes: N items, D width of the vectors.
+"""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import faiss
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
 
 from configs.exceptions import GateError
-from configs.schema import Config
-from features.core.artefact import write_manifest, writing
+from configs.schema import Config, SurfaceConfig
 from features.core.columns import EVENT_TYPE_CODE, ID, USER_ID
 from features.dataset import Dataset
-from features.retrievers.fit import SourceTables, fit_sources
+from features.interactions import Interactions
+from features.profiles.item_profiles import ItemProfiles
+from features.query_encoder import QueryEncoder, QueryEncoderSettings
+from features.retrievers import fit_retrievers, retrievers_of
+from features.retrievers.encoder import EncoderRetriever
 from features.splits import SplitPoint
 from models.encoder import Encoder
 from models.ranker import RankerNetwork
-from serving.recommend.bundle import USERS_FILE, BundleSettings
-from serving.recommend.encoder import Encoder as ServedEncoder
-from serving.recommend.feature_names import FEATURES
-from serving.recommend.item_encoder import GRAPH_FILE, VOCABULARY_FILE, ItemEncoder
-from serving.recommend.query_encoder import QueryEncoder
+from serving.recommend.bundle import Bundle, BundleSettings
+from serving.recommend.candidates import RankerColumns
+from serving.recommend.feature_groups import feature_group_names, feature_groups
+from serving.recommend.item_encoder import ITEM_ENCODER_FILE, VOCABULARY_FILE, ItemEncoder
+from serving.recommend.ranker import RANKER_FILE, Ranker
+from serving.recommend.user_context import UserContexts
 from training.export.index import BuiltIndex, build_index
 from training.export.onnx_graphs import export_encoder, export_item_encoder, export_ranker
 from training.queries import index_queries
 
 
-def assemble(
-    out: Path,
+def build_bundle(
     dataset: Dataset,
     point: SplitPoint,
     *,
@@ -42,80 +48,116 @@ def assemble(
     ranker: RankerNetwork | None,
     config: Config,
     made_by: Mapping[str, Any],
-) -> str:
-    """Write the bundle folder `out` and return its version. Raises GateError, and writes nothing, when a gate
-    fails.
+) -> Bundle:
+    """A bundle as of the split point. Raises GateError when a gate fails.
 
-    Without a ranker the bundle can propose candidates but not order them: it serves to fit the ranker of the
-    next. `made_by` (run, commit, data fingerprint) goes into the manifest as it is.
+    Without a ranker it can propose candidates but not order them: it serves to fit the ranker of the next.
+    `made_by` (run, commit, data fingerprint) goes into the manifest as it is.
     """
-    tables = fit_sources(dataset, point, config)
-    with writing(out, kind="bundle") as folder:
-        tables.save(folder)
-        _write_catalogue(dataset, folder)
-        if encoder.reads_user:
-            _write_users(dataset, folder)
-        gates = _export_graphs(encoder, ranker, folder, dataset, config)
-        vectors, can_be_shown = _item_vectors(encoder, tables, dataset, point, folder, config)
-        np.save(folder / "items.npy", vectors)
-        np.save(folder / "can_be_shown.npy", can_be_shown)
-        settings = _settings(dataset, config)
-        built = _write_index(
-            folder, dataset, point, vectors=vectors, shown=can_be_shown, settings=settings, config=config
-        )
-        return write_manifest(
-            folder,
-            kind="bundle",
-            made_from=dataset.fingerprint,
-            contents={
-                "name": config.name,
-                "as_of": point.as_of,
-                "cut": point.name,
-                "num_items": dataset.num_items,
-                "num_known_items": int(tables.known.sum()),
-                "currency": dataset.manifest["currency"],
-                "num_user_attributes": len(dataset.user_attribute_sizes),
-                "dim": vectors.shape[1],
-                "features": list(FEATURES),
-                "gates": gates,
-                "index": built.as_json(),
-                "made_by": dict(made_by),
-                "settings": settings.model_dump(mode="json"),
-            },
-        )
+    interactions = Interactions.before(dataset, point, config)
+    profiles, settings = ItemProfiles.fit(interactions, config), bundle_settings(dataset, config)
+    graphs = _export_graphs(encoder, ranker, dataset, config)
+    vectors, can_be_shown = _item_vectors(encoder, profiles, graphs.item_encoder, dataset, point, config)
+    built = _build_index(
+        graphs.query_encoder,
+        profiles,
+        settings,
+        dataset,
+        point,
+        vectors=vectors,
+        shown=can_be_shown,
+        config=config,
+    )
+    limit = config.retrievers.num_candidates.get(EncoderRetriever.name, EncoderRetriever.num_candidates)
+    trained = EncoderRetriever(graphs.query_encoder, vectors, built.index, limit)
+    interactions = Interactions.before(dataset, point, config, trained={trained.name: trained})
+    retrievers = fit_retrievers(interactions, config)
+    columns = RankerColumns(retrievers, feature_groups(settings.feature_groups)).names
+    return Bundle(
+        manifest={
+            "name": config.name,
+            "as_of": point.as_of,
+            "split_point": point.name,
+            "num_known_items": int(profiles.known.sum()),
+            "currency": dataset.manifest["currency"],
+            "dim": vectors.shape[1],
+            "gates": graphs.differences,
+            "index": built.as_json(),
+            "made_by": dict(made_by),
+        },
+        settings=settings,
+        catalogue=_catalogue(dataset),
+        can_be_shown=can_be_shown,
+        item_profiles=profiles,
+        retrievers=retrievers,
+        ranker=Ranker(graphs.ranker, columns=columns) if graphs.ranker is not None else None,
+        item_encoder=graphs.item_encoder,
+        users=_users(dataset) if encoder.reads_user else None,
+    )
 
 
-def _settings(dataset: Dataset, config: Config) -> BundleSettings:
+def bundle_settings(dataset: Dataset, config: Config) -> BundleSettings:
+    """What a bundle is served with: names that were left to the default are written out."""
+    surfaces = {name: _resolved(surface) for name, surface in config.surfaces.items()}
+    groups = config.ranker.feature_groups
     return BundleSettings(
         history=config.history,
-        candidates=config.candidates,
-        surfaces=config.surfaces,
+        retrievers=config.retrievers,
+        surfaces=surfaces,
         has_times=dataset.has_times,
+        feature_groups=feature_group_names() if groups is None else groups,
         profile_event_types=dataset.manifest["profile_event_types"],
     )
 
 
+def _resolved(surface: SurfaceConfig) -> SurfaceConfig:
+    return surface.model_copy(update={"retrievers": retrievers_of(surface)})
+
+
+@dataclass(frozen=True)
+class _Graphs:
+    query_encoder: QueryEncoder
+    item_encoder: ItemEncoder | None
+    ranker: bytes | None
+    differences: dict[str, float]
+    """How far each is from torch"""
+
+
 def _export_graphs(
-    encoder: Encoder, ranker: RankerNetwork | None, folder: Path, dataset: Dataset, config: Config
-) -> dict[str, float]:
-    """Write the ONNX graphs; returns how far each is from torch."""
+    encoder: Encoder, ranker: RankerNetwork | None, dataset: Dataset, config: Config
+) -> _Graphs:
     limit, max_length = config.export.max_onnx_difference, config.history.max_length
-    path = folder / "user_encoder.onnx"
-    differences = {
-        "encoder_difference": export_encoder(encoder, path, max_length=max_length, max_difference=limit)
-    }
-    if (tower := encoder.item_tower) is not None:
-        found = export_item_encoder(encoder, tower, folder / GRAPH_FILE, max_difference=limit)
-        differences["item_encoder_difference"] = found
-        shutil.copyfile(dataset.folder / VOCABULARY_FILE, folder / VOCABULARY_FILE)
-    if ranker is not None:
-        differences["ranker_difference"] = export_ranker(ranker, folder / "ranker.onnx", max_difference=limit)
-    return differences
+    settings = QueryEncoderSettings(
+        input_event_types=config.history.input_event_types,
+        max_length=max_length,
+        num_user_attributes=len(dataset.user_attribute_sizes),
+    )
+    item_encoder = ranker_graph = None
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "user_encoder.onnx"
+        found = export_encoder(encoder, path, max_length=max_length, max_difference=limit)
+        differences = {"encoder_difference": found}
+        query_encoder = QueryEncoder(path.read_bytes(), settings)
+        if (tower := encoder.item_tower) is not None:
+            path = Path(scratch) / ITEM_ENCODER_FILE
+            found = export_item_encoder(encoder, tower, path, max_difference=limit)
+            differences["item_encoder_difference"] = found
+            item_encoder = ItemEncoder(path.read_bytes(), pl.read_parquet(dataset.folder / VOCABULARY_FILE))
+        if ranker is not None:
+            path = Path(scratch) / RANKER_FILE
+            differences["ranker_difference"] = export_ranker(ranker, path, max_difference=limit)
+            ranker_graph = path.read_bytes()
+    return _Graphs(query_encoder, item_encoder, ranker_graph, differences)
 
 
 @torch.no_grad()
 def _item_vectors(
-    encoder: Encoder, tables: SourceTables, dataset: Dataset, point: SplitPoint, folder: Path, config: Config
+    encoder: Encoder,
+    profiles: ItemProfiles,
+    item_encoder: ItemEncoder | None,
+    dataset: Dataset,
+    point: SplitPoint,
+    config: Config,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """((N, D) vectors, (N,) whether an item can be shown).
 
@@ -125,65 +167,62 @@ def _item_vectors(
     description, and can be shown. All others are 0.
     """
     vectors = encoder.item_vectors(torch.arange(dataset.num_items)).float().numpy().copy()
-    event_types = np.array([EVENT_TYPE_CODE[kind] for kind in config.history.input_event_types], np.int8)
+    inputs = np.array([EVENT_TYPE_CODE[name] for name in config.history.input_event_types], np.int8)
     touched = np.zeros(dataset.num_items, bool)
-    touched[dataset.items[point.past(dataset) & np.isin(dataset.event_types, event_types)]] = True
-    untouched = ~(touched | tables.known)
+    touched[dataset.items[point.past(dataset) & np.isin(dataset.event_types, inputs)]] = True
+    untouched = ~(touched | profiles.known)
     vectors[untouched] = 0.0
-    if encoder.item_tower is not None and dataset.has_catalogue:
-        vectors[untouched] = ItemEncoder(folder).of_codes(np.asarray(dataset.item_content)[untouched])
-    can_be_shown = tables.known | (untouched & vectors.any(axis=1))
+    if item_encoder is not None and dataset.has_catalogue:
+        vectors[untouched] = item_encoder.encode(np.asarray(dataset.item_content)[untouched])
+    can_be_shown = profiles.known | (untouched & vectors.any(axis=1))
     return np.ascontiguousarray(vectors, np.float32), can_be_shown
 
 
-def _write_users(dataset: Dataset, folder: Path) -> None:
-    """The attributes of the users that have any: the server looks them up by id."""
-    codes = np.asarray(dataset.user_attributes)
-    ids = pl.read_parquet(dataset.folder / "users.parquet", columns=[USER_ID])
-    columns = [pl.Series(f"attribute_{place}", codes[:, place]) for place in range(codes.shape[1])]
-    ids.with_columns(columns).filter(pl.Series(codes.any(axis=1))).write_parquet(folder / USERS_FILE)
-
-
-def _write_catalogue(dataset: Dataset, folder: Path) -> None:
-    """Copy the dataset's catalogue; the gate: ids are unique and row i is item i, there and back."""
-    catalogue = pl.read_parquet(dataset.folder / "items.parquet")
-    catalogue.write_parquet(folder / "catalogue.parquet")
-    ids = pl.read_parquet(folder / "catalogue.parquet")[ID].to_list()
-    index = {raw_id: place for place, raw_id in enumerate(ids)}
-    if (
-        len(index) != dataset.num_items
-        or ids != catalogue[ID].to_list()
-        or any(raw_id is None for raw_id in ids)
-    ):
-        raise GateError(
-            f"The catalogue has {len(index):,} distinct ids for {dataset.num_items:,} items: an id would "
-            "not lead back to its "
-            "item. Prepare the dataset anew. The bundle was not written."
-        )
-
-
-def _write_index(
-    folder: Path,
+def _build_index(
+    query_encoder: QueryEncoder,
+    profiles: ItemProfiles,
+    settings: BundleSettings,
     dataset: Dataset,
     point: SplitPoint,
     *,
     vectors: NDArray[np.float32],
     shown: NDArray[np.bool_],
-    settings: BundleSettings,
     config: Config,
 ) -> BuiltIndex:
+    """The index over the items that can be shown, measured with real queries."""
+    contexts = UserContexts(
+        profiles,
+        history=settings.history,
+        retrievers=settings.retrievers,
+        profile_event_types=settings.profile_event_types,
+        has_times=settings.has_times,
+    )
     indexed = np.flatnonzero(shown)
-    query_vectors = QueryEncoder(
-        ServedEncoder(folder / "user_encoder.onnx"),
-        item_vectors=vectors,
-        item_categories=dataset.categories,
-        num_user_attributes=len(dataset.user_attribute_sizes),
-        settings=settings,
+    queries = index_queries(dataset, point, config)
+    found = [query_encoder.encode(contexts.build(query), vectors) for query in queries]
+    query_vectors = np.stack([vector for vector in found if vector is not None])
+    return build_index(
+        np.ascontiguousarray(vectors[indexed]), indexed.astype(np.int32), query_vectors, config.export
     )
-    found = [query_vectors.of(query) for query in index_queries(dataset, point, config)]
-    queries = np.stack([vector for vector in found if vector is not None])
-    built = build_index(
-        np.ascontiguousarray(vectors[indexed]), indexed.astype(np.int32), queries, config.export
-    )
-    faiss.write_index(built.index, str(folder / "items.faiss"))
-    return built
+
+
+def _users(dataset: Dataset) -> pl.DataFrame:
+    """The attributes of the users that have any: the server looks them up by id."""
+    codes = np.asarray(dataset.user_attributes)
+    ids = pl.read_parquet(dataset.folder / "users.parquet", columns=[USER_ID])
+    columns = [pl.Series(f"attribute_{place}", codes[:, place]) for place in range(codes.shape[1])]
+    return ids.with_columns(columns).filter(pl.Series(codes.any(axis=1)))
+
+
+def _catalogue(dataset: Dataset) -> pl.DataFrame:
+    """The dataset's catalogue; the gate: ids are unique and there, and row i is item i."""
+    catalogue = pl.read_parquet(dataset.folder / "items.parquet")
+    ids = catalogue[ID]
+    num_distinct = ids.drop_nulls().n_unique()
+    if not num_distinct == len(ids) == dataset.num_items:
+        raise GateError(
+            f"The catalogue has {num_distinct:,} distinct ids for {dataset.num_items:,} items: an id would "
+            "not lead "
+            "back to its item. Prepare the dataset anew. The bundle was not written."
+        )
+    return catalogue

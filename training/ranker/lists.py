@@ -1,5 +1,5 @@
 """The lists that the ranker learns from: what the server would have proposed at a split point, and what
-people then did.
+users then did.
 
 Two lists a user: the home page's, where all that was bought in the window is relevant; and one basket of the
 window with part of it laid on the page, where the rest of the basket is relevant. Shapes: C candidates of a
@@ -58,7 +58,7 @@ def ranked_lists(
     num_negatives: int | None = NUM_NEGATIVES,
 ) -> Iterator[list[RankedList]]:
     """The lists of each user with events between the split points, of `ranker.max_users` drawn by seed; the
-    pipeline is of the earlier cut.
+    pipeline is of the earlier split point.
 
     `num_negatives` None keeps every candidate.
     """
@@ -82,7 +82,7 @@ def ranked_lists(
 def _lists_of_user(
     pipeline: Pipeline, home: Query, future: History, *, generator: np.random.Generator
 ) -> list[RankedList]:
-    candidates, person, signals = pipeline.candidates(home)
+    candidates, known = pipeline.candidates(home)
     lists = [_list(candidates, home, np.unique(future.items))]
     baskets, sizes = np.unique(future.baskets, return_counts=True)
     if (sizes > 1).any():
@@ -91,7 +91,7 @@ def _lists_of_user(
         num_page = int(generator.integers(1, min(MAX_PAGE_ITEMS, max(len(basket) - 1, 1)) + 1))
         page, rest = basket[:num_page].astype(np.int32), basket[num_page:]
         with_page = replace(home, page_items=page)
-        candidates, *_ = pipeline.candidates(with_page, known=(person, signals))
+        candidates, _ = pipeline.candidates(with_page, known=known)
         lists.append(_list(candidates, with_page, rest, weight=PAGE_WEIGHT))
     return [one for one in lists if one is not None]
 

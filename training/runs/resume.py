@@ -12,8 +12,8 @@ from configs.exceptions import ArtefactError, ConfigError
 from configs.load import dump_config, load_config
 from configs.schema import Config
 from training.encoder.checkpoint import CHECKPOINT_FILE
+from training.runs.flat_settings import flat
 from training.runs.run import Run, run_named
-from training.runs.tracking import flat
 
 MAY_CHANGE = (
     "training.learning_rate",

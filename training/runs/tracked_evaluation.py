@@ -45,7 +45,7 @@ def _figures(summary: dict[str, Any]) -> Iterator[tuple[str, float]]:
                     yield from _with_interval(
                         f"{system}_{part}_{metric}", interval, whole=system == "pipeline"
                     )
-    for row in summary.get("over_sources", []):
+    for row in summary.get("over_retrievers", []):
         yield from _with_interval(
             f"pipeline_over_{row['over']}", (row["mean"], row["low"], row["high"]), whole=True
         )
@@ -71,12 +71,10 @@ def _with_interval(name: str, interval: Any, *, whole: bool) -> Iterator[tuple[s
 
 
 def _log_review(client: Any, run: Run, run_id: str) -> None:
-    from training.evaluation.review.examples import as_columns, from_json
-
     folder = run.folder / REVIEW_FOLDER
     client.log_artifacts(run_id, str(folder), REVIEW_FOLDER)
     client.set_tag(run_id, NOTE, (folder / "description.md").read_text(encoding="utf-8"))
-    columns = as_columns(from_json(_json(run.folder / "examples.json")))
+    columns = _users_table(_json(run.folder / "examples.json"))
     if USERS_TABLE not in {found.path for found in client.list_artifacts(run_id)}:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's use of pandas
@@ -84,6 +82,25 @@ def _log_review(client: Any, run: Run, run_id: str) -> None:
     else:  # log_table would add the rows to those that are there; this is its layout
         rows = [list(row) for row in zip(*columns.values(), strict=True)]
         client.log_dict(run_id, {"columns": list(columns), "data": rows}, USERS_TABLE)
+
+
+def _users_table(examples: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """The columns of MLflow's table of `examples.json`, one row for each position of each list."""
+    rows = [
+        {
+            "user": example["user"],
+            "events before": example["band"],
+            "place": place,
+            "product": shown["title"],
+            "retriever": shown["retriever"],
+            "reason": shown["reason"],
+            "taken": "yes" if shown["taken"] else "no",
+            "had it before": "yes" if shown["own"] else "no",
+        }
+        for example in examples
+        for place, shown in enumerate(example["places"], start=1)
+    ]
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
 def _json(path: Path) -> Any:

@@ -19,6 +19,7 @@ import yaml
 from configs.console import log
 from configs.exceptions import TrainingError
 from configs.schema import Config
+from training.runs.flat_settings import flat
 from training.runs.run import Run
 from training.runs.tracked_evaluation import NOTE, log_evaluation
 from training.runs.tracked_settings import tracked_settings, without_login
@@ -243,14 +244,3 @@ def _log_curves(client: Any, run: Run, run_id: str) -> None:
     for first in range(0, len(metrics), 500):
         client.log_batch(run_id, metrics=metrics[first : first + 500])
     run.update(mlflow_lines=len(lines))
-
-
-def flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings under names with points: `training.seed`."""
-    found: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, dict) and value:
-            found.update(flat(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

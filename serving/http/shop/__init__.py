@@ -1,4 +1,5 @@
 """The demonstration shop page.
 
-In: the bundle's catalogue and the event log. Out: one page with its scripts, and what they read.
+In: the bundle's catalogue and the event log. Out: a static page with its scripts, and the endpoints that they
+read.
 """

@@ -1,4 +1,4 @@
-// A card for a product, and a row of cards that changes gently.
+// Product cards, and rows of cards with animated changes.
 import { button, make, price, shortCategory, titleOf } from "./page.js";
 import { picture } from "./pictures.js";
 
@@ -21,7 +21,7 @@ export function card(item, { address, reason = "", isNew = false, onOpen, onAdd 
   return made;
 }
 
-// What stays glides to its new place, what is new fades in; the focus and the place in the row stay.
+// Replace the cards of a row. Cards that stay move to their new place, new ones fade in; focus and scroll position stay.
 export function showCards(rail, cards, empty) {
   const before = new Map([...rail.children].map((old) => [old.dataset.item, old.offsetLeft]));
   const focused = [...rail.children].findIndex((old) => old.contains(document.activeElement));

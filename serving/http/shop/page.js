@@ -1,4 +1,4 @@
-// The page's words and parts: text, money, times, buttons. Data stays text: it goes in by append, never through innerHTML.
+// Building blocks of the page: elements, buttons, prices, times. Data is inserted as text by append, never as innerHTML.
 import { levelsOf } from "./pictures.js";
 
 export const shop = { surfaces: [], columns: [], currency: null }; // filled from GET /v1/shop
@@ -30,7 +30,7 @@ export function money(amount) {
 
 export function price(fields) {
   const now = priceOf(fields);
-  if (now === null) return make("span", "price quiet", "No price yet");
+  if (now === null) return make("span", "price quiet", "No price");
   const isReduced = fields.sale_price != null && fields.price > fields.sale_price;
   return make("span", "price", money(now), isReduced ? make("s", "", money(fields.price)) : null);
 }
@@ -45,7 +45,7 @@ export const count = (number, one, many) => `${number.toLocaleString("en-US")} $
 
 export const titleOf = (item) => item.fields.title || `Product ${item.item_id}`;
 
-// The nearest level of the category that the title does not say already, and the brand.
+// The most specific level of the category that the title does not begin with, and the brand.
 export function shortCategory(item) {
   const levels = levelsOf(item.fields).filter((level, place) => !place || !titleOf(item).startsWith(level));
   return [levels.at(-1), item.fields.brand].filter(Boolean).join(" · ") || "\u00a0";

@@ -1,6 +1,6 @@
-// A drawing in place of a photo: a symbol and a colour by the category, or its initial letter.
+// A drawing instead of a photo: a symbol and a colour for the category, or the category's initial letter.
 
-// Words in the title or the category, a symbol of icon.svg, a hue. The first that fits counts, the title before the category.
+// Words in the title or the category, a symbol of icon.svg, a hue. The first match counts, the title before the category.
 const PICTURES = [
   [/\bpets?\b|\b(dog|cat) (food|litter|treat)|\b(puppy|kitten)/, "paw", 60], [/\b(baby|infant|diapers?)/, "baby", 330], [/\b(cards?|magazine|book|stationery)/, "card", 300],
   [/\b(floral|flower|plant|rose|bouquet)/, "flower", 350], [/\b(fish|seafood|salmon|tuna|shrimp)/, "fish", 220],

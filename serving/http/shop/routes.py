@@ -1,4 +1,4 @@
-"""What the shop page reads: who there is, what they did, and what is for sale."""
+"""The endpoints of the shop page: active users, what they did, and the catalogue."""
 
 from __future__ import annotations
 
@@ -7,88 +7,98 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
-from pydantic_core import to_json
 
 from features.core.columns import BRAND, PRODUCT_TYPE, TITLE
-from serving.http.problems import Problem
+from serving.http.problems import Problem, problem_responses
+from serving.http.schemas import PERSONAL_HEADERS
 from serving.http.service import Service
+from serving.http.shop.schemas import (
+    CatalogueItem,
+    CatalogueItems,
+    Shop,
+    ShopUser,
+    ShopUsers,
+    UserEvent,
+    UserHistory,
+)
 from serving.state.event_log import Event
 
-_SHOWN: Final = (TITLE, PRODUCT_TYPE, BRAND)
+_EVENT_FIELDS: Final = (TITLE, PRODUCT_TYPE, BRAND)
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 def shop_routes(service: Service) -> APIRouter:
     """The read-only endpoints of the shop page."""
-    router = APIRouter(prefix="/v1", tags=["shop"])
-    item_index, item_ids = service.pipeline.bundle.item_index, service.pipeline.bundle.item_ids
-
-    @router.get("/shop", summary="What this shop has: surfaces, columns of the catalogue, currency")
-    async def shop() -> dict[str, Any]:
-        catalogue, surfaces = service.catalogue, service.pipeline.bundle.surfaces
-        return {"surfaces": list(surfaces), "columns": catalogue.columns, "currency": catalogue.currency}
-
-    @router.get("/shop/people", summary="Who did something latest")
-    async def people(limit: Limit = 50) -> Response:
-        found = await asyncio.to_thread(service.store.sample_people, limit)
-        listed = [
-            {"id": person.who, "num_events": person.num_events, "latest": _iso(person.latest)}
-            for person in found
-        ]
-        return _personal({"people": listed})
-
-    @router.get("/users/{user_id:path}", summary="What someone did lately")
-    async def user(user_id: str, limit: Limit = 50) -> Response:
-        """Nobody is unknown: without events the list is empty. A visitor is `visitor:` and the visitor_id."""
-        latest = service.store.latest_events(user_id, limit=limit)
-        events = [_event(service, event) for event in latest]
-        return _personal(
-            {"user_id": user_id, "num_events": service.store.num_events(user_id), "events": events}
-        )
-
-    @router.get("/items", summary="Search the catalogue; without a query, what sells most")
-    async def items(query: Annotated[str, Query(max_length=200)] = "", limit: Limit = 20) -> dict[str, Any]:
-        return {
-            "items": [_item(service, item_ids[item]) for item in service.catalogue.search(query, limit=limit)]
-        }
-
-    @router.get("/items/{item_id:path}", summary="One item of the catalogue")
-    async def item(item_id: str) -> dict[str, Any]:
-        if item_id not in item_index:
-            raise Problem(404, f"The catalogue of this bundle has no item {item_id[:100]!r}.")
-        return _item(service, item_id)
-
+    router = APIRouter(prefix="/v1", tags=["shop"], responses=problem_responses(422, 503))
+    _add_user_routes(router, service)
+    _add_catalogue_routes(router, service)
     return router
 
 
-def _item(service: Service, item_id: str) -> dict[str, Any]:
-    index = service.pipeline.bundle.item_index[item_id]
-    return {"item_id": item_id, "fields": service.catalogue.fields(index, service.catalogue.columns)}
+def _add_user_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/shop/users", summary="The most recently active users")
+    async def users(response: Response, limit: Limit = 50) -> ShopUsers:
+        found = await asyncio.to_thread(service.store.recently_active_users, limit)
+        response.headers.update(PERSONAL_HEADERS)
+        return ShopUsers([ShopUser(user.user_key, user.num_events, _iso(user.latest)) for user in found])
+
+    @router.get("/users/{user_id:path}", summary="The latest events of a user")
+    async def user(response: Response, user_id: str, limit: Limit = 50) -> UserHistory:
+        """Empty for a user without events. A visitor's id here is `visitor:` and the visitor_id."""
+        latest = service.store.latest_events(user_id, limit=limit)
+        response.headers.update(PERSONAL_HEADERS)
+        return UserHistory(
+            user_id=user_id,
+            num_events=service.store.num_events(user_id),
+            events=[_user_event(service, event) for event in latest],
+        )
 
 
-def _event(service: Service, event: Event) -> dict[str, Any]:
+def _add_catalogue_routes(router: APIRouter, service: Service) -> None:
+    @router.get("/shop", summary="The surfaces of this shop, the columns of its catalogue, its currency")
+    async def shop() -> Shop:
+        catalogue, surfaces = service.catalogue, service.pipeline.bundle.surfaces
+        return Shop(surfaces=list(surfaces), columns=list(catalogue.columns), currency=catalogue.currency)
+
+    @router.get("/items", summary="Search the catalogue; without a query, the best-selling items")
+    async def items(query: Annotated[str, Query(max_length=200)] = "", limit: Limit = 20) -> CatalogueItems:
+        found = service.catalogue.search(query, limit=limit)
+        return CatalogueItems([_catalogue_item(service, index) for index in found])
+
+    @router.get(
+        "/items/{item_id:path}", summary="One item of the catalogue", responses=problem_responses(404)
+    )
+    async def item(item_id: str) -> CatalogueItem:
+        index = service.pipeline.bundle.item_index.get(item_id)
+        if index is None:
+            raise Problem(404, f"The catalogue of this bundle has no item {item_id[:100]!r}.")
+        return _catalogue_item(service, index)
+
+
+def _catalogue_item(service: Service, index: int) -> CatalogueItem:
+    fields = service.catalogue.fields(index, service.catalogue.columns)
+    return CatalogueItem(item_id=service.pipeline.bundle.item_ids[index], fields=fields)
+
+
+def _user_event(service: Service, event: Event) -> UserEvent:
     index = service.pipeline.bundle.item_index.get(event.item_id or "")
-    shown = [name for name in _SHOWN if name in service.catalogue.columns]
-    fields: dict[str, Any] = {} if index is None else service.catalogue.fields(index, shown)
-    return {
-        "event_type": event.event_type,
-        "timestamp": _iso(event.timestamp),
-        "item_id": event.item_id,
-        "quantity": event.quantity,
-        "transaction_id": event.transaction_id,
-        **{name: fields.get(name) for name in shown},
-        "price": fields.get("price") if event.price is None else event.price,
-    }
+    names = [name for name in _EVENT_FIELDS if name in service.catalogue.columns]
+    fields: dict[str, Any] = {} if index is None else service.catalogue.fields(index, names)
+    return UserEvent(
+        event_type=event.event_type,
+        timestamp=_iso(event.timestamp),
+        item_id=event.item_id,
+        quantity=event.quantity,
+        transaction_id=event.transaction_id,
+        title=fields.get(TITLE),
+        product_type=fields.get(PRODUCT_TYPE),
+        brand=fields.get(BRAND),
+        price=event.price,
+    )
 
 
 def _iso(microseconds: int) -> str:
-    return (
-        datetime.fromtimestamp(microseconds / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )
-
-
-def _personal(content: dict[str, Any]) -> Response:
-    return Response(
-        to_json(content), media_type="application/json", headers={"Cache-Control": "private, no-store"}
-    )
+    """Microseconds since 1970 UTC as ISO 8601, to the second."""
+    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,11 +1,11 @@
-// The shop page. The server is the only memory: after every event the page asks for everything again.
+// The shop page. It keeps no state of its own: after every event it reads everything from the server again.
 import { addArrows, card, scrolling, showCards, showSkeletons } from "./cards.js";
 import { $, ago, button, count, DAY, make, money, price, priceOf, shop, titleOf } from "./page.js";
 import { levelsOf, picture } from "./pictures.js";
 
 const ROWS = ["home", "buy_again", "product"];
 const CARDS = 12;
-const state = { people: [], who: null, opened: null, turn: 0, recommended: {} };
+const state = { users: [], userKey: null, opened: null, refreshes: 0, recommended: {} };
 const railOf = (row) => $(row).querySelector(".rail");
 
 // --- the server ---
@@ -23,7 +23,7 @@ async function call(path, body) {
   return answer;
 }
 
-// Do something, and where it fails say so and offer to do it again.
+// Run an action; when it fails, show the error and offer a retry.
 async function attempt(action) {
   try {
     await action();
@@ -35,35 +35,36 @@ async function attempt(action) {
   }
 }
 
-const whoFields = () => (state.who.startsWith("visitor:") ? { visitor_id: state.who.slice(8) } : { user_id: state.who });
+const isVisitor = (userKey) => userKey.startsWith("visitor:");
+const userFields = () => (isVisitor(state.userKey) ? { visitor_id: state.userKey.slice(8) } : { user_id: state.userKey });
 
-// An event has its id from the first try on, so that a second try counts once.
-async function send(type, items, said, more = {}) {
+// The event id is made once, so that a retry is not counted twice.
+async function send(type, items, status, more = {}) {
   const lines = items.map((item) => ({ item_id: item.item_id, quantity: item.quantity, price: priceOf(item.fields) }));
-  const event = { event_type: type, event_id: crypto.randomUUID(), ...whoFields(), ...more, items: lines };
+  const event = { event_type: type, event_id: crypto.randomUUID(), ...userFields(), ...more, items: lines };
   await attempt(async () => {
     const { rejected } = await call("events", { events: [event] });
-    if (rejected.length) throw new Error(`The shop refused this: ${rejected[0].field} ${rejected[0].message}.`);
-    $("said").textContent = said;
+    if (rejected.length) throw new Error(`The server rejected this event: ${rejected[0].field} ${rejected[0].message}.`);
+    $("status").textContent = status;
     await refresh();
   });
 }
 
 const view = (item, origin) => send("view_item", [item], "", origin);
-const addToCart = (item, origin) => send("add_to_cart", [{ ...item, quantity: 1 }], `In the cart: ${titleOf(item)}`, origin);
-const remove = (item) => send("remove_from_cart", [item], `Taken out of the cart: ${titleOf(item)}`);
+const addToCart = (item, origin) => send("add_to_cart", [{ ...item, quantity: 1 }], `Added to the cart: ${titleOf(item)}`, origin);
+const remove = (item) => send("remove_from_cart", [item], `Removed from the cart: ${titleOf(item)}`);
 const buy = (cart) => send("purchase", cart, `Bought: ${count(cart.length, "product", "products")}`, { transaction_id: crypto.randomUUID() });
 
-// --- asking for everything again ---
+// --- reading everything from the server ---
 
 async function refresh() {
-  const turn = ++state.turn;
+  const refreshNumber = ++state.refreshes;
   const rows = ROWS.filter((row) => shop.surfaces.includes(row) && (row !== "product" || state.opened));
   for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
-  const [user, ...answers] = await Promise.all([call(`users/${encodeURIComponent(state.who)}?limit=300`), ...rows.map(recommend)]);
-  if (turn !== state.turn) return; // something newer is on its way
+  const [user, ...answers] = await Promise.all([call(`users/${encodeURIComponent(state.userKey)}?limit=300`), ...rows.map(recommend)]);
+  if (refreshNumber !== state.refreshes) return; // a later refresh has started
   showCart(cartOf(user.events));
-  showLately(user.events.filter((event) => event.event_type === "purchase"));
+  showPurchases(user.events.filter((event) => event.event_type === "purchase"));
   rows.forEach((row, index) => showAnswer(row, answers[index]));
   showStrip(rows, answers);
 }
@@ -72,14 +73,14 @@ async function recommend(surface) {
   const wanted = ["title", "product_type", "brand", "size", "price", "sale_price"];
   const started = performance.now();
   const answer = await call("recommend", {
-    ...whoFields(), surface, num_results: CARDS, item_ids: surface === "product" ? [state.opened.item_id] : [],
+    ...userFields(), surface, num_results: CARDS, item_ids: surface === "product" ? [state.opened.item_id] : [],
     return_fields: wanted.filter((name) => shop.columns.includes(name)),
   });
   return { ...answer, milliseconds: performance.now() - started };
 }
 
 function showAnswer(row, answer) {
-  const key = `${state.who} ${row === "product" ? state.opened.item_id : ""}`;
+  const key = `${state.userKey} ${row === "product" ? state.opened.item_id : ""}`;
   const before = state.recommended[row];
   const shown = before?.key === key ? new Set(before.ids) : null;
   const cards = answer.items.map((item) => {
@@ -87,24 +88,24 @@ function showAnswer(row, answer) {
     return cardOf(item, origin, { reason: reasonOf(item), isNew: shown !== null && !shown.has(item.item_id) });
   });
   state.recommended[row] = { key, ids: answer.items.map((item) => item.item_id) };
-  const empty = row === "buy_again" ? "Nothing to buy again yet. What is bought shows up here." : "Nothing to show here.";
+  const empty = row === "buy_again" ? "Nothing to buy again yet. Purchases appear here." : "Nothing to show here.";
   showCards(railOf(row), cards, empty);
-  const isPopular = answer.fallback_used?.includes("nothing is known");
-  if (row === "home") $(row).querySelector(".note").textContent = isPopular ? "What is popular, until we know you better" : "";
+  const isPopular = answer.items.length > 0 && answer.items.every((item) => item.reasons[0]?.code === "popular");
+  if (row === "home") $(row).querySelector(".note").textContent = isPopular ? "Popular items, until we know you better" : "";
 }
 
 const cardOf = (item, origin, more = {}) =>
   card(item, {
-    address: addressOf(state.who, item.item_id), onOpen: () => openItem(item, origin), onAdd: () => addToCart(item, origin), ...more,
+    address: addressOf(state.userKey, item.item_id), onOpen: () => openItem(item, origin), onAdd: () => addToCart(item, origin), ...more,
   });
 
-// On the page of a product every card goes with it: say something else where there is something.
+// On a product's page every card goes with that product: prefer another reason.
 function reasonOf(item) {
   const other = item.reasons.find((reason) => !state.opened || reason.code !== "goes_with" || reason.item_id !== state.opened.item_id);
   return (other ?? item.reasons[0])?.text ?? "";
 }
 
-// --- cart and purchases, read from the events that the server has ---
+// --- cart and purchases, from the events that the server returns ---
 
 function itemOf(event) {
   return { item_id: event.item_id, fields: { title: event.title, product_type: event.product_type, price: event.price } };
@@ -112,8 +113,8 @@ function itemOf(event) {
 
 function cartOf(events) {
   const cart = new Map();
-  const lately = events.filter((event) => Date.now() - Date.parse(event.timestamp) < DAY);
-  for (const event of lately.toReversed()) {
+  const recent = events.filter((event) => Date.now() - Date.parse(event.timestamp) < DAY);
+  for (const event of recent.toReversed()) {
     const kept = cart.get(event.item_id)?.quantity ?? 0;
     if (event.event_type === "add_to_cart") cart.set(event.item_id, { ...itemOf(event), quantity: kept + (event.quantity ?? 1) });
     if (["remove_from_cart", "purchase"].includes(event.event_type)) cart.delete(event.item_id);
@@ -140,7 +141,7 @@ function showCart(cart) {
   $("buy").onclick = () => buy(cart);
 }
 
-function showLately(purchases) {
+function showPurchases(purchases) {
   const baskets = Map.groupBy(purchases, (event) => event.transaction_id ?? event.timestamp);
   const shown = [...baskets.values()].slice(0, 3).flatMap((basket) => {
     const heading = make("h3", "when", `${ago(basket[0].timestamp)} · ${count(basket.length, "product", "products")}`);
@@ -148,7 +149,7 @@ function showLately(purchases) {
     const rest = basket.length > 6 ? make("p", "small", `and ${basket.length - 6} more`) : null;
     return [heading, make("ul", "lines", ...lines), ...(rest ? [rest] : [])];
   });
-  $("lately").replaceChildren(...(shown.length ? shown : [make("p", "empty", "Nothing yet.")]));
+  $("purchases").replaceChildren(...(shown.length ? shown : [make("p", "empty", "Nothing yet.")]));
 }
 
 function showStrip(rows, answers) {
@@ -161,20 +162,20 @@ function showStrip(rows, answers) {
   $("remarks").textContent = $("remarks").title = remarks.join("; ");
 }
 
-// --- where we are: who, and which product is open, both in the address ---
+// --- navigation: the user and the open product are in the address ---
 
-const addressOf = (who, item = null) => `?${new URLSearchParams(item === null ? { who } : { who, item })}`;
+const addressOf = (user, item = null) => `?${new URLSearchParams(item === null ? { user } : { user, item })}`;
 
-function go(who, item = null) {
-  history.pushState(null, "", addressOf(who, item?.item_id));
-  show(who, item);
+function go(userKey, item = null) {
+  history.pushState(null, "", addressOf(userKey, item?.item_id));
+  show(userKey, item);
 }
 
-function show(who, item) {
-  if (who !== state.who) for (const row of ROWS) showSkeletons(railOf(row));
+function show(userKey, item) {
+  if (userKey !== state.userKey) for (const row of ROWS) showSkeletons(railOf(row));
   if (item && item.item_id !== state.opened?.item_id) showSkeletons(railOf("product"));
-  Object.assign(state, { who, opened: item });
-  $("who-name").textContent = nameOf(who);
+  Object.assign(state, { userKey, opened: item });
+  $("user-name").textContent = nameOf(userKey);
   $("product").hidden = !item;
   if (item) showSheet(item);
 }
@@ -185,57 +186,57 @@ function showSheet(item) {
   const facts = [brand && `Brand: ${brand}`, size && `Size: ${size}`, `No. ${item.item_id}`].filter(Boolean).join(" · ");
   const about = make("div", "about", make("p", "small", levelsOf(item.fields).filter((level) => !titleOf(item).startsWith(level)).join(" › ")), make("h2", "", titleOf(item)),
     make("p", "small", facts), price(item.fields), add);
-  const close = button("round", "Close the product", "×", () => { go(state.who); attempt(refresh); });
+  const close = button("round", "Close the product", "×", () => { go(state.userKey); attempt(refresh); });
   $("sheet").replaceChildren(picture(item.fields), about, close);
   $("product-title").textContent = `Goes with ${titleOf(item)}`;
 }
 
 async function openItem(item, origin) {
-  go(state.who, item);
+  go(state.userKey, item);
   $("sheet").scrollIntoView({ block: "start", behavior: scrolling() });
   $("sheet").focus({ preventScroll: true });
   await view(item, origin);
 }
 
 async function follow() {
-  const place = new URLSearchParams(location.search);
-  const who = place.get("who") || state.people[0]?.id || newVisitor();
-  const item = place.get("item");
+  const parameters = new URLSearchParams(location.search);
+  const userKey = parameters.get("user") || state.users[0]?.id || newVisitor();
+  const item = parameters.get("item");
   const opened = item && (await call(`items/${encodeURIComponent(item)}`).catch(() => null));
-  show(who, opened);
+  show(userKey, opened);
   await refresh();
-  if (item && !opened) $("said").textContent = "That product is not in the shop any more.";
+  if (item && !opened) $("status").textContent = "That product is not in the shop any more.";
 }
 
-// --- who is shopping ---
+// --- the user who is shopping ---
 
 const newVisitor = () => `visitor:${crypto.randomUUID()}`;
-const nameOf = (who) => (who.startsWith("visitor:") ? `visitor ${who.slice(8, 12)}` : who);
+const nameOf = (userKey) => (isVisitor(userKey) ? `visitor ${userKey.slice(8, 12)}` : userKey);
 
-function showPeople() {
-  const typed = $("person").value.trim().toLowerCase();
-  const found = state.people.filter((person) => nameOf(person.id).toLowerCase().includes(typed));
-  const lines = found.map((person) => {
-    const did = `${count(person.num_events, "event", "events")}, ${ago(person.latest)}`;
-    const made = button("person", "", make("strong", "", nameOf(person.id)), () => pick(person.id));
-    made.append(make("span", "", did));
-    made.setAttribute("aria-current", String(person.id === state.who));
+function showUsers() {
+  const typed = $("user-search").value.trim().toLowerCase();
+  const found = state.users.filter((user) => nameOf(user.id).toLowerCase().includes(typed));
+  const lines = found.map((user) => {
+    const activity = `${count(user.num_events, "event", "events")}, ${ago(user.latest)}`;
+    const made = button("user", "", make("strong", "", nameOf(user.id)), () => pick(user.id));
+    made.append(make("span", "", activity));
+    made.setAttribute("aria-current", String(user.id === state.userKey));
     return make("li", "", made);
   });
-  const none = typed ? "Not among the latest. Press Enter to shop as this id." : "Nobody has done anything yet.";
-  $("people").replaceChildren(...(lines.length ? lines : [make("li", "small", none)]));
+  const none = typed ? "Not a recently active user. Press Enter to shop as this id." : "There are no users with events yet.";
+  $("users").replaceChildren(...(lines.length ? lines : [make("li", "small", none)]));
 }
 
 async function openPicker() {
-  state.people = (await call("shop/people?limit=500")).people;
-  $("person").value = "";
-  showPeople();
+  state.users = (await call("shop/users?limit=500")).users;
+  $("user-search").value = "";
+  showUsers();
   $("picker").showModal();
 }
 
-function pick(who) {
+function pick(userKey) {
   $("picker").close();
-  go(who);
+  go(userKey);
   attempt(refresh);
 }
 
@@ -246,28 +247,28 @@ async function search() {
   if (!typed) return void ($("found").hidden = true);
   const { items } = await call(`items?limit=24&query=${encodeURIComponent(typed)}`);
   if (typed !== $("query").value.trim()) return;
-  $("found-title").textContent = `Found for “${typed}”`;
+  $("found-title").textContent = `Results for “${typed}”`;
   $("found").hidden = false;
   showCards(railOf("found"), items.map((item) => cardOf(item, { surface: "search", search_term: typed })), "Nothing found.");
 }
 
-// --- begin ---
+// --- start ---
 
 async function start() {
-  const [found, { people }] = await Promise.all([call("shop"), call("shop/people?limit=500")]);
+  const [found, { users }] = await Promise.all([call("shop"), call("shop/users?limit=500")]);
   Object.assign(shop, found);
-  state.people = people;
+  state.users = users;
   await follow();
 }
 
 let typing;
 $("query").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => attempt(search), 200); });
 $("search").addEventListener("submit", (event) => { event.preventDefault(); attempt(search); });
-$("brand").addEventListener("click", (event) => { event.preventDefault(); $("query").value = ""; attempt(search); go(state.who); attempt(refresh); });
-$("who").addEventListener("click", () => attempt(openPicker));
-$("person").addEventListener("input", showPeople);
-$("pick").addEventListener("submit", (event) => { event.preventDefault(); if ($("person").value.trim()) pick($("person").value.trim()); });
-$("stranger").addEventListener("click", () => pick(newVisitor()));
+$("brand").addEventListener("click", (event) => { event.preventDefault(); $("query").value = ""; attempt(search); go(state.userKey); attempt(refresh); });
+$("user").addEventListener("click", () => attempt(openPicker));
+$("user-search").addEventListener("input", showUsers);
+$("pick").addEventListener("submit", (event) => { event.preventDefault(); if ($("user-search").value.trim()) pick($("user-search").value.trim()); });
+$("new-visitor").addEventListener("click", () => pick(newVisitor()));
 $("close-picker").addEventListener("click", () => $("picker").close());
 window.addEventListener("popstate", () => attempt(follow));
 $("to-cart").addEventListener("click", () => $("cart-title").scrollIntoView({ block: "center", behavior: scrolling() }));

@@ -1,4 +1,4 @@
-"""A small file as papers publish it: a line a user, items in the order of time."""
+"""A small file as papers publish it: a line per user, items oldest first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ NUM_ITEMS = 30
 
 
 def lines(*, num_users: int = 60) -> dict[str, list[str]]:
-    """User → items. Item 99 is one user's last alone, so training never sees it; two users have too few items
-    to be tested."""
+    """User → items. Item 99 is one user's last item and nobody else's, so training has none of it; two users
+    have too few items to be tested."""
     generator = np.random.default_rng(3)
     found = {}
     for user in range(1, num_users + 1):
@@ -21,7 +21,7 @@ def lines(*, num_users: int = 60) -> dict[str, list[str]]:
             str(1 + (start + int(step)) % NUM_ITEMS) for step in np.arange(length) * generator.integers(1, 3)
         ]
     found["7"][-1] = "99"
-    found["9"].append(found["9"][0])  # had before: a miss where seen items are taken out
+    found["9"].append(found["9"][0])  # in the history: a miss where seen items are removed
     return {**found, "1001": ["1", "2"], "1002": ["3"]}
 
 

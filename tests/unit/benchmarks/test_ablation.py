@@ -1,18 +1,19 @@
-"""An ablation of lists made by hand, in which one feature says everything, and the page's table of it."""
+"""The ranker's ablation on synthetic lists in which one feature decides, and the page's table of it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from benchmarks.ablation import Asked, measured
-from benchmarks.quality_page import ablation_lines
+from benchmarks.ablation import UserCandidates, capped_recall
+from benchmarks.ablation_table import ablation_lines
 from configs.load import load_config
 from configs.schema import Config
-from serving.recommend.feature_names import FEATURE_GROUPS, FEATURES
 from training.ranker.lists import RankedList
 
-TELLING = FEATURES.index("encoder_score")
+FEATURES = ("price_distance", "encoder_score", "encoder_rank", "popularity")
+DECISIVE = FEATURES.index("encoder_score")
 
 
 @pytest.fixture
@@ -30,46 +31,49 @@ def config() -> Config:
 def one_list(seed: int) -> RankedList:
     features = np.random.default_rng(seed).normal(size=(20, len(FEATURES))).astype(np.float32)
     relevant = np.zeros(20, bool)
-    relevant[np.argsort(-features[:, TELLING])[:2]] = True
+    relevant[np.argsort(-features[:, DECISIVE])[:2]] = True
     return RankedList(features, relevant, np.zeros(20, np.float32))
 
 
-def asked(seed: int) -> Asked:
+def user(seed: int) -> UserCandidates:
+    """Twenty candidates, ten of them in the history; the first relevant one comes from the encoder alone."""
     one = one_list(seed)
     from_encoder = one.relevant & (np.cumsum(one.relevant) == 1)
-    return Asked(
+    return UserCandidates(
         features=one.features,
-        is_own=np.arange(20) < 10,
+        in_history=np.arange(20) < 10,
         is_relevant=one.relevant,
         num_relevant={"all": 2, "repeat": int(one.relevant[:10].sum()), "new": int(one.relevant[10:].sum())},
-        proposed={"encoder": from_encoder, "popular": ~from_encoder},
+        retrieved_by={"encoder": from_encoder, "popularity": ~from_encoder},
     )
 
 
-def test_what_tells_is_missed_and_what_does_not_is_not(config: Config) -> None:
+def test_recall_falls_without_the_decisive_columns_and_without_a_retriever_of_relevant_items(
+    config: Config,
+) -> None:
     lists = [one_list(seed) for seed in range(100)], [one_list(seed) for seed in range(100, 110)]
-    users = [asked(seed) for seed in range(200, 240)]
-    whole = measured(lists, users, config, groups=(), source=None)
-    without_noise = measured(lists, users, config, groups=("prices",), source=None)
-    without_it = measured(lists, users, config, groups=("encoder",), source=None)
-    without_source = measured(lists, users, config, groups=(), source="encoder")
-    assert whole["all"].mean() > 0.7
+    users = [user(seed) for seed in range(200, 240)]
+
+    def recall(*left_out: str, retriever: str | None = None) -> dict[str, NDArray[np.float64]]:
+        return capped_recall(
+            lists, users, config, is_left_out=np.isin(FEATURES, left_out), retriever=retriever
+        )
+
+    complete, without_noise = recall(), recall("price_distance")
+    without_decisive = recall("encoder_score", "encoder_rank")
+    without_encoder = recall(retriever="encoder")
+    assert complete["all"].mean() > 0.7
     assert without_noise["all"].mean() > 0.7
-    assert without_it["all"].mean() < 0.4
-    assert without_source["all"].mean() == pytest.approx(whole["all"].mean() - 0.4, abs=0.15)
-    assert np.isnan(whole["new"]).tolist() == [one.num_relevant["new"] == 0 for one in users]
+    assert without_decisive["all"].mean() < 0.4
+    assert without_encoder["all"].mean() == pytest.approx(complete["all"].mean() - 0.4, abs=0.15)
+    assert np.isnan(complete["new"]).tolist() == [one.num_relevant["new"] == 0 for one in users]
 
 
-def test_every_feature_stands_in_one_group() -> None:
-    named = [name for names in FEATURE_GROUPS.values() for name in names]
-    assert len(named) == len(set(named)) == len(FEATURES)
-
-
-def test_the_table_has_a_line_for_each_thing_left_out() -> None:
+def test_the_table_has_a_row_for_each_omission() -> None:
     figures = {part: [-0.01, -0.02, 0.003] for part in ("all", "repeat", "new")}
-    rows = [{"without": "nothing", **figures}, {"without": "source: people", **figures}]
+    rows = [{"without": "nothing", **figures}, {"without": "retriever: user_knn", **figures}]
     lines = ablation_lines(
         {"model": "sasrec", "commit": "0123456789ab", "uncommitted_changes": False, "ablation": rows}
     )
-    assert lines[-1] == "| source: people | " + " | ".join(["-0.0100 (-0.0200 to +0.0030)"] * 3) + " |"
+    assert lines[-1] == "| retriever: user_knn | " + " | ".join(["-0.0100 (-0.0200 to +0.0030)"] * 3) + " |"
     assert "commit 0123456789." in lines[0]

@@ -1,4 +1,4 @@
-"""The test of a published protocol against a plain, slow one that reads the raw file."""
+"""The test of a published protocol against a plain, slow implementation that reads the raw file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.published_protocol import CUTOFFS, Judged, PublishedTest
+from benchmarks.published_protocol import CUTOFFS, PublishedTest, UserMetrics
 from configs.load import load_config
 from configs.schema import Config
 from features.core.columns import EVENT_TYPE_CODE
@@ -52,8 +52,8 @@ def test_of(tiny: tuple[Config, Dataset]) -> PublishedTest:
 
 
 @pytest.fixture(scope="module")
-def people(tiny: tuple[Config, Dataset], session_file: Path) -> dict[int, NDArray[np.int32]]:
-    """User index → all their items, from the raw file; of those with three or more."""
+def histories(tiny: tuple[Config, Dataset], session_file: Path) -> dict[int, NDArray[np.int32]]:
+    """User index → all items, oldest first, from the raw file; users with three items or more."""
     folder = tiny[1].folder
     user_ids = {user: row for row, user in enumerate(pl.read_parquet(folder / "users.parquet")["user_id"])}
     item_ids = {item: row for row, item in enumerate(pl.read_parquet(folder / "items.parquet")["id"])}
@@ -66,11 +66,11 @@ def people(tiny: tuple[Config, Dataset], session_file: Path) -> dict[int, NDArra
 
 
 def plain(
-    people: dict[int, NDArray[np.int32]], scores_of: Callable[[int], NDArray[np.float64]]
+    histories: dict[int, NDArray[np.int32]], scores_of: Callable[[int], NDArray[np.float64]]
 ) -> dict[int, tuple[dict[str, float], float]]:
-    """User → (metrics, MRR), from a list that is really made; among equals the target comes last."""
+    """User → (metrics, MRR), from a sorted list; among equal scores the target comes last."""
     found = {}
-    for user, items in people.items():
+    for user, items in histories.items():
         scores, target = scores_of(user).copy(), items[-1]
         scores[items[:-1]] = -np.inf
         ranked = [item for item in range(len(scores)) if scores[item] > -np.inf]
@@ -80,50 +80,52 @@ def plain(
     return found
 
 
-def require_same(judged: Judged, expected: dict[int, tuple[dict[str, float], float]]) -> None:
-    assert sorted(judged.users.tolist()) == sorted(expected)
-    for place, user in enumerate(judged.users.tolist()):
+def require_same(found: UserMetrics, expected: dict[int, tuple[dict[str, float], float]]) -> None:
+    assert sorted(found.users.tolist()) == sorted(expected)
+    for place, user in enumerate(found.users.tolist()):
         metrics, mrr = expected[user]
-        assert judged.metrics["mrr"][place] == pytest.approx(mrr)
-        for name, values in judged.metrics.items():
+        assert found.metrics["mrr"][place] == pytest.approx(mrr)
+        for name, values in found.metrics.items():
             assert name == "mrr" or values[place] == pytest.approx(metrics[name]), (user, name)
 
 
-def test_everyone_with_three_events_is_tested_and_answers_with_the_validation_item_in_the_history(
-    test_of: PublishedTest, people: dict[int, NDArray[np.int32]]
+def test_every_user_with_three_events_is_tested_with_the_validation_item_in_the_history(
+    test_of: PublishedTest, histories: dict[int, NDArray[np.int32]]
 ) -> None:
     found = {}
     for batch in test_of.batches:
         for row, user in enumerate(batch.users_B):
             read = batch.items_BL[row, : batch.lengths_B[row]].tolist()
-            out = set(batch.left_out_item_X[batch.left_out_row_X == row].tolist())
+            out = set(batch.excluded_item_X[batch.excluded_row_X == row].tolist())
             found[user] = (read, out, batch.target_item_P[batch.target_row_P == row].tolist())
     wanted = {
         user: (items[:-1][-MAX_LENGTH:].tolist(), set(items[:-1].tolist()), [items[-1]])
-        for user, items in people.items()
+        for user, items in histories.items()
     }
     assert found == wanted
     assert test_of.num_cold_targets == 1
 
 
 def test_ties_cold_targets_and_seen_items_count_as_in_the_plain_ranking(
-    test_of: PublishedTest, people: dict[int, NDArray[np.int32]]
+    test_of: PublishedTest, histories: dict[int, NDArray[np.int32]]
 ) -> None:
     num_items, known = test_of.dataset.num_items, test_of.known_N.numpy()
 
     def few(user: int) -> NDArray[np.float64]:
-        """Four different scores, so that most are equal."""
+        """Four different scores, so that most items have the same score as others."""
         return ((np.arange(num_items) * 7 + user * 3) % 4).astype(np.float64)
 
     def of_batch(batch: ValidationBatch) -> torch.Tensor:
         return torch.from_numpy(np.stack([few(user) for user in batch.users_B]))
 
-    judged = test_of._judge("ties", of_batch, can_be_shown_N=test_of.known_N, device=torch.device("cpu"))
-    require_same(judged, plain(people, lambda user: np.where(known, few(user), -np.inf)))
+    evaluated = test_of._evaluate(
+        "ties", of_batch, can_be_shown_N=test_of.known_N, device=torch.device("cpu")
+    )
+    require_same(evaluated, plain(histories, lambda user: np.where(known, few(user), -np.inf)))
 
 
-def test_the_encoder_is_judged_as_one_user_after_the_other_would_be(
-    tiny: tuple[Config, Dataset], test_of: PublishedTest, people: dict[int, NDArray[np.int32]]
+def test_the_encoder_is_evaluated_as_one_user_after_the_other_would_be(
+    tiny: tuple[Config, Dataset], test_of: PublishedTest, histories: dict[int, NDArray[np.int32]]
 ) -> None:
     config, dataset = tiny
     torch.manual_seed(0)
@@ -133,45 +135,47 @@ def test_the_encoder_is_judged_as_one_user_after_the_other_would_be(
     @torch.no_grad()
     def alone(user: int) -> NDArray[np.float64]:
         vectors_ND = encoder.item_vectors(torch.arange(dataset.num_items)) * test_of.known_N[:, None]
-        items = torch.from_numpy(people[user][:-1][-MAX_LENGTH:].astype(np.int64))[None]
+        items = torch.from_numpy(histories[user][:-1][-MAX_LENGTH:].astype(np.int64))[None]
         event_types, ages = torch.full_like(items, EVENT_TYPE_CODE["purchase"]), torch.zeros(items.shape)
         query_D = encoder.query_vectors(vectors_ND[items], event_types, ages, torch.tensor([items.shape[1]]))[
             0
         ]
         return np.where(known, (vectors_ND @ query_D).double().numpy(), -np.inf)
 
-    judged = test_of.judge_encoder(encoder, device=torch.device("cpu"))
-    require_same(judged, plain(people, alone))
-    cold_user = next(user for user, items in people.items() if not known[items[-1]])
-    assert judged.metrics["recall_20"][judged.users.tolist().index(cold_user)] == 0
+    evaluated = test_of.evaluate_encoder(encoder, device=torch.device("cpu"))
+    require_same(evaluated, plain(histories, alone))
+    cold_user = next(user for user, items in histories.items() if not known[items[-1]])
+    assert evaluated.metrics["recall_20"][evaluated.users.tolist().index(cold_user)] == 0
 
 
-def test_the_baselines_know_what_came_before_the_validation_item(
-    test_of: PublishedTest, people: dict[int, NDArray[np.int32]], tiny: tuple[Config, Dataset]
+def test_the_baselines_are_fitted_on_the_events_before_the_validation_item(
+    test_of: PublishedTest, histories: dict[int, NDArray[np.int32]], tiny: tuple[Config, Dataset]
 ) -> None:
-    judged = test_of.judge_baselines()
+    evaluated = test_of.evaluate_baselines()
     everyone = [tiny[1].history(user).items for user in range(tiny[1].num_users)]
     past = np.concatenate([items[:-2] if len(items) > 2 else items for items in everyone])
     counts = np.bincount(past, minlength=tiny[1].num_items).astype(np.float64)
-    require_same(judged["popular"], plain(people, lambda user: counts))
-    assert all((values == 0).all() for values in judged["own"].metrics.values()), (
-        "nothing is left of the user's own items"
+    require_same(evaluated["popularity"], plain(histories, lambda user: counts))
+    assert all((values == 0).all() for values in evaluated["repurchase"].metrics.values()), (
+        "the purchase history is removed from the lists"
     )
-    assert judged["next"].metrics["ndcg_10"].mean() > judged["popular"].metrics["ndcg_10"].mean()
-    assert judged["together"].summary(tiny[0])["recall_20"][0] == pytest.approx(
-        judged["together"].metrics["recall_20"].mean()
+    assert (
+        evaluated["next_basket"].metrics["ndcg_10"].mean() > evaluated["popularity"].metrics["ndcg_10"].mean()
+    )
+    assert evaluated["co_occurrence"].summary(tiny[0])["recall_20"][0] == pytest.approx(
+        evaluated["co_occurrence"].metrics["recall_20"].mean()
     )
 
 
-def test_with_repeats_allowed_own_items_stand_by_how_often_they_were_had(
-    tiny: tuple[Config, Dataset], people: dict[int, NDArray[np.int32]]
+def test_with_seen_items_allowed_repurchase_ranks_by_count(
+    tiny: tuple[Config, Dataset], histories: dict[int, NDArray[np.int32]]
 ) -> None:
     config = tiny[0].model_copy(
         update={"evaluation": tiny[0].evaluation.model_copy(update={"exclude_seen": False})}
     )
-    judged = PublishedTest(tiny[1], split_points(tiny[1], config.split), config=config).judge_baselines()[
-        "own"
-    ]
-    hits = dict(zip(judged.users.tolist(), judged.metrics["recall_20"].tolist(), strict=True))
-    assert hits == {user: float(items[-1] in items[:-1]) for user, items in people.items()}
+    evaluated = PublishedTest(
+        tiny[1], split_points(tiny[1], config.split), config=config
+    ).evaluate_baselines()["repurchase"]
+    hits = dict(zip(evaluated.users.tolist(), evaluated.metrics["recall_20"].tolist(), strict=True))
+    assert hits == {user: float(items[-1] in items[:-1]) for user, items in histories.items()}
     assert sum(hits.values()) >= 1

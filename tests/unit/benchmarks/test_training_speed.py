@@ -1,5 +1,4 @@
-"""The benchmark of training: its scorer, its verdict, its peers' file, its made data, and our own runner on a
-tiny file."""
+"""The benchmark of training speed: scorer, verdict, peers' file, synthetic data, clock and memory."""
 
 from __future__ import annotations
 
@@ -14,11 +13,11 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.clock import Clock
-from benchmarks.speed.environments import RUNNERS, read_peers
 from benchmarks.speed.interactions import LeaveOneOut, find_interactions
+from benchmarks.speed.measured_process import RunnerFailedError, run_measured
 from benchmarks.speed.page import write_page
-from benchmarks.speed.process import FailedError, run_alone
-from benchmarks.speed.score import K, Measured, measured, ndcg
+from benchmarks.speed.peer_environments import RUNNERS, read_peers
+from benchmarks.speed.score import K, Measured, ndcg, read_measurement
 from benchmarks.speed.verdict import verdict
 
 ROOT = Path(__file__).parents[3]
@@ -56,7 +55,7 @@ def test_lists_for_other_users_are_refused(interactions: LeaveOneOut) -> None:
         ndcg(np.array([row(5)]), interactions)
 
 
-def test_an_epoch_counts_the_latest_events_and_the_one_that_they_lead_to(interactions: LeaveOneOut) -> None:
+def test_an_epoch_counts_the_latest_events_and_the_target_after_them(interactions: LeaveOneOut) -> None:
     longer = LeaveOneOut([1], [np.arange(102)])
     assert interactions.num_interactions(max_length=50) == 6
     assert longer.num_interactions(max_length=50) == 51
@@ -71,7 +70,7 @@ def test_the_first_epoch_warms_up_and_quality_is_that_of_the_last_lists_in_time(
 
 
 def result(*, missing: dict[str, str] | None = None, **figures: tuple[float, float]) -> dict[str, Any]:
-    """name=(interactions a second, NDCG)."""
+    """name=(interactions per second, NDCG@10)."""
     systems = [
         {
             "name": name,
@@ -136,14 +135,15 @@ def test_every_peer_is_pinned_and_has_its_runner() -> None:
         assert all(re.fullmatch(r"[a-z-]+(\[[a-z]+\])?==[\d.]+", one) for one in peer.requirements), (
             peer.requirements
         )
-    assert {path.name for path in RUNNERS.glob("*_*.py")} == {peer.runner.name for peer in peers}
+    files = {path.name for path in RUNNERS.glob("*.py")} - {"__init__.py", "clock.py"}
+    assert files == {peer.runner.name for peer in peers}
     dependencies = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + (
         ROOT / "constraints.txt"
     ).read_text(encoding="utf-8")
     assert not re.search(r"rectools|replay-rec", dependencies, re.IGNORECASE)
 
 
-def test_runners_import_nothing_of_ours() -> None:
+def test_runners_import_nothing_of_the_project_when_they_run() -> None:
     for path in RUNNERS.glob("*.py"):
         names = re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
         assert not {"configs", "features", "models", "training", "serving", "scripts", "benchmarks"} & set(
@@ -151,11 +151,11 @@ def test_runners_import_nothing_of_ours() -> None:
         ), path
 
 
-def test_the_made_file_has_the_shape_of_the_published_one() -> None:
+def test_the_synthetic_file_has_the_shape_of_the_published_one() -> None:
     made, origin = find_interactions(None)
     lengths = np.array([len(items) for items in made.sequences])
     assert (len(lengths), lengths.sum(), lengths.min()) == (22_363, 198_502, 5)
-    assert "made" in str(origin["name"])
+    assert "synthetic" in origin["name"]
     items = np.concatenate(made.sequences)
     assert 0.9 * 12_101 < len(np.unique(items)) <= 12_101
     assert (items.min(), items.max()) >= (1, 1)
@@ -174,8 +174,8 @@ def test_the_file_is_found_and_read_as_it_is(tmp_path: Path) -> None:
     assert (origin["name"], origin["users"], origin["events"]) == ("Beauty.txt", 2, 7)
 
 
-def test_the_clock_stands_still_while_lists_are_made(tmp_path: Path, interactions: LeaveOneOut) -> None:
-    """What notes add up to, for a runner whose lists take longer than its training."""
+def test_the_clock_is_stopped_while_lists_are_made(tmp_path: Path, interactions: LeaveOneOut) -> None:
+    """The notes of a runner whose lists take longer than its training."""
     import time
 
     def recommend() -> list[list[int]]:
@@ -186,36 +186,36 @@ def test_the_clock_stands_still_while_lists_are_made(tmp_path: Path, interaction
     clock = Clock(settings, recommend)
     clock.start(())
     clock.begin_epoch()
-    assert not clock.end_step()  # lists, but no epoch is whole
+    assert not clock.end_step()  # lists, but no epoch is complete
     time.sleep(0.11)
     assert not clock.end_step()
     assert clock.end_epoch()
-    found = measured("x", tmp_path, interactions, max_length=50, peak_gb=1.0)
+    found = read_measurement("x", tmp_path, interactions, max_length=50, peak_gb=1.0)
     assert len(found.curve) == 3
     assert [quality for _, quality in found.curve] == pytest.approx([1 / 3] * 3)
     assert found.seconds < 0.3 <= 3 * 0.3  # 0.9 s went into lists
 
 
-def test_a_runner_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_failed_runner_is_reported_with_the_end_of_its_output(tmp_path: Path) -> None:
+    logged: list[str] = []
     command = [
         sys.executable,
         "-c",
         "import sys; print('x: hello'); print('quiet'); sys.exit('no such thing')",
     ]
-    with pytest.raises(FailedError, match="no such thing"):
-        run_alone(command, name="x", log_file=tmp_path / "log", threads=1, log=said.append)
-    assert said == ["x: hello"]
+    with pytest.raises(RunnerFailedError, match="no such thing"):
+        run_measured(command, name="x", log_file=tmp_path / "log", threads=1, log=logged.append)
+    assert logged == ["x: hello"]
 
 
-def test_memory_is_that_of_the_process_and_what_it_started(tmp_path: Path) -> None:
+def test_memory_is_that_of_the_process_and_its_descendants(tmp_path: Path) -> None:
     child = "import time; held = b'1' * 300_000_000; time.sleep(1.5)"
     command = [
         sys.executable,
         "-c",
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
     ]
-    assert 0.3 < run_alone(command, name="x", log_file=tmp_path / "log", threads=1, log=print) < 0.6
+    assert 0.3 < run_measured(command, name="x", log_file=tmp_path / "log", threads=1, log=print) < 0.6
 
 
 def test_the_page_names_every_system_and_every_one_that_is_missing(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_the_page_names_every_system_and_every_one_that_is_missing(tmp_path: Pat
     assert (tmp_path / "pictures" / "training_speed.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_peers_are_not_installed_here() -> None:
-    """They are no dependency, not even by way of another."""
+def test_peers_are_not_installed_with_the_project() -> None:
+    """They are no dependency, not even of a dependency."""
     assert importlib.util.find_spec("rectools") is None
     assert importlib.util.find_spec("replay") is None

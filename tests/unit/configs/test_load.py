@@ -207,7 +207,7 @@ def test_what_is_dumped_loads_to_the_same(tmp_path: Path) -> None:
         "training.learning_rate=1e-5",
         "data.event_columns.user_id=Käufer",
         "data.events=a.csv",
-        "surfaces.home.sources=[popular]",
+        "surfaces.home.retrievers=[popularity]",
         "surfaces.home.order_by=page",
     ]
     config = load_config(overrides=overrides)

@@ -1,4 +1,4 @@
-"""The figures that the README boasts of are those of the kept results."""
+"""The figures of the README and of the overview of benchmarks are those of the kept results."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmarks.speed.verdict import OURS
 ROOT = Path(__file__).parents[3]
 
 
-def row(start: str) -> str:
-    """The README's line of results that begins so."""
-    (found,) = [
-        line
-        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-        if line.startswith(f"| {start}")
-    ]
+PAGES = ("README.md", "docs/benchmarks-overview.md")
+
+
+def row(page: str, start: str) -> str:
+    """The page's line of results that begins so."""
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    (found,) = [line for line in lines if line.startswith(f"| {start}")]
     return found
 
 
@@ -28,6 +28,7 @@ def seeds_of(name: str) -> tuple[list[dict[str, list[float]]], int]:
     return [json.loads(path.read_text(encoding="utf-8"))["systems"]["model"] for path in paths], len(paths)
 
 
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(
     ("start", "name", "metrics", "form"),
     [
@@ -38,15 +39,18 @@ def seeds_of(name: str) -> tuple[list[dict[str, list[float]]], int]:
     ],
 )
 def test_a_figure_is_the_mean_of_the_kept_seeds(
-    start: str, name: str, metrics: tuple[str, ...], form: str
+    page: str, start: str, name: str, metrics: tuple[str, ...], form: str
 ) -> None:
     found, count = seeds_of(name)
     means = [f"{fmean(one[metric][0] for one in found):.4f}".removeprefix("0") for metric in metrics]
-    assert form.format(*means, count) in row(start)
+    assert form.format(*means, count) in row(page, start)
 
 
-def test_the_speed_is_that_of_the_kept_run() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_the_speed_is_that_of_the_kept_run(page: str) -> None:
     kept = json.loads((ROOT / "docs" / "results" / "training-speed.json").read_text(encoding="utf-8"))
     speed = {system["name"]: system["interactions_per_second"] for system in kept["systems"]}
     times = {name: int(speed[OURS] / figure) for name, figure in speed.items()}
-    assert f"**{times['rectools']} times** RecTools, {times['replay']} times RePlay" in row("training SASRec")
+    assert f"**{times['rectools']} times** RecTools, {times['replay']} times RePlay" in row(
+        page, "training SASRec"
+    )

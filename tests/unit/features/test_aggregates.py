@@ -15,23 +15,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import sparse
 
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, ages_in_days, encoder_inputs
+from features.profiles.item_neighbours import (
+    MIN_TOGETHER,
+    SHRINKAGE,
+    Neighbours,
+    basket_neighbours,
+    next_neighbours,
+    weighted_neighbours,
+)
 from features.profiles.item_popularity import first_seen, popularity
 from features.profiles.item_statistics import item_statistics
 from features.profiles.recency_frequency import RecencyFrequency, recency_frequency
 from features.profiles.repeat_rates import PRIOR_BUYERS, repeat_rates
 from features.profiles.user_profile import build_user_profile
-from features.retrievers.item_neighbours import (
-    MIN_TOGETHER,
-    SHRINKAGE,
-    Neighbours,
-    basket_neighbours,
-    neighbour_scores,
-    next_neighbours,
-)
-from features.retrievers.user_knn import fit_people
+from features.retrievers.user_knn import UserKNN
 
 NUM_ITEMS = 6
 AS_OF = 10 * MICROSECONDS_PER_DAY
@@ -122,7 +123,7 @@ def test_a_rhythm_counts_decays_and_spaces(rows: Rows) -> None:
     for _, day, items in before(rows):
         for item in items:
             days[item].append(day)
-    assert own.items.tolist() == sorted(days)
+    assert own.codes.tolist() == sorted(days)
     for place, item in enumerate(sorted(days)):
         ages = [10 - day for day in days[item]]
         weights = [weight(item, day) for day in days[item]]
@@ -249,7 +250,7 @@ def test_neighbour_scores_are_weighted_sums_of_lists(rows: Rows, of: list[int]) 
         ):
             if other >= 0:
                 expected[other] += weight * score
-    items, sums = neighbour_scores(neighbours, np.array(of, np.int32), weights)
+    items, sums = weighted_neighbours(neighbours, np.array(of, np.int32), weights)
     assert items.tolist() == sorted(expected)
     assert sums.tolist() == pytest.approx([expected[item] for item in sorted(expected)], rel=1e-5)
 
@@ -267,11 +268,11 @@ AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
     "next_neighbours": lambda u, e: next_neighbours(
         u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5
     ),
-    "people": lambda u, e: fit_people(u, e, num_items=NUM_ITEMS, as_of=AS_OF, days=5),
+    "user_knn": lambda u, e: UserKNN.from_events(u, e, num_items=NUM_ITEMS, as_of=AS_OF, days=5),
     "item_statistics": lambda u, e: item_statistics(
         u, e, weights=ones(e), categories=CATEGORIES, parents=CATEGORIES // 2, as_of=AS_OF, days=2.0
     ),
-    "describe": lambda _, e: build_user_profile(
+    "user_profile": lambda _, e: build_user_profile(
         by_time(e),
         as_of=AS_OF,
         targets={"purchase": 1.0},
@@ -294,7 +295,9 @@ def by_time(events: History) -> History:
 
 
 def assert_equal(found: Any, expected: Any) -> None:
-    if is_dataclass(found):
+    if sparse.issparse(found):
+        np.testing.assert_array_equal(found.toarray(), expected.toarray())
+    elif is_dataclass(found):
         for field in fields(found):
             assert_equal(getattr(found, field.name), getattr(expected, field.name))
     else:

@@ -12,8 +12,10 @@ from odd_shop import bought, usual
 
 from configs.exceptions import ConfigError, DataError
 from configs.load import load_config
+from features.interactions import Interactions
 from features.prepare import prepare
-from features.retrievers.fit import fit_sources
+from features.profiles.item_profiles import ItemProfiles
+from features.retrievers.co_occurrence import CoOccurrence
 from features.splits import split_points
 
 LENIENT = "prepare.max_refused_share=0.2"
@@ -132,9 +134,9 @@ def test_one_that_is_as_large_as_a_shop_stays_in_the_data_and_out_of_what_goes_t
     config = odd_shop.settings(tmp_path, [*usual(), *rows])
     dataset = odd_shop.prepared(config)
     assert len(dataset.items) == num_events
-    tables = fit_sources(dataset, split_points(dataset, config.split)[2], config)
-    assert tables.known.sum() == dataset.num_items
-    assert (tables.basket_items == -1).all(), (
+    interactions = Interactions.before(dataset, split_points(dataset, config.split)[2], config)
+    assert ItemProfiles.fit(interactions, config).known.sum() == dataset.num_items
+    assert (CoOccurrence.fit(interactions, config).items == -1).all(), (
         "no two items were together twice, but in what is too large to count"
     )
 
@@ -143,7 +145,8 @@ def test_an_item_that_everyone_buys_every_time_is_popular_and_hides_no_other(tmp
     hits = [bought(f"u{user}", "hit", day=6 * visit + user / 16) for user in range(16) for visit in range(8)]
     config = odd_shop.settings(tmp_path, [*usual(), *hits])
     dataset = odd_shop.prepared(config)
-    tables = fit_sources(dataset, split_points(dataset, config.split)[2], config)
+    interactions = Interactions.before(dataset, split_points(dataset, config.split)[2], config)
+    profiles = ItemProfiles.fit(interactions, config)
     ids = pl.read_parquet(dataset.folder / "items.parquet")["id"].to_list()
-    assert ids[int(tables.popularity.argmax())] == "hit"
-    assert tables.known.all()
+    assert ids[int(profiles.popularity.argmax())] == "hit"
+    assert profiles.known.all()

@@ -7,8 +7,8 @@ import pytest
 
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
-from features.retrievers import item_neighbours as cooccurrence
-from features.retrievers.item_neighbours import MAX_BASKET, Neighbours, basket_neighbours, next_neighbours
+from features.profiles import item_neighbours as cooccurrence
+from features.profiles.item_neighbours import MAX_BASKET, Neighbours, basket_neighbours, next_neighbours
 
 NUM_ITEMS = MAX_BASKET + 50
 

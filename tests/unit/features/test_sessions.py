@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.histories import History
-from features.retrievers.item_neighbours import basket_neighbours
+from features.profiles.item_neighbours import basket_neighbours
 from features.sessions import session_numbers
 
 MINUTE = 60_000_000

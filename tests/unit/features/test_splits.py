@@ -11,7 +11,8 @@ from configs.load import load_config
 from configs.schema import SplitConfig
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
-from features.retrievers.fit import SourceTables, fit_sources
+from features.interactions import Interactions
+from features.profiles.item_profiles import ItemProfiles
 from features.splits import SplitPoint, split_point_at, split_points, targets_between
 
 USERS = (
@@ -125,13 +126,16 @@ def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
     } == {0: [1]}
 
 
-def tables_at(dataset: Dataset, as_of: int, *overrides: str) -> SourceTables:
-    config = load_config(overrides=["candidates.num_neighbours=4", *overrides])
-    return fit_sources(dataset, split_point_at(dataset, as_of, name="test"), config)
+def tables_at(dataset: Dataset, as_of: int, *overrides: str) -> ItemProfiles:
+    config = load_config(overrides=["retrievers.num_neighbours=4", *overrides])
+    interactions = Interactions.before(dataset, split_point_at(dataset, as_of, name="test"), config)
+    return ItemProfiles.fit(interactions, config)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_no_source_sees_an_event_at_or_after_the_cut(shop_dataset: Dataset, share: float) -> None:
+def test_no_item_profile_sees_an_event_at_or_after_the_split_point(
+    shop_dataset: Dataset, share: float
+) -> None:
     """Fitted on a data set that ends at the split point, every table is the same to the last bit."""
     as_of = int(np.quantile(shop_dataset.times, share, method="nearest"))
     past = np.asarray(shop_dataset.times) < as_of
@@ -200,5 +204,5 @@ def test_tables_count_targets_alone_and_come_back_from_their_files(tmp_path: Pat
     assert (tables.popularity + tables.popularity_before <= tables.popularity_all).all()
     assert np.isnan(tables.price).tolist() == (~tables.known).tolist()
     tables.save(tmp_path)
-    for name, values in vars(SourceTables.load(tmp_path)).items():
+    for name, values in vars(ItemProfiles.load(tmp_path)).items():
         np.testing.assert_array_equal(values, getattr(tables, name), err_msg=name)

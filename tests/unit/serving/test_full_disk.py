@@ -1,5 +1,4 @@
-"""An event that finds no room on the disk is refused (the API makes a 503 of it), and what was accepted
-before stays."""
+"""On a full disk an event is refused (with a 503 in the API), and events accepted before stay."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ def view(name: str, *, text: str = "") -> Event:
     return Event(name, 0, "view_item", 1, user_id="ann", item_id="apple", review_text=text)
 
 
-def test_an_event_that_finds_no_room_fails_and_the_earlier_ones_stay(small_disk: Path) -> None:
+def test_on_a_full_disk_an_event_fails_and_earlier_ones_stay(small_disk: Path) -> None:
     """And when there is room again, the same open store takes events again."""
     path = small_disk / "events.db"
     with EventStore.open(path) as store:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ class Shop:
 
     def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
         service = Service(
-            pipeline, store, max_events_kept=100, money=None, clock=lambda: AS_OF + MICROSECONDS_PER_DAY
+            pipeline, store, max_events_kept=100, clock=lambda: AS_OF + MICROSECONDS_PER_DAY
         )
         self._app = build_app(service, max_body_bytes=100_000)
 
@@ -85,9 +84,8 @@ def test_a_refund_in_the_request_counts_for_this_answer(pipeline: Pipeline, stor
 
 def test_where_the_cart_is_a_target_a_removal_takes_it_back(pipeline: Pipeline, store: EventStore) -> None:
     history = HistoryConfig(targets={"purchase": 1.0, "add_to_cart": 0.3}, max_length=20)
-    other = copy(pipeline)
     settings = pipeline.bundle.settings.model_copy(update={"history": history})
-    other.bundle = replace(pipeline.bundle, settings=settings)
+    other = Pipeline(replace(pipeline.bundle, settings=settings))
     shop = Shop(other, store)
     long_ago = {"timestamp": (AS_OF - 3 * MICROSECONDS_PER_DAY) // 1_000_000}
     shop.send("add_to_cart", "bread1", "bread2", **long_ago)

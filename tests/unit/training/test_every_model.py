@@ -12,12 +12,12 @@ import torch
 from configs.schema import Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
+from features.retrievers.encoder import EncoderRetriever
 from features.splits import split_points
-from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from training.encoder.fit import fit_encoders, load_encoder
 from training.encoder.validation import validation_loader
-from training.export.bundle import assemble
+from training.export.bundle import build_bundle
 from training.queries import query_at
 from training.runs.run import Run
 
@@ -45,8 +45,15 @@ def fitted(
     run = Run.create(folder, name="test")
     fit_encoders(dataset, timeline, config=config, run=run)
     encoder = load_encoder(run.folder, dataset, point="validation", config=config)
-    assemble(folder / "bundle", dataset, timeline[0], encoder=encoder, ranker=None, config=config, made_by={})
+    bundle = build_bundle(dataset, timeline[0], encoder=encoder, ranker=None, config=config, made_by={})
+    bundle.save(folder / "bundle", made_from=dataset.fingerprint)
     return config, dataset, run, Pipeline.load(folder / "bundle")
+
+
+def encoder_of(pipeline: Pipeline) -> EncoderRetriever:
+    found = pipeline.bundle.retrievers["encoder"]
+    assert isinstance(found, EncoderRetriever)
+    return found
 
 
 def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dataset, Run, Pipeline]) -> None:
@@ -63,8 +70,11 @@ def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dat
                 vectors, batch.event_types_BL, batch.ages_BL, batch.lengths_B, batch.user
             )
             by_torch += queries.tolist()
+    retriever = encoder_of(pipeline)
+    queries = [query_at(dataset, validation, user) for user in range(dataset.num_users)]
     by_server = [
-        pipeline.query_vector(query_at(dataset, validation, user)) for user in range(dataset.num_users)
+        retriever.query_encoder.encode(pipeline.know(query).context, retriever.item_vectors)
+        for query in queries
     ]
     found = np.array([vector for vector in by_server if vector is not None])
     assert len(by_torch) > 20
@@ -78,14 +88,14 @@ def test_items_have_the_vectors_of_torch_and_those_without_history_what_their_de
     config, dataset, run, pipeline = fitted
     bundle = pipeline.bundle
     encoder = load_encoder(run.folder, dataset, point="validation", config=config)
-    known = np.flatnonzero(bundle.tables.known)
+    known = np.flatnonzero(bundle.item_profiles.known)
     with torch.no_grad():
         np.testing.assert_allclose(
-            bundle.item_vectors[known], encoder.item_vectors(torch.from_numpy(known)), atol=1e-5
+            encoder_of(pipeline).item_vectors[known], encoder.item_vectors(torch.from_numpy(known)), atol=1e-5
         )
     never_sold = bundle.item_index[shop.NEVER_SOLD[0]]
     has_tower = encoder.item_tower is not None
-    assert bundle.item_vectors[never_sold].any() == has_tower
+    assert encoder_of(pipeline).item_vectors[never_sold].any() == has_tower
     assert bundle.recommendable[never_sold] == has_tower
 
 
@@ -93,7 +103,6 @@ def test_only_a_model_that_reads_the_user_makes_its_bundle_carry_attributes(
     fitted: tuple[Config, Dataset, Run, Pipeline],
 ) -> None:
     config, dataset, run, pipeline = fitted
-    bundle = Bundle.open(pipeline.bundle.folder)
     encoder = load_encoder(run.folder, dataset, point="validation", config=config)
-    assert (bundle.folder / "users.parquet").is_file() == encoder.reads_user
-    assert len(bundle.user_attributes("nobody")) == 0
+    assert (pipeline.bundle.users is not None) == encoder.reads_user
+    assert len(pipeline.bundle.user_attributes("nobody")) == 0

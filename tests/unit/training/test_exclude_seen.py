@@ -12,7 +12,7 @@ from features.splits import split_points, targets_between
 from serving.recommend.pipeline import Pipeline
 from training.encoder.fit import fit_encoders
 from training.encoder.validation import ranks, validation_loader, validation_rows
-from training.evaluation.replay import SYSTEMS, evaluate
+from training.evaluation.replay import replay, systems_of
 from training.runs.run import Run
 
 
@@ -92,10 +92,10 @@ def test_the_replay_of_the_pipeline_leaves_it_out_too(
 ) -> None:
     _, test, full = split_points(shop_dataset, shop_config.split)
     config = changed(shop_config, evaluation__exclude_seen=True)
-    plain = evaluate(tiny_pipeline, shop_dataset, test, full, config=shop_config)
-    without = evaluate(tiny_pipeline, shop_dataset, test, full, config=config)
+    plain = replay(tiny_pipeline, shop_dataset, test, full, config=shop_config)
+    without = replay(tiny_pipeline, shop_dataset, test, full, config=config)
     assert plain.values("pipeline", part="repeat", metric="recall_20").mean() > 0
-    for system in SYSTEMS:
+    for system in systems_of(tiny_pipeline):
         assert without.values(system, part="repeat", metric="recall_20").max() == 0, system
         new = without.values(system, part="new", metric="recall_20")
         assert np.allclose(new, plain.values(system, part="new", metric="recall_20")), system

@@ -1,1 +1,4 @@
-"""What a reviewer sees of a run: pictures, tables and pages, made from the run's folder."""
+"""The pages that a reviewer judges a run by.
+
+In: the run's folder after an evaluation. Out: pictures, HTML pages and MLflow's description.
+"""

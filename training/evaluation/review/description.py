@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from training.evaluation.review.gather import Review
-from training.evaluation.review.page import conclusion
-from training.evaluation.review.words import interval, signed, system_name
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from training.evaluation.breakdowns import Difference
+from training.evaluation.review.conclusion import conclusion
+from training.evaluation.review.gather import AgainstChampion, Review
+from training.evaluation.review.rendering import render
+
+NUM_SETTINGS = 8
+"""How many changed settings are listed"""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `description.md` shows."""
+
+    k: int
+    headline: tuple[float, float, float]
+    num_users: int
+    conclusion: list[str]
+    over_retrievers: list[Difference]
+    champion: AgainstChampion | None
+    num_settings: int
+    data: Mapping[str, Any]
 
 
 def description(review: Review) -> str:
-    """Markdown for `mlflow.note.content`. It holds no shop text, only names of systems and settings."""
-    users = review.summary["users"]
-    lines = [
-        f"capped recall@{review.k}: {interval(review.headline)} over {users['all']:,} users",
-        "",
-        *(f"- {sentence}" for sentence in conclusion(review)),
-        "",
-        "| the pipeline minus | difference (95 %) | |",
-        "|---|---|---|",
-        *(f"| {system_name(row.over)} | {signed(row)} | {row.verdict} |" for row in review.over_sources),
-    ]
-    if review.champion and review.champion.differences:
-        total = review.champion.differences[0]
-        lines.append(f"| champion {review.champion.champion} | {signed(total)} | {total.verdict} |")
-        changed = ", ".join(f"`{one.name}`: {one.before} → {one.now}" for one in review.champion.settings[:8])
-        lines += ["", f"Settings that differ from the champion's: {changed or 'none'}."]
-    data = review.data
-    if data:
-        lines += [
-            "",
-            f"Data: {data['num_item_events']:,} item events, {data['num_users']:,} users, "
-            f"{data['num_items']:,} items.",
-        ]
-    lines += ["", "Next, under *Artifacts*: `review/review.html`, then `review/users.html`."]
-    return "\n".join(lines) + "\n"
+    """Markdown for `mlflow.note.content`. It holds no text of the shop."""
+    context = Description(
+        k=review.k,
+        headline=review.headline,
+        num_users=review.num_users,
+        conclusion=conclusion(review),
+        over_retrievers=review.over_retrievers,
+        champion=review.champion,
+        num_settings=NUM_SETTINGS,
+        data=review.data,
+    )
+    return render("description.md", context)

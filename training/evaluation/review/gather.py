@@ -1,5 +1,4 @@
-"""All that the page of a run is made of, read from the run's folder and from that of the run it is compared
-with."""
+"""Reads what the pages of a run show from its folder, and from that of the run it is compared with."""
 
 from __future__ import annotations
 
@@ -12,90 +11,185 @@ from typing import Any
 from configs.exceptions import ArtefactError
 from configs.load import load_config
 from configs.schema import Config
-from training.evaluation.review.breakdowns import (
+from training.evaluation.breakdowns import (
     Breakdown,
     Difference,
     breakdowns_of,
     differences_of,
     over_run,
 )
-from training.evaluation.review.compared_run import compared_run
-from training.evaluation.review.examples import Example, from_json
-from training.evaluation.review.moved import ItemMoved, SettingMoved, items_moved, settings_moved
-from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.comparable_runs import compared_run
+from training.evaluation.examples import Example, from_json
+from training.evaluation.review.formatting import best_validation
+from training.evaluation.review.list_changes import ItemChange, SettingChange, item_changes, setting_changes
+from training.evaluation.systems import PIPELINE
+from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run
+
+_MADE_ON = ("dataset", "commit", "seed", "cpu", "cores", "gpu", "torch")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit of the encoder."""
+
+    name: str
+    """The split point up to which it was fitted"""
+    epochs: int | None
+    seconds: float
+    interactions_per_second: float
+    best_validation: str
+
+
+@dataclass(frozen=True)
+class IndexMeasurement:
+    """One way of searching for the nearest items."""
+
+    kind: str
+    recall_100: float
+    """recall@100 against exact search"""
+    milliseconds: float
+    """For one query on one thread"""
+
+
+@dataclass(frozen=True)
+class MeasuredIndexes:
+    """The index that the bundle uses, and all that were measured."""
+
+    chosen: str
+    points: list[IndexMeasurement]
+
+    @property
+    def chosen_points(self) -> list[IndexMeasurement]:
+        return [point for point in self.points if point.kind == self.chosen]
+
+
+@dataclass(frozen=True)
+class ExportOutcome:
+    """What became of the run's export."""
+
+    is_champion: bool
+    why: str
 
 
 @dataclass(frozen=True)
 class AgainstChampion:
-    """The comparison with the champion of the day."""
+    """The comparison with the champion."""
 
     champion: str
-    """The champion's run"""
+    """Name of the champion's run"""
     was_refitted: bool
-    """True when its settings were fitted again on this run's data"""
+    """Whether the champion's settings were fitted again on this run's data"""
     differences: list[Difference]
-    """On every part of the table"""
-    settings: list[SettingMoved]
-    entered: list[ItemMoved]
-    left: list[ItemMoved]
+    """On every slice"""
+    settings: list[SettingChange]
+    entered: list[ItemChange]
+    left: list[ItemChange]
+
+    @property
+    def total(self) -> Difference | None:
+        """Over all users; None where nothing could be paired."""
+        return self.differences[0] if self.differences else None
 
 
 @dataclass(frozen=True)
 class Review:
-    """All that a page is made of."""
+    """All that the pages of a run are made from."""
 
     name: str
     config: Config
-    entries: Mapping[str, Any]
-    """`run.json`"""
-    summary: Mapping[str, Any]
-    """`evaluation.json`"""
+    """The run's settings"""
+    num_users: int
+    coverage: Mapping[str, float]
+    """system → share of the catalogue shown in the first k positions"""
     curves: list[dict[str, Any]]
+    """Lines of `metrics.jsonl`"""
+    fits: list[Fit]
     breakdowns: list[Breakdown]
-    over_sources: list[Difference]
+    over_retrievers: list[Difference]
+    index: MeasuredIndexes
+    exported: ExportOutcome | None
     champion: AgainstChampion | None
+    made_on: Mapping[str, Any]
+    """Dataset, commit, seed and hardware"""
     data: Mapping[str, Any]
-    """`prepare_report.json`, empty without one"""
+    """`prepare_report.json`; empty without one"""
     examples: list[Example]
 
     @property
+    def total(self) -> Breakdown:
+        """Every system over all users."""
+        return next(row for row in self.breakdowns if row.by == "all")
+
+    @property
     def headline(self) -> tuple[float, float, float]:
-        return next(row for row in self.breakdowns if row.by == "all").systems["pipeline"]
+        """(mean, low, high) of the pipeline over all users."""
+        return self.total.systems[PIPELINE]
 
     @property
     def k(self) -> int:
+        """Length of the lists."""
         return self.config.evaluation.headline_k
 
     def of(self, by: str) -> list[Breakdown]:
+        """The slices of one breakdown."""
         return [row for row in self.breakdowns if row.by == by]
 
 
 def gather(run: Run, config: Config) -> Review:
-    """Read a run that was evaluated. Raises ArtefactError for one that was not, or by another version."""
+    """Read an evaluated run. Raises ArtefactError for one without an evaluation by this version."""
     summary, figures = _json(run.folder / "evaluation.json"), UserFigures.find(run.folder)
-    if figures is None or "breakdowns" not in summary:
+    if figures is None or "over_retrievers" not in summary:
         raise ArtefactError(
-            f"{run.folder} has no evaluation by this version: `shopkeeper evaluate --run {run.name}` makes "
-            "it."
+            f"{run.folder} has no evaluation by this version. Evaluate it with "
+            f"`shopkeeper evaluate --run {run.name}`."
         )
     settings = load_config(run.folder / "config.yaml", workspace=config.workspace)
+    entries = run.read()
+    k = str(settings.evaluation.headline_k)
     return Review(
         name=run.name,
         config=settings,
-        entries=run.read(),
-        summary=summary,
+        num_users=summary["users"]["all"],
+        coverage={system: shares[k] for system, shares in summary["coverage"].items()},
         curves=run.curves(),
+        fits=_fits(entries),
         breakdowns=breakdowns_of(summary),
-        over_sources=differences_of(summary),
+        over_retrievers=differences_of(summary),
+        index=_indexes(summary),
+        exported=_exported(entries),
         champion=_against_champion(run, figures, summary, settings),
+        made_on={name: entries.get(name) for name in _MADE_ON},
         data=_json(run.folder / "prepare_report.json"),
         examples=from_json(_json(run.folder / "examples.json") or []),
     )
 
 
+def _fits(entries: Mapping[str, Any]) -> list[Fit]:
+    return [
+        Fit(
+            name=name,
+            epochs=fit.get("epochs"),
+            seconds=fit.get("seconds", 0),
+            interactions_per_second=fit.get("interactions_per_second", 0),
+            best_validation=best_validation(fit),
+        )
+        for name, fit in entries.get("fits", {}).items()
+    ]
+
+
+def _indexes(summary: Mapping[str, Any]) -> MeasuredIndexes:
+    index = summary["index"]
+    return MeasuredIndexes(index["chosen"], [IndexMeasurement(**point) for point in index["points"]])
+
+
+def _exported(entries: Mapping[str, Any]) -> ExportOutcome | None:
+    bundle = entries.get("bundle")
+    return ExportOutcome(bool(bundle.get("champion")), str(bundle.get("why"))) if bundle else None
+
+
 def _against_champion(
-    run: Run, figures: UserFigures, summary: dict[str, Any], config: Config
+    run: Run, figures: UserFigures, summary: Mapping[str, Any], config: Config
 ) -> AgainstChampion | None:
     found = compared_run(run)
     if found is None:
@@ -104,12 +198,12 @@ def _against_champion(
     theirs = UserFigures.find(other.folder)
     if theirs is None:
         return None
-    entered, left = items_moved(_json(other.folder / "evaluation.json"), summary)
+    entered, left = item_changes(_json(other.folder / "evaluation.json"), summary)
     return AgainstChampion(
         champion=champion,
         was_refitted=other.name != champion,
         differences=over_run(figures, theirs, name=champion, config=config.evaluation),
-        settings=settings_moved(other, run),
+        settings=setting_changes(other, run),
         entered=entered,
         left=left,
     )

@@ -1,7 +1,9 @@
-"""The review of a run, written into its folder: MLflow copies it from there.
+"""Writes the review of a run into its folder; MLflow copies it from there.
 
-review/review.html         the page            review/*.png           its pictures
-review/users.html          twenty users        review/description.md  what MLflow shows as the run's description
+review/review.html         the page
+review/*.png               its pictures
+review/users.html          twenty users with their lists
+review/description.md      the run's description in MLflow
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import shutil
 from configs.schema import Config
 from training.evaluation.review.description import description
 from training.evaluation.review.gather import gather
-from training.evaluation.review.page import draw, page
+from training.evaluation.review.review_page import draw, review_page
 from training.evaluation.review.users_page import users_page
 from training.runs.run import Run
 
@@ -20,8 +22,7 @@ PAGE = "review.html"
 
 
 def write_review(run: Run, config: Config) -> None:
-    """Make all pages anew from what the run's folder holds. Raises ArtefactError for a run without an
-    evaluation."""
+    """Make all pages anew from the run's folder. Raises ArtefactError for a run without an evaluation."""
     review = gather(run, config)
     drawn = draw(review)
     scratch, folder = run.folder / f".{FOLDER}.part", run.folder / FOLDER
@@ -30,8 +31,8 @@ def write_review(run: Run, config: Config) -> None:
     for name, png in drawn.items():
         (scratch / f"{name}.png").write_bytes(png)
     documents = {
-        PAGE: page(review, drawn),
-        "users.html": users_page(run.name, review.examples, num_users=review.summary["users"]["all"]),
+        PAGE: review_page(review, drawn),
+        "users.html": users_page(run.name, review.examples, num_users=review.num_users),
         "description.md": description(review),
     }
     for name, text in documents.items():

@@ -80,7 +80,7 @@ def test_the_visit_is_the_last_half_hour_the_latest_first() -> None:
         ("view_item", 2, 10),
         ("purchase", 4, 5),
     )
-    assert person.visit_items.tolist() == [2, 3]
+    assert person.session_items.tolist() == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_what_happens_now_or_later_is_not_known_yet() -> None:
     known = [("purchase", 0, 500.0), ("add_to_cart", 1, 10.0)]
     person = person_after(*known, ("purchase", 1, 0.0), ("view_item", 2, -5.0))
     assert person.cart_items.tolist() == [1]
-    assert person.visit_items.tolist() == [1]
-    assert person.own.items.tolist() == [0]
+    assert person.session_items.tolist() == [1]
+    assert person.own.codes.tolist() == [0]
 
 
 def test_what_was_brought_back_is_no_longer_an_own_item() -> None:
     events = (("purchase", 0, 500.0), ("purchase", 2, 400.0), ("purchase", 0, 300.0), ("purchase", 4, 200.0))
     person = person_after(*events, ("refund", 2, 100.0), ("refund", 0, 50.0))
-    assert person.own.items.tolist() == [0, 4]
+    assert person.own.codes.tolist() == [0, 4]
     assert person.own.counts.tolist() == [1, 1]
     assert person.own.days_since[0] == pytest.approx(500 / 1440)
     assert person.recent_items.tolist() == [4, 0]
@@ -122,19 +122,19 @@ def test_what_was_brought_back_is_no_longer_an_own_item() -> None:
 
 def test_a_refund_that_comes_now_or_later_has_taken_nothing_back_yet() -> None:
     kept = person_after(("purchase", 1, 500.0), ("refund", 1, 0.0))
-    assert kept.own.items.tolist() == [1]
+    assert kept.own.codes.tolist() == [1]
 
 
 def test_targets_count_by_weight_and_a_removal_takes_back_what_was_put_in() -> None:
     weights: Mapping[EventType, float] = {"purchase": 1.0, "add_to_cart": 0.25}
     in_cart = (("add_to_cart", 0, 500.0), ("purchase", 0, 400.0), ("add_to_cart", 2, 300.0))
     person = person_after(*in_cart, targets=weights)
-    assert person.own.items.tolist() == [0, 2]
+    assert person.own.codes.tolist() == [0, 2]
     assert person.own.counts.tolist() == [1.25, 0.25]
     assert person.own.num_events.tolist() == [2, 1]
     assert person.category_shares.tolist() == pytest.approx([1.25 / 1.5, 0.25 / 1.5])
     removed = person_after(*in_cart, ("remove_from_cart", 2, 200.0), targets=weights)
-    assert removed.own.items.tolist() == [0]
+    assert removed.own.codes.tolist() == [0]
     assert removed.own.counts.tolist() == [1.25]
 
 

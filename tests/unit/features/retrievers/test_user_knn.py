@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.histories import History
 from features.retrievers import user_knn as module
-from features.retrievers.user_knn import fit_people, people_scores
+from features.retrievers.user_knn import UserKNN
 
 NUM_ITEMS = 7
 AS_OF = 20 * MICROSECONDS_PER_DAY
 
 Rows = list[tuple[int, int, int]]
-"""(person, day, item)"""
+"""(user, day, item)"""
 rows_of_events = st.lists(
     st.tuples(st.integers(0, 4), st.integers(0, 19), st.integers(0, NUM_ITEMS - 1)), max_size=40
 )
@@ -64,12 +64,13 @@ def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: i
 
 @given(rows_of_events, st.dictionaries(st.integers(0, NUM_ITEMS - 1), st.integers(1, 3), max_size=4))
 @settings(max_examples=80)
-def test_scores_are_what_the_nearest_people_had_lately_and_the_person_has_not(
+def test_scores_are_what_the_nearest_users_had_lately_and_the_user_has_not(
     rows: Rows, own: dict[int, int]
 ) -> None:
-    table = fit_people(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
+    table = UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
     items = np.array(sorted(own), np.int32)
-    found, scores = people_scores(table, items, np.array([own[item] for item in sorted(own)], np.int64))
+    scored = table.scored(items, np.array([own[item] for item in sorted(own)], np.int64))
+    found, scores = scored.items, scored.scores
     expected = slow_scores(rows, own, days=6, num_neighbours=200)
     assert found.tolist() == sorted(item for item, score in expected.items() if score > 0)
     assert scores.tolist() == pytest.approx([expected[item] for item in found.tolist()], rel=1e-4)
@@ -78,17 +79,19 @@ def test_scores_are_what_the_nearest_people_had_lately_and_the_person_has_not(
 def test_only_the_nearest_and_only_those_seen_last_count(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [(0, 15, 0), (0, 15, 1), (1, 16, 0), (1, 16, 1), (1, 16, 2), (2, 17, 0), (2, 17, 3), (3, 18, 6)]
     mine = np.array([0, 1], np.int32), np.array([1, 1])
-    table = fit_people(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
-    assert people_scores(table, *mine)[0].tolist() == [2, 3]
+    table = UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
+    assert table.scored(*mine).items.tolist() == [2, 3]
     monkeypatch.setattr(module, "NUM_NEIGHBOURS", 2)
-    assert people_scores(table, *mine)[0].tolist() == [2]
-    monkeypatch.setattr(module, "MAX_PEOPLE", 2)
-    kept = fit_people(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
-    assert kept.num_people == 2
-    assert kept.recent_items.tolist() == [0, 3, 6]
+    assert table.scored(*mine).items.tolist() == [2]
+    monkeypatch.setattr(module, "MAX_USERS", 2)
+    kept = UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
+    assert kept.recent.shape == (2, NUM_ITEMS)
+    assert kept.recent.indices.tolist() == [0, 3, 6]
 
 
 def test_a_stranger_is_like_nobody() -> None:
-    table = fit_people(*events_of([(0, 15, 0), (1, 16, 1)]), num_items=NUM_ITEMS, as_of=AS_OF, days=None)
-    items, scores = people_scores(table, np.empty(0, np.int32), np.empty(0, np.int64))
-    assert len(items) == len(scores) == 0
+    table = UserKNN.from_events(
+        *events_of([(0, 15, 0), (1, 16, 1)]), num_items=NUM_ITEMS, as_of=AS_OF, days=None
+    )
+    found = table.scored(np.empty(0, np.int32), np.empty(0, np.int64))
+    assert len(found.items) == len(found.scores) == 0

@@ -1,4 +1,4 @@
-"""The script that Ray calls as HAProxy, with the real HAProxy."""
+"""The script that Ray runs as HAProxy, with the real HAProxy."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PARENT = (
 )
 
 
-def stdout(address: str, port: int) -> bool:
+def answers(address: str, port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address, port)) == 0
 
 
-def wait_until(answering: bool, port: int) -> None:
+def wait_until(answering: bool, *, port: int) -> None:
     until = time.monotonic() + 15
-    while stdout("127.0.0.1", port) is not answering:
+    while answers("127.0.0.1", port) is not answering:
         assert time.monotonic() < until
         time.sleep(0.05)
 
@@ -36,18 +36,18 @@ def test_haproxy_listens_on_loopback_and_does_not_outlive_its_parent(tmp_path: P
     config = tmp_path / "haproxy.cfg"
     timeouts = "    timeout connect 1s\n    timeout client 1s\n    timeout server 1s\n"
     config.write_text(
-        f"defaults\n    mode http\n{timeouts}frontend pages\n    bind :{port}\n    http-request return "
-        "status 200\n"
+        f"defaults\n    mode http\n{timeouts}"
+        f"frontend pages\n    bind :{port}\n    http-request return status 200\n"
     )
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(write_haproxy_starter(tmp_path)), str(config)]
     )
     try:
-        wait_until(True, port)
+        wait_until(True, port=port)
         assert f"bind 127.0.0.1:{port}\n" in config.read_text()
-        assert not stdout("127.0.0.2", port), "any address but the one it is bound to"
+        assert not answers("127.0.0.2", port), "no other address than the one it is bound to"
     finally:
         with contextlib.suppress(ProcessLookupError):
             parent.send_signal(signal.SIGKILL)
         parent.wait()
-    wait_until(False, port)
+    wait_until(False, port=port)

@@ -1,4 +1,4 @@
-"""What the user can mend is said before Ray starts, and nothing is left behind."""
+"""User errors are reported before Ray starts, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -38,14 +38,12 @@ def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path, bundle: Path) ->
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "shop.example"])
 def test_without_keys_only_loopback_is_served(tmp_path: Path, bundle: Path, host: str) -> None:
-    with pytest.raises(ServingError, match=r"no keys yet: set serving\.host=127\.0\.0\.1"):
+    with pytest.raises(ServingError, match=r"no API keys yet: set serving\.host=127\.0\.0\.1"):
         try_to_start(tmp_path, bundle, f"serving.host={host}")
 
 
 def test_ipv6_is_refused_before_anything_starts(tmp_path: Path, bundle: Path) -> None:
-    with pytest.raises(
-        ServingError, match=r"serving\.host=::1: .*IPv4 alone: set serving\.host=127\.0\.0\.1"
-    ):
+    with pytest.raises(ServingError, match=r"serving\.host=::1: .*IPv4 only: set serving\.host=127\.0\.0\.1"):
         try_to_start(tmp_path, bundle, "serving.host='::1'")
 
 
@@ -78,8 +76,8 @@ def test_a_manifest_that_is_a_list_is_refused(tmp_path: Path, bundle: Path) -> N
 
 
 def test_a_changed_bundle_is_refused(tmp_path: Path, bundle: Path) -> None:
-    (bundle / "items.npy").write_bytes(b"something else")
-    with pytest.raises(ArtefactError, match=r"items\.npy.*changed"):
+    (bundle / "can_be_shown.npy").write_bytes(b"something else")
+    with pytest.raises(ArtefactError, match=r"can_be_shown\.npy.*changed"):
         try_to_start(tmp_path, bundle)
 
 
@@ -92,11 +90,13 @@ def test_a_corrupt_store_is_refused(tmp_path: Path, bundle: Path) -> None:
 
 def test_a_ray_that_cannot_start_is_explained(tmp_path: Path, bundle: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from configs.load import load_config; from "
-        "serving.deploy.server import start\n"
+        "import sys\n"
+        "from pathlib import Path\n"
         "from configs.exceptions import ServingError\n"
-        "try: start(load_config(overrides=['serving.port=' + sys.argv[2]], workspace=Path('shop')), "
-        "Path(sys.argv[1]))\n"
+        "from configs.load import load_config\n"
+        "from serving.deploy.server import start\n"
+        "config = load_config(overrides=['serving.port=' + sys.argv[2]], workspace=Path('shop'))\n"
+        "try: start(config, Path(sys.argv[1]))\n"
         "except ServingError as error: print(error)"
     )
     (tmp_path / "file").touch()
@@ -109,7 +109,10 @@ def test_a_ray_that_cannot_start_is_explained(tmp_path: Path, bundle: Path) -> N
     assert done.stdout.startswith("The server did not start. "), done.stderr
 
 
-def test_what_a_replica_imports_has_no_torch_in_it() -> None:
-    program = "import sys, serving.deploy.server, serving.deploy.replica; print({'torch', 'models', 'training'} & set(sys.modules))"
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "set()"
+def test_a_replica_imports_no_torch() -> None:
+    program = (
+        "import sys, serving.deploy.server, serving.deploy.replica\n"
+        "print({'torch', 'models', 'training'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

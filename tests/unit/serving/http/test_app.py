@@ -18,12 +18,12 @@ from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
 
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.http.app import build_app
-from serving.http.load_shedding import MAX_WAITING
+from serving.http.load_shedding import MAX_IN_FLIGHT
 from serving.http.service import Service
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer, Query
-from serving.state.live_events import Money
+from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
 
 NOW = AS_OF + MICROSECONDS_PER_DAY
@@ -33,9 +33,9 @@ MAX_BODY = 100_000
 class Shop:
     """A client of the app."""
 
-    def __init__(self, pipeline: Pipeline, store: EventStore, money: Money | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, store: EventStore, rates: ExchangeRates | None = None) -> None:
         self.store = store
-        service = Service(pipeline, store, max_events_kept=100, money=money, clock=lambda: NOW)
+        service = Service(pipeline, store, max_events_kept=100, exchange_rates=rates, clock=lambda: NOW)
         self.app = build_app(service, max_body_bytes=MAX_BODY)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -68,7 +68,7 @@ def with_bundle(pipeline: Pipeline, bundle: Bundle) -> Pipeline:
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem details of an answer that must be one."""
+    """The problem details of a response that must have them."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     details: dict[str, Any] = response.json()
@@ -90,7 +90,7 @@ def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[Shop]:
         yield Shop(pipeline, store)
 
 
-def test_what_a_person_does_changes_the_next_answer(shop: Shop) -> None:
+def test_events_of_a_user_change_the_next_answer(shop: Shop) -> None:
     stranger = shop.recommend(user_id="ann", num_results=5)
     assert "nothing is known" in stranger["fallback_used"]
     assert shop.send(bought("cheese4"), bought("cheese5")) == {"accepted": 2, "duplicates": 0, "rejected": []}
@@ -109,7 +109,7 @@ def test_what_a_person_does_changes_the_next_answer(shop: Shop) -> None:
     assert answer["bundle"]["name"] == "hand-made"
 
 
-def test_a_visitor_and_a_user_of_one_name_are_two_people(shop: Shop) -> None:
+def test_a_visitor_and_a_user_with_the_same_id_are_different(shop: Shop) -> None:
     shop.send(bought("cheese4"))
     assert shop.recommend(visitor_id="ann")["fallback_used"] is not None
     assert shop.recommend(user_id="ann")["fallback_used"] is None
@@ -132,14 +132,14 @@ def test_page_and_excluded_items_are_left_out_and_unknown_ids_are_reported(shop:
     assert answer["unknown_item_ids"] == ["ghost"]
 
 
-def test_buying_again_says_why_a_list_is_short(shop: Shop) -> None:
+def test_a_short_list_has_a_reason(shop: Shop) -> None:
     shop.send(bought("fruit7"))
     answer = shop.recommend(user_id="ann", surface="buy_again")
     assert [item["item_id"] for item in answer["items"]] == ["fruit7"]
     assert answer["shortfall_reason"]
 
 
-def test_someone_who_only_looked_has_nothing_to_buy_again(shop: Shop) -> None:
+def test_a_user_who_only_viewed_items_has_nothing_to_buy_again(shop: Shop) -> None:
     shop.send(bought("fruit7", event_type="view_item"))
     answer = shop.recommend(user_id="ann", surface="buy_again")
     assert answer["items"] == []
@@ -176,7 +176,7 @@ def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
     ]
     assert [found[index][0] for index in range(1, 12)] == [*fields, "currency", "event"]
     assert "256" in found[6][1]
-    assert "'purchase'" in found[8][1], "the types that could stand there"
+    assert "'purchase'" in found[8][1], "the valid event types"
     assert "attributes" in found[9][1]
 
 
@@ -237,15 +237,15 @@ def test_a_time_before_1970_is_refused_as_in_the_tables(shop: Shop) -> None:
 
 @pytest.mark.parametrize("manifest", ["EUR", None])
 @pytest.mark.parametrize("configured", ["EUR", None])
-def test_prices_are_turned_into_the_currency_of_the_settings_or_the_bundle(
+def test_prices_are_converted_to_the_currency_of_the_settings_or_the_bundle(
     pipeline: Pipeline, tmp_path: Path, configured: str | None, manifest: str | None
 ) -> None:
-    """Where neither says anything it is the catalogue's, USD."""
+    """Where neither names one, it is the catalogue's, USD."""
     bundle = replace(pipeline.bundle, manifest=pipeline.bundle.manifest | {"currency": manifest})
-    money = Money(currency=configured, rates={"GBP": 2.0, "USD": 0.5})
+    rates = ExchangeRates(currency=configured, rates={"GBP": 2.0, "USD": 0.5})
     own = "EUR" if configured or manifest else "USD"
     with EventStore.open(tmp_path / "events.db") as store:
-        shop = Shop(with_bundle(pipeline, bundle), store, money)
+        shop = Shop(with_bundle(pipeline, bundle), store, rates)
         assert (
             shop.send(bought("fruit1", price=3, currency="GBP"), bought("fruit2", price=3))["accepted"] == 2
         )
@@ -266,7 +266,7 @@ def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeli
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "mentioned"),
     [
         ({"surface": "attic"}, 422, "home, product, buy_again"),
         ({"return_fields": ["titel"]}, 422, "title"),
@@ -285,10 +285,10 @@ def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeli
         (b"\xff\xfe", 400, "not JSON"),
     ],
 )
-def test_a_bad_request_is_told_what_to_mend(shop: Shop, body: object, status: int, said: str) -> None:
+def test_an_invalid_request_is_explained(shop: Shop, body: object, status: int, mentioned: str) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     details = problem(shop.call("POST", "/v1/recommend", content=content), status)
-    assert said in json.dumps(details)
+    assert mentioned in json.dumps(details)
 
 
 @pytest.mark.parametrize(
@@ -323,10 +323,10 @@ def test_a_body_of_unknown_length_is_read_no_further_than_allowed(shop: Shop) ->
     assert sent <= 2 * MAX_BODY
 
 
-def test_unknown_places_and_methods_are_problems_too(shop: Shop) -> None:
+def test_unknown_paths_and_methods_are_problems_too(shop: Shop) -> None:
     problem(shop.call("GET", "/v1/nothing"), 404)
     assert problem(shop.call("GET", "/v1/recommend"), 405)["title"] == "Method Not Allowed"
-    problem(shop.call("GET", "/v1/shop/people?limit=many"), 422)
+    problem(shop.call("GET", "/v1/shop/users?limit=many"), 422)
     problem(shop.call("GET", "/v1/items/ghost"), 404)
 
 
@@ -348,13 +348,13 @@ def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: py
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(shop.app), base_url="http://shop"
         ) as client:
-            asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_WAITING)]
+            asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_IN_FLIGHT)]
             return await asyncio.gather(*asking, client.get("/readyz"))
 
-    *stdout, ready = asyncio.run(many())
-    refused = [response for response in stdout if response.status_code != 200]
-    assert 0 < len(refused) <= MAX_WAITING
-    assert problem(refused[0], 503)["detail"].startswith(f"{MAX_WAITING} requests")
+    *answered, ready = asyncio.run(many())
+    refused = [response for response in answered if response.status_code != 200]
+    assert 0 < len(refused) <= MAX_IN_FLIGHT
+    assert problem(refused[0], 503)["detail"].startswith(f"{MAX_IN_FLIGHT} requests")
     assert refused[0].headers["retry-after"] == "1"
     assert ready.status_code == 200
     shop.recommend()
@@ -392,7 +392,7 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
     assert "4711" not in text
 
 
-def test_the_document_describes_bodies_with_examples(shop: Shop) -> None:
+def test_the_openapi_document_describes_bodies_with_examples(shop: Shop) -> None:
     document = shop.call("GET", "/openapi.json").json()
     reference = document["paths"]["/v1/recommend"]["post"]["requestBody"]["content"]["application/json"][
         "schema"
@@ -404,15 +404,34 @@ def test_the_document_describes_bodies_with_examples(shop: Shop) -> None:
     assert shop.call("GET", "/docs").status_code == 200
 
 
-def test_the_shop_page_can_show_people_what_they_did_and_what_is_for_sale(shop: Shop) -> None:
+def test_every_response_has_a_schema(shop: Shop) -> None:
+    """And every error is documented as problem details, as it is sent."""
+    paths = shop.call("GET", "/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    assert list(response["content"]) == ["application/problem+json"], (path, status)
+                elif path != "/metrics":
+                    assert "$ref" in response["content"]["application/json"]["schema"], path
+
+
+def test_problem_details_have_the_fields_of_their_schema(shop: Shop) -> None:
+    schema = shop.call("GET", "/openapi.json").json()["components"]["schemas"]["ProblemDetails"]
+    details = problem(shop.call("POST", "/v1/recommend", json={"num_results": 0}), 422)
+    assert set(details) == set(schema["properties"])
+    assert [set(error) for error in details["errors"]] == [{"field", "message"}]
+
+
+def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> None:
     shop.send(bought("fruit1", price=3.5, timestamp="2023-11-14T10:00:00"), bought("ghost", user_id="eve"))
     assert shop.call("GET", "/v1/shop").json() == {
         "surfaces": ["home", "product", "buy_again"],
         "columns": ["id", "title", "product_type", "brand", "price", "currency"],
         "currency": "USD",
     }
-    people = shop.call("GET", "/v1/shop/people").json()["people"]
-    assert [person["id"] for person in people] == ["eve", "ann"]
+    users = shop.call("GET", "/v1/shop/users").json()["users"]
+    assert [user["id"] for user in users] == ["eve", "ann"]
     user = shop.call("GET", "/v1/users/ann").json()
     assert user["num_events"] == 1
     assert user["events"][0]["title"] == "Fruit1"

@@ -1,5 +1,4 @@
-"""Who is answered while there are no keys: programs on this machine, and the pages that the server itself
-sent."""
+"""Without API keys, programs on this machine and the server's own pages are answered, and nobody else."""
 
 from __future__ import annotations
 
@@ -9,9 +8,9 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from serving.http.loopback_guard import OwnMachineOnly
+from serving.http.loopback_guard import LoopbackGuard
 
-APP = OwnMachineOnly(PlainTextResponse("answered"), host="127.0.0.2")
+APP = LoopbackGuard(PlainTextResponse("answered"), host="127.0.0.2")
 
 
 def call(method: str = "POST", *, peer: str = "127.0.0.1", **headers: str) -> httpx.Response:

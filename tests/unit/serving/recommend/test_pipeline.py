@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,18 +20,17 @@ from features.histories import History
 from features.splits import split_points
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from serving.recommend.ranker import Ranker
 from serving.recommend.request import Answer, Query
-from training.evaluation.replay import PARTS, SOURCES, evaluate
-from training.evaluation.review.breakdowns import over_sources
-from training.evaluation.review.user_figures import PIPELINE
+from training.evaluation.breakdowns import over_retrievers
+from training.evaluation.replay import PARTS, replay, systems_of
+from training.evaluation.systems import PIPELINE
 
 MINUTE = 60_000_000
 
 
 @pytest.fixture
 def now(tiny_pipeline: Pipeline) -> int:
-    """An hour after the bundle's cut."""
+    """An hour after the bundle's split point."""
     return tiny_pipeline.bundle.as_of + 60 * MINUTE
 
 
@@ -63,7 +63,7 @@ def test_a_list_is_as_long_as_asked_distinct_and_in_the_order_of_its_scores(
         assert (answer.shortfall_reason, answer.fallback_used) == (None, None)
 
 
-def test_people_get_more_of_what_they_like_than_of_what_is_popular(
+def test_users_get_more_of_what_they_like_than_of_what_is_popular(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
 ) -> None:
     aisles = shop_dataset.categories
@@ -108,8 +108,8 @@ def test_buy_again_holds_own_items_alone_and_says_when_there_are_no_more(
     own = set(history.items[history.event_types == EVENT_TYPE_CODE["purchase"]].tolist())
     answer = tiny_pipeline.recommend(Query(history, now, surface="buy_again", num_results=60))
     assert set(items_of(answer)) == {item for item in own if tiny_pipeline.bundle.recommendable[item]}
-    assert answer.shortfall_reason == "the surface's sources have no more items"
-    assert all(place.source == "repeats" for place in answer.recommendations)
+    assert answer.shortfall_reason == "the surface's retrievers have no more items"
+    assert all(place.source == "repurchase" for place in answer.recommendations)
 
 
 @pytest.mark.parametrize("surface", ["home", "product", "buy_again"])
@@ -120,7 +120,7 @@ def test_someone_who_only_looked_gets_an_answer_on_every_surface(
     answer = tiny_pipeline.recommend(Query(looked, now, surface=surface, num_results=5))
     if surface == "buy_again":
         assert answer.recommendations == ()
-        assert answer.shortfall_reason == "the surface's sources have no more items"
+        assert answer.shortfall_reason == "the surface's retrievers have no more items"
     else:
         assert len(answer.recommendations) == 5
         assert answer.fallback_used is None
@@ -129,11 +129,11 @@ def test_someone_who_only_looked_gets_an_answer_on_every_surface(
 def test_a_stranger_gets_what_is_popular_and_is_told_so(tiny_pipeline: Pipeline, now: int) -> None:
     answer = tiny_pipeline.recommend(Query(History.empty(), now, num_results=10))
     assert items_of(answer) == tiny_pipeline.most_popular(10).tolist()
-    assert answer.fallback_used == "popular: nothing is known of this person yet"
-    assert {place.source for place in answer.recommendations} == {"popular"}
+    assert answer.fallback_used == "popularity: nothing is known of this user yet"
+    assert {place.source for place in answer.recommendations} == {"popularity"}
     nothing = tiny_pipeline.recommend(Query(History.empty(), now, surface="buy_again"))
     assert nothing.recommendations == ()
-    assert nothing.shortfall_reason == "nothing is known of this person yet"
+    assert nothing.shortfall_reason == "nothing is known of this user yet"
     assert nothing.fallback_used is None
 
 
@@ -149,7 +149,7 @@ def test_the_product_page_shows_what_goes_with_the_product(
         )
         first = answer.recommendations[0]
         assert tiny_pipeline.bundle.item_ids[first.item] == companion
-        assert first.source == "together"
+        assert first.source == "co_occurrence"
         assert first.reasons[0].text == f"Goes with {tiny_pipeline.bundle.titles[page[0]]}"
         assert answer.fallback_used is None
 
@@ -165,7 +165,7 @@ def test_a_list_is_filled_up_and_says_with_what(
     assert answer.shortfall_reason == "the catalogue has no more items that may be shown"
     assert num_ranked < can_be_shown
     assert answer.fallback_used == (
-        f"popular: the last {can_be_shown - num_ranked} of the list, since the sources gave too few"
+        f"popularity: the last {can_be_shown - num_ranked} of the list, since the retrievers gave too few"
     )
     assert {place.reasons[0].code for place in answer.recommendations[num_ranked:]} == {"popular"}
 
@@ -222,6 +222,7 @@ def test_reasons_are_true_and_name_real_items(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
 ) -> None:
     bundle, codes = tiny_pipeline.bundle, set()
+    retrievers: dict[str, Any] = dict(bundle.retrievers)
     for user in range(30):
         history = shop_dataset.history(user)
         bought = history.of_event_types(np.array([EVENT_TYPE_CODE["purchase"]], np.int8))
@@ -238,20 +239,26 @@ def test_reasons_are_true_and_name_real_items(
                 elif reason.code == "goes_with":
                     assert reason.item is not None
                     assert reason.item in history.items
-                    tables = bundle.tables
-                    near = tables.next_items if " after " in reason.text else tables.basket_items
-                    assert place.item in near[reason.item]
+                    table = retrievers["next_basket" if " after " in reason.text else "co_occurrence"]
+                    assert place.item in table.items[reason.item]
                     assert reason.text.endswith(bundle.titles[reason.item])
                     assert re.fullmatch(r"\w+ no\. \d", bundle.titles[reason.item])
-                elif reason.code == "people_alike":
+                elif reason.code == "similar_users":
                     assert place.item not in bought.items
-                    assert np.isin(place.item, bundle.tables.people_recent_items)
-    assert {"bought_before", "goes_with", "for_you", "people_alike"} <= codes
+                    assert np.isin(place.item, retrievers["user_knn"].recent.indices)
+    assert {"bought_before", "goes_with", "for_you", "similar_users"} <= codes
 
 
 @pytest.mark.parametrize(
     "name",
-    ["user_encoder.onnx", "ranker.onnx", "items.npy", "items.faiss", "catalogue.parquet", "popularity.npy"],
+    [
+        "retrievers/encoder/user_encoder.onnx",
+        "ranker.onnx",
+        "item_profiles/popularity.npy",
+        "catalogue.parquet",
+        "retrievers/encoder/items.faiss",
+        "retrievers/user_knn/weights.npz",
+    ],
 )
 def test_a_changed_or_missing_file_is_refused_by_name(tiny_bundle: Path, tmp_path: Path, name: str) -> None:
     folder = shutil.copytree(tiny_bundle, tmp_path / "bundle")
@@ -279,7 +286,7 @@ def test_a_ranker_of_other_features_is_refused(tiny_bundle: Path, tmp_path: Path
         )
         with pytest.raises(ArtefactError, match=rf"other features than this version computes \({odd}\)"):
             Pipeline.load(folder)
-    assert Ranker(tiny_bundle / "ranker.onnx", features=manifest["features"])
+    Pipeline.load(tiny_bundle)
 
 
 def test_parts_that_disagree_are_refused(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -297,8 +304,8 @@ def test_the_evaluation_replays_what_the_home_page_shows(
 ) -> None:
     """The table's figures come again from `recommend`, called as the server calls it."""
     _, test, full = split_points(shop_dataset, shop_config.split)
-    evaluation = evaluate(tiny_pipeline, shop_dataset, test, full, config=shop_config)
-    assert set(evaluation.rows) == {PIPELINE, *SOURCES}
+    evaluation = replay(tiny_pipeline, shop_dataset, test, full, config=shop_config)
+    assert set(evaluation.rows) == set(systems_of(tiny_pipeline)) > {PIPELINE}
     depth = max(shop_config.evaluation.cutoffs)
     for user, row in zip(evaluation.users["all"].tolist(), evaluation.rows[PIPELINE]["all"], strict=True):
         history = test.history(shop_dataset, user)
@@ -317,7 +324,7 @@ def test_the_parts_of_the_table_add_up(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, shop_config: Config
 ) -> None:
     _, test, full = split_points(shop_dataset, shop_config.split)
-    evaluation = evaluate(tiny_pipeline, shop_dataset, test, full, config=shop_config)
+    evaluation = replay(tiny_pipeline, shop_dataset, test, full, config=shop_config)
     summary = evaluation.summary(shop_config)
     assert summary["users"]["all"] == evaluation.num_users_in_window == len(evaluation.users["all"])
     assert set(evaluation.users["repeat"]) | set(evaluation.users["new"]) == set(evaluation.users["all"])
@@ -326,13 +333,13 @@ def test_the_parts_of_the_table_add_up(
             mean, low, high = summary["systems"][system][part]["ndcg_10"]
             assert 0 <= low <= mean <= high <= 1
         assert 0 < summary["coverage"][system]["20"] <= 1
-    best_alone = max(summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popular", "together"))
-    assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
-    over = {
-        difference.over: difference for difference in over_sources(evaluation.figures, shop_config.evaluation)
-    }
-    by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
-        "popular", part="all", metric="capped_recall_20"
+    best_alone = max(
+        summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popularity", "co_occurrence")
     )
-    assert over["popular"].mean == pytest.approx(by_hand.mean(), abs=1e-5)
-    assert over["popular"].verdict == "better"
+    assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
+    over = {row.over: row for row in over_retrievers(evaluation.figures, shop_config.evaluation)}
+    by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
+        "popularity", part="all", metric="capped_recall_20"
+    )
+    assert over["popularity"].mean == pytest.approx(by_hand.mean(), abs=1e-5)
+    assert over["popularity"].verdict == "better"

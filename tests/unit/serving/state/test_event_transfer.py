@@ -1,4 +1,4 @@
-"""Tables go into the log once, and come out as they went in."""
+"""Tables are imported into the log once, and exported as they were."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_import_beside_live_events_adds_what_is_missing(tmp_path: Path, table
         assert len(store.history("ann", {"apple": 0, "bread": 1}, limit=10)) == 2
 
 
-def test_the_log_comes_out_as_it_went_in(tmp_path: Path, tables: Path) -> None:
+def test_an_export_equals_what_was_imported(tmp_path: Path, tables: Path) -> None:
     import_events(tables, tmp_path / "events.db")
     assert export_events(tmp_path / "events.db", tmp_path / "out") == 4
     exported = pl.read_parquet(tmp_path / "out" / "events.parquet")

@@ -1,5 +1,4 @@
-"""What the shop must be able to rely on: an acknowledged event is on the disk, once, and in the next
-history."""
+"""An acknowledged event is on disk, once, and in the next history."""
 
 from __future__ import annotations
 
@@ -26,15 +25,15 @@ def event(
     number: int,
     *,
     item: str | None = "apple",
-    who: str = "ann",
+    user: str = "ann",
     at: int | None = None,
     basket: str | None = None,
 ) -> Event:
     """A purchase of `item`, or with `item=None` a page view."""
-    kind = "purchase" if item else "page_view"
+    event_type = "purchase" if item else "page_view"
     at = number if at is None else at
     return Event(
-        f"e{number}", 0, kind, at, user_id=who, item_id=item, transaction_id=basket or None, price=1.5
+        f"e{number}", 0, event_type, at, user_id=user, item_id=item, transaction_id=basket or None, price=1.5
     )
 
 
@@ -44,7 +43,7 @@ def store(tmp_path: Path):
         yield opened
 
 
-def test_an_appended_event_stands_in_the_next_history(store: EventStore) -> None:
+def test_an_appended_event_is_in_the_next_history(store: EventStore) -> None:
     assert len(store.history("ann", ITEMS, limit=10)) == 0
     store.append_now([event(1), event(2, item="cheese")], received_at=5)
     history = store.history("ann", ITEMS, limit=10)
@@ -64,7 +63,7 @@ def test_a_repeated_event_is_counted_and_not_stored_again(store: EventStore) -> 
     assert store.history("ann", ITEMS, limit=10).times.tolist() == [1, 2, 3]
 
 
-def test_late_events_are_put_in_their_place_and_only_the_latest_are_kept(store: EventStore) -> None:
+def test_late_events_are_sorted_in_and_only_the_latest_are_kept(store: EventStore) -> None:
     store.append_now([event(n) for n in (10, 20, 30)], received_at=5)
     assert store.history("ann", ITEMS, limit=3).times.tolist() == [10, 20, 30]
     store.append_now([event(25, item="bread"), event(5)], received_at=6)
@@ -130,17 +129,17 @@ def test_concurrent_appends_share_transactions_and_all_are_stored(store: EventSt
     assert len(store.history("ann", ITEMS, limit=1000)) == 300
 
 
-def test_the_people_who_did_something_latest_come_first(store: EventStore) -> None:
+def test_the_most_recently_active_users_come_first(store: EventStore) -> None:
     events = [
         event(1),
-        event(9, who="bob"),
-        event(5, who="eve"),
-        event(6, who="eve"),
-        event(50, who="ann", item=None),
+        event(9, user="bob"),
+        event(5, user="eve"),
+        event(6, user="eve"),
+        event(50, user="ann", item=None),
     ]
     store.append_now(events, received_at=5)
-    people = store.sample_people(2)
-    assert [(person.who, person.num_events, person.latest) for person in people] == [
+    users = store.recently_active_users(2)
+    assert [(user.user_key, user.num_events, user.latest) for user in users] == [
         ("bob", 1, 9),
         ("eve", 2, 6),
     ]
@@ -156,7 +155,8 @@ from serving.state.store import EventStore
 store = EventStore.open(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
     event_id = f"{sys.argv[2]}{number}"
-    store.append_now([Event(event_id, 0, "purchase", number, user_id="ann", item_id="apple")], received_at=number)
+    event = Event(event_id, 0, "purchase", number, user_id="ann", item_id="apple")
+    store.append_now([event], received_at=number)
     print(event_id, flush=True)
 """
 
@@ -211,7 +211,17 @@ def test_a_file_that_is_no_event_store_is_refused(tmp_path: Path, content: bytes
     assert path.read_bytes() == before
 
 
-def test_a_place_that_cannot_be_written_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_store_of_another_schema_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    EventStore.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with pytest.raises(ServingError, match=r"schema 1, expected 2\): move it away.*events import"):
+        EventStore.open(path)
+
+
+def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(ServingError, match="choose a folder you may write to"):

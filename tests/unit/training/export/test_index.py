@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from configs.exceptions import GateError
 from configs.schema import ExportConfig
-from serving.recommend.index import Index
+from features.retrievers.encoder import search_index
 from training.export.index import Truth, build_index
 
 FloatArray = NDArray[np.float32]
@@ -27,7 +27,7 @@ def clustered(count: int, *, dim: int = 16) -> tuple[FloatArray, NDArray[np.int3
 def found_by(index: faiss.Index, query: FloatArray, *, num_items: int, folder: Path) -> NDArray[np.int32]:
     """Through the file and the class that the server uses."""
     faiss.write_index(index, str(folder / "items.faiss"))
-    items, scores = Index.load(folder / "items.faiss").search(query, num_items=num_items)
+    items, scores = search_index(faiss.read_index(str(folder / "items.faiss")), query, num_items=num_items)
     assert (np.diff(scores) <= 0).all()
     return items
 

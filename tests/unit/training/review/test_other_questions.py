@@ -15,8 +15,8 @@ from reviewed_runs import FIRST, SECOND, Workspace
 from serving.recommend.served_bundle import read_pointer
 from training.evaluate import report
 from training.evaluation.review.compare import compare
-from training.evaluation.review.user_figures import USERS_FILE
 from training.evaluation.review.write import write_review
+from training.evaluation.user_figures import USERS_FILE
 from training.gate import export
 from training.runs.run import Run, write_json
 
@@ -36,6 +36,12 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def mean_of(run: Run, *, k: int) -> float:
+    """The pipeline's capped recall over all users, as `evaluation.json` has it."""
+    systems = json.loads(text_of(run.folder / "evaluation.json"))["systems"]
+    return float(systems["pipeline"]["all"][f"capped_recall_{k}"][0])
+
+
 @pytest.mark.parametrize(
     ("section", "settings", "said"),
     [
@@ -50,15 +56,14 @@ def test_runs_that_were_asked_otherwise_are_not_paired(
     change(workspace.second, section, **settings)
     found = text_of(compare([workspace.first, workspace.second], workspace.config))
     assert said in found
-    assert f"Without those that are not paired with the first: {SECOND}." in found
+    assert f"Without the runs that are not paired with the first: {SECOND}." in found
     assert "differences to the first run" not in found
 
 
 def test_each_row_of_a_comparison_has_its_own_k(workspace: Workspace) -> None:
     change(workspace.second, "evaluation", headline_k=10)
     report(workspace.config, workspace.second)
-    means = [json.loads(text_of(run.folder / "evaluation.json"))["systems"]["pipeline"]["all"][f"capped_recall_{k}"][0]
-             for run, k in ((workspace.first, 20), (workspace.second, 10))]  # fmt: skip
+    means = [mean_of(workspace.first, k=20), mean_of(workspace.second, k=10)]
     found = text_of(compare([workspace.first, workspace.second], workspace.config))
     shown = [float(value) for value in re.findall(r"@(?:20|10): ([0-9.]+) \(", found)]
     assert shown == pytest.approx(

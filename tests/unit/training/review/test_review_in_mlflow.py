@@ -58,8 +58,8 @@ def test_mlflow_has_pages_pictures_figures_users_and_a_description(workspace: Wo
         data.metrics["pipeline_all_capped_recall_20"]
         == summary["systems"]["pipeline"]["all"]["capped_recall_20"][0]
     )
-    (over,) = (row for row in summary["over_sources"] if row["over"] == "popular")
-    assert (data.metrics["pipeline_over_popular"], data.metrics["pipeline_over_popular_low"]) == (
+    (over,) = (row for row in summary["over_retrievers"] if row["over"] == "popularity")
+    assert (data.metrics["pipeline_over_popularity"], data.metrics["pipeline_over_popularity_low"]) == (
         over["mean"],
         over["low"],
     )
@@ -134,7 +134,7 @@ def test_a_bundle_that_was_changed_does_not_become_champion(
     workspace: Workspace, shopkeeper: RunMain
 ) -> None:
     bundles(workspace)
-    (workspace.folder / "bundles" / FIRST / "popularity.npy").write_bytes(b"other")
+    (workspace.folder / "bundles" / FIRST / "item_profiles" / "popularity.npy").write_bytes(b"other")
     done = shopkeeper("promote", "--run", FIRST)
     assert done.status == 2
     assert "popularity.npy" in done.err

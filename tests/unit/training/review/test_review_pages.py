@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
 from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace
 
 from configs.exceptions import ArtefactError
 from training.evaluation.review.compare import compare, runs_to_compare
 from training.evaluation.review.gather import gather
-from training.evaluation.review.html import page, paragraph
-from training.evaluation.review.user_figures import UserFigures
+from training.evaluation.review.rendering import TEMPLATES, code, environment, render
+from training.evaluation.review.users_page import users_page
 from training.evaluation.review.write import write_review
+from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run
 
 RAW_USER = re.compile(r"\bc\d{3}\b")
 """How the small shop calls its customers."""
 PICTURES = {
-    "against_sources", "by_history_length", "by_item_popularity", "by_repeat_or_new", "index_recall_and_speed", "learning_curves",
-}  # fmt: skip
+    "against_retrievers",
+    "by_history_length",
+    "by_item_popularity",
+    "by_repeat_or_new",
+    "index_recall_and_speed",
+    "learning_curves",
+}
 
 
 class Seen(HTMLParser):
@@ -56,8 +64,11 @@ def compared(evaluated: Workspace) -> Path:
 
 
 def pages(workspace: Workspace, compared: Path) -> list[Path]:
-    return [compared, *(run.folder / "review" / name for run in (workspace.first, workspace.second)
-                        for name in ("review.html", "users.html"))]  # fmt: skip
+    runs = (workspace.first, workspace.second)
+    return [
+        compared,
+        *(run.folder / "review" / name for run in runs for name in ("review.html", "users.html")),
+    ]
 
 
 def test_pages_load_nothing_and_run_nothing(evaluated: Workspace, compared: Path) -> None:
@@ -166,8 +177,32 @@ def test_a_run_of_another_version_says_how_to_evaluate_it_anew(tmp_path: Path, e
         write_review(run, evaluated.config)
 
 
-def test_code_in_sentences_and_nothing_else() -> None:
-    document = page("<a>", paragraph("Call `x < y` & go.", css='"><script>'))
-    assert "<code>x &lt; y</code> &amp; go." in document
-    assert "<script>" not in document
-    assert "<title>&lt;a&gt;</title>" in document
+def test_code_in_sentences_is_marked_and_everything_else_is_escaped() -> None:
+    assert code("Call `x < y` & go.") == "Call <code>x &lt; y</code> &amp; go."
+    document = users_page("<a><script>", [], num_users=0)
+    assert "<title>Example users of &lt;a&gt;&lt;script&gt;</title>" in document
+    assert "script" not in Seen(document).tags
+
+
+@pytest.mark.parametrize("why", ["it reads <b>better</b>", "<i>fewer</i> & <script>alert(1)</script>"])
+def test_a_reason_given_by_hand_stays_text(evaluated: Workspace, tmp_path: Path, why: str) -> None:
+    run = Run(shutil.copytree(evaluated.first.folder, tmp_path / "runs" / FIRST))
+    run.update(bundle={"champion": True, "why": why})
+    write_review(run, evaluated.config)
+    shown = seen(run.folder / "review" / "review.html")
+    assert f"It was exported and became the champion ({why})." in "".join(shown.text)
+    assert {"i", "script"}.isdisjoint(shown.tags)
+    assert shown.tags.count("b") == shown.attributes.count(("class", "card"))
+
+
+def test_a_value_that_a_page_lacks_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="has no attribute 'examples'"):
+        render("users.html", Path())
+
+
+def test_every_html_template_escapes() -> None:
+    templates = [path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")]
+    assert {"review.html", "users.html", "comparison.html", "macros.html"} <= set(templates)
+    autoescape = environment().autoescape
+    assert callable(autoescape)
+    assert [name for name in templates if not autoescape(name)] == []

@@ -1,0 +1,57 @@
+"""A new run with the encoders of a finished one: what is fitted after them is fitted again, without training
+them."""
+
+from __future__ import annotations
+
+import shutil
+
+from configs.exceptions import ArtefactError
+from configs.load import dump_config, load_config
+from configs.schema import Config
+from features.core.artefact import read_manifest
+from training.runs.run import Run, environment
+
+ENCODER_SECTIONS = ("split", "history", "encoder", "training")
+"""Sections of the settings that encoders depend on."""
+
+
+def finished_run(config: Config) -> Run:
+    """The newest finished run of `config.name` on the same dataset, with the same settings of its encoders.
+
+    Raises ArtefactError where there is none.
+    """
+    dataset = read_manifest(config.workspace / "dataset", kind="dataset")["fingerprint"]
+    for folder in sorted((config.workspace / "runs").glob(f"*-{config.name}*/"), reverse=True):
+        run = Run(folder)
+        entries = run.read()
+        if (
+            entries.get("status") == "finished"
+            and entries.get("dataset") == dataset
+            and _has_same_encoders(run, config)
+        ):
+            return run
+    raise ArtefactError(
+        f"{config.workspace / 'runs'}: no finished run called {config.name} with these settings of "
+        f"{', '.join(ENCODER_SECTIONS)} on this data. Train one: leave --again out."
+    )
+
+
+def run_with_encoders_of(run: Run, config: Config) -> Run:
+    """A new run with the encoders and learning curves of `run` and the settings of `config`."""
+    new = Run.create(config.workspace / "runs", name=config.name)
+    others = [run.folder / "metrics.jsonl", run.folder / "prepare_report.json"]
+    for path in [*run.folder.glob("encoder-*.pt"), *others]:
+        if path.is_file():
+            shutil.copyfile(path, new.folder / path.name)
+    (new.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    before = run.read()
+    kept = {name: before[name] for name in ("dataset", "seed", "fits") if name in before}
+    trained_at = before.get("encoders_trained_at") or before["commit"]
+    new.update(**kept, encoders_trained_at=trained_at, **environment())
+    new.update(status="finished")
+    return new
+
+
+def _has_same_encoders(run: Run, config: Config) -> bool:
+    before = load_config(run.folder / "config.yaml", workspace=config.workspace)
+    return all(getattr(before, section) == getattr(config, section) for section in ENCODER_SECTIONS)

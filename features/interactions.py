@@ -1,0 +1,69 @@
+"""What popularity, retrievers and item profiles are fitted on. Shapes: E events, N items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Config
+from features.dataset import Dataset
+from features.histories import History, IntArray
+from features.splits import SplitPoint, targets_before
+
+PARENT_COLUMN: Final = 1
+"""The place of `category_2` in `item_content.ITEM_CONTENT`, which needs Polars."""
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Everyone's target events before a split point, without those that were taken back before it."""
+
+    users: IntArray
+    """(E,) the user index of each event"""
+    events: History
+    """(E,) in the order of users and of time"""
+    weights: NDArray[np.float32]
+    """(E,) by `history.targets`"""
+    num_items: int
+    as_of: int
+    """Microseconds: no event is at or after it."""
+    has_times: bool
+    categories: IntArray
+    """(N,) leaf category of each item, -1 without one"""
+    parents: IntArray
+    """(N,) the category above it (the first two levels of its path), -1 without one"""
+    trained: Mapping[str, object] = field(default_factory=dict)
+    """Retrievers that training made, by name: they are taken as they are."""
+
+    @classmethod
+    def before(
+        cls,
+        dataset: Dataset,
+        point: SplitPoint,
+        config: Config,
+        *,
+        trained: Mapping[str, object] | None = None,
+    ) -> Self:
+        """The interactions of a dataset before a split point."""
+        users, events, weights = targets_before(dataset, point, targets=config.history.targets)
+        return cls(
+            users=users,
+            events=events,
+            weights=weights,
+            num_items=dataset.num_items,
+            as_of=point.as_of,
+            has_times=dataset.has_times,
+            categories=np.asarray(dataset.categories),
+            parents=parent_categories(dataset),
+            trained=trained or {},
+        )
+
+
+def parent_categories(dataset: Dataset) -> IntArray:
+    """(N,) code of the first two levels of each item's category path, -1 without one."""
+    codes: IntArray = np.asarray(dataset.item_content[:, PARENT_COLUMN]) - 1
+    return codes

@@ -1,0 +1,84 @@
+"""The exported user encoder: a user's history in, a query vector out, live and in every evaluation.
+
+Shapes: L events of one history, N items, D width of the vectors, A - 1 user attributes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import EventType, Section
+from features.core.columns import EVENT_TYPE_CODE
+from features.core.onnx import onnx_session
+from features.histories import encoder_inputs
+from features.profiles.user_features import user_codes
+from features.retriever import UserContext
+
+GRAPH_FILE: Final = "user_encoder.onnx"
+SETTINGS_FILE: Final = "query_encoder.json"
+
+
+class QueryEncoderSettings(Section):
+    """What a history is cut to before it is encoded."""
+
+    input_event_types: tuple[EventType, ...]
+    max_length: int
+    num_user_attributes: int = 0
+
+
+class QueryEncoder:
+    """An ONNX graph with what it reads of a user."""
+
+    def __init__(self, graph: bytes, settings: QueryEncoderSettings) -> None:
+        self._graph, self._settings = graph, settings
+        self._session = onnx_session(graph)
+        self._input_names = {value.name for value in self._session.get_inputs()}
+        codes = [EVENT_TYPE_CODE[name] for name in settings.input_event_types]
+        self._input_event_types = np.array(codes, np.int8)
+        self._unknown_attributes = np.zeros(settings.num_user_attributes, np.int32)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        return cls((folder / GRAPH_FILE).read_bytes(), QueryEncoderSettings.model_validate(settings))
+
+    def save(self, folder: Path) -> None:
+        """Write the graph and its settings."""
+        (folder / GRAPH_FILE).write_bytes(self._graph)
+        (folder / SETTINGS_FILE).write_text(self._settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def reads_user(self) -> bool:
+        """Whether it reads the user's features and attributes besides the history."""
+        return "user_numbers" in self._input_names
+
+    def encode(self, user: UserContext, item_vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The query vector (D,) to look for among `item_vectors` (N, D); None where no event is an input."""
+        inputs = encoder_inputs(
+            user.history,
+            as_of=user.as_of,
+            event_types=self._input_event_types,
+            max_length=self._settings.max_length,
+        )
+        if not len(inputs.items):
+            return None
+        feed: dict[str, NDArray[Any]] = {
+            "history_vectors": item_vectors.take(inputs.items, axis=0)[None],
+            "event_types": inputs.event_types[None],
+            "ages": inputs.ages[None],
+            "lengths": np.array([len(inputs.items)], np.int64),
+        }
+        if self.reads_user:
+            features = user.profile.features
+            attributes = user.attributes if len(user.attributes) else self._unknown_attributes
+            feed["user_numbers"] = features.numbers[None]
+            feed["user_codes"] = user_codes(np.int32(features.category), attributes)[None]
+        used = {name: value for name, value in feed.items() if name in self._input_names}
+        query: NDArray[np.float32] = self._session.run(["query_vectors"], used)[0][0]
+        return query

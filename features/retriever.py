@@ -1,0 +1,179 @@
+"""The contract of every retriever, with what it is asked and what it answers.
+
+Legend of shapes: N items, M items that were found, C candidates.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from configs.schema import Config
+from features.histories import History, IntArray
+from features.interactions import Interactions
+from features.profiles.user_profile import UserProfile
+
+Column = NDArray[np.floating[Any]] | float
+"""(C,) one number a candidate, or one for all of them."""
+
+
+@dataclass(frozen=True)
+class UserContext:
+    """What is known of a user without the request."""
+
+    history: History
+    """Oldest first; empty for a stranger"""
+    as_of: int
+    """Now, in microseconds since 1970 UTC"""
+    profile: UserProfile
+    attributes: IntArray
+    """(A,) codes of what the shop knows of the user; empty for nothing"""
+
+
+@dataclass(frozen=True)
+class ScoredItems:
+    """A sparse vector over the catalogue: items ascending, and a score for each."""
+
+    items: IntArray
+    """(M,)"""
+    scores: NDArray[np.float32]
+    """(M,)"""
+    ranked: IntArray | None = None
+    """(M,) the items best first, where that order is known already"""
+
+    @classmethod
+    def none(cls) -> Self:
+        """No items."""
+        return cls(items=np.empty(0, np.int32), scores=np.empty(0, np.float32))
+
+    def at(self, items: IntArray) -> NDArray[np.float32]:
+        """The scores of `items`, 0 where there is none."""
+        if not len(self.items):
+            return np.zeros(len(items), np.float32)
+        place = np.minimum(np.searchsorted(self.items, items), len(self.items) - 1)
+        return np.where(self.items[place] == items, self.scores[place], np.float32(0))
+
+    def best(self, count: int, *, allowed: NDArray[np.bool_] | None = None) -> IntArray:
+        """The `count` items with the highest scores, best first; of those that `allowed` (N,) marks."""
+        ranked = self.ranked if self.ranked is not None else self._rank()
+        if allowed is None:
+            return ranked[:count]
+        first = ranked[: 2 * count]  # most often enough, and much less than a catalogue
+        found = first[allowed[first]]
+        if len(found) < count and len(first) < len(ranked):
+            found = ranked[allowed[ranked]]
+        return found[:count]
+
+    def _rank(self) -> IntArray:
+        return self.items[np.argsort(-self.scores, kind="stable")]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an item is in a list: a code for programs, a sentence for people."""
+
+    code: str
+    """Such as `bought_before`, `goes_with`, `for_you`, `similar_users` or `popular`"""
+    text: str
+    item: int | None = None
+    """The item that the sentence speaks of, as an index"""
+    priority: int = 9
+    """The reason with the lowest number is named first."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How reasons call things."""
+
+    titles: Sequence[str]
+    """(N,) what people call each item"""
+    verb: str
+    """`Bought` where only purchases are targets, else `Chosen`"""
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """What one retriever found for one request."""
+
+    user: UserContext
+    for_user: ScoredItems
+    """From the user's stored history alone: may be kept between requests"""
+    context_items: IntArray
+    """What is on the page, in the cart, or was viewed in the present session"""
+    for_page: ScoredItems
+    """From `context_items`"""
+    proposed: IntArray
+    """The candidates among both, best first"""
+
+
+class Retriever(ABC):
+    """Proposes candidates.
+
+    A subclass is a frozen dataclass whose fields are arrays or sparse matrices: then `save` and `load` are
+    done. One whose score means something for a user gives `for_user`, one for a page `for_page`, or both.
+    """
+
+    name: ClassVar[str]
+    """The name of its module"""
+    label: ClassVar[str]
+    """What people read in tables and reviews"""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """The ranker columns that `features` gives"""
+    time_columns: ClassVar[tuple[str, ...]] = ()
+    """Those of them that mean nothing on an ordinal clock: they are 0 there"""
+    num_candidates: ClassVar[int] = 200
+    """How many items it proposes at most; `retrievers.num_candidates` overrides it"""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, interactions: Interactions, config: Config) -> Self:
+        """Fit on events before `interactions.as_of`. Deterministic."""
+
+    def for_user(self, user: UserContext) -> ScoredItems:
+        """Items for a user, from their stored history alone; none for a user of whom nothing is known."""
+        return ScoredItems.none()
+
+    def for_page(self, items: IntArray) -> ScoredItems:
+        """Items for a page that shows `items` (or a cart, or a session)."""
+        return ScoredItems.none()
+
+    def alone(self, user: UserContext, found: ScoredItems, *, count: int) -> IntArray:
+        """The list of this retriever evaluated alone, best first; `found` is what `for_user` gave."""
+        return found.best(count)
+
+    def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
+        """Its `columns` of candidates (C,)."""
+        return {}
+
+    @abstractmethod
+    def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
+        """Item → why this retriever would show it: a statement that is true of the history."""
+
+    def save(self, folder: Path) -> None:
+        """Write one file a field."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, one.name)
+            if sparse.issparse(value):
+                sparse.save_npz(folder / f"{one.name}.npz", value, compressed=False)
+            else:
+                np.save(folder / f"{one.name}.npy", value)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the files of `save`. Arrays are memory-mapped, so that replicas on one machine share them."""
+        found: dict[str, Any] = {}
+        for one in fields(cls):  # type: ignore[arg-type]
+            path = folder / f"{one.name}.npz"
+            if path.is_file():
+                found[one.name] = sparse.load_npz(path)
+            else:
+                found[one.name] = np.asarray(np.load(folder / f"{one.name}.npy", mmap_mode="r"))
+        return cls(**found)

@@ -1,0 +1,111 @@
+"""Items nearest to a query vector, by dot product. Shapes: N items, D width of the vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from configs.schema import Config
+from features.histories import IntArray
+from features.interactions import Interactions
+from features.query_encoder import QueryEncoder
+from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
+
+VECTORS_FILE = "item_vectors.npy"
+INDEX_FILE = "items.faiss"
+
+
+@dataclass(frozen=True)
+class NearestItems(ScoredItems):
+    """With the vector that they are near to."""
+
+    query_vector: NDArray[np.float32] | None = None
+    """(D,); None without a history"""
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderRetriever(Retriever):
+    """The neural encoder that training exported, over a FAISS index whose labels are catalogue indices."""
+
+    name: ClassVar[str] = "encoder"
+    label: ClassVar[str] = "neural encoder"
+    columns: ClassVar[tuple[str, ...]] = ("encoder_score", "encoder_rank")
+
+    query_encoder: QueryEncoder
+    item_vectors: NDArray[np.float32]
+    """(N, D); zeros for an item of which nothing was known at the split point"""
+    index: faiss.Index
+    limit: int
+    """How many items a search gives"""
+
+    @classmethod
+    def fit(cls, interactions: Interactions, config: Config) -> Self:
+        """The one that training made: an encoder is fitted by gradient descent, and exported."""
+        encoder = interactions.trained[cls.name]
+        assert isinstance(encoder, cls)
+        return encoder
+
+    def for_user(self, user: UserContext) -> NearestItems:
+        """See `Retriever.for_user`."""
+        query = self.query_encoder.encode(user, self.item_vectors)
+        if query is None:
+            return NearestItems.none()
+        items, scores = search_index(self.index, query, num_items=self.limit)
+        order = np.argsort(items)
+        return NearestItems(items=items[order], scores=scores[order], ranked=items, query_vector=query)
+
+    def alone(self, user: UserContext, found: ScoredItems, *, count: int) -> IntArray:
+        """See `Retriever.alone`: a search as deep as it takes."""
+        if not isinstance(found, NearestItems) or found.query_vector is None:
+            return np.empty(0, np.int32)
+        return search_index(self.index, found.query_vector, num_items=count)[0]
+
+    def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
+        """See `Retriever.features`: every candidate has them, whoever proposed it."""
+        found = retrieval.for_user
+        if not isinstance(found, NearestItems) or found.query_vector is None:
+            return {"encoder_score": 0.0, "encoder_rank": 0.0}
+        scores = self.item_vectors.take(items, axis=0) @ found.query_vector
+        rank = np.empty(len(items), np.float32)
+        rank[np.argsort(-scores, kind="stable")] = np.arange(len(items))
+        return {"encoder_score": scores, "encoder_rank": 1.0 / np.sqrt(1.0 + rank)}
+
+    def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
+        """The same for all of the nearest."""
+        reason = Reason("for_you", "Fits what was bought lately", priority=5)
+        return dict.fromkeys(items[np.isin(items, retrieval.for_user.items)].tolist(), reason)
+
+    def save(self, folder: Path) -> None:
+        """The graph with its settings, the vectors and the index."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.query_encoder.save(folder)
+        np.save(folder / VECTORS_FILE, self.item_vectors)
+        np.save(folder / "limit.npy", np.array(self.limit))
+        faiss.write_index(self.index, str(folder / INDEX_FILE))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the files of `save`."""
+        faiss.omp_set_num_threads(1)
+        return cls(
+            query_encoder=QueryEncoder.load(folder),
+            item_vectors=np.asarray(np.load(folder / VECTORS_FILE, mmap_mode="r")),
+            index=faiss.read_index(str(folder / INDEX_FILE)),
+            limit=int(np.load(folder / "limit.npy")),
+        )
+
+
+def search_index(
+    index: faiss.Index, query: NDArray[np.float32], *, num_items: int
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """The `num_items` best for one query vector (D,): (items, dot products), best first; fewer when the index
+    is small."""
+    scores, labels = index.search(query[None], num_items)
+    found = labels[0] >= 0
+    return labels[0][found].astype(np.int32), scores[0][found]

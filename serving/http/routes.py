@@ -1,0 +1,91 @@
+"""The endpoints of the API: recommend, events, and those for operations."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from configs.exceptions import ServingError
+from serving.http.problems import Problem, problem_responses
+from serving.http.prometheus import RequestMetrics
+from serving.http.request_body import openapi_body, parse_events_body, read_body
+from serving.http.schemas import (
+    PERSONAL_HEADERS,
+    EventsRequest,
+    EventsResponse,
+    Liveness,
+    Readiness,
+    RecommendRequest,
+    RecommendResponse,
+)
+from serving.http.service import Service
+
+
+def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
+    """`POST /v1/recommend`."""
+    router = APIRouter(prefix="/v1", tags=["recommend"], responses=problem_responses(400, 413, 422, 503))
+    # One thread, so that the event loop stays free to refuse requests.
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommend")
+
+    @router.post(
+        "/recommend", summary="A list for a user on a surface", openapi_extra=openapi_body(RecommendRequest)
+    )
+    async def recommend(request: Request, response: Response) -> RecommendResponse:
+        body = await read_body(request, max_bytes=max_body_bytes)
+        wanted = RecommendRequest.model_validate_json(body)
+        found = await asyncio.get_running_loop().run_in_executor(executor, service.recommend, wanted)
+        metrics.count_list(
+            wanted.surface, fallback=found.fallback_used is not None, short=found.shortfall_reason is not None
+        )
+        response.headers.update(PERSONAL_HEADERS)
+        return found
+
+    return router
+
+
+def event_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
+    """`POST /v1/events`."""
+    router = APIRouter(prefix="/v1", tags=["events"], responses=problem_responses(400, 413, 422, 503))
+
+    @router.post("/events", summary="Record events of users", openapi_extra=openapi_body(EventsRequest))
+    async def events(request: Request, response: Response) -> EventsResponse:
+        body = await read_body(request, max_bytes=max_body_bytes)
+        recorded = await service.record(parse_events_body(body))
+        metrics.count_events(
+            accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
+        )
+        response.headers.update(PERSONAL_HEADERS)
+        return recorded
+
+    return router
+
+
+def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
+    """Liveness, readiness and metrics."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/healthz", summary="The server process answers")
+    async def healthz() -> Liveness:
+        return Liveness()
+
+    @router.get(
+        "/readyz",
+        summary="The bundle is loaded and the event store can be read",
+        responses=problem_responses(503),
+    )
+    async def readyz() -> Readiness:
+        try:
+            service.store.check()
+        except ServingError as error:
+            raise Problem(503, "The event store cannot be read; see the server's log.") from error
+        bundle = service.pipeline.bundle
+        return Readiness(bundle=bundle.name, version=bundle.version)
+
+    @router.get("/metrics", summary="Metrics of this process for Prometheus")
+    async def scrape() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router

@@ -1,0 +1,76 @@
+"""Which run a run is compared with: the champion, where both were evaluated on the same data and settings."""
+
+from __future__ import annotations
+
+from configs.console import log
+from configs.exceptions import ConfigError
+from configs.load import load_config
+from configs.schema import Config
+from serving.recommend.served_bundle import read_pointer
+from training.evaluation.user_figures import UserFigures
+from training.runs.run import Run
+
+
+def present_champion(run: Run, config: Config) -> Run | None:
+    """The champion's run; None when there is none, when it is this run, or when its folder is missing."""
+    pointer = read_pointer(config.workspace)
+    if pointer is None or pointer.run == run.name:
+        return None
+    champion = Run(config.workspace / "runs" / pointer.run)
+    if not champion.read():
+        log(f"the champion's run {champion.folder} is missing, so it cannot be compared")
+        return None
+    return champion
+
+
+def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
+    """In which of data, window, targets and evaluation settings two runs differ; nothing where their figures
+    can be paired.
+
+    Raises ConfigError for a run of another version.
+    """
+    ours, theirs = (
+        load_config(one.folder / "config.yaml", workspace=config.workspace) for one in (run, other)
+    )
+    same = {
+        "data": run.read().get("dataset") == other.read().get("dataset"),
+        "window": ours.split == theirs.split,
+        "targets": ours.history.targets == theirs.history.targets,
+        "evaluation": ours.evaluation == theirs.evaluation,
+    }
+    return [name for name, is_same in same.items() if not is_same]
+
+
+def same_question(run: Run, other: Run, config: Config) -> bool:
+    """Whether the figures of both runs can be paired user by user. Raises ConfigError for a run of another
+    version."""
+    return not evaluation_differences(run, other, config)
+
+
+def of_this_version(champion: Run, config: Config) -> bool:
+    """Whether this version can read the champion's settings; logs a message where it cannot."""
+    try:
+        load_config(champion.folder / "config.yaml", workspace=config.workspace)
+    except ConfigError as error:
+        log(f"the champion {champion.name} is of another version and is not compared ({error})")
+        return False
+    return True
+
+
+def note_champion(run: Run, config: Config) -> None:
+    """Write `compared_with` into `run.json` where the champion was evaluated as this run was."""
+    champion = present_champion(run, config)
+    if champion is None or UserFigures.find(champion.folder) is None or not of_this_version(champion, config):
+        return
+    if same_question(run, champion, config):
+        run.update(compared_with={"champion": champion.name, "run": champion.name})
+
+
+def compared_run(run: Run) -> tuple[str, Run] | None:
+    """(name of the champion, the run to compare with): the champion's own run, or the refit of its settings
+    on this run's data."""
+    found = run.read().get("compared_with")
+    if not found:
+        return None
+    other = Run(run.folder.parent / found["run"])
+    return (str(found["champion"]), other) if other.read() else None
