@@ -101,12 +101,12 @@ def training_steps(num_items: int, steps: int, is_sparse: bool) -> StepCosts:
 
     from configs.schema import TrainingConfig
     from models.item_vectors import ItemTable
-    from training.encoder.optimizer import clip_gradients, optimizer_of
+    from training.encoder.optimizer import build_optimizer, clip_gradients
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     table = ItemTable(num_items, DIM)
-    optimizer = optimizer_of(table, TrainingConfig())
+    optimizer = build_optimizer(table, TrainingConfig())
     table.sparse = is_sparse  # whatever the size would choose
     losses = losses_of(table)
     before, seconds = _peak_gb(), []

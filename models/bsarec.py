@@ -1,11 +1,11 @@
-"""BSARec: attention beside a filter over frequencies (Shin et al. 2024, arXiv:2312.10325), made causal.
+"""BSARec: self-attention plus a frequency filter (Shin et al. 2024, arXiv:2312.10325), here causal.
 
-The paper takes the lowest frequencies of the whole padded history by a Fourier transform, so that every state
-sees what comes later, and each prefix of a history has to be a sample of its own. Here the low pass is a
-learned weight for each distance back, begun as the paper's: all positions train in one pass, at a seventh of
-the cost on Amazon's data.
+The paper's low-pass filter is a Fourier transform of the whole padded history, so each position sees later
+ones and every prefix of a history must be a training sample of its own. Here the low-pass filter is a learned
+weight for each distance back, initialised to the paper's filter. All positions train in one pass, which costs
+a seventh on the Amazon data.
 
-Shape suffixes: B histories, L positions, D width, G groups of channels.
+Shape suffixes: B histories, L positions, D width, F frequencies, G groups of channels.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 from models.sasrec import AttentionBlock
 
 LOW_FREQUENCIES = 2
-"""Of a period of `PERIOD` events, besides the mean: the paper's best on Beauty."""
+"""Number of low frequencies of a period of `PERIOD` events, besides the mean: the paper's best on Beauty."""
 PERIOD = 50
 GROUPS = 8
-"""Groups of channels with a filter each, all begun alike."""
-FILTER_SHARE = 0.7
-"""Of a block's outcome; attention has the rest. The paper's α on Amazon's data."""
+"""Groups of channels with a filter each, initialised alike."""
+FILTER_WEIGHT = 0.7
+"""Weight of the filter in a block; attention has the rest. The paper's α on the Amazon data."""
 
 
 class BSARec(Encoder):
-    """Causal. Order alone counts, ages do not."""
+    """Causal. Uses the order of events, not their ages."""
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
@@ -43,7 +43,7 @@ class BSARec(Encoder):
             FrequencyBlock(config, max_length=shape.max_length) for _ in range(config.num_layers)
         )
         nn.init.normal_(self.positions.weight, std=0.02)
-        nn.init.zeros_(self.event_types.weight)  # a kind that training never saw changes nothing
+        nn.init.zeros_(self.event_types.weight)  # an event type without training data has no effect
 
     def hidden_states(
         self,
@@ -53,20 +53,19 @@ class BSARec(Encoder):
         lengths: Tensor,
         user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.hidden_states`. Padding stands at the end, and nothing looks ahead."""
-        places_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)
-        hidden_BLD = self.dropout(
-            self.norm(history_vectors + self.positions(places_L) + self.event_types(event_types))
+        """See `Encoder.hidden_states`. Padding is at the end, where no causal state sees it."""
+        positions_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)
+        hidden_BLD: Tensor = self.dropout(
+            self.norm(history_vectors + self.positions(positions_L) + self.event_types(event_types))
         )
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD)
-        states_BLD: Tensor = hidden_BLD
-        return states_BLD
+        return hidden_BLD
 
 
 class FrequencyBlock(AttentionBlock):
-    """Filter and attention side by side, then a two-layer network; each added to its input, and then the
-    norm."""
+    """Filter and attention in parallel, then a feed-forward network, each with a residual connection and
+    post-norm."""
 
     def __init__(self, config: EncoderConfig, *, max_length: int) -> None:
         super().__init__(config)
@@ -80,14 +79,14 @@ class FrequencyBlock(AttentionBlock):
     def forward(self, hidden_BLD: Tensor) -> Tensor:
         filtered_BLD = self.filter_norm(hidden_BLD + self.dropout(self.filter(hidden_BLD)))
         attended_BLD = self.attention_norm(hidden_BLD + self.dropout(self._attend(hidden_BLD)))
-        mixed_BLD = FILTER_SHARE * filtered_BLD + (1 - FILTER_SHARE) * attended_BLD
+        mixed_BLD = FILTER_WEIGHT * filtered_BLD + (1 - FILTER_WEIGHT) * attended_BLD
         out_BLD: Tensor = self.network_norm(mixed_BLD + self.dropout(self.network(mixed_BLD)))
         return out_BLD
 
 
 class CausalFilter(nn.Module):
-    """What a weight for each distance back keeps (the slow part), and the rest by a learned factor for each
-    channel."""
+    """The low-frequency part of a history, plus the rest (its high frequencies) scaled by a learned factor
+    per channel."""
 
     def __init__(self, dim: int, *, max_length: int) -> None:
         super().__init__()
@@ -95,16 +94,16 @@ class CausalFilter(nn.Module):
         distance_L1 = torch.arange(max_length, dtype=torch.float32)[:, None]
         waves_LF = torch.cos(2 * math.pi / PERIOD * distance_L1 * torch.arange(1, LOW_FREQUENCIES + 1))
         low_pass_L = (1 + 2 * waves_LF.sum(dim=1)) / PERIOD
-        self.by_distance = nn.Parameter(low_pass_L[:, None].repeat(1, self.num_groups))
-        self.fast = nn.Parameter(torch.randn(dim))
+        self.low_pass = nn.Parameter(low_pass_L[:, None].repeat(1, self.num_groups))
+        self.sqrt_beta = nn.Parameter(torch.randn(dim))
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
         batch, length, dim = hidden_BLD.shape
-        places_L = torch.arange(length, device=hidden_BLD.device)
-        apart_LL = places_L[:, None] - places_L
-        weights_LLG = self.by_distance[apart_LL.clamp(min=0)] * (apart_LL >= 0)[..., None]
+        positions_L = torch.arange(length, device=hidden_BLD.device)
+        distance_LL = positions_L[:, None] - positions_L
+        weights_LLG = self.low_pass[distance_LL.clamp(min=0)] * (distance_LL >= 0)[..., None]
         # (B, L, D) -> (B, G, L, D/G)
         groups = hidden_BLD.view(batch, length, self.num_groups, dim // self.num_groups).transpose(1, 2)
-        slow_BLD = (weights_LLG.permute(2, 0, 1) @ groups).transpose(1, 2).reshape(batch, length, dim)
-        out_BLD: Tensor = slow_BLD + self.fast**2 * (hidden_BLD - slow_BLD)
+        low_BLD = (weights_LLG.permute(2, 0, 1) @ groups).transpose(1, 2).reshape(batch, length, dim)
+        out_BLD: Tensor = low_BLD + self.sqrt_beta**2 * (hidden_BLD - low_BLD)
         return out_BLD

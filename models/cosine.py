@@ -1,8 +1,8 @@
-"""Cosine similarity with a learnable temperature, round any encoder: all vectors of length 1, queries divided
-by it.
+"""Cosine similarity with a learnable temperature, as a wrapper around any encoder.
 
-Keeps popular items from winning by the length of their vectors alone. Source: Wang et al. 2017 (NormFace,
-arXiv:1704.06369); the learnable scale is CLIP's (Radford et al. 2021, arXiv:2103.00020).
+All vectors have norm 1, and queries are divided by the temperature, so popular items cannot win by the norm
+of their vectors. Sources: NormFace (Wang et al. 2017, arXiv:1704.06369); the learnable temperature is CLIP's
+(Radford et al. 2021, arXiv:2103.00020).
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ from models.encoder import Encoder, UserTensors
 from models.item_vectors import ItemTable, ItemTower
 
 MAX_SCALE = 100.0
-"""1 / temperature grows no further: sharper softmaxes are unstable."""
-
-
-FIRST_LENGTH = 0.16
-"""Item vectors begin this long: only their directions count, and the shorter one is, the further a step of
-Adam turns it. As they turn they grow, so that the steps become smaller by themselves."""
+"""Upper limit of 1 / temperature: a sharper softmax is unstable."""
+INITIAL_NORM = 0.16
+"""Initial norm of item vectors. Only their directions matter, and a step of Adam turns a short vector
+further. Vectors grow as they turn, which makes later steps smaller."""
 
 
 class CosineEncoder(Encoder):
-    """The dot product of its vectors is cosine / temperature, so index and server need not know."""
+    """The dot product of its vectors is cosine / temperature, so index and server need no special case."""
 
     def __init__(self, inner: Encoder, *, temperature: float) -> None:
         nn.Module.__init__(self)
@@ -35,15 +33,15 @@ class CosineEncoder(Encoder):
         self.causal, self.reads_user = inner.causal, inner.reads_user  # type: ignore[misc]
         if isinstance(inner.items, ItemTable):
             with torch.no_grad():
-                inner.items.weight.copy_(_short(inner.items.weight))
+                inner.items.weight.copy_(_with_initial_norm(inner.items.weight))
 
     def item_vectors(self, items: Tensor) -> Tensor:
-        """See `Encoder.item_vectors`; of length 1."""
+        """See `Encoder.item_vectors`. Norm 1."""
         return F.normalize(self.inner.item_vectors(items), dim=-1)
 
     def load_pretrained(self, item_vectors: Tensor, known: Tensor) -> None:
-        """Only the directions count."""
-        self.inner.load_pretrained(_short(item_vectors), known)
+        """See `Encoder.load_pretrained`. Only the directions matter."""
+        self.inner.load_pretrained(_with_initial_norm(item_vectors), known)
 
     def reset_item_embeddings(self, unknown: Tensor) -> None:
         """See `Encoder.reset_item_embeddings`."""
@@ -51,11 +49,11 @@ class CosineEncoder(Encoder):
 
     @property
     def item_tower(self) -> ItemTower | None:
-        """The inner encoder's."""
+        """The item tower of the inner encoder."""
         return self.inner.item_tower
 
     def cold_start_item_vectors(self, codes: Tensor) -> Tensor:
-        """See `Encoder.cold_start_item_vectors`; of length 1."""
+        """See `Encoder.cold_start_item_vectors`. Norm 1."""
         return F.normalize(self.inner.cold_start_item_vectors(codes), dim=-1)
 
     def hidden_states(
@@ -66,18 +64,15 @@ class CosineEncoder(Encoder):
         lengths: Tensor,
         user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.hidden_states`; of length 1 / temperature."""
+        """See `Encoder.hidden_states`. Norm 1 / temperature."""
         if self.training:
-            with torch.no_grad():  # the parameter itself, so that it can come back
+            with torch.no_grad():  # clamp the parameter itself: a clamped output would stop its gradient
                 self.log_scale.clamp_(max=math.log(MAX_SCALE))
-        # numbers of about 1, as the encoder's own are: of length 1 an event would be drowned by the mean of
-        # the others
-        enlarged_BLD = history_vectors * math.sqrt(history_vectors.shape[-1])
-        return (
-            F.normalize(self.inner.hidden_states(enlarged_BLD, event_types, ages, lengths, user), dim=-1)
-            * self.log_scale.exp()
-        )
+        # rescale elements to about 1, the scale of the other inputs of the encoder
+        scaled_BLD = history_vectors * math.sqrt(history_vectors.shape[-1])
+        hidden_BLD = self.inner.hidden_states(scaled_BLD, event_types, ages, lengths, user)
+        return F.normalize(hidden_BLD, dim=-1) * self.log_scale.exp()
 
 
-def _short(item_vectors_ND: Tensor) -> Tensor:
-    return F.normalize(item_vectors_ND, dim=-1) * FIRST_LENGTH
+def _with_initial_norm(item_vectors_ND: Tensor) -> Tensor:
+    return F.normalize(item_vectors_ND, dim=-1) * INITIAL_NORM

@@ -1,4 +1,4 @@
-"""What a model must know of the data to be built."""
+"""The sizes of the data that a model is built for."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class DataShape:
-    """What a model must know of the data to be built. Legend: N items, G item features."""
+    """What a model is built for. Shapes: N items, G item features, A categorical user features."""
 
     num_items: int
     max_length: int
-    """Longest history, in events"""
+    """Longest history, in events."""
     has_times: bool = True
-    """False on an ordinal clock, where ages mean nothing."""
+    """False if the data has the order of events only; ages then mean nothing."""
     item_content: Tensor | None = None
-    """(N, G) int64 category path, brand and price band of each item; 0 is unknown"""
+    """(N, G) int64 codes of each item's category path, brand and price band; 0 is unknown."""
     item_content_sizes: tuple[int, ...] = ()
-    """(G,) codes of each item feature, 0 included"""
+    """(G,) number of codes of each item feature, including 0."""
     num_user_numbers: int = 0
+    """Numeric user features."""
     user_code_sizes: tuple[int, ...] = ()
-    """(A,) codes of each user feature, 0 included"""
+    """(A,) number of codes of each categorical user feature, including 0."""

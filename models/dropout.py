@@ -1,4 +1,4 @@
-"""Dropout whose random numbers cost little on a CPU, where those of `F.dropout` are drawn one by one."""
+"""Dropout with cheap random numbers on a CPU, where `F.dropout` draws one for every value."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LEVELS = 1 << 16
-"""A share is rounded to so many: a draw of 64 bits decides about four values."""
+"""The probability is rounded to 1 / LEVELS: 16 of the 64 bits of a draw decide about one value."""
 
 
 class Dropout(nn.Module):
-    """Sets a share of the values to zero in training and enlarges the others; by torch's global generator.
+    """Drop-in replacement of `nn.Dropout`. Uses torch's global random number generator.
 
-    On a CPU a quarter of the draws of `F.dropout` and no branch a value; benchmarks/training_step_ablation.py says
-    what that brings. Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
+    On a CPU it needs a quarter of the draws and no branch per value; benchmarks/training_step_ablation.py
+    measures the gain. Source: Srivastava et al. 2014, jmlr.org/papers/v15/srivastava14a.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, probability: float) -> None:
         super().__init__()
-        self.share = share
+        self.probability = probability
 
     def forward(self, values: Tensor) -> Tensor:
-        """Of any shape."""
-        if not self.training or not self.share:
+        """Values of any shape."""
+        if not self.training or not self.probability:
             return values
-        return (
-            values * _mask(values, self.share)
-            if values.device.type == "cpu"
-            else F.dropout(values, self.share)
-        )
+        if values.device.type == "cpu":
+            return values * _mask(values, self.probability)
+        return F.dropout(values, self.probability)
 
     def extra_repr(self) -> str:
-        return f"share={self.share}"
+        return f"probability={self.probability}"
 
 
-def _mask(values: Tensor, share: float) -> Tensor:
-    """0 for the dropped, 1 / (what is kept) for the others."""
+def _mask(values: Tensor, probability: float) -> Tensor:
+    """0 for dropped values, 1 / (1 - probability) for the others."""
     count = values.numel()
     draws = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:count]
-    num_dropped = min(round(share * LEVELS), LEVELS - 1)
+    num_dropped = min(round(probability * LEVELS), LEVELS - 1)
     is_kept = draws.view(values.shape) >= num_dropped - LEVELS // 2
     return is_kept.to(values.dtype).mul_(LEVELS / (LEVELS - num_dropped))

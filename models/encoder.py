@@ -1,11 +1,12 @@
-"""The contract of every neural model.
+"""The contract of every encoder.
 
-Every model is two functions into one space, and a score is a dot product:
+An encoder is two functions into one vector space, and a score is a dot product:
 
-    hidden_states(history_vectors, event_types, ages, lengths, user) -> (B, L, D)    the query is the last valid state
+    hidden_states(history_vectors, event_types, ages, lengths, user) -> (B, L, D)
     item_vectors(items) -> (N, D)
 
-A history goes in as the vectors of its items, so the table of items exists once, outside the exported graph.
+The query vector is the hidden state of the last event. A history is passed as the vectors of its items, so
+that the item table exists once, outside the exported graph.
 """
 
 from __future__ import annotations
@@ -18,37 +19,37 @@ from torch import Tensor, nn
 
 from configs.schema import EncoderConfig, EventType
 from models.data_shape import DataShape
-from models.item_vectors import ItemTable, ItemTower, build_items
+from models.item_vectors import ItemTable, ItemTower, build_item_embeddings
 
 NUM_EVENT_TYPES = len(get_args(EventType))
 
 
 class UserTensors(NamedTuple):
-    """What is known of each user besides the history, as of the moment that a state looks forward from.
+    """User features besides the history, as of the moment that a hidden state predicts from.
 
-    M is L in training, where every position has a moment of its own, and 1 for a query, whose states share
-    one.
+    M is L in training, where every position has a moment of its own, and 1 for a query, where all positions
+    share one.
     """
 
     numbers: Tensor
-    """(B, M, F) float: recency, frequency, money and so on, see
-    `features.profiles.user_features.USER_NUMBERS`"""
+    """(B, M, F) float: recency, frequency, monetary value and more, see
+    `features.profiles.user_features.USER_NUMBERS`."""
     codes: Tensor
-    """(B, M, A) int64: favourite category, then the user's attributes; 0 is unknown"""
+    """(B, M, A) int64 codes of the favourite category and of the user attributes; 0 is unknown."""
 
 
 class Encoder(nn.Module):
-    """Shapes: B histories, L positions (padded at the end), N items, D width."""
+    """Shapes: B histories, L positions (padded at the end), N items, G item features, D width."""
 
     causal: ClassVar[bool] = True
-    """True when no state sees a later position; otherwise only the last state may be trained."""
+    """True if no hidden state sees a later position; otherwise only the last one may be trained."""
     reads_user: ClassVar[bool] = False
-    """True when `states` needs the user features."""
+    """True if `hidden_states` uses the user features."""
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__()
         self.shape = shape
-        self.items: ItemTable | ItemTower = build_items(config, shape)
+        self.items: ItemTable | ItemTower = build_item_embeddings(config, shape)
 
     @abstractmethod
     def hidden_states(
@@ -59,39 +60,39 @@ class Encoder(nn.Module):
         lengths: Tensor,
         user: UserTensors | None = None,
     ) -> Tensor:
-        """(B, L, D) item vectors, (B, L) event type codes, (B, L) days before now, (B,) true lengths → (B, L,
-        D) states.
+        """(B, L, D) item vectors, (B, L) event type codes, (B, L) ages in days, (B,) lengths without padding
+        → (B, L, D) hidden states.
 
-        A causal model may use differences of ages alone, since "now" lies in the future of most positions.
+        An age is the time before now, which lies in the future of most positions, so a causal model may use
+        only differences of ages.
         """
 
     def item_vectors(self, items: Tensor) -> Tensor:
-        """Item indices of any shape (...) → their vectors (..., D)."""
+        """Item indices of any shape (...) → item vectors (..., D)."""
         vectors: Tensor = self.items(items)
         return vectors
 
     def load_pretrained(self, item_vectors: Tensor, known: Tensor) -> None:
-        """Begin with these item vectors (N, D) instead of random ones; `known` (N,) says which of them mean
-        something."""
+        """Initialise the item vectors (N, D). `known` (N,) is True for items with training data."""
         self.items.load_pretrained(item_vectors, known)
 
     def reset_item_embeddings(self, unknown: Tensor) -> None:
-        """Begin with no more about these items (N, a mask) than what the catalogue says."""
+        """Reset the id embeddings of these items (N, a mask), which leaves their catalogue features."""
         self.items.reset_item_embeddings(unknown)
 
     @property
     def members(self) -> tuple[Encoder, ...]:
-        """The encoders that have a loss each: this one, or those of an ensemble."""
+        """The encoders with a loss of their own: this one, or the members of an ensemble."""
         return (self,)
 
     @property
     def item_tower(self) -> ItemTower | None:
-        """What gives an item without history a vector, in the models that can."""
+        """The item tower, which can compute vectors of cold-start items; None for a model without one."""
         return self.items if isinstance(self.items, ItemTower) else None
 
     def cold_start_item_vectors(self, codes: Tensor) -> Tensor:
-        """Catalogue features (M, G) of items that training never saw → (M, D); for models with an item
-        tower."""
+        """Codes of catalogue features (M, G) of items without training data → item vectors (M, D). Needs an
+        item tower."""
         assert self.item_tower is not None
         return self.item_tower.cold_start(codes)
 
@@ -103,7 +104,7 @@ class Encoder(nn.Module):
         lengths: Tensor,
         user: UserTensors | None = None,
     ) -> Tensor:
-        """The last valid state of each history: (B, D)."""
-        states_BLD = self.hidden_states(history_vectors, event_types, ages, lengths, user)
-        last_B11 = (lengths - 1).view(-1, 1, 1).expand(-1, 1, states_BLD.shape[-1])
-        return torch.gather(states_BLD, 1, last_B11).squeeze(1)
+        """The hidden state of each history's last event: (B, D)."""
+        hidden_BLD = self.hidden_states(history_vectors, event_types, ages, lengths, user)
+        last_B11 = (lengths - 1).view(-1, 1, 1).expand(-1, 1, hidden_BLD.shape[-1])
+        return torch.gather(hidden_BLD, 1, last_B11).squeeze(1)

@@ -1,8 +1,7 @@
-"""Several encoders side by side: one vector holds the vectors of all, so that a score is the sum of their
-scores.
+"""Deep ensemble: the vectors of several encoders, concatenated, so that a score is the sum of their scores.
 
-Each is trained by its own loss, since members that share one learn to lean on each other. Source:
-Lakshminarayanan et al. 2017 (deep ensembles, arXiv:1612.01474).
+Each member has its own loss, because members that share one come to depend on each other. Source:
+Lakshminarayanan et al. 2017 (arXiv:1612.01474).
 
 Shape suffixes: B histories, L positions, D width of all members together.
 """
@@ -21,7 +20,7 @@ from models.item_vectors import ItemTower
 
 
 class Ensemble(Encoder):
-    """Index and server see one encoder, so many times as wide."""
+    """Index and server see one encoder of `ensemble` times the width."""
 
     def __init__(
         self,
@@ -46,7 +45,7 @@ class Ensemble(Encoder):
         return torch.cat([member.item_vectors(items) for member in self.members], dim=-1)
 
     def load_pretrained(self, item_vectors: Tensor, known: Tensor) -> None:
-        """Each member begins with these; their other weights and their dropout differ."""
+        """Every member starts from the same item vectors. Their other weights and their dropout differ."""
         for member in self.members:
             member.load_pretrained(item_vectors, known)
 
@@ -57,7 +56,7 @@ class Ensemble(Encoder):
 
     @property
     def item_tower(self) -> ItemTower | None:
-        """The first member's: those of the others read the same features."""
+        """The item tower of the first member; those of the others read the same features."""
         return self.members[0].item_tower
 
     def cold_start_item_vectors(self, codes: Tensor) -> Tensor:

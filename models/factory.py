@@ -1,4 +1,4 @@
-"""The one place that makes a model from its settings."""
+"""Builds an encoder from its settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.weighted_pooling import WeightedPooling
 
 
 def build_encoder(config: EncoderConfig, shape: DataShape) -> Encoder:
-    """The model that `encoder.model` names, or an ensemble of it."""
+    """The encoder that `encoder.model` names, or an ensemble of it."""
     return Ensemble(config, shape, member=_build_one) if config.ensemble > 1 else _build_one(config, shape)
 
 

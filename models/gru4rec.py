@@ -1,8 +1,7 @@
-"""GRU4Rec: a recurrent network over the history (Hidasi, Karatzoglou, Baltrunas and Tikk 2016,
-arXiv:1511.06939).
+"""GRU4Rec: a recurrent network over the history (Hidasi et al. 2016, arXiv:1511.06939).
 
-The original's ranking losses are replaced by the softmaxes that all models here share: with them it is as
-good as its successors (Petrov & Macdonald 2022; Klenitskiy & Vasilev 2023, arXiv:2309.07602).
+The losses are those of all models here instead of the original ranking losses: with a softmax loss it matches
+its successors (Petrov & Macdonald 2022; Klenitskiy & Vasilev 2023, arXiv:2309.07602).
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from models.data_shape import DataShape
 from models.dropout import Dropout
 from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 
-REMEMBERED = 2.0
-"""Bias of the update gate: a share of sigmoid(2) = .88 of the state lives on at each event."""
+UPDATE_GATE_BIAS = 2.0
+"""Initially each event keeps sigmoid(2) = .88 of the state."""
 
 
 class GRU4Rec(Encoder):
-    """A GRU over item vectors plus kind of event. Order alone counts, ages do not."""
+    """A GRU over item vectors plus event types. Uses the order of events, not their ages."""
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
@@ -30,7 +29,7 @@ class GRU4Rec(Encoder):
         self.out = nn.Linear(config.dim, config.dim)
         self.norm = nn.LayerNorm(config.dim)
         nn.init.zeros_(self.event_types.weight)
-        _start_as_mean(self.gru)
+        _init_as_moving_average(self.gru)
         nn.init.eye_(self.out.weight)
 
     def hidden_states(
@@ -41,18 +40,16 @@ class GRU4Rec(Encoder):
         lengths: Tensor,
         user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.hidden_states`. A recurrent state never sees what comes later, padding included."""
-        hidden_BLD, _ = self.gru(self.dropout(history_vectors + self.event_types(event_types)))
-        states_BLD: Tensor = self.norm(self.out(self.dropout(hidden_BLD)))
-        return states_BLD
+        """See `Encoder.hidden_states`. A recurrent state never sees later positions, padding included."""
+        recurrent_BLD, _ = self.gru(self.dropout(history_vectors + self.event_types(event_types)))
+        hidden_BLD: Tensor = self.norm(self.out(self.dropout(recurrent_BLD)))
+        return hidden_BLD
 
 
-def _start_as_mean(gru: nn.GRU) -> None:
-    """Let the state begin as a fading mean of the history's vectors: gates that hardly look, a candidate that
-    is the event.
+def _init_as_moving_average(gru: nn.GRU) -> None:
+    """Initialise the state as a moving average of the history: constant gates, the event as the candidate.
 
-    With item vectors that already say something (`Encoder.load_pretrained`) the first query is then a
-    sensible one.
+    With pretrained item vectors (`Encoder.load_pretrained`) the initial queries are then useful.
     """
     dim = gru.hidden_size
     with torch.no_grad():
@@ -64,4 +61,4 @@ def _start_as_mean(gru: nn.GRU) -> None:
             if name.startswith("weight_ih"):
                 parameter[2 * dim :].copy_(torch.eye(dim))
             if name.startswith("bias_ih"):
-                parameter[dim : 2 * dim].fill_(REMEMBERED)
+                parameter[dim : 2 * dim].fill_(UPDATE_GATE_BIAS)

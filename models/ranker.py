@@ -1,4 +1,4 @@
-"""The small network that turns a candidate's features into one score."""
+"""The ranker: a small network from the features of a candidate to a score."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 
 class RankerNetwork(nn.Module):
-    """A linear score plus, with `hidden_dim` > 0, a correction by one hidden_dim layer. Shapes: (..., F) →
-    (...)."""
+    """A linear score, plus an MLP with two hidden layers if `hidden_dim` > 0. Shapes: (..., F) → (...)."""
 
     mean: Tensor
     deviation: Tensor
@@ -32,13 +31,13 @@ class RankerNetwork(nn.Module):
         )
 
     def fit_scale(self, features: Tensor) -> None:
-        """Standardise by the mean and deviation of `features` (C, F); they travel inside the exported
+        """Standardise by the mean and standard deviation of `features` (C, F), which are part of the exported
         graph."""
         self.mean.copy_(features.mean(dim=0))
         self.deviation.copy_(features.std(dim=0).clamp(min=1e-6))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Scores, comparable within one list only."""
+        """Scores; comparable only within one list."""
         scaled = ((features - self.mean) / self.deviation).clamp(-8.0, 8.0)
         scores: Tensor = self.linear(scaled).squeeze(-1)
         if self.correction is not None:

@@ -1,5 +1,7 @@
-"""The ranker's loss, over lists of different lengths that stand one after the other. Shape suffixes: G lists,
-C candidates of all lists."""
+"""The listwise loss of the ranker, over concatenated lists of different lengths.
+
+Shape suffixes: G lists, C candidates of all lists.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,13 @@ def capped_listwise_softmax(
     places: int,
     log_weight_C: Tensor,
 ) -> Tensor:
-    """Weighted mean over lists of the cross-entropy of their relevant candidates, each counting 1 /
-    min(relevant ones, `places`).
+    """Weighted mean over lists of the softmax cross-entropy of their relevant candidates, each with the
+    weight 1 / min(number of relevant candidates, `places`).
 
-    So a list with many relevant candidates, of which `places` can be shown, counts as capped recall counts
-    it, and not each of them ever less. `list_C` says which list a candidate belongs to, ascending.
-    `log_weight_C` is the logarithm of how many candidates each stands for in the sum: 0, or for one drawn
-    with a chance p, -log p.
+    These are the weights of capped recall: if more candidates are relevant than the `places` that can be
+    shown, none counts less than 1 / `places`. `list_C` is the list of each candidate, ascending.
+    `log_weight_C` is the log of the number of candidates that each represents in the softmax: 0, or -log p
+    for a candidate that was sampled with probability p.
 
     Source: ListNet's top-one probability (Cao et al. 2007, doi:10.1145/1273496.1273513).
     """

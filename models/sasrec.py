@@ -1,5 +1,4 @@
-"""SASRec: self-attention over the history (Kang & McAuley 2018, arXiv:1808.09781), with layer norm before
-each part.
+"""SASRec: causal self-attention over the history (Kang & McAuley 2018, arXiv:1808.09781), here with pre-norm.
 
 Shape suffixes: B histories, L positions, D width, H heads, N items.
 """
@@ -17,8 +16,7 @@ from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors
 
 
 class SASRec(Encoder):
-    """Causal attention over item vectors plus position and kind of event. Ages are not used: order alone
-    counts."""
+    """Causal attention over item vectors plus positions and event types. Ages are not used."""
 
     def __init__(self, config: EncoderConfig, shape: DataShape) -> None:
         super().__init__(config, shape)
@@ -28,8 +26,8 @@ class SASRec(Encoder):
         self.blocks = nn.ModuleList(AttentionBlock(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.dim)
         nn.init.normal_(self.positions.weight, std=0.02)
-        nn.init.zeros_(self.event_types.weight)  # a kind that training never saw changes nothing
-        _start_as_mean(self.blocks[0])
+        nn.init.zeros_(self.event_types.weight)  # an event type without training data has no effect
+        _init_as_mean(self.blocks[0])
 
     def hidden_states(
         self,
@@ -39,22 +37,22 @@ class SASRec(Encoder):
         lengths: Tensor,
         user: UserTensors | None = None,
     ) -> Tensor:
-        """See `Encoder.hidden_states`. Padding stands at the end, so the causal mask alone keeps it out."""
+        """See `Encoder.hidden_states`. Padding is at the end, so the causal mask excludes it."""
         positions_L = torch.arange(history_vectors.shape[1], device=history_vectors.device)
         hidden_BLD = self.dropout(
             history_vectors + self.positions(positions_L) + self.event_types(event_types)
         )
         for block in self.blocks:
             hidden_BLD = block(hidden_BLD)
-        states_BLD: Tensor = self.norm(hidden_BLD)
-        return states_BLD
+        normed_BLD: Tensor = self.norm(hidden_BLD)
+        return normed_BLD
 
 
 class AttentionBlock(nn.Module):
-    """Pre-norm causal attention, then a two-layer network, each added to its input after dropout.
+    """Pre-norm causal attention, then a feed-forward network, each with dropout and a residual connection.
 
     There is no dropout on attention weights or inside the network: its random numbers took 38 % of a CPU
-    step, and attention with it has no fused kernel there.
+    step, and CPUs have no fused kernel for attention with dropout.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -83,11 +81,10 @@ class AttentionBlock(nn.Module):
         return out_BLD
 
 
-def _start_as_mean(block: nn.Module) -> None:
-    """Let a block's attention begin as an even mean over the history's vectors, and its network near nothing.
+def _init_as_mean(block: nn.Module) -> None:
+    """Initialise a block's attention close to the mean of the history, and its network close to 0.
 
-    With item vectors that already say something (`Encoder.load_pretrained`) the first query is then a
-    sensible one.
+    With pretrained item vectors (`Encoder.load_pretrained`) the initial queries are then useful.
     """
     assert isinstance(block, AttentionBlock)
     dim = block.attention_out.weight.shape[0]

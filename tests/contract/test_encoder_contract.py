@@ -1,5 +1,5 @@
-"""What every encoder must keep, found by walking the names in `EncoderConfig`: a new model is tested by being
-named there."""
+"""The contract of every encoder that `EncoderConfig` names: a new model is tested as soon as it is named
+there."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VARIANTS = [
     ("two_tower", {"normalize": True}),
     ("two_tower", {"ensemble": 2}),
 ]
-"""Every model by itself, and each way that a setting wraps one."""
+"""Every model by itself, and each wrapper that a setting adds."""
 NUM_ITEMS = 12
 MAX_LENGTH = 10
 DIM = 8
@@ -50,7 +50,7 @@ SHAPE = DataShape(
 )
 Variant = tuple[str, dict[str, object]]
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor, UserTensors]
-"""(items, kinds, ages, lengths, user)"""
+"""(items, event types, ages, lengths, user)"""
 
 
 WITH_TOWER = [
@@ -80,7 +80,7 @@ def settings(variant: Variant, **others: object) -> EncoderConfig:
 
 
 def build(variant: Variant) -> Encoder:
-    """A small encoder with weights far enough from 0 that every part of it matters."""
+    """A small encoder with random weights everywhere, so that every part of it has an effect."""
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
     with torch.no_grad():
@@ -90,7 +90,7 @@ def build(variant: Variant) -> Encoder:
 
 
 def histories(batch: int, length: int, *, seed: int = 0) -> Inputs:
-    """Random ones; the last fills the whole width."""
+    """Random histories; the last has no padding."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(1, length + 1, (batch,), generator=generator)
     lengths[-1] = length
@@ -125,7 +125,7 @@ def test_item_vectors_and_states_have_the_shapes_of_the_contract(encoder: Encode
     assert encoder.query_vectors(vectors, event_types, ages, lengths, user).shape == (3, width)
 
 
-def test_it_starts_from_given_item_vectors(variant: Variant) -> None:
+def test_pretrained_item_vectors_are_loaded(variant: Variant) -> None:
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
     given = torch.randn(NUM_ITEMS, DIM, generator=torch.Generator().manual_seed(8))
@@ -148,7 +148,7 @@ def test_a_batch_gives_what_its_rows_give_alone(encoder: Encoder) -> None:
         torch.testing.assert_close(alone[0], together[row], rtol=1e-4, atol=1e-5)
 
 
-def test_what_stands_in_the_padding_changes_nothing(encoder: Encoder) -> None:
+def test_padding_has_no_effect(encoder: Encoder) -> None:
     items, event_types, ages, lengths, user = histories(5, MAX_LENGTH)
     is_padding = torch.arange(MAX_LENGTH) >= lengths[:, None]
     assert is_padding.any()
@@ -162,11 +162,11 @@ def test_what_stands_in_the_padding_changes_nothing(encoder: Encoder) -> None:
     )
 
 
-def test_without_any_description_there_is_no_tower() -> None:
-    undescribed = replace(
+def test_without_catalogue_features_there_is_no_item_tower() -> None:
+    without_features = replace(
         SHAPE, item_content=torch.zeros(NUM_ITEMS, 3, dtype=torch.long), item_content_sizes=(1, 1, 1)
     )
-    assert build_encoder(settings(("two_tower", {})), undescribed).item_tower is None
+    assert build_encoder(settings(("two_tower", {})), without_features).item_tower is None
 
 
 def test_the_latest_event_matters(encoder: Encoder) -> None:
@@ -176,12 +176,12 @@ def test_the_latest_event_matters(encoder: Encoder) -> None:
     assert not torch.allclose(queries(encoder, items, *rest), queries(encoder, other, *rest))
 
 
-def test_the_kind_of_an_event_matters(encoder: Encoder) -> None:
+def test_the_event_type_matters(encoder: Encoder) -> None:
     items, event_types, *rest = histories(1, 6)
     other = (event_types + 1) % len(EVENT_TYPE_CODE)
     assert not torch.allclose(
         queries(encoder, items, event_types, *rest), queries(encoder, items, other, *rest)
-    ), "`kinds` is not used"
+    ), "`event_types` is not used"
 
 
 def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> None:
@@ -194,7 +194,7 @@ def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> No
 @torch.no_grad()
 def test_no_position_sees_the_future(encoder: Encoder) -> None:
     if not encoder.causal:
-        pytest.skip("this model does not claim it: only its last state is trained")
+        pytest.skip("this model is not causal: only its last hidden state is trained")
     items, event_types, ages, _, user = histories(2, MAX_LENGTH)
     full = torch.full((2,), MAX_LENGTH)
     by_position = UserTensors(torch.randn(2, MAX_LENGTH, 5), user.codes.expand(-1, MAX_LENGTH, -1).clone())
@@ -214,9 +214,9 @@ def test_no_position_sees_the_future(encoder: Encoder) -> None:
         torch.testing.assert_close(again[:, :seen], states[:, :seen])
 
 
-def test_a_shift_of_all_ages_changes_nothing_for_a_causal_model(encoder: Encoder) -> None:
+def test_a_shift_of_all_ages_has_no_effect_on_a_causal_model(encoder: Encoder) -> None:
     if not encoder.causal:
-        pytest.skip("this model may look at the time of the question")
+        pytest.skip("this model may use the time of the request")
     items, event_types, ages, lengths, user = histories(4, 7)
     ages = (ages * 64).round() / 64  # so that the shift itself rounds nothing
     shifted = queries(encoder, items, event_types, ages + 128, lengths, user)
@@ -256,10 +256,10 @@ def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
             break
         encoder.train()
     assert all(weight.grad is not None for weight in encoder.parameters()), (
-        "a part of the model takes no part in training"
+        "a part of the model gets no gradient"
     )
     assert all_halves_are_right(encoder.eval(), half=half), (
-        "the wrong half ranks above the right: do its parts begin near 0?"
+        "the wrong half ranks above the right: are its weights initialised near 0?"
     )
 
 
@@ -285,9 +285,9 @@ def unknown_user(batch: int) -> UserTensors:
 
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
 @torch.no_grad()
-def test_items_that_nobody_touched_take_no_part_in_where_the_others_begin(variant: Variant) -> None:
-    """Half of each category is untouched: the category's direction is that of the other half, and the
-    untouched begin there."""
+def test_items_without_training_data_have_no_effect_on_pretrained_features(variant: Variant) -> None:
+    """Half of each category has no training data: the category's direction is that of the other half, and
+    the items without data start there."""
     encoder = build_encoder(settings(variant), SHAPE).eval()
     known = torch.arange(NUM_ITEMS) % 2 == 0
     given = torch.zeros(NUM_ITEMS, DIM)
@@ -302,9 +302,8 @@ def test_items_that_nobody_touched_take_no_part_in_where_the_others_begin(varian
 
 
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
-def test_an_item_without_history_lies_with_those_that_are_like_it(variant: Variant) -> None:
-    """Started from vectors that its category explains, an unseen item of the category gets the category's
-    direction."""
+def test_a_cold_start_item_is_near_the_items_with_its_features(variant: Variant) -> None:
+    """With pretrained vectors that the category explains, an unseen item of a category gets its direction."""
     given = torch.zeros(NUM_ITEMS, DIM)
     given[:6, 0], given[6:, 1] = 1.0, 1.0
     torch.manual_seed(3)
@@ -337,17 +336,17 @@ def checkerboard(*, half: int, num_users: int = 40, length: int = 15) -> Events:
     )
 
 
-def states_of(encoder: Encoder, batch: Batch) -> Tensor:
+def hidden_states_of(encoder: Encoder, batch: Batch) -> Tensor:
     vectors = encoder.item_vectors(batch.items_BL)
     user = unknown_user(len(batch.items_BL))
-    return encoder.hidden_states(vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, user).flatten(0, 1)[
-        batch.states_S
-    ]
+    return encoder.hidden_states(vectors, batch.event_types_BL, batch.ages_BL, batch.lengths_B, user).flatten(
+        0, 1
+    )[batch.states_S]
 
 
 def full_loss(encoder: Encoder, batch: Batch) -> Tensor:
     full = encoder.item_vectors(torch.arange(NUM_ITEMS))
-    return full_softmax(states_of(encoder, batch), batch.pair_state_P, batch.targets_P, full)
+    return full_softmax(hidden_states_of(encoder, batch), batch.pair_state_P, batch.targets_P, full)
 
 
 def sampled(encoder: Encoder, batch: Batch) -> Tensor:
@@ -355,17 +354,17 @@ def sampled(encoder: Encoder, batch: Batch) -> Tensor:
     expected = torch.full((len(negatives),), float(np.log(1 - (1 - 1 / NUM_ITEMS) ** 8)))
     vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
     pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
-    return sampled_softmax(states_of(encoder, batch), *pairs, negatives, vectors[negatives], expected)
+    return sampled_softmax(hidden_states_of(encoder, batch), *pairs, negatives, vectors[negatives], expected)
 
 
 def in_batch(encoder: Encoder, batch: Batch) -> Tensor:
     sampler = NegativeSampler(
         torch.arange(NUM_ITEMS), num_items=NUM_ITEMS, num_negatives=1, popularity_sampling_ratio=0.0
     )
-    negatives, expected = sampler.of_batch(batch.targets_P)
+    negatives, expected = sampler.in_batch(batch.targets_P)
     vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
     pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
-    return sampled_softmax(states_of(encoder, batch), *pairs, negatives, vectors[negatives], expected)
+    return sampled_softmax(hidden_states_of(encoder, batch), *pairs, negatives, vectors[negatives], expected)
 
 
 def binary(encoder: Encoder, batch: Batch) -> Tensor:
@@ -373,7 +372,7 @@ def binary(encoder: Encoder, batch: Batch) -> Tensor:
     vectors = encoder.item_vectors(torch.arange(NUM_ITEMS))
     pairs = batch.pair_state_P, batch.targets_P, vectors[batch.targets_P]
     return gbce(
-        states_of(encoder, batch),
+        hidden_states_of(encoder, batch),
         *pairs,
         negatives,
         vectors[negatives],
@@ -391,15 +390,15 @@ LOSSES: dict[str, Callable[[Encoder, Batch], Tensor]] = {
 
 
 EXPORTED = [variant for variant in VARIANTS if variant[1].get("items") != "features"]
-"""Where item vectors come from is no part of the exported graph."""
+"""Item embeddings are not part of the exported graph."""
 
 
 @pytest.fixture(scope="module", params=EXPORTED, ids=name_of)
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Encoder, Path]:
-    """An encoder and its graph. A recurrent one's is the second that this process exports: from then on sizes
-    were frozen."""
+    """An encoder and its graph. A recurrent one is exported twice: in a second export in one process, sizes
+    used to be frozen."""
     encoder = build(request.param)
     path = tmp_path_factory.mktemp("onnx") / "user_encoder.onnx"
     for _ in range(2 if request.param[0] == "gru4rec" else 1):
@@ -411,7 +410,7 @@ def exported(
 def test_the_onnx_graph_gives_the_numbers_of_torch_at_any_size(
     exported: tuple[Encoder, Path], batch: int, length: int
 ) -> None:
-    """To 2e-5: both compute in 32 bits, in another order of sums."""
+    """To 2e-5: both compute in 32 bits, with another order of sums."""
     encoder, path = exported
     items, event_types, ages, lengths, user = histories(batch, length, seed=batch)
     vectors = encoder.item_vectors(items).detach()
@@ -438,7 +437,7 @@ def test_the_graph_has_no_frozen_size_and_no_table_of_items(exported: tuple[Enco
 
 @torch.no_grad()
 @pytest.mark.parametrize("variant", WITH_TOWER, ids=name_of)
-def test_the_item_graph_gives_the_vectors_of_items_without_history(variant: Variant, tmp_path: Path) -> None:
+def test_the_item_graph_gives_the_vectors_of_cold_start_items(variant: Variant, tmp_path: Path) -> None:
     encoder = build(variant)
     tower = encoder.item_tower
     assert tower is not None

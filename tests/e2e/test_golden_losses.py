@@ -1,4 +1,4 @@
-"""The numbers that training gives on the small shop: a change of them is either meant, or a fault."""
+"""Golden losses: what training gives on the small shop. A change of them is either intended or a bug."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ GOLDEN = {
 """Model → (mean training loss of each epoch before the validation split point, recall@20 on the validation
 window after it)"""
 MODELS = Path(__file__).parents[2] / "configs" / "models"
-OPTIONS = (
-    "train", "--no-evaluate", "--set", "tracking.enabled=false", "--set", "training.refit_epochs=0", "--set", "encoder.dim=16",
-)  # fmt: skip
+SETTINGS = ("tracking.enabled=false", "training.refit_epochs=0", "encoder.dim=16")
+OPTIONS = ("train", "--no-evaluate", *(part for setting in SETTINGS for part in ("--set", setting)))
 
 
 def curves(run: Path) -> tuple[list[float], list[float]]:
@@ -53,16 +52,17 @@ def golden(prepared: Example) -> tuple[list[float], list[float]]:
 def shopkeeper(
     prepared: Example, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> RunMain:
-    """The command in this process, which has other libraries loaded and its random numbers somewhere else."""
+    """The command in this process, which has other libraries loaded and other random states."""
     monkeypatch.chdir(prepared.folder)
     return runner(monkeypatch, capsys)
 
 
 def test_the_console_script_gives_the_golden_curves(golden: tuple[list[float], list[float]]) -> None:
-    """Tolerance: another number of threads, and a CPU without vector units, moved the last loss by 2e-6
-    (measured). Another version of torch may draw other random numbers, and then these are to be made anew. A
-    learning rate 5 % higher moved every loss by more than 2e-2, dropout .22 for .20 by 1e-2, so 1e-3 lies far
-    from both. A recall moves by .0085 where two scores of one of the 117 people are nearly equal."""
+    """Tolerance: another number of threads, or a CPU without vector units, changed the last loss by 2e-6
+    (measured). Another version of torch may draw other random numbers; then these values must be made anew. A
+    learning rate 5 % higher changed every loss by more than 2e-2, and dropout .22 instead of .20 by 1e-2, so
+    1e-3 is far from both. A recall changes by .0085 if two scores of one of the 117 users are nearly equal.
+    """
     losses, recalls = golden
     assert losses == pytest.approx(GOLDEN["sasrec"][0], abs=1e-3)
     assert recalls == pytest.approx(GOLDEN["sasrec"][1], abs=1e-2)

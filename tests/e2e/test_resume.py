@@ -1,5 +1,5 @@
-"""A training that was killed, with kill -9, and gone on with is to the last bit one that nothing happened
-to."""
+"""A training that is killed with kill -9 and resumed gives the same result, bit for bit, as an uninterrupted
+one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from worked_example import SHOPKEEPER, Example, plain_environment, write_example
 from training.runs.run import CHECKPOINT_FILE
 
 OPTIONS = ("--no-evaluate", "--config", "my_shop.yaml", "--set", "training.checkpoint_minutes=0.001")
-CUTS = ("validation", "test", "full")
+SPLIT_POINTS = ("validation", "test", "full")
 WALL_CLOCK = ("interactions_per_second", "seconds")
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    """With batches so small that an epoch takes a while, and dropout, so that random numbers matter."""
+    """With small batches, so that an epoch takes a while, and dropout, so that random numbers matter."""
     example = write_example(tmp_path_factory.mktemp("killed"), num_users=60)
     path = example.folder / "my_shop.yaml"
     settings = yaml.safe_load(path.read_text())
@@ -38,7 +38,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Example:
 
 
 def kill_when(example: Example, arguments: tuple[str, ...], moment: Callable[[], bool]) -> None:
-    """Begin the command, and kill -9 it as soon as the moment has come."""
+    """Start the command, and kill -9 it as soon as `moment` is true."""
     process = subprocess.Popen([str(SHOPKEEPER), *arguments], cwd=example.folder, env=plain_environment())
     while not moment():
         assert process.poll() is None, "it ended before it was killed"
@@ -64,8 +64,8 @@ def curves(run: Path) -> list[dict[str, Any]]:
 
 
 def the_same(one: Path, other: Path) -> None:
-    """The weights before every split point, and every line of the curves, but for the clock."""
-    for point in CUTS:
+    """The weights of every split point and the curves are equal, except for times."""
+    for point in SPLIT_POINTS:
         ours, theirs = (torch.load(run / f"encoder-{point}.pt") for run in (one, other))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
@@ -110,7 +110,7 @@ def in_mlflow_as_one_run(client: MlflowClient, untouched: Path, killed: Path) ->
     assert set(found) == {untouched.name, killed.name}
     for run in found.values():
         assert run.info.status == "FINISHED"
-    for name in ("validation_loss", "validation_validation_recall", "everything_loss"):
+    for name in ("validation_loss", "validation_validation_recall", "full_loss"):
         points = [
             [
                 (point.step, point.value)

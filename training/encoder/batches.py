@@ -1,8 +1,8 @@
-"""Histories as training batches: cut into pieces, shuffled within baskets, grouped by length, with little
-padding.
+"""Histories as training batches: split into pieces, shuffled within baskets and grouped by length, so that
+there is little padding.
 
-A basket is a set. The state after one basket has the items of the next for targets; nothing of the next
-basket stands in the history that predicts it, since states are taken at the ends of baskets only.
+A basket is a set. The hidden state after one basket predicts the items of the next. No item of the next
+basket is in the history that predicts it, because hidden states are taken only at the ends of baskets.
 
 Shape suffixes: B histories, L positions, S states that predict, P pairs of a state and a target.
 """
@@ -28,28 +28,27 @@ from training.encoder.user_table import UserTable
 
 @dataclass(frozen=True)
 class Batch:
-    """One training step's input."""
+    """The input of one training step."""
 
     items_BL: Tensor
-    """Item indices; padding is 0 and stands at the end."""
-    kinds_BL: Tensor
+    """Item indices, padded with 0 at the end."""
+    event_types_BL: Tensor
     ages_BL: Tensor
     lengths_B: Tensor
     states_S: Tensor
-    """Positions of the predicting states in the flattened (B · L)."""
+    """Positions of the predicting hidden states in the flattened (B · L)."""
     pair_state_P: Tensor
-    """Which of the S states each pair belongs to."""
+    """The index among the S states of each pair's state."""
     targets_P: Tensor
     pair_weight_P: Tensor
-    """What each pair's target counts, above 0."""
+    """The weight of each pair in the loss, above 0."""
     user: UserTensors | None = None
-    """For models that read the user: as of the event after each position (B, L, ...)"""
-
+    """For models that read the user: features (B, L, ...) as of the event after each position."""
     num_tokens: int = 0
-    """History positions that are no padding"""
+    """Positions without padding."""
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """A copy on the device."""
         tensors = {
             name: value.to(device, non_blocking=True)
             for name, value in vars(self).items()
@@ -61,18 +60,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Events:
-    """Every user's inputs before a split point, flat, in the order of users and time."""
+    """The events of all users before a split point, flat, sorted by user and time."""
 
     events: History
     starts: TimeArray
-    """(U,) where each user's events begin"""
+    """(U,) index of each user's first event."""
     lengths: TimeArray
-    """(U,)"""
+    """(U,) number of events of each user."""
     weights: NDArray[np.float32]
-    """(E,) what each counts as a target; 0 for one that is none, or that was taken back before the split
-    point"""
+    """(E,) weight of each event as a target: 0 if it is not one, or was refunded before the split point."""
     rows: TimeArray
-    """(E,) place of each among the dataset's events"""
+    """(E,) index of each event in the dataset."""
 
     @property
     def is_target(self) -> NDArray[np.bool_]:
@@ -113,7 +111,7 @@ class Events:
 
 
 class TrainingBatches:
-    """Iterates over one epoch. Epoch e of seed s is always the same, whatever ran before."""
+    """Iterates over one epoch. An epoch depends only on its number and the seed, not on earlier epochs."""
 
     def __init__(
         self,
@@ -129,13 +127,12 @@ class TrainingBatches:
         self._user_table = user_table
 
     def set_epoch(self, epoch: int, *, first: int = 0) -> None:
-        """Choose the epoch whose batches come next, and the batch to begin with: where a killed training
-        stood."""
+        """Choose the epoch to iterate over, and its first batch: not 0 when training is resumed inside an
+        epoch."""
         self._epoch, self._first = epoch, first
 
     def num_batches(self) -> int:
-        """Batches of the present epoch; another epoch may have one more or less, since histories are cut
-        elsewhere."""
+        """Number of batches of the current epoch. Varies slightly, because histories are split at random."""
         return len(self._plan(np.random.default_rng((self._seed, self._epoch)))[0])
 
     def __iter__(self) -> Iterator[Batch]:
@@ -146,13 +143,12 @@ class TrainingBatches:
             yield self._batch(starts[rows], lengths[rows], shuffled)
 
     def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], TimeArray, TimeArray]:
-        """Cut every history into pieces, the first cut at a random place, and group pieces of like length."""
+        """Split every history into pieces, from a random offset, and group pieces of similar length."""
         starts, lengths = _pieces(self._events.starts, self._events.lengths, self._max_length, generator)
         order = np.lexsort((generator.random(len(lengths)), lengths))
         batches, first = [], 0
         while first < len(order):
-            # lengths ascend, so a batch is as wide as its last row: take rows while rows x width stays in
-            # bounds
+            # lengths ascend, so the last row sets the width: take rows while rows * width <= batch_tokens
             last = first + max(1, self.batch_tokens // int(lengths[order[first]]))
             while (
                 last - first > 1
@@ -179,7 +175,9 @@ class TrainingBatches:
         ages_BL = np.where(valid_BL, ages_in_days(events.times[event_BL], as_of=last_times_B[:, None]), 0)
         return Batch(
             items_BL=torch.from_numpy(items_BL.astype(np.int64)),
-            kinds_BL=torch.from_numpy(np.where(valid_BL, events.event_types[event_BL], 0).astype(np.int64)),
+            event_types_BL=torch.from_numpy(
+                np.where(valid_BL, events.event_types[event_BL], 0).astype(np.int64)
+            ),
             ages_BL=torch.from_numpy(ages_BL.astype(np.float32)),
             lengths_B=torch.from_numpy(lengths.astype(np.int64)),
             states_S=torch.from_numpy(states_S),
@@ -191,7 +189,7 @@ class TrainingBatches:
         )
 
     def _user(self, event_BL: NDArray[np.intp]) -> UserTensors | None:
-        """The user as of the event after each position, which is what the state there foresees."""
+        """User features as of the event after each position, which the hidden state there predicts."""
         if self._user_table is None:
             return None
         next_BL = np.concatenate([event_BL[:, 1:], event_BL[:, -1:]], axis=1)
@@ -202,10 +200,10 @@ class TrainingBatches:
 def next_basket_pairs(
     baskets_BL: TimeArray, is_target_BL: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Pair the last position of each basket with every target of the basket that follows it in the same row.
+    """Pair the last position of each basket with every target in the next basket of the same row.
 
-    Returns flat positions of the states (S), the state of each pair (P), and the flat position of each pair's
-    target (P).
+    Returns the flat positions of the states (S), the index of each pair's state (P), and the flat position of
+    each pair's target (P).
 
     >>> next_basket_pairs(np.array([[7, 7, 8, 8, -1]]), np.array([[True, True, True, True, False]]))
     (array([1]), array([0, 0]), array([2, 3]))
@@ -224,8 +222,8 @@ def next_basket_pairs(
 def _pieces(
     starts: TimeArray, lengths: TimeArray, max_length: int, generator: np.random.Generator
 ) -> tuple[TimeArray, TimeArray]:
-    """Cut long histories into pieces of at most `max_length`; a random first cut varies how much past a
-    target has."""
+    """Split long histories into pieces of at most `max_length`. The random offset of the first piece varies
+    how much history precedes a target."""
     is_long = lengths > max_length
     shift = np.where(is_long, generator.integers(0, max_length, len(lengths)), 0)
     num_pieces = -(-(lengths + shift) // max_length)
@@ -238,7 +236,6 @@ def _pieces(
 
 
 def _shuffled_within_baskets(baskets: TimeArray, generator: np.random.Generator) -> NDArray[np.intp]:
-    """An order of all events that moves them only within their own basket (baskets stand together in the flat
-    order)."""
+    """A random order of all events that keeps the order of baskets (a basket's events are adjacent)."""
     runs = np.cumsum(np.concatenate([[0], baskets[1:] != baskets[:-1]]))
     return np.lexsort((generator.random(len(baskets)), runs))

@@ -1,4 +1,4 @@
-"""The model that the settings name, in the size of a dataset."""
+"""Builds the model that the settings name for a dataset."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from models.factory import build_encoder
 
 
 def build_model(dataset: Dataset, config: Config) -> Encoder:
-    """A new encoder with random weights; they are drawn by torch's global generator."""
+    """A new encoder. Its random weights come from torch's global generator."""
     return build_encoder(config.encoder, data_shape(dataset, config))
 
 
 def data_shape(dataset: Dataset, config: Config) -> DataShape:
-    """What a model must know of the dataset."""
+    """The sizes and item content features that a model is built from."""
     num_categories = min(int(dataset.categories.max(initial=-1)) + 1, MAX_CATEGORIES)
     return DataShape(
         num_items=dataset.num_items,

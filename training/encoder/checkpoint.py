@@ -1,8 +1,8 @@
-"""The checkpoint from which a killed training goes on: one file in the run's folder, whole whenever the kill
-comes.
+"""The checkpoint file from which an interrupted training is resumed: one file in the run's folder, written
+atomically.
 
-It holds all that the rest of a fit depends on, so that going on from it gives the same weights, on a CPU to
-the last bit.
+It holds everything that the rest of a fit depends on, so that resuming from it gives the same weights, on a
+CPU bit for bit.
 """
 
 from __future__ import annotations
@@ -20,28 +20,27 @@ from training.runs.run import CHECKPOINT_FILE
 
 
 def save_torch(value: Any, path: Path) -> None:
-    """`torch.save`, whole or not at all."""
+    """`torch.save`, atomically."""
     with writing_file(path) as scratch:
         torch.save(value, scratch)
 
 
 def load_checkpoint(folder: Path, *, series: str) -> dict[str, Any] | None:
-    """The state of the fit of that name; None where it had not come to a checkpoint. Raises ArtefactError for
-    a broken file."""
+    """The checkpoint of the fit of that name, or None. Raises ArtefactError for a broken file."""
     path = folder / CHECKPOINT_FILE
     if not path.is_file():
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch has many ways to say that a file is none of its own
+    except Exception as error:  # torch raises many types for a file that it cannot read
         raise ArtefactError(
-            f"{path}: is no checkpoint ({error}). Remove it to begin this fit anew."
+            f"{path}: not a readable checkpoint ({error}). Remove it to restart this fit from its beginning."
         ) from error
     return state if state["series"] == series else None
 
 
 def random_states(generator: torch.Generator) -> dict[str, Any]:
-    """Where every stream of random numbers stands. `generator` is the one that draws negatives."""
+    """The state of every random number generator. `generator` is the one that samples negatives."""
     numpy_name, numpy_keys, *numpy_rest = np.random.get_state(legacy=True)
     return {
         "python": random.getstate(),
@@ -54,8 +53,8 @@ def random_states(generator: torch.Generator) -> dict[str, Any]:
 
 
 def restore_random_states(states: dict[str, Any], generator: torch.Generator) -> None:
-    """Put every stream back. On another kind of device than before, the negatives are drawn from the seed
-    again."""
+    """Restore every generator. On another type of device than before, the sampling of negatives restarts from
+    the seed."""
     random.setstate(states["python"])
     numpy_name, numpy_keys, *numpy_rest = states["numpy"]
     np.random.set_state((numpy_name, np.array(numpy_keys, np.uint32), *numpy_rest))

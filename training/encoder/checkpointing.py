@@ -1,7 +1,7 @@
-"""Saves the state of a fit now and then, and carries a fit on from it, on a CPU to the last bit.
+"""Saves checkpoints during a fit and resumes a fit from one, inside an epoch and on a CPU bit for bit.
 
-Lightning's own way back in the middle of an epoch needs its loader's help and is hard to follow; here
-everything that a step depends on is put back by hand, and the epoch goes on at its next batch.
+The state of the other callbacks comes from Lightning's own `state_dict` and `load_state_dict` hooks. The rest
+is ours, because Lightning's checkpoints hold no random number generators; see docs/decisions/0008.
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ from training.encoder.checkpoint import (
     restore_random_states,
     save_torch,
 )
-from training.encoder.early_stopping import EarlyStopping
-from training.encoder.recorder import Recorder
-from training.encoder.weight_averaging import WeightAverage
+from training.encoder.curve_recorder import CurveRecorder
 from training.runs.run import CHECKPOINT_FILE
 
 
 class Checkpointing(Callback):
-    """The last of a fit's callbacks, so that what it saves is the outcome of all the others."""
+    """Must be the last callback of a fit, so that it saves what all others did in a step or an epoch."""
 
     def __init__(
         self,
@@ -38,44 +36,31 @@ class Checkpointing(Callback):
         series: str,
         minutes: float,
         batches: TrainingBatches,
-        recorder: Recorder,
-        early_stopping: EarlyStopping | None,
-        averaging: WeightAverage | None,
+        recorder: CurveRecorder,
         after_epoch: Callable[[], None],
     ) -> None:
-        self._folder, self._series, self._minutes, self._batches = folder, series, minutes, batches
-        self._recorder, self._early_stopping, self._averaging, self._after_epoch = (
-            recorder,
-            early_stopping,
-            averaging,
-            after_epoch,
-        )
+        self._folder, self._series, self._minutes = folder, series, minutes
+        self._batches, self._recorder, self._after_epoch = batches, recorder, after_epoch
         self._found: dict[str, Any] | None = None
-        self._steps = 0  # of the present epoch
+        self._steps = 0  # of the current epoch
         self._last_save = time.monotonic()
 
-    def go_on(self, trainer: pl.Trainer, module: Any) -> bool:
-        """Put back what a checkpoint of this fit holds, if there is one; True when that fit had come to its
-        end."""
+    def resume(self, trainer: pl.Trainer, module: Any) -> bool:
+        """Restore the checkpoint of this fit, if there is one. True if that fit was already finished."""
         self._found = found = load_checkpoint(self._folder, series=self._series)
         if found is None:
             return False
         module.load_state_dict(found["module"])
-        self._recorder.restore(found["recorder"])
-        if self._early_stopping is not None:
-            self._early_stopping.restore(found["stopping"])
-        if self._averaging is not None and found["averaging"] is not None:
-            self._averaging.restore(found["averaging"])
+        for callback in trainer.callbacks:
+            if callback.state_key in found["callbacks"]:
+                callback.load_state_dict(found["callbacks"][callback.state_key])
         progress = trainer.fit_loop.epoch_progress.current
         progress.ready = progress.started = progress.processed = progress.completed = found["epoch"]
         if found["batch_tokens"] == self._batches.batch_tokens:
             self._steps = found["steps"]
         self._batches.set_epoch(found["epoch"], first=self._steps)
-        where = f"epoch {found['epoch'] + 1}, step {self._steps + 1}"
-        log(
-            f"{self._series} fit: going on from its checkpoint"
-            + ("" if found["finished"] else f" at {where}")
-        )
+        where = "" if found["finished"] else f" at epoch {found['epoch'] + 1}, step {self._steps + 1}"
+        log(f"{self._series} fit: resuming from its checkpoint{where}")
         return bool(found["finished"])
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
@@ -85,13 +70,13 @@ class Checkpointing(Callback):
         present = [{key: group[key] for key in ("lr", "weight_decay")} for group in optimizer.param_groups]
         optimizer.load_state_dict(self._found["optimizer"])
         for group, settings in zip(optimizer.param_groups, present, strict=True):
-            group.update(settings)  # a lower learning rate may be why this is a second try
+            group.update(settings)  # a run may be resumed with a lower learning rate
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._batches.set_epoch(trainer.current_epoch, first=self._steps)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        if self._found is not None:  # nothing draws between here and the step
+        if self._found is not None:  # nothing draws random numbers between here and the training step
             restore_random_states(self._found["random"], module.generator)
             self._found = None
 
@@ -107,13 +92,13 @@ class Checkpointing(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         self._steps = 0
         done = trainer.current_epoch + 1
-        self._save(
-            trainer, module, epoch=done, finished=trainer.should_stop or done >= int(trainer.max_epochs or 0)
-        )
+        finished = trainer.should_stop or done >= int(trainer.max_epochs or 0)
+        self._save(trainer, module, epoch=done, finished=finished)
         self._after_epoch()
 
     def _save(self, trainer: pl.Trainer, module: Any, *, epoch: int, finished: bool) -> None:
-        state = {
+        callbacks: list[Callback] = trainer.callbacks
+        checkpoint = {
             "series": self._series,
             "epoch": epoch,
             "steps": self._steps,
@@ -121,10 +106,8 @@ class Checkpointing(Callback):
             "batch_tokens": self._batches.batch_tokens,
             "module": module.state_dict(),
             "optimizer": trainer.optimizers[0].state_dict(),
-            "recorder": self._recorder.state(),
-            "stopping": self._early_stopping.state() if self._early_stopping else None,
-            "averaging": self._averaging.state() if self._averaging else None,
+            "callbacks": {callback.state_key: callback.state_dict() for callback in callbacks},
             "random": random_states(module.generator),
         }
-        save_torch(state, self._folder / CHECKPOINT_FILE)
+        save_torch(checkpoint, self._folder / CHECKPOINT_FILE)
         self._last_save = time.monotonic()

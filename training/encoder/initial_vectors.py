@@ -1,47 +1,36 @@
-"""Item vectors to start from: a truncated SVD of who bought what, seconds of work that epochs of training
-would need.
-
-From random vectors a two-core machine spends the first epochs on finding out what is popular: on Complete
-Journey three epochs over 68,509 items ended at recall@20 .120 with loss 9.44, above the entropy of the items'
-frequencies (9.33), where the SVD alone stands at .204. Source: PureSVD (Cremonesi et al. 2010,
-doi:10.1145/1864708.1864721).
-
-Shapes: U users, N items, D width.
-"""
+"""Gives a new encoder its initial item vectors, as `training.initial_vectors` says."""
 
 from __future__ import annotations
 
-import warnings
-
+import numpy as np
 import torch
-from torch import Tensor
 
-ITERATIONS = 4
-NORM_OF_FREQUENT = 2.0
-"""Length of the vectors of the items that are bought most: gives first logits of a sensible size."""
+from configs.schema import Config
+from features.dataset import Dataset
+from features.splits import SplitPoint, targets_before
+from models.encoder import Encoder
+from training.encoder.graph_filter import graph_filter_item_vectors
+from training.encoder.svd_vectors import svd_item_vectors
+from training.encoder.too_little_data import nothing_to_train_on
 
 
-def svd_item_vectors(
-    users_E: Tensor, items_E: Tensor, weights_E: Tensor, *, num_items: int, dim: int, seed: int
-) -> Tensor:
-    """Right singular vectors (N, D) of the user-item matrix with entries log(1 + summed weight).
+def set_initial_vectors(encoder: Encoder, dataset: Dataset, point: SplitPoint, config: Config) -> None:
+    """From the target events before the split point alone. Items without one are marked as unknown.
 
-    Columns beyond the rank of a small shop's matrix are small random numbers.
+    Raises TooLittleDataError if there are no target events.
     """
-    num_users = int(users_E.max()) + 1
-    pairs, pair_E = torch.unique(users_E * num_items + items_E, return_inverse=True)
-    sums = torch.bincount(pair_E, weights=weights_E)
-    torch.manual_seed(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch remarks that it does not check our indices
-        matrix_UN = torch.sparse_coo_tensor(
-            torch.stack([pairs // num_items, pairs % num_items]),
-            torch.log1p(sums.float()),
-            (num_users, num_items),
-        ).coalesce()
-        rank = min(dim, num_users, num_items)
-        _, _, right_NR = torch.svd_lowrank(matrix_UN, q=rank, niter=ITERATIONS)
-    norm = right_NR.norm(dim=1).topk(min(100, num_items)).values.mean()
-    vectors_ND = 0.01 * torch.randn(num_items, dim)
-    vectors_ND[:, :rank] += right_NR * (NORM_OF_FREQUENT / norm)
-    return vectors_ND
+    users, events, weights = targets_before(dataset, point, targets=config.history.targets)
+    if not len(users):
+        raise nothing_to_train_on(dataset, point, config)
+    items_E = torch.from_numpy(events.items.astype(np.int64))
+    known_N = torch.bincount(items_E, minlength=dataset.num_items) > 0
+    if config.training.initial_vectors == "random":
+        encoder.reset_item_embeddings(~known_N)
+        return
+    users_E = torch.from_numpy(users.astype(np.int64))
+    size = {"num_items": dataset.num_items, "dim": config.encoder.dim, "seed": config.training.seed}
+    if config.training.initial_vectors == "graph_filter":
+        vectors_ND = graph_filter_item_vectors(users_E, items_E, **size)
+    else:
+        vectors_ND = svd_item_vectors(users_E, items_E, torch.from_numpy(weights), **size)
+    encoder.load_pretrained(vectors_ND, known_N)

@@ -1,4 +1,4 @@
-"""The optimizer of a fit, and the clipping of its gradients."""
+"""The optimizer of a fit, and gradient clipping."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from training.encoder.row_adam import RowAdamW, is_sparse
 
 BETAS = (0.9, 0.98)
 ROWS_FROM = 200_000
-"""Items from which a sampled loss updates the rows of a step alone (see `row_adam`): a step is then cheaper
-by more than the half that rarely used rows need in epochs (docs/experiments.md)."""
+"""From this many items on, a sampled loss updates only the rows of the step (see `row_adam`). Steps become
+cheaper by more than the additional epochs cost that rare rows need (docs/experiments.md)."""
 
 
-def optimizer_of(encoder: nn.Module, config: TrainingConfig) -> RowAdamW:
-    """AdamW; tables and norms are not decayed. From now on the table of item ids gives the gradients that
-    suit the fit."""
+def build_optimizer(encoder: nn.Module, config: TrainingConfig) -> RowAdamW:
+    """AdamW without weight decay on embeddings, biases and norms.
+
+    Also sets whether the item id embedding produces sparse gradients.
+    """
     for items in encoder.modules():
         if isinstance(items, ItemTable | ItemTower):
             items.ids.sparse = config.loss != "full_softmax" and items.ids.num_embeddings >= ROWS_FROM
@@ -34,10 +36,9 @@ def optimizer_of(encoder: nn.Module, config: TrainingConfig) -> RowAdamW:
 
 @torch.no_grad()
 def clip_gradients(optimizer: torch.optim.Optimizer, max_norm: float) -> None:
-    """Scale all gradients so that their joint norm is at most `max_norm`; a sparse one counts by the sums of
-    its rows.
+    """Scale all gradients so that their total norm is at most `max_norm`. Sparse gradients are coalesced.
 
-    The outcome is that of dense gradients, since rows without gradient add nothing to the norm.
+    The result equals that of dense gradients, because rows without gradient add nothing to the norm.
     """
     weights = [
         weight for group in optimizer.param_groups for weight in group["params"] if weight.grad is not None

@@ -1,19 +1,17 @@
-"""AdamW for tables of which a step uses a few rows: those rows and their moments are updated, the rest is not
-looked at.
+"""AdamW with lazy updates of sparse gradients: only the rows of a table that a step used are updated.
 
-With a million items and a sampled loss a step touches some thousand rows; dense AdamW goes through all of
-them, their gradient and both moments, and takes far longer than the model. Here such a table's gradient comes
-sparse, rows alone, and the rows get lazy Adam, as in TensorFlow Addons' LazyAdam and
-`torch.optim.SparseAdam`:
+With a million items and a sampled loss, a step uses a few thousand rows. Dense AdamW updates all rows and
+both moments, which takes far longer than the model itself. Here the gradient of such a table is sparse, and
+its rows get lazy Adam, as in TensorFlow Addons' LazyAdam and `torch.optim.SparseAdam`:
 
-- the moments of a row that a step does not use stay as they are: they do not decay, and momentum does not move the row;
-- bias is corrected by the number of steps of the whole table, not of the row;
-- weight decay, where the group has any, pulls at the rows of the step alone;
-- the same element in several places of a batch is one row with the sum of its gradients.
+- A row that a step does not use does not change: its moments do not decay and its momentum is not applied.
+- Bias correction uses the number of steps of the whole table, not of the row.
+- Weight decay, if the group has any, applies only to the rows of the step.
+- A row that occurs more than once in a batch is updated once, by the sum of its gradients.
 
-A table of which every step uses every row is trained as by dense AdamW, to the last bit: the same kernel
-works on the rows. Source of Adam: Kingma & Ba 2015, arXiv:1412.6980; of decoupled decay: Loshchilov & Hutter
-2019, arXiv:1711.05101.
+If every step uses every row, the result equals dense AdamW bit for bit, because the same kernel updates the
+rows. Sources: Adam, Kingma & Ba 2015, arXiv:1412.6980; decoupled weight decay, Loshchilov & Hutter 2019,
+arXiv:1711.05101.
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ from torch.optim.adamw import adamw
 
 
 class RowAdamW(torch.optim.AdamW):
-    """Fused AdamW that takes sparse gradients too. Its state has the form of AdamW's."""
+    """Fused AdamW that also accepts sparse gradients. Its state dict has the layout of AdamW's."""
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, lr: float, betas: tuple[float, float]) -> None:
         super().__init__(groups, lr=lr, betas=betas, fused=True)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Dense gradients as ever, then the rows of sparse ones."""
+        """Update the parameters with dense gradients, then the rows of those with sparse ones."""
         result = None
         if closure is not None:
             with torch.enable_grad():
@@ -46,7 +44,7 @@ class RowAdamW(torch.optim.AdamW):
         ]
         gradients = [weight.grad.coalesce() for _, weight in tables]
         for _, weight in tables:
-            weight.grad = None  # AdamW passes over it
+            weight.grad = None  # AdamW skips parameters without a gradient
         super().step()
         for (group, weight), gradient in zip(tables, gradients, strict=True):
             self._step_rows(group, weight, gradient)
@@ -59,9 +57,9 @@ class RowAdamW(torch.optim.AdamW):
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32, device=weight.device)
             state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
-        wholes = weight, state["exp_avg"], state["exp_avg_sq"]
+        tables = weight, state["exp_avg"], state["exp_avg_sq"]
         rows_U = gradient.indices()[0]
-        weight_UD, mean_UD, square_UD = parts = [whole.index_select(0, rows_U) for whole in wholes]
+        weight_UD, mean_UD, square_UD = parts = [table.index_select(0, rows_U) for table in tables]
         adamw(
             [weight_UD],
             [gradient.values()],
@@ -78,10 +76,10 @@ class RowAdamW(torch.optim.AdamW):
             eps=group["eps"],
             maximize=False,
         )
-        for whole, part in zip(wholes, parts, strict=True):
-            whole.index_copy_(0, rows_U, part)
+        for table, part in zip(tables, parts, strict=True):
+            table.index_copy_(0, rows_U, part)
 
 
 def is_sparse(gradient: Tensor | None) -> bool:
-    """Whether there is one, of rows alone."""
+    """True for a gradient that holds only some rows; False for a dense one or None."""
     return gradient is not None and gradient.is_sparse

@@ -1,9 +1,8 @@
-"""Users as sets: of each user's events one part, drawn anew each epoch, is the query and the rest are its
-targets.
+"""Training batches that treat a history as a set: a random part of each user's items is the query, the rest
+are its targets. The split is drawn anew each epoch.
 
-No target stands in the query that foresees it, so that nothing is learned by copying. Source: the corrupted
-input of denoising auto-encoders (Liang et al. 2018, arXiv:1802.05814), with what was taken out as the only
-targets.
+No target is part of its own query, so the model cannot learn to copy. Source: the corrupted input of
+denoising auto-encoders (Liang et al. 2018, arXiv:1802.05814), with the removed items as the only targets.
 
 Shape suffixes: B users, L positions, P pairs of a user and a target.
 """
@@ -21,11 +20,11 @@ from features.histories import TimeArray
 from training.encoder.batches import Batch, Events, TrainingBatches
 
 QUERY_SHARE: Final = (0.5, 0.95)
-"""The query's part of a set, drawn evenly between these: what is asked at a split point is almost whole."""
+"""Range of the share of a set that is the query. High, since at a split point the query is the whole set."""
 
 
 class SetBatches(TrainingBatches):
-    """The users' features are left out: most of them tell when things happened."""
+    """Without user features, because most of them depend on time, which a set ignores."""
 
     def __init__(self, events: Events, *, max_length: int, batch_tokens: int, seed: int) -> None:
         super().__init__(events, max_length=max_length, batch_tokens=batch_tokens, seed=seed)
@@ -33,7 +32,7 @@ class SetBatches(TrainingBatches):
         self._blocks = np.cumsum(self._lengths) - self._lengths
 
     def num_batches(self) -> int:
-        """Batches of the present epoch."""
+        """Number of batches of the current epoch."""
         return len(self._sets(np.random.default_rng((self._seed, self._epoch)))[0])
 
     def __iter__(self) -> Iterator[Batch]:
@@ -44,7 +43,7 @@ class SetBatches(TrainingBatches):
     def _sets(
         self, generator: np.random.Generator
     ) -> tuple[list[NDArray[np.intp]], TimeArray, NDArray[np.intp]]:
-        """(users of each batch, size of each query, the sets one behind the other, each shuffled)."""
+        """(users of each batch, size of each query, all sets one after the other, each shuffled)."""
         lengths = self._lengths
         sizes = np.rint(generator.uniform(*QUERY_SHARE, len(lengths)) * lengths).astype(np.int64)
         sizes = np.minimum(np.clip(sizes, 1, lengths - 1), self._max_length)
@@ -53,13 +52,10 @@ class SetBatches(TrainingBatches):
         by_size = np.lexsort((generator.random(len(sizes)), sizes))
         batches, first = [], 0
         while first < len(by_size):
-            # sizes ascend, so a batch is as wide as its last row: the most rows whose rectangle stays in
-            # bounds
+            # sizes ascend, so the last row sets the width: the most rows with rows * width <= batch_tokens
             widths = sizes[by_size[first : first + self.batch_tokens]]
-            count = max(
-                1,
-                int(np.searchsorted(widths * np.arange(1, len(widths) + 1), self.batch_tokens, side="right")),
-            )
+            areas = widths * np.arange(1, len(widths) + 1)
+            count = max(1, int(np.searchsorted(areas, self.batch_tokens, side="right")))
             batches.append(by_size[first : first + count])
             first += count
         generator.shuffle(batches)
@@ -80,7 +76,9 @@ class SetBatches(TrainingBatches):
         total_B = np.bincount(row_P, weights=weight_P, minlength=len(users))
         return Batch(
             items_BL=torch.from_numpy(np.where(valid_BL, events.items[query_BL], 0).astype(np.int64)),
-            kinds_BL=torch.from_numpy(np.where(valid_BL, events.event_types[query_BL], 0).astype(np.int64)),
+            event_types_BL=torch.from_numpy(
+                np.where(valid_BL, events.event_types[query_BL], 0).astype(np.int64)
+            ),
             ages_BL=torch.zeros(valid_BL.shape),
             lengths_B=torch.from_numpy(sizes_B),
             states_S=torch.from_numpy(np.arange(len(users)) * width + sizes_B - 1),
@@ -92,8 +90,8 @@ class SetBatches(TrainingBatches):
 
 
 def _distinct_items(events: Events) -> tuple[NDArray[np.intp], TimeArray]:
-    """(for each user one event an item, the one that counts most; how many each user has), of users with two
-    items or more."""
+    """(the event with the highest weight for each user and item, number of items of each user), for users
+    with at least two items."""
     owners = np.repeat(np.arange(len(events.lengths)), events.lengths)
     blocks = np.cumsum(events.lengths) - events.lengths
     places = np.repeat(events.starts - blocks, events.lengths) + np.arange(len(owners))

@@ -1,5 +1,7 @@
-"""Each event's user as of its time: what models that read the user are trained on. Shapes: E events, F
-numbers, A codes."""
+"""Point-in-time user features of every event, for training models that read the user.
+
+Shapes: E events, U users, F numbers, A codes.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +17,26 @@ from features.profiles.user_features import user_codes
 
 @dataclass(frozen=True)
 class UserTable:
-    """Row e is the user of the dataset's event e, just before it."""
+    """Row e holds the features of the user of event e just before that event."""
 
     numbers: NDArray[np.float32]
-    """(E, F), mapped from disk"""
+    """(E, F), memory-mapped."""
     categories: IntArray
-    """(E,)"""
+    """(E,) favourite category."""
     attributes: IntArray
-    """(U, A - 1)"""
+    """(U, A - 1) codes of the user attributes."""
     users: IntArray
-    """(E,) whose each event is"""
+    """(E,) the user of each event."""
 
     @classmethod
     def of(cls, dataset: Dataset) -> UserTable:
-        """The dataset's, which `shopkeeper prepare` made in one pass."""
+        """The table of a dataset, as made by `shopkeeper prepare`."""
         return cls(
             dataset.user_numbers, dataset.user_categories, np.asarray(dataset.user_attributes), dataset.users
         )
 
     def at(self, events: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Events of the dataset, of any shape (...) → numbers (..., F) and codes (..., A)."""
+        """Indices of events, of any shape (...) → numbers (..., F) and codes (..., A)."""
         return np.asarray(self.numbers[events]), user_codes(
             self.categories[events], self.attributes[self.users[events]]
         )

@@ -1,7 +1,6 @@
-"""The users whose lists stop the training: their histories at a split point as batches, what came after it,
-and where that stands.
+"""Validation data: histories at a split point, their targets after it, and the ranks of the targets.
 
-Shape suffixes: B histories, L positions, P pairs of a history and a target, X items to leave out, N items.
+Shape suffixes: B histories, L positions, P pairs of a history and a target, X excluded items, N items.
 """
 
 from __future__ import annotations
@@ -27,19 +26,19 @@ from models.encoder import Encoder, UserTensors
 from training.encoder.target_ranks import target_ranks
 
 MAX_SCORES = 50_000_000
-"""Scores held at once: 200 MB, however large the catalogue."""
+"""Scores held in memory at once: 200 MB for any size of catalogue."""
 
 
 @dataclass(frozen=True)
 class ValidationRow:
-    """One user's history at a split point, and what came after."""
+    """The history of one user at a split point, and the targets after it."""
 
     user: int
     inputs: EncoderInputs
     relevant: IntArray
-    """Distinct items, at least one"""
-    left_out: IntArray
-    """Items that no list of this user may hold"""
+    """Distinct items, at least one."""
+    excluded: IntArray
+    """Items that must not be recommended to this user."""
     numbers: NDArray[np.float32]
     """(F,)"""
     codes: NDArray[np.int64]
@@ -48,23 +47,23 @@ class ValidationRow:
 
 @dataclass(frozen=True)
 class ValidationBatch:
-    """Histories that end at a split point, and the items that came after it."""
+    """Histories that end at a split point, and the targets after it."""
 
     items_BL: Tensor
-    kinds_BL: Tensor
+    event_types_BL: Tensor
     ages_BL: Tensor
     lengths_B: Tensor
     user: UserTensors
-    """(B, 1, ...) as of the split point"""
+    """(B, 1, ...) features as of the split point."""
     users_B: tuple[int, ...]
     target_row_P: Tensor
-    """Whose each target is: ascending, each of the B at least once"""
+    """The row of each target: ascending, each of the B at least once."""
     target_item_P: Tensor
-    left_out_row_X: Tensor
-    left_out_item_X: Tensor
+    excluded_row_X: Tensor
+    excluded_item_X: Tensor
 
     def to(self, device: torch.device) -> ValidationBatch:
-        """The same on a device."""
+        """A copy on the device."""
         tensors: dict[str, Any] = {
             name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
         }
@@ -76,7 +75,7 @@ class ValidationBatch:
 def validation_batches(
     rows: list[ValidationRow], *, batch_tokens: int, max_rows: int
 ) -> list[ValidationBatch]:
-    """Pad rows into batches of like length."""
+    """Group rows of similar length into padded batches."""
     rows = sorted(rows, key=lambda row: len(row.inputs.items))
     lengths = [len(row.inputs.items) for row in rows]
     batches, first = [], 0
@@ -88,11 +87,11 @@ def validation_batches(
         part = rows[first : first + count]
         first += count
         target_row_P, target_item_P = _pairs([row.relevant for row in part])
-        left_out_row_X, left_out_item_X = _pairs([row.left_out for row in part])
+        excluded_row_X, excluded_item_X = _pairs([row.excluded for row in part])
         batches.append(
             ValidationBatch(
                 items_BL=_padded([row.inputs.items.astype(np.int64) for row in part]),
-                kinds_BL=_padded([row.inputs.event_types for row in part]),
+                event_types_BL=_padded([row.inputs.event_types for row in part]),
                 ages_BL=_padded([row.inputs.ages for row in part]),
                 lengths_B=torch.tensor([len(row.inputs.items) for row in part]),
                 user=UserTensors(
@@ -102,34 +101,35 @@ def validation_batches(
                 users_B=tuple(row.user for row in part),
                 target_row_P=target_row_P,
                 target_item_P=target_item_P,
-                left_out_row_X=left_out_row_X,
-                left_out_item_X=left_out_item_X,
+                excluded_row_X=excluded_row_X,
+                excluded_item_X=excluded_item_X,
             )
         )
     return batches
 
 
 def encoder_scores(encoder: Encoder, batch: ValidationBatch, vectors_ND: Tensor) -> Tensor:
-    """Every item's score for each history: (B, N). `vectors_ND` are `encoder.item_vectors` of all items."""
+    """Scores of all items for each history: (B, N). `vectors_ND` are the item vectors of all items."""
     history_BLD = vectors_ND[batch.items_BL]
-    query_BD = encoder.query_vectors(history_BLD, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user)
-    with torch.autocast(query_BD.device.type, enabled=False):  # in 16 bits many scores are equal
+    query_BD = encoder.query_vectors(
+        history_BLD, batch.event_types_BL, batch.ages_BL, batch.lengths_B, batch.user
+    )
+    with torch.autocast(query_BD.device.type, enabled=False):  # 16 bits would give many ties
         return query_BD.float() @ vectors_ND.float().T
 
 
 def ranks(scores_BN: Tensor, batch: ValidationBatch, *, can_be_shown_N: Tensor, depth: int) -> Tensor:
-    """Where each target of the batch stands among all items that can be shown: (P,), as `target_ranks` counts
-    places.
+    """The rank of each target among all items that can be shown: (P,), see `target_ranks`.
 
-    Takes the scores of what cannot be shown away.
+    Overwrites the scores of items that cannot be shown.
     """
     scores_BN.masked_fill_(~can_be_shown_N, -torch.inf)
-    scores_BN[batch.left_out_row_X, batch.left_out_item_X] = -torch.inf
+    scores_BN[batch.excluded_row_X, batch.excluded_item_X] = -torch.inf
     return target_ranks(scores_BN, batch.target_row_P, batch.target_item_P, depth=depth)
 
 
 def _pairs(items: list[IntArray]) -> tuple[Tensor, Tensor]:
-    """Arrays of items, one a row → (the row of each, the items) in one."""
+    """One array of items per row → (row, item) of all, concatenated."""
     row = np.repeat(np.arange(len(items)), [len(part) for part in items])
     return torch.from_numpy(row), torch.from_numpy(np.concatenate(items).astype(np.int64))
 
@@ -139,14 +139,19 @@ def _padded(rows: list[NDArray[np.int64]] | list[NDArray[np.float32]]) -> Tensor
 
 
 def validation_loader(
-    dataset: Dataset, point: SplitPoint, next_cut: SplitPoint, *, config: Config, max_users: int | None = None
+    dataset: Dataset,
+    point: SplitPoint,
+    next_point: SplitPoint,
+    *,
+    config: Config,
+    max_users: int | None = None,
 ) -> Any:
-    """Batches of users with a target between the split points. Raises TooLittleDataError when nobody has one
-    and a history.
+    """Batches of users with a history and a target between the two split points. Raises TooLittleDataError if
+    there are none.
 
-    `max_users` (default: `training.validation_users`) are drawn by seed where there are more.
+    At most `max_users` (default: `training.validation_users`), sampled by the seed.
     """
-    relevant = targets_between(dataset, point, next_cut, targets=config.history.targets)
+    relevant = targets_between(dataset, point, next_point, targets=config.history.targets)
     users = np.array(sorted(relevant))
     limit = config.training.validation_users if max_users is None else max_users
     if len(users) > limit:
@@ -160,7 +165,7 @@ def validation_loader(
         raise TooLittleDataError(
             f"Nobody who has events before the {point.name} split point has one of "
             f"{', '.join(config.history.target_event_types)} {where}, "
-            f"so training could not be judged: {wider}, or other history.targets."
+            f"so the encoder cannot be validated: {wider}, or other history.targets."
         )
     max_rows = max(1, MAX_SCORES // dataset.num_items)
     batches = validation_batches(rows, batch_tokens=config.training.batch_tokens, max_rows=max_rows)
@@ -170,8 +175,8 @@ def validation_loader(
 def validation_rows(
     dataset: Dataset, point: SplitPoint, relevant: Mapping[int, IntArray], *, config: Config
 ) -> list[ValidationRow]:
-    """A row for each user of `relevant` whose history at the split point the encoder can read."""
-    event_types = np.array([EVENT_TYPE_CODE[kind] for kind in config.history.input_event_types], np.int8)
+    """A row for each user of `relevant` (user → targets) with an event that the encoder reads."""
+    event_types = np.array([EVENT_TYPE_CODE[name] for name in config.history.input_event_types], np.int8)
     profile_event_types, attributes, categories = (
         dataset.profile_event_types,
         dataset.user_attributes,
@@ -192,7 +197,7 @@ def validation_rows(
             item_categories=categories,
             has_times=dataset.has_times,
         )
-        left_out = np.unique(history.items) if config.evaluation.exclude_seen else np.empty(0, np.int32)
+        excluded = np.unique(history.items) if config.evaluation.exclude_seen else np.empty(0, np.int32)
         codes = user_codes(np.int32(found.category), attributes[user])
-        rows.append(ValidationRow(user, inputs, items, left_out, numbers=found.numbers, codes=codes))
+        rows.append(ValidationRow(user, inputs, items, excluded, numbers=found.numbers, codes=codes))
     return rows

@@ -1,76 +1,63 @@
-"""The running mean of the weights over the last steps: what is judged, kept and served in place of the
-weights of one step.
+"""Exponential moving average (EMA) of the weights: what is validated, kept and served instead of the weights
+of the last step.
 
-Source: Polyak & Juditsky 1992; Izmailov et al. 2018 (arXiv:1803.05407) for why the mean generalises better.
+Source: Polyak & Juditsky 1992; Izmailov et al. 2018 (arXiv:1803.05407) on why averaged weights generalise
+better. See docs/decisions/0008 for why this is not Lightning's `EMAWeightAveraging`.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 
-class WeightAverage(Callback):
-    """Keeps the mean beside the weights; validation sees the mean, training goes on with the weights.
+class ExponentialMovingAverage(Callback):
+    """Averages the encoder after every step. Validation runs on the averaged encoder, training on the other.
 
-    Stands after `Stopping` and before `Resumption` among the callbacks: the one takes the mean for the best
-    weights, the other saves the weights and the mean apart.
+    Must come after `BestWeights` in the list of callbacks, which copies the encoder that was validated.
     """
 
-    def __init__(self, *, decay: float) -> None:
-        self._decay, self._steps = decay, 0
-        self._mean: dict[str, Tensor] = {}
-        self._weights: dict[str, Tensor] = {}  # kept while the mean stands in their place
+    def __init__(self, encoder: nn.Module, *, decay: float) -> None:
+        self._average = AveragedModel(encoder, multi_avg_fn=partial(_update, decay=decay)).eval()
+        self._average.update_parameters(encoder)  # starts from the initial weights
+        self._trained = encoder
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint needs to know."""
-        return {"steps": self._steps, "mean": self._mean}
+    @property
+    def encoder(self) -> nn.Module:
+        """The encoder with the averaged weights."""
+        return self._average.module
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self._steps, self._mean = state["steps"], state["mean"]
+    def state_dict(self) -> dict[str, Any]:
+        """The averaged weights and the number of steps."""
+        return self._average.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue with the average of a checkpoint."""
+        self._average.load_state_dict(state_dict)
 
     def on_fit_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """Begin with the weights, or take the restored mean to where they are."""
-        weights = _parameters(module)
-        self._mean = {
-            name: self._mean.get(name, value).detach().to(value.device, copy=True)
-            for name, value in weights.items()
-        }
+        """Move the weights, but not the step counter: reading it from a GPU would wait for every step."""
+        self.encoder.to(module.device)
 
-    @torch.no_grad()
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._steps += 1
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))  # the first steps are soon forgotten
-        weights = _parameters(module)
-        torch._foreach_lerp_(list(self._mean.values()), [weights[name] for name in self._mean], 1 - decay)
+        self._average.update_parameters(module.encoder)
 
     def on_validation_start(self, trainer: pl.Trainer, module: Any) -> None:
-        self._weights = {name: value.detach().clone() for name, value in _parameters(module).items()}
-        _put(module, self._mean)
+        self._trained, module.encoder = module.encoder, self.encoder
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """After `Stopping` has had its copy. Without a validation the weights never left."""
-        _put(module, self._weights)
-        self._weights = {}
-
-    def finish(self, module: Any) -> None:
-        """The mean is what a fit that nothing judged ends with."""
-        _put(module, self._mean)
+    def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
+        module.encoder = self._trained
 
 
-def _parameters(module: Any) -> dict[str, Tensor]:
-    return dict(module.encoder.named_parameters())
-
-
-@torch.no_grad()
-def _put(module: Any, values: dict[str, Tensor]) -> None:
-    parameters = _parameters(module)
-    for name, value in values.items():
-        parameters[name].copy_(value)
+def _update(averaged: list[Tensor], weights: list[Tensor], num_steps: Tensor | int, *, decay: float) -> None:
+    """One step of the average, in place. The decay warms up, so that the initial weights soon fade."""
+    steps = int(num_steps)
+    update = get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))  # type: ignore[no-untyped-call]
+    update(averaged, weights, steps)

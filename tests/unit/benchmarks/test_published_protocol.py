@@ -96,7 +96,7 @@ def test_every_user_with_three_events_is_tested_with_the_validation_item_in_the_
     for batch in test_of.batches:
         for row, user in enumerate(batch.users_B):
             read = batch.items_BL[row, : batch.lengths_B[row]].tolist()
-            out = set(batch.left_out_item_X[batch.left_out_row_X == row].tolist())
+            out = set(batch.excluded_item_X[batch.excluded_row_X == row].tolist())
             found[user] = (read, out, batch.target_item_P[batch.target_row_P == row].tolist())
     wanted = {
         user: (items[:-1][-MAX_LENGTH:].tolist(), set(items[:-1].tolist()), [items[-1]])

@@ -1,4 +1,4 @@
-"""Dropout by cheap draws does what torch's does."""
+"""Dropout by cheap draws has the distribution of torch's."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import torch
 from models.dropout import Dropout
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_the_share_is_dropped_and_the_mean_is_kept(share: float) -> None:
+@pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])
+def test_the_dropout_probability_holds_and_the_mean_is_kept(probability: float) -> None:
     torch.manual_seed(0)
     values = torch.full((500, 801), 3.0)  # not a multiple of the four values of a draw
-    found = Dropout(share)(values)
-    assert (found == 0).float().mean() == pytest.approx(share, abs=0.005)
-    assert found[found != 0].unique().item() == pytest.approx(3 / (1 - share), rel=1e-3)
+    found = Dropout(probability)(values)
+    assert (found == 0).float().mean() == pytest.approx(probability, abs=0.005)
+    assert found[found != 0].unique().item() == pytest.approx(3 / (1 - probability), rel=1e-3)
     assert found.mean() == pytest.approx(3.0, rel=0.02)
 
 
@@ -45,11 +45,11 @@ def test_a_seed_gives_the_same_and_another_does_not() -> None:
     assert not torch.equal(drawn(1), drawn(2))
 
 
-def test_a_share_of_nearly_everything_is_no_division_by_zero() -> None:
+def test_a_probability_near_1_does_not_divide_by_zero() -> None:
     assert torch.isfinite(Dropout(0.999999)(torch.ones(1000))).all()
 
 
-def test_nothing_happens_outside_training_or_without_a_share() -> None:
+def test_it_is_the_identity_in_evaluation_and_with_probability_0() -> None:
     values = torch.rand(9)
     assert Dropout(0.5).eval()(values) is values
     assert Dropout(0.0)(values) is values

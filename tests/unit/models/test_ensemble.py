@@ -32,7 +32,7 @@ def batch() -> Batch:
     states_S = torch.arange(4 * MAX_LENGTH).view(4, MAX_LENGTH)[:, :-1].flatten()
     return Batch(
         items_BL=items_BL,
-        kinds_BL=torch.zeros_like(items_BL),
+        event_types_BL=torch.zeros_like(items_BL),
         ages_BL=torch.zeros(items_BL.shape),
         lengths_B=torch.full((4,), MAX_LENGTH),
         states_S=states_S,
@@ -60,12 +60,12 @@ def test_a_score_is_the_sum_of_the_members_scores(ensemble: Encoder) -> None:
 
     def scores(encoder: Encoder) -> torch.Tensor:
         vectors_BLD = encoder.item_vectors(asked.items_BL)
-        query_BD = encoder.query_vectors(vectors_BLD, asked.kinds_BL, asked.ages_BL, asked.lengths_B)
+        query_BD = encoder.query_vectors(vectors_BLD, asked.event_types_BL, asked.ages_BL, asked.lengths_B)
         return query_BD @ encoder.item_vectors(full).T
 
     apart = [scores(member) for member in ensemble.members]
     assert len(apart) == 3
-    assert not torch.allclose(apart[0], apart[1]), "members are one and the same"
+    assert not torch.allclose(apart[0], apart[1]), "all members are the same"
     torch.testing.assert_close(scores(ensemble), apart[0] + apart[1] + apart[2])
 
 

@@ -203,17 +203,17 @@ def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
             assert torch.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("hidden", [0, 4])
-def test_the_ranker_scores_lists_of_any_shape_and_standardises_its_features(hidden: int) -> None:
+@pytest.mark.parametrize("hidden_dim", [0, 4])
+def test_the_ranker_scores_lists_of_any_shape_and_standardises_its_features(hidden_dim: int) -> None:
     torch.manual_seed(0)
-    network = RankerNetwork(num_features=3, hidden_dim=hidden)
+    network = RankerNetwork(num_features=3, hidden_dim=hidden_dim)
     torch.nn.init.normal_(network.linear.weight)
     features = torch.randn(50, 3) * torch.tensor([1.0, 100.0, 0.0]) + torch.tensor([0.0, 5.0, 2.0])
     network.fit_scale(features)
     scores = network(features)
     assert scores.shape == (50,)
     torch.testing.assert_close(network(features.view(5, 10, 3)), scores.view(5, 10))
-    plain = RankerNetwork(num_features=3, hidden_dim=hidden)
+    plain = RankerNetwork(num_features=3, hidden_dim=hidden_dim)
     plain.load_state_dict({**network.state_dict(), "mean": torch.zeros(3), "deviation": torch.ones(3)})
     by_hand = (features - features.mean(0)) / features.std(0).clamp(min=1e-6)
     torch.testing.assert_close(plain(by_hand), scores)

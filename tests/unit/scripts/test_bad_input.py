@@ -148,7 +148,7 @@ def test_a_bundle_whose_file_was_changed(
     with (bundle / "can_be_shown.npy").open("r+b") as file:
         file.seek(200)
         file.write(b"\xff")
-    message = r"items\.npy: was changed after the bundle was written.*shopkeeper export"
+    message = r"can_be_shown\.npy: was changed after the bundle was written.*shopkeeper export"
     refused(shopkeeper, message, command, "--bundle", bundle, "--out", tmp_path / "shop", folder=tmp_path)
 
 

@@ -67,7 +67,7 @@ def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dat
         for batch in validation_loader(dataset, validation, test, config=config):
             vectors = encoder.item_vectors(batch.items_BL)
             queries = encoder.query_vectors(
-                vectors, batch.kinds_BL, batch.ages_BL, batch.lengths_B, batch.user
+                vectors, batch.event_types_BL, batch.ages_BL, batch.lengths_B, batch.user
             )
             by_torch += queries.tolist()
     retriever = encoder_of(pipeline)

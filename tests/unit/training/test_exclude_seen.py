@@ -31,12 +31,12 @@ def test_the_whole_history_is_left_out_and_not_only_what_the_encoder_reads(
     validation, test, _ = split_points(shop_dataset, config.split)
     relevant = targets_between(shop_dataset, validation, test, targets=config.history.targets)
     rows = validation_rows(shop_dataset, validation, relevant, config=config)
-    assert max(len(row.left_out) for row in rows) > 2
+    assert max(len(row.excluded) for row in rows) > 2
     for row in rows:
         assert len(row.inputs.items) <= 2
-        assert set(row.left_out.tolist()) == set(validation.history(shop_dataset, row.user).items.tolist())
+        assert set(row.excluded.tolist()) == set(validation.history(shop_dataset, row.user).items.tolist())
     plain = validation_rows(shop_dataset, validation, relevant, config=shop_config)
-    assert not any(len(row.left_out) for row in plain)
+    assert not any(len(row.excluded) for row in plain)
 
 
 def test_what_is_left_out_hits_nothing_and_stands_in_nobodys_way(
@@ -47,7 +47,7 @@ def test_what_is_left_out_hits_nothing_and_stands_in_nobodys_way(
     for batch in validation_loader(shop_dataset, validation, test, config=config, max_users=10_000):
         shape = len(batch.users_B), shop_dataset.num_items
         seen_BN = torch.zeros(shape, dtype=torch.bool)
-        seen_BN[batch.left_out_row_X, batch.left_out_item_X] = True
+        seen_BN[batch.excluded_row_X, batch.excluded_item_X] = True
         is_seen_P = seen_BN[batch.target_row_P, batch.target_item_P]
         scores_BN = torch.where(seen_BN, 2.0, 0.0)
         scores_BN[batch.target_row_P[~is_seen_P], batch.target_item_P[~is_seen_P]] = 1.0

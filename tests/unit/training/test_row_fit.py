@@ -1,4 +1,4 @@
-"""Fits whose item table is updated by rows: when that is, with every kind of table, and in bf16."""
+"""Fits with sparse updates of the item table: when they are used, with every type of table, and in bf16."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.splits import split_points
 from models.data_shape import DataShape
 from models.factory import build_encoder
 from training.encoder.fit import fit_encoders, load_encoder
-from training.encoder.optimizer import ROWS_FROM, optimizer_of
+from training.encoder.optimizer import ROWS_FROM, build_optimizer
 from training.runs.run import Run
 
 TABLES = ["encoder.items=id", "encoder.items=features", "encoder.normalize=true"]
@@ -41,7 +41,7 @@ def test_only_a_sampled_loss_over_a_large_catalogue_updates_rows(items: str, nor
         encoder = build_encoder(
             config, DataShape(num_items, max_length=5, item_content=codes, item_content_sizes=(3,))
         )
-        optimizer_of(encoder, TrainingConfig.model_validate({"loss": loss}))
+        build_optimizer(encoder, TrainingConfig.model_validate({"loss": loss}))
         encoder.item_vectors(torch.arange(3)).square().sum().backward()
         sparse = {
             weight.grad.is_sparse

@@ -1,5 +1,4 @@
-"""Training batches: within their size, with little padding, and never a target predicted from its own
-basket."""
+"""Training batches: within their size, with little padding, and no target predicted from its own basket."""
 
 from __future__ import annotations
 
@@ -25,12 +24,12 @@ from training.encoder.validation import ValidationRow, validation_batches
 
 MAX_LENGTH = 8
 
-people = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=9), min_size=1, max_size=6)
+users_with_baskets = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=9), min_size=1, max_size=6)
 """A list of basket sizes for each user."""
 
 
 def shop_of(baskets_of_users: list[list[int]], *, seed: int = 0) -> Events:
-    """Every event has an item of its own, so that it can be followed; a fifth are only looked at."""
+    """Every event has an item of its own, so that it can be followed; a fifth are views."""
     sizes = [size for user in baskets_of_users for size in user]
     count = sum(sizes)
     baskets = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
@@ -68,7 +67,7 @@ def rows_of(batch: Batch) -> list[list[int]]:
     ]
 
 
-@given(people, st.integers(0, 3))
+@given(users_with_baskets, st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_pairs_are_each_target_with_the_state_before_its_basket(
     baskets_of_users: list[list[int]], number: int
@@ -92,7 +91,7 @@ def test_pairs_are_each_target_with_the_state_before_its_basket(
         assert found == expected
 
 
-@given(people, st.integers(0, 3))
+@given(users_with_baskets, st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_a_batch_keeps_its_size_and_rows_are_one_users_events_in_the_order_of_time(
     baskets_of_users: list[list[int]], number: int
@@ -105,12 +104,12 @@ def test_a_batch_keeps_its_size_and_rows_are_one_users_events_in_the_order_of_ti
         for row, (items, length) in enumerate(zip(rows_of(batch), batch.lengths_B.tolist(), strict=True)):
             assert len(set(owner[items])) == 1
             assert (np.diff(events.events.baskets[items]) >= 0).all()
-            assert batch.kinds_BL[row, :length].tolist() == events.events.event_types[items].tolist()
+            assert batch.event_types_BL[row, :length].tolist() == events.events.event_types[items].tolist()
             days = events.events.times[items] / MICROSECONDS_PER_DAY
             assert batch.ages_BL[row, :length].tolist() == pytest.approx((days[-1] - days).tolist())
 
 
-@given(people, st.integers(0, 3))
+@given(users_with_baskets, st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_long_histories_are_covered_by_pieces(baskets_of_users: list[list[int]], number: int) -> None:
     events = shop_of(baskets_of_users)
@@ -122,7 +121,7 @@ def test_long_histories_are_covered_by_pieces(baskets_of_users: list[list[int]],
         assert missing <= (2 if length > MAX_LENGTH else 0)
 
 
-def test_the_first_cut_moves_from_epoch_to_epoch() -> None:
+def test_the_first_piece_differs_from_epoch_to_epoch() -> None:
     events = shop_of([[1] * 40])
     rows = [row for number in range(12) for batch in epoch(events, number=number) for row in rows_of(batch)]
     assert len({len(row) for row in rows if row[0] == 0}) > 3
@@ -194,7 +193,7 @@ def test_the_example_in_the_docstring_is_true() -> None:
     assert doctest.testmod(training.encoder.batches) == doctest.TestResults(failed=0, attempted=1)
 
 
-def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset: Dataset) -> None:
+def test_events_before_a_split_point_are_inputs_only_and_nothing_after_it(shop_dataset: Dataset) -> None:
     point, _, _ = split_points(shop_dataset, SplitConfig(window_days=14))
     purchase = np.array([EVENT_TYPE_CODE["purchase"]], np.int8)
     bought = Events.before(shop_dataset, point, input_event_types=purchase, targets={"purchase": 1.0})
@@ -212,8 +211,8 @@ def test_events_before_a_cut_hold_inputs_alone_and_nothing_after_it(shop_dataset
     assert (bought.lengths > 1).all()
 
 
-def test_a_state_reads_the_user_as_of_the_basket_it_foresees(shop_dataset: Dataset) -> None:
-    """What training reads at a state is what `user_features` says of the history before the next basket."""
+def test_a_hidden_state_reads_the_user_as_of_the_basket_it_predicts(shop_dataset: Dataset) -> None:
+    """The user features of a state are those of `user_features` for the history before the next basket."""
     point, _, _ = split_points(shop_dataset, SplitConfig(window_days=14))
     purchase = np.array([EVENT_TYPE_CODE["purchase"]], np.int8)
     events = Events.before(shop_dataset, point, input_event_types=purchase, targets={"purchase": 1.0})
@@ -236,7 +235,7 @@ def test_a_state_reads_the_user_as_of_the_basket_it_foresees(shop_dataset: Datas
 
 
 def features_before_buying(dataset: Dataset, item: int) -> list[tuple[int, UserFeatures]]:
-    """(user, features just before it) for every time that somebody bought the item."""
+    """(user, features just before it) for every purchase of the item."""
     found = []
     for row in np.flatnonzero((dataset.items == item) & (dataset.event_types == EVENT_TYPE_CODE["purchase"])):
         user = int(dataset.users[row])
@@ -251,7 +250,7 @@ def features_before_buying(dataset: Dataset, item: int) -> list[tuple[int, UserF
 
 
 def with_refund(dataset: Dataset, place: int, *, days_later: float) -> Dataset:
-    """The dataset and one event more: that of `place` is brought back."""
+    """The dataset with one more event: a refund of the event at `place`."""
     owner = int(dataset.users[place])
     time = int(dataset.times[place]) + int(days_later * MICROSECONDS_PER_DAY)
     after = int(dataset.offsets[owner] + np.searchsorted(dataset.history(owner).times, time, side="right"))
@@ -270,7 +269,7 @@ def with_refund(dataset: Dataset, place: int, *, days_later: float) -> Dataset:
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-def test_what_was_brought_back_before_the_cut_is_no_target_whether_or_not_the_refund_is_read(
+def test_what_was_refunded_before_the_split_point_is_no_target_whether_or_not_the_refund_is_read(
     shop_dataset: Dataset, is_read: bool
 ) -> None:
     point, *_ = split_points(shop_dataset, SplitConfig(window_days=14))
@@ -298,7 +297,7 @@ def test_what_was_brought_back_before_the_cut_is_no_target_whether_or_not_the_re
     assert (returned.weights[returned.events.event_types == EVENT_TYPE_CODE["refund"]] == 0).all()
     kept = events_of(with_refund(shop_dataset, place, days_later=20))
     assert kept.weights.tolist() == before.weights.tolist(), (
-        "a refund after the split point takes nothing away before it"
+        "a refund after the split point has no effect before it"
     )
 
 
@@ -314,7 +313,7 @@ def test_validation_batches_hold_every_row_once_within_their_size(
                 np.full(length, row, np.int32), np.zeros(length, np.int64), np.zeros(length, np.float32)
             ),
             relevant=np.array([row], np.int32),
-            left_out=np.array([row] * (row % 3), np.int32),
+            excluded=np.array([row] * (row % 3), np.int32),
             numbers=np.full(2, row, np.float32),
             codes=np.full(3, row, np.int64),
         )
@@ -329,7 +328,7 @@ def test_validation_batches_hold_every_row_once_within_their_size(
         for place, (items, length, row, user_numbers) in enumerate(parts):
             assert items[:length].tolist() == [row] * lengths[row]
             assert batch.target_item_P[batch.target_row_P == place].tolist() == [row]
-            assert batch.left_out_item_X[batch.left_out_row_X == place].tolist() == [row] * (row % 3)
+            assert batch.excluded_item_X[batch.excluded_row_X == place].tolist() == [row] * (row % 3)
             assert user_numbers.tolist() == [[row] * 2]
             seen.append(row)
     assert sorted(seen) == list(range(len(lengths)))

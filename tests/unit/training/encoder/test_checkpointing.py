@@ -1,5 +1,5 @@
-"""A training that is stopped at any write, and gone on with, gives the same weights and curves as one that
-was not."""
+"""A training that is killed at any write and resumed gives the same weights and curves as an uninterrupted
+one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from training.encoder.fit import fit_encoders
 from training.runs.resume import resumed_config, run_to_resume
 from training.runs.run import CHECKPOINT_FILE, Run
 
-CUTS = ("validation", "test", "full")
+SPLIT_POINTS = ("validation", "test", "full")
 WALL_CLOCK = ("interactions_per_second", "seconds")
 
 
@@ -46,10 +46,10 @@ def settings(prepared_shop: Path, *overrides: str) -> Config:
 
 
 def outcome(run: Run) -> tuple[list[tuple[object, ...]], dict[str, torch.Tensor]]:
-    """(curves without the clock, every weight before every split point)."""
+    """(curves without times, all weights of every split point)."""
     weights = {
         f"{point} {name}": value
-        for point in CUTS
+        for point in SPLIT_POINTS
         for name, value in torch.load(run.folder / f"encoder-{point}.pt", weights_only=True).items()
     }
     curves = [
@@ -72,8 +72,7 @@ def the_same(one: Run, other: Run) -> None:
 
 @contextmanager
 def killed_at(number: int, *, after: bool) -> Iterator[None]:
-    """Die at the write of that number (every write ends in a rename): right before the rename, or right
-    after."""
+    """Die at the write of that number, right before or right after the rename that ends it."""
     count, replace = 0, Path.replace
 
     def counted(path: Path, target: Path) -> Path:
@@ -92,7 +91,7 @@ def killed_at(number: int, *, after: bool) -> Iterator[None]:
 
 
 def killed_thrice(run: Run, dataset: Dataset, config: Config) -> None:
-    """And gone on with each time, to the end."""
+    """And resumed each time, to the end."""
     for number in (9, 4, 15):
         with pytest.raises(Killed), killed_at(number, after=True):
             fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
@@ -107,7 +106,7 @@ def untouched(prepared_shop: Path, shop_dataset: Dataset, tmp_path_factory: pyte
     return run
 
 
-def test_killed_at_many_writes_it_is_as_if_nothing_had_happened(
+def test_killed_at_many_writes_the_result_is_the_same(
     prepared_shop: Path, shop_dataset: Dataset, untouched: Run, tmp_path: Path
 ) -> None:
     config = settings(prepared_shop, "training.checkpoint_minutes=1e-6")
@@ -119,48 +118,48 @@ def test_killed_at_many_writes_it_is_as_if_nothing_had_happened(
                 fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=run)
         except Killed:
             kills += 1
-        assert kills < 60, "no headway"
+        assert kills < 60, "no progress"
     assert kills > 5
     the_same(run, untouched)
     assert not list(run.folder.glob(".*.part"))
 
 
-def test_killed_at_many_writes_by_rows_it_is_as_if_nothing_had_happened(
+def test_killed_with_sparse_updates_the_result_is_the_same(
     prepared_shop: Path,
     shop_dataset: Dataset,
     untouched: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With the item table updated by rows, as a large catalogue's is."""
+    """With sparse updates of the item table, as for a large catalogue."""
     monkeypatch.setattr(training.encoder.optimizer, "ROWS_FROM", 1)
     config = settings(prepared_shop)
-    whole = Run.create(tmp_path / "whole", name="test")
-    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=whole)
+    uninterrupted = Run.create(tmp_path / "uninterrupted", name="test")
+    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=uninterrupted)
     with pytest.raises(AssertionError):
-        the_same(whole, untouched)  # these are not dense steps
+        the_same(uninterrupted, untouched)  # sparse updates differ from dense ones
     config = settings(prepared_shop, "training.checkpoint_minutes=1e-6")
     run = Run.create(tmp_path / "killed", name="test")
     killed_thrice(run, shop_dataset, config)
-    the_same(run, whole)
+    the_same(run, uninterrupted)
 
 
-def test_killed_with_a_mean_of_weights_and_hidden_events_it_is_as_if_nothing_had_happened(
+def test_killed_with_weight_averaging_and_item_masking_the_result_is_the_same(
     prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path
 ) -> None:
-    settled = (
+    averaged = (
         "training.weight_averaging=0.9",
         "training.item_mask_prob=0.3",
         "encoder.model=bsarec",
         "encoder.num_heads=1",
     )
-    config = settings(prepared_shop, *settled)
-    whole = Run.create(tmp_path / "whole", name="test")
-    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=whole)
-    config = settings(prepared_shop, *settled, "training.checkpoint_minutes=1e-6")
+    config = settings(prepared_shop, *averaged)
+    uninterrupted = Run.create(tmp_path / "uninterrupted", name="test")
+    fit_encoders(shop_dataset, split_points(shop_dataset, config.split), config=config, run=uninterrupted)
+    config = settings(prepared_shop, *averaged, "training.checkpoint_minutes=1e-6")
     run = Run.create(tmp_path / "killed", name="test")
     killed_thrice(run, shop_dataset, config)
-    the_same(run, whole)
+    the_same(run, uninterrupted)
 
 
 @pytest.fixture
@@ -176,11 +175,10 @@ def workspace(prepared_shop: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_ctrl_c_and_a_loss_that_is_no_number_leave_no_trace(
+def test_ctrl_c_and_a_loss_of_nan_leave_no_trace(
     shopkeeper: RunMain, workspace: Path, untouched: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped by Ctrl-C after an epoch, gone on with at a mad learning rate, gone on with again at the old
-    one."""
+    """Stopped by Ctrl-C after an epoch, resumed with a far too high learning rate, then with the old one."""
     command = ("train", "--no-evaluate", "--config", workspace / "my.yaml", "--out", workspace)
     presses = iter([True])
 
@@ -195,11 +193,11 @@ def test_ctrl_c_and_a_loss_that_is_no_number_leave_no_trace(
     run = run_to_resume(workspace, None, evaluated=True)
     before = (run.folder / CHECKPOINT_FILE).read_bytes()
 
-    mad = shopkeeper(*command, "--resume", "--set", "training.learning_rate=1e30")
-    assert mad.status == 2
-    assert "became" in mad.err
-    assert "lower training.learning_rate (now 1e+30)" in mad.err.replace("\n", " ")
-    assert f"{run.folder / CHECKPOINT_FILE}" in mad.err.replace("\n", "")
+    diverged = shopkeeper(*command, "--resume", "--set", "training.learning_rate=1e30")
+    assert diverged.status == 2
+    assert "became" in diverged.err
+    assert "lower training.learning_rate (now 1e+30)" in diverged.err.replace("\n", " ")
+    assert f"{run.folder / CHECKPOINT_FILE}" in diverged.err.replace("\n", "")
     assert (run.folder / CHECKPOINT_FILE).read_bytes() == before
     assert run.read().status == "failed"
 
@@ -212,8 +210,8 @@ def test_ctrl_c_and_a_loss_that_is_no_number_leave_no_trace(
     assert "no unfinished run here, so there is nothing to resume" in nothing.err
 
 
-def test_a_batch_that_does_not_fit_into_memory_says_what_to_set(shopkeeper: RunMain, workspace: Path) -> None:
-    """80 TB of negatives: what torch's allocator refuses, really."""
+def test_an_out_of_memory_error_says_what_to_set(shopkeeper: RunMain, workspace: Path) -> None:
+    """80 TB of negatives, which torch's allocator really refuses."""
     command = ("train", "--no-evaluate", "--config", workspace / "my.yaml", "--out", workspace)
     done = shopkeeper(*command, "--set", "training.num_negatives=10000000000000")
     assert done.status == 2
@@ -223,7 +221,7 @@ def test_a_batch_that_does_not_fit_into_memory_says_what_to_set(shopkeeper: RunM
     assert shopkeeper(*command, "--resume", "--set", "training.num_negatives=32").status == 0
 
 
-def test_which_run_goes_on_and_which_settings_may_change(tmp_path: Path, prepared_shop: Path) -> None:
+def test_which_run_is_resumed_and_which_settings_may_change(tmp_path: Path, prepared_shop: Path) -> None:
     config = settings(prepared_shop)
     there = {
         "20240101-a": "failed",
@@ -254,7 +252,7 @@ def test_which_run_goes_on_and_which_settings_may_change(tmp_path: Path, prepare
         pass
 
 
-def test_a_run_of_other_data_is_not_gone_on_with(
+def test_a_run_of_other_data_is_not_resumed(
     shopkeeper: RunMain, workspace: Path, prepared_shop: Path
 ) -> None:
     run = Run.create(workspace / "runs", name="other")

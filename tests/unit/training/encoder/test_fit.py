@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -16,10 +17,12 @@ from configs.schema import Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import split_points
+from training.encoder.batches import Batch
 from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.module import EncoderModule
 from training.runs.run import Run
 
-CUTS = ("validation", "test", "full")
+SPLIT_POINTS = ("validation", "test", "full")
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +48,19 @@ def item_vectors(small_shop: tuple[Path, Dataset], run: Run, config: Config, poi
     return encoder.item_vectors(torch.arange(small_shop[1].num_items)).detach()
 
 
-def test_there_is_an_encoder_for_each_cut_and_a_seed_gives_the_same_one(
+def test_there_is_an_encoder_for_each_split_point_and_a_seed_gives_the_same_one(
     small_shop: tuple[Path, Dataset], tmp_path: Path
 ) -> None:
     first, config = train(small_shop, tmp_path / "first")
     second, _ = train(small_shop, tmp_path / "second")
     other, _ = train(small_shop, tmp_path / "other", "training.seed=1")
-    vectors = {point: item_vectors(small_shop, first, config, point) for point in CUTS}
-    for point in CUTS:
+    vectors = {point: item_vectors(small_shop, first, config, point) for point in SPLIT_POINTS}
+    for point in SPLIT_POINTS:
         assert torch.equal(vectors[point], item_vectors(small_shop, second, config, point))
         assert not torch.equal(vectors[point], item_vectors(small_shop, other, config, point))
     assert not torch.equal(vectors["validation"], vectors["full"])
     assert sorted(path.name for path in first.folder.glob("*encoder*")) == sorted(
-        f"encoder-{point}.pt" for point in CUTS
+        f"encoder-{point}.pt" for point in SPLIT_POINTS
     )
     assert not list(first.folder.glob("*.ckpt"))
 
@@ -73,24 +76,25 @@ def test_training_makes_the_loss_fall_and_the_curves_say_so(
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.9 * losses[0]
     fits = run.read().fits
-    assert set(fits) == set(CUTS)
+    assert set(fits) == set(SPLIT_POINTS)
     recalls = [
         line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
     ]
     assert fits["validation"]["best_validation_recall"] == pytest.approx(max(recalls))
 
 
-def test_without_refitting_every_cut_has_the_first_weights(
+def test_without_refitting_every_split_point_has_the_first_weights(
     small_shop: tuple[Path, Dataset], tmp_path: Path
 ) -> None:
     run, config = train(small_shop, tmp_path, "training.refit_epochs=0")
-    first, *later = (item_vectors(small_shop, run, config, point) for point in CUTS)
+    first, *later = (item_vectors(small_shop, run, config, point) for point in SPLIT_POINTS)
     assert all(torch.equal(first, other) for other in later)
 
 
-def test_the_first_fit_sees_nothing_after_its_cut(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
-    """With everything after the validation window changed, the weights before it stay the same to the last
-    bit."""
+def test_the_first_fit_sees_nothing_after_its_split_point(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    """With all events after the validation window changed, the weights stay the same bit for bit."""
     _, dataset = small_shop
     run, config = train(small_shop, tmp_path / "as it is", "training.refit_epochs=0")
     _, test, _ = timeline = split_points(dataset, config.split)
@@ -105,7 +109,7 @@ def test_the_first_fit_sees_nothing_after_its_cut(small_shop: tuple[Path, Datase
     )
 
 
-def test_a_kind_that_nobody_did_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+def test_targets_without_events_are_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
     with pytest.raises(
         TooLittleDataError,
         match=r"No user has two events.*\(add_to_cart\).*The data has: .*purchase \([\d,]+\)",
@@ -113,7 +117,7 @@ def test_a_kind_that_nobody_did_is_one_clear_error(small_shop: tuple[Path, Datas
         train(small_shop, tmp_path, "history.targets={add_to_cart: 1}")
 
 
-def test_a_target_that_nobody_did_beside_one_that_they_did_is_remarked_on(
+def test_a_target_without_events_beside_one_with_events_is_logged(
     small_shop: tuple[Path, Dataset], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train(
@@ -124,15 +128,13 @@ def test_a_target_that_nobody_did_beside_one_that_they_did_is_remarked_on(
     )
     found = " ".join(capsys.readouterr().err.split())
     assert re.search(
-        r"history\.targets has review, of which the data holds none\. It holds: .*purchase \([\d,]+\)", found
+        r"history\.targets has review, which the data has no events of\. It has: .*purchase \([\d,]+\)", found
     )
     train(small_shop, tmp_path / "purchases")
     assert "history.targets" not in capsys.readouterr().err
 
 
-def test_a_window_in_which_nobody_did_anything_is_one_clear_error(
-    small_shop: tuple[Path, Dataset], tmp_path: Path
-) -> None:
+def test_a_window_without_events_is_one_clear_error(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
     _, dataset = small_shop
     config = shop.make_config(small_shop[0], tmp_path, "training.max_epochs=1")
     _, test, full = split_points(dataset, config.split)
@@ -140,7 +142,7 @@ def test_a_window_in_which_nobody_did_anything_is_one_clear_error(
         fit_encoders(dataset, (test, test, full), config=config, run=Run.create(tmp_path, name="test"))
 
 
-def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy(
+def test_a_loss_of_nan_stops_the_training_with_the_remedy(
     small_shop: tuple[Path, Dataset], tmp_path: Path
 ) -> None:
     with pytest.raises(
@@ -153,6 +155,46 @@ def test_a_loss_that_is_no_number_stops_the_training_with_the_remedy(
             "training.max_epochs=3",
             "training.patience=3",
         )
+
+
+def test_the_best_epoch_is_kept(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+    """Epochs after the best one leave no trace in the weights."""
+    settings = ("training.learning_rate=0.1", "training.refit_epochs=0")
+    longer, config = train(
+        small_shop, tmp_path / "longer", *settings, "training.max_epochs=6", "training.patience=6"
+    )
+    recalls = [line["metrics"]["validation_recall"] for line in longer.curves()]
+    best = int(np.argmax(recalls))
+    assert best < 5, "the last epoch is the best: this tests nothing"
+    shorter, _ = train(small_shop, tmp_path / "shorter", *settings, f"training.max_epochs={best + 1}")
+    vectors = [item_vectors(small_shop, run, config, "validation") for run in (longer, shorter)]
+    assert torch.equal(*vectors)
+    patient, _ = train(
+        small_shop, tmp_path / "patient", *settings, "training.max_epochs=6", "training.patience=1"
+    )
+    assert len(patient.curves()) == next(
+        (epoch + 1 for epoch in range(1, 6) if recalls[epoch] <= max(recalls[:epoch])), 6
+    )
+
+
+def test_the_time_limit_stops_the_first_fit_inside_an_epoch_and_validates_it(
+    small_shop: tuple[Path, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has 9 epochs; each refit has 1 and no time limit."""
+    steps_by_epochs: Counter[int | None] = Counter()
+    training_step = EncoderModule.training_step
+
+    def counted(module: EncoderModule, batch: Batch, batch_idx: int) -> torch.Tensor | None:
+        steps_by_epochs[module.trainer.max_epochs] += 1
+        return training_step(module, batch, batch_idx)
+
+    monkeypatch.setattr(EncoderModule, "training_step", counted)
+    settings = ("training.batch_tokens=64", "training.max_epochs=9", "training.refit_epochs=1")
+    run, _ = train(small_shop, tmp_path, *settings, "training.max_minutes=1e-5")
+    assert steps_by_epochs[9] == 1
+    assert steps_by_epochs[1] > 10
+    assert [line["series"] for line in run.curves()] == ["validation", "test", "full"]
+    assert "validation_recall" in run.curves()[0]["metrics"]
 
 
 def test_an_encoder_that_is_not_there_is_named(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Starting vectors and pooling together against GF-CF's ideal low-pass filter, made with dense matrices."""
+"""Initial vectors and weighted pooling against the ideal low-pass filter of GF-CF, with dense matrices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NUM_USERS, NUM_ITEMS = 30, 14
 
 
 def purchases() -> tuple[torch.Tensor, torch.Tensor]:
-    """(users, items), some twice; item 13 is nobody's."""
+    """(users, items), some twice; item 13 has no purchases."""
     generator = torch.Generator().manual_seed(0)
     users = torch.arange(NUM_USERS).repeat_interleave(6)
     return users, torch.randint(NUM_ITEMS - 1, (len(users),), generator=generator)
@@ -96,6 +96,6 @@ def test_any_width_is_filled_with_finite_numbers(dim: int) -> None:
     assert vectors.shape == (NUM_ITEMS, dim)
     assert torch.isfinite(vectors).all()
     assert (vectors.std(dim=0) > 0).sum() >= dim - 1, (
-        "the direction of the item that is nobody's is all that may be empty"
+        "only the direction of the item without purchases may be empty"
     )
     assert vectors[:, :-1].norm(dim=1).mean() == pytest.approx(1.0)

@@ -1,54 +1,96 @@
+"""A fit without epochs is its initial vectors at each split point; a model of sets learns from sets."""
+
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shop
 import torch
 
-from training.encoder.initial_vectors import svd_item_vectors
+from configs.exceptions import ConfigError
+from configs.load import load_config
+from configs.schema import Config
+from features.dataset import Dataset
+from features.prepare import prepare
+from features.splits import split_points, targets_before
+from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.graph_filter import graph_filter_item_vectors
+from training.runs.run import Run
 
-HALF = 5
-NUM_ITEMS = 2 * HALF
-
-
-def purchases() -> tuple[torch.Tensor, torch.Tensor]:
-    """(users, items): even users buy from the first half of the items, odd ones from the second; item 9 is in
-    no basket."""
-    generator = torch.Generator().manual_seed(0)
-    users = torch.arange(40).repeat_interleave(12)
-    items = torch.randint(HALF, (len(users),), generator=generator) + HALF * (users % 2)
-    kept = items != NUM_ITEMS - 1
-    return users[kept], items[kept]
+DIM = 8
 
 
-def test_items_of_the_same_buyers_start_close_together() -> None:
-    users, items = purchases()
-    vectors = svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=2, seed=0)
-    similarity = torch.nn.functional.cosine_similarity(vectors[:, None], vectors[None], dim=2)
-    bought = slice(0, NUM_ITEMS - 1)
-    same_half = (torch.arange(NUM_ITEMS) < HALF)[:, None] == (torch.arange(NUM_ITEMS) < HALF)[None]
-    assert similarity[bought, bought][same_half[bought, bought]].min() > 0.8
-    assert similarity[bought, bought][~same_half[bought, bought]].abs().max() < 0.2
-    assert vectors[NUM_ITEMS - 1].norm() < 0.1 < vectors[bought].norm(dim=1).min()
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dataset, Path]:
+    folder = tmp_path_factory.mktemp("sets")
+    files = shop.write_shop(folder / "raw", num_users=30)
+    prepare(shop.make_config(files, folder / "workspace"), now=shop.NOW)
+    return files, Dataset.open(folder / "workspace" / "dataset"), folder / "workspace"
 
 
-def test_an_event_of_weight_two_says_as_much_as_two_events() -> None:
-    users, items = purchases()
-    twice = torch.cat([users, users[:50]]), torch.cat([items, items[:50]])
-    weights = torch.ones(len(users))
-    weights[:50] = 2
-    weighted = svd_item_vectors(users, items, weights, num_items=NUM_ITEMS, dim=2, seed=0)
-    assert torch.equal(
-        weighted, svd_item_vectors(*twice, torch.ones(len(twice[0])), num_items=NUM_ITEMS, dim=2, seed=0)
+def config_of(raw: tuple[Path, Dataset, Path], *settings: str) -> Config:
+    own = (
+        f"encoder.dim={DIM}",
+        "encoder.model=weighted_pooling",
+        "training.initial_vectors=graph_filter",
+        "history.order=set",
     )
-    assert not torch.equal(
-        weighted, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=2, seed=0)
-    )
+    return shop.make_config(raw[0], raw[2], *own, *settings)
 
 
-def test_a_width_beyond_the_rank_is_filled_and_a_seed_gives_the_same_vectors() -> None:
-    users, items = purchases()
-    vectors = svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3)
-    assert vectors.shape == (NUM_ITEMS, 64)
-    assert torch.isfinite(vectors).all()
-    assert (vectors.std(dim=0) > 0).all()
-    assert torch.equal(
-        vectors, svd_item_vectors(users, items, torch.ones(len(users)), num_items=NUM_ITEMS, dim=64, seed=3)
+def test_without_epochs_every_split_point_has_the_initial_vectors_of_its_own_past(
+    raw: tuple[Path, Dataset, Path], tmp_path: Path
+) -> None:
+    config, dataset = config_of(raw, "training.max_epochs=0"), raw[1]
+    timeline, run = split_points(dataset, config.split), Run.create(tmp_path, name="test")
+    fit_encoders(dataset, timeline, config=config, run=run)
+    found = []
+    for point in timeline:
+        users, events, _ = targets_before(dataset, point, targets=config.history.targets)
+        items = torch.from_numpy(events.items.astype(np.int64))
+        expected = graph_filter_item_vectors(
+            torch.from_numpy(users.astype(np.int64)),
+            items,
+            num_items=dataset.num_items,
+            dim=DIM,
+            seed=config.training.seed,
+        )
+        encoder = load_encoder(run.folder, dataset, point=point.name, config=config)
+        with torch.no_grad():
+            found.append(encoder.item_vectors(torch.arange(dataset.num_items)))
+        torch.testing.assert_close(found[-1], expected)
+        assert run.read().fits[point.name]["epochs"] == 0
+    assert not torch.allclose(found[0], found[1])
+
+
+def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path: Path) -> None:
+    steps = (
+        "training.max_epochs=6",
+        "training.patience=6",
+        "training.learning_rate=0.01",
+        "training.batch_tokens=256",
     )
+    config, dataset = (
+        config_of(raw, "training.initial_vectors=random", "training.refit_epochs=0", *steps),
+        raw[1],
+    )
+    run = Run.create(tmp_path, name="test")
+    fit_encoders(dataset, split_points(dataset, config.split), config=config, run=run)
+    recalls = [
+        line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
+    ]
+    assert recalls[-1] > recalls[0] + 0.02, "it was .50 and .55"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["training.initial_vectors=graph_filter"], "graph_filter is for encoder.model=weighted_pooling"),
+        (["training.max_epochs=0", "training.initial_vectors=random"], "random ones know nothing"),
+    ],
+)
+def test_initial_vectors_that_make_no_sense_are_refused(settings: list[str], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_config(overrides=settings)

@@ -22,7 +22,7 @@ def test_the_logarithm_is_that_of_the_share_of_draws_an_item_is_in(popularity_sa
         chance[negatives] = log_expected.exp()
     for item in KNOWN:
         assert float(times_drawn[item]) / 4000 == pytest.approx(float(chance[item]), abs=0.03)
-    assert times_drawn[[0, 3, 5, 6, 8]].sum() == 0, "an item that nobody had is never pushed away"
+    assert times_drawn[[0, 3, 5, 6, 8]].sum() == 0, "an item without a target is never a negative"
 
 
 def test_the_batch_as_negatives_knows_how_often_each_item_is_among_its_targets() -> None:
@@ -31,7 +31,7 @@ def test_the_batch_as_negatives_knows_how_often_each_item_is_among_its_targets()
     times_there, chance = torch.zeros(9), torch.full((9,), torch.nan)
     for _ in range(4000):
         batch = TARGETS[torch.randint(len(TARGETS), (3,), generator=generator)]
-        negatives, log_expected = sampler.of_batch(batch)
+        negatives, log_expected = sampler.in_batch(batch)
         assert negatives.tolist() == sorted(set(batch.tolist()))
         times_there[negatives] += 1
         chance[negatives] = log_expected.exp()

@@ -69,7 +69,7 @@ def test_no_target_stands_in_its_own_query_and_query_and_targets_are_one_users_s
             sorted(set(items)) for items in SETS if len(set(items)) > 1
         )
         for query, targets, weights in seen:
-            assert len({*query, *targets}) == len(query) + len(targets), "an item stands twice"
+            assert len({*query, *targets}) == len(query) + len(targets), "an item occurs twice"
             assert query
             assert targets
             assert len(query) <= MAX_LENGTH
@@ -98,15 +98,17 @@ def test_every_item_is_a_target_in_turn() -> None:
     assert found == {item for items in SETS if len(set(items)) > 1 for item in items}
 
 
-def test_the_kinds_are_those_of_the_items() -> None:
+def test_the_event_types_are_those_of_the_items() -> None:
     events = make_events().events
-    kind_of = {(int(item), int(kind)) for item, kind in zip(events.items, events.event_types, strict=True)}
+    expected = set(zip(events.items.tolist(), events.event_types.tolist(), strict=True))
     for batch in make_batches():
         for row, length in enumerate(batch.lengths_B.tolist()):
             pairs = zip(
-                batch.items_BL[row, :length].tolist(), batch.kinds_BL[row, :length].tolist(), strict=True
+                batch.items_BL[row, :length].tolist(),
+                batch.event_types_BL[row, :length].tolist(),
+                strict=True,
             )
-            assert set(pairs) <= kind_of
+            assert set(pairs) <= expected
 
 
 def test_an_epoch_of_a_seed_is_always_the_same_and_can_be_begun_in_its_middle() -> None:

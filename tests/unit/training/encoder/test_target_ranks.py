@@ -1,4 +1,4 @@
-"""Places counted for many users at once, against lists that are really made."""
+"""Ranks counted for many users at once, against sorted lists."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ CUTOFFS = (1, 3, 5)
 
 
 def plain_list(scores: list[float], relevant: list[int]) -> list[int]:
-    """The ranking of one user, worst luck among equals: whatever is no target first. What scores -inf stands
-    in no list."""
+    """The ranking of one user with pessimistic ties: targets last. Items with the score -inf are left out."""
     shown = [item for item in range(len(scores)) if scores[item] > -np.inf]
     return sorted(shown, key=lambda item: (-scores[item], item in relevant, item))
 

@@ -1,4 +1,4 @@
-"""Sums and gradients made in chunks and in place, against plain autograd over the whole table of scores."""
+"""Log-sum-exp and gradients in chunks and in place, against plain autograd over the full table of scores."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-import models.log_sum
-from models.log_sum import log_sum, weighted_log_sum
+import models.log_sum_exp
+from models.log_sum_exp import log_sum_exp, weighted_log_sum_exp
 
 
 def example(scale: float = 1.0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -31,10 +31,10 @@ def gradients(value: Tensor, *of: Tensor) -> tuple[Tensor, ...]:
 def test_weighted_sum_and_gradients_are_those_of_plain_autograd(
     monkeypatch: pytest.MonkeyPatch, scores_at_once: int, scale: float
 ) -> None:
-    monkeypatch.setattr(models.log_sum, "SCORES_AT_ONCE", {"cpu": scores_at_once})
+    monkeypatch.setattr(models.log_sum_exp, "SCORES_AT_ONCE", {"cpu": scores_at_once})
     query_SD, vectors_ND, weight_S, _ = example(scale)
     plain = weight_S @ torch.logsumexp(query_SD @ vectors_ND.T, dim=1)
-    ours = weighted_log_sum(query_SD, vectors_ND, weight_S)
+    ours = weighted_log_sum_exp(query_SD, vectors_ND, weight_S)
     torch.testing.assert_close(ours, plain)
     # times 3: the gradient that comes from above is used
     mine, theirs = gradients(3 * ours, query_SD, vectors_ND), gradients(3 * plain, query_SD, vectors_ND)
@@ -44,7 +44,7 @@ def test_weighted_sum_and_gradients_are_those_of_plain_autograd(
 def test_sum_with_biases_takes_any_gradient_from_above() -> None:
     query_SD, vectors_ND, weight_S, bias_N = example()
     plain_S = torch.logsumexp(query_SD @ vectors_ND.T + bias_N, dim=1)
-    ours_S = log_sum(query_SD, vectors_ND, bias_N)
+    ours_S = log_sum_exp(query_SD, vectors_ND, bias_N)
     torch.testing.assert_close(ours_S, plain_S)
     above = [(weight_S * result_S**2).sum() for result_S in (ours_S, plain_S)]
     torch.testing.assert_close(
@@ -60,8 +60,8 @@ def test_under_autocast_products_are_bfloat16_and_gradients_near() -> None:
     )
     with torch.autocast("cpu", dtype=torch.bfloat16):
         ours = (
-            weighted_log_sum(query_SD, vectors_ND, weight_S),
-            (weight_S * log_sum(query_SD, vectors_ND, bias_N)).sum(),
+            weighted_log_sum_exp(query_SD, vectors_ND, weight_S),
+            (weight_S * log_sum_exp(query_SD, vectors_ND, bias_N)).sum(),
         )
     for value, plain_S in zip(ours, sums, strict=True):
         assert value.dtype == torch.float32
@@ -78,11 +78,11 @@ def test_under_autocast_products_are_bfloat16_and_gradients_near() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu_the_same() -> None:
     query_SD, vectors_ND, weight_S, _ = example()
-    on_cpu = gradients(weighted_log_sum(query_SD, vectors_ND, weight_S), query_SD, vectors_ND)
+    on_cpu = gradients(weighted_log_sum_exp(query_SD, vectors_ND, weight_S), query_SD, vectors_ND)
     query_on, vectors_on = (
         query_SD.detach().cuda().requires_grad_(),
         vectors_ND.detach().cuda().requires_grad_(),
     )
-    on_gpu = gradients(weighted_log_sum(query_on, vectors_on, weight_S.cuda()), query_on, vectors_on)
+    on_gpu = gradients(weighted_log_sum_exp(query_on, vectors_on, weight_S.cuda()), query_on, vectors_on)
     for mine, theirs in zip(on_gpu, on_cpu, strict=True):
         torch.testing.assert_close(mine.cpu(), theirs, rtol=1e-3, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Writes a fit's curves into the run, moves the progress bar, and stops a fit whose loss is no number."""
+"""Writes the training curves of a fit into the run, advances the progress bar, stops on a non-finite loss."""
 
 from __future__ import annotations
 
@@ -8,60 +8,52 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, Timer
 from torch import Tensor
 
 from configs.console import Work, log
 from configs.exceptions import TrainingError
 from training.runs.run import Run
 
-STEPS_BETWEEN_LOOKS = 20
-"""To look at a loss waits for the GPU, so it is not done at every step."""
+STEPS_BETWEEN_CHECKS = 20
+"""Reading a loss makes the CPU wait for the GPU, so it is not read at every step."""
 
 
-class Recorder(Callback):
-    """One line of `metrics.jsonl` an epoch. Its sums go into the checkpoint, so that a line does not depend
-    on a kill."""
+class CurveRecorder(Callback):
+    """Writes one line of `metrics.jsonl` per epoch. Its sums are part of the checkpoint, so a resumed fit
+    writes the same lines."""
 
-    def __init__(self, run: Run, *, series: str, work: Work) -> None:
-        self._run, self._series, self._work = run, series, work
-        self._epochs, self._num_tokens, self._trained_seconds, self._seconds_before = 0, 0, 0.0, 0.0
+    def __init__(self, run: Run, *, series: str, work: Work, timer: Timer) -> None:
+        self._run, self._series, self._work, self._timer = run, series, work, timer
+        self._num_epochs = self._num_tokens = self._num_pairs = 0
+        self._trained_seconds = 0.0
         self._loss: Tensor | float = 0.0
-        self._pairs = 0
-        self._started = self._last_step = time.monotonic()
+        self._last_step = time.monotonic()
 
-    def state(self) -> dict[str, float]:
-        """What a checkpoint needs to know."""
+    def state_dict(self) -> dict[str, Any]:
+        """The sums of the fit and of the current epoch."""
         return {
-            "epochs": self._epochs,
-            "tokens": self._num_tokens,
+            "num_epochs": self._num_epochs,
+            "num_tokens": self._num_tokens,
+            "num_pairs": self._num_pairs,
             "trained_seconds": self._trained_seconds,
-            "seconds": self.seconds,
             "loss": float(self._loss),
-            "pairs": self._pairs,
         }
 
-    def restore(self, state: dict[str, float]) -> None:
-        """Go on from there."""
-        self._epochs, self._num_tokens, self._pairs = (
-            int(state["epochs"]),
-            int(state["tokens"]),
-            int(state["pairs"]),
-        )
-        self._trained_seconds, self._seconds_before, self._loss = (
-            state["trained_seconds"],
-            state["seconds"],
-            state["loss"],
-        )
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue with the sums of a checkpoint."""
+        self._num_epochs = state_dict["num_epochs"]
+        self._num_tokens, self._num_pairs = state_dict["num_tokens"], state_dict["num_pairs"]
+        self._trained_seconds, self._loss = state_dict["trained_seconds"], state_dict["loss"]
 
     @property
     def seconds(self) -> float:
-        """How long this fit has run, the time before a kill included."""
-        return self._seconds_before + time.monotonic() - self._started
+        """Duration of the fit, including validation and the time before an interruption."""
+        return float(self._timer.time_elapsed())
 
     @property
     def interactions_per_second(self) -> float:
-        """Real interactions (no padding) a second of training, validation left out."""
+        """Interactions (without padding) per second of training, excluding validation."""
         return self._num_tokens / max(self._trained_seconds, 1e-9)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -71,10 +63,10 @@ class Recorder(Callback):
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         note = ""
-        if outputs:  # none for a batch without a target
+        if outputs:  # empty for a batch without targets
             self._loss = self._loss + outputs["loss"].detach().double() * len(batch.targets_P)
-            self._pairs += len(batch.targets_P)
-        if outputs and batch_idx % STEPS_BETWEEN_LOOKS == 0:
+            self._num_pairs += len(batch.targets_P)
+        if outputs and batch_idx % STEPS_BETWEEN_CHECKS == 0:
             self.require_finite(trainer, module)
             note = f"loss {float(outputs['loss']):.3f}"
         self._num_tokens += batch.num_tokens
@@ -84,21 +76,21 @@ class Recorder(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         self.require_finite(trainer, module)
-        self._epochs += 1
+        self._num_epochs += 1
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        values["loss"] = float(self._loss) / max(self._pairs, 1)
+        values["loss"] = float(self._loss) / max(self._num_pairs, 1)
         values["interactions_per_second"], values["seconds"] = self.interactions_per_second, self.seconds
-        self._loss, self._pairs = 0.0, 0
+        self._loss, self._num_pairs = 0.0, 0
         self._run.log(self._series, trainer.current_epoch, values)
         monitor = f"validation_{module.config.monitor}"
-        judged = f", {monitor.replace('_', ' ')} {values[monitor]:.4f}" if monitor in values else ""
+        monitored = f", {monitor.replace('_', ' ')} {values[monitor]:.4f}" if monitor in values else ""
         log(
-            f"{self._series} epoch {trainer.current_epoch + 1}: loss {values['loss']:.4f}{judged}, "
+            f"{self._series} epoch {trainer.current_epoch + 1}: loss {values['loss']:.4f}{monitored}, "
             f"{self.interactions_per_second:,.0f} interactions/s"
         )
 
     def require_finite(self, trainer: pl.Trainer, module: Any) -> None:
-        """Raise TrainingError when a loss since the epoch began, or a weight, is no number: asked before each
+        """Raise TrainingError if a loss of this epoch or a weight is infinite or NaN. Called before every
         checkpoint."""
         loss = float(self._loss)
         if math.isfinite(loss) and all(torch.isfinite(value).all() for value in module.encoder.parameters()):
@@ -107,15 +99,14 @@ class Recorder(Callback):
         rate = module.config.learning_rate
         raise TrainingError(
             f"{what} in epoch {trainer.current_epoch + 1} of the {self._series} fit. Try a lower "
-            "training.learning_rate (now "
-            f"{rate:g}), such as {rate / 3:.2g}, or training.precision=32-true."
+            f"training.learning_rate (now {rate:g}), such as {rate / 3:.2g}, or training.precision=32-true."
         )
 
     def summary(self) -> dict[str, float]:
-        """The fit's entry in `run.json`."""
+        """The entry of this fit in `run.json`."""
         return {
             "seconds": round(self.seconds, 1),
             "training_seconds": round(self._trained_seconds, 1),
-            "epochs": self._epochs,
+            "epochs": self._num_epochs,
             "interactions_per_second": round(self.interactions_per_second),
         }
