@@ -65,7 +65,7 @@ def prepared_shop(shop_config: Config) -> Path:
     """The workspace with tables and dataset. Read only."""
     from features.prepare import prepare
 
-    return once(shop_config.workspace, lambda _: prepare(shop_config, now=shop.NOW) and None)
+    return once(shop_config.workspace, lambda _: prepare(shop_config, now=shop.NOW))
 
 
 @pytest.fixture(scope="session")
