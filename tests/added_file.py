@@ -17,7 +17,7 @@ AddFile = Callable[..., str]
 
 def example(marker: str) -> str:
     """The one Python block of the page that holds `marker`."""
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
     (found,) = [block for block in blocks if marker in block]
     return found
 

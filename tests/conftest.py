@@ -35,7 +35,8 @@ _START_RAY = ("test_live_server.py", "test_shop_page.py", "test_without_torch.py
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its folder, and keep a file's tests in one process, for the fixtures that they share."""
+    """Mark each test by its folder, and keep a file's tests in one process, for the fixtures that they
+    share."""
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(item.path.relative_to(_HERE).parts[0])
@@ -65,7 +66,7 @@ def prepared_shop(shop_config: Config) -> Path:
     """The workspace with tables and dataset. Read only."""
     from features.prepare import prepare
 
-    return once(shop_config.workspace, lambda _: prepare(shop_config, now=shop.NOW) and None)
+    return once(shop_config.workspace, lambda _: prepare(shop_config, now=shop.NOW))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
-def once(folder: Path, make: Callable[[Path], None]) -> Path:
+def once(folder: Path, make: Callable[[Path], object]) -> Path:
     """`folder`, made by `make` unless another process made it. A process that comes meanwhile waits."""
     done = folder.parent / f".{folder.name}.done"
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:

@@ -53,10 +53,11 @@ def write_shop(folder: Path, *, seed: int = 0, num_users: int = NUM_USERS) -> Pa
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     rows = [row for number in range(num_users) for row in _life(_customer(number, generator), generator)]
+    rows.sort(key=lambda row: str(row[1]))
     with (folder / "events.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(EVENT_COLUMNS.values())
-        writer.writerows(sorted(rows, key=lambda row: row[1]))
+        writer.writerows(rows)
     with (folder / "items.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*ITEM_COLUMNS.values(), "price", "availability"])

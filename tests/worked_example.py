@@ -7,6 +7,7 @@ import subprocess
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import yaml
@@ -15,7 +16,7 @@ from shop import write_shop
 
 README_YAML = Path(__file__).parents[1] / "configs" / "csv_example.yaml"
 SHOPKEEPER = Path(sysconfig.get_path("scripts")) / "shopkeeper"
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "history": {"max_length": 40},
     "encoder": {"dim": 16, "num_layers": 1},
     "training": {

@@ -27,7 +27,9 @@ from training.encoder.negatives import NegativeSampler
 from training.export.onnx_graphs import export_encoder, export_item_encoder
 
 MODELS = get_args(EncoderConfig.model_fields["model"].annotation)
-VARIANTS = [
+Variant = tuple[str, dict[str, object]]
+"""(model, its other settings)"""
+VARIANTS: list[Variant] = [
     *[(model, {}) for model in MODELS],
     ("sasrec", {"items": "features"}),
     ("two_tower", {"normalize": True}),
@@ -48,7 +50,6 @@ SHAPE = DataShape(
     num_user_numbers=5,
     user_code_sizes=(4, 3),
 )
-Variant = tuple[str, dict[str, object]]
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor, UserTensors]
 """(items, event types, ages, lengths, user)"""
 
@@ -153,12 +154,13 @@ def test_padding_has_no_effect(encoder: Encoder) -> None:
     is_padding = torch.arange(MAX_LENGTH) >= lengths[:, None]
     assert is_padding.any()
     others = histories(5, MAX_LENGTH, seed=1)[:3]
-    filled = [
+    items_, event_types_, ages_ = (
         torch.where(is_padding, other, part)
         for other, part in zip(others, (items, event_types, ages), strict=True)
-    ]
+    )
     torch.testing.assert_close(
-        queries(encoder, *filled, lengths, user), queries(encoder, items, event_types, ages, lengths, user)
+        queries(encoder, items_, event_types_, ages_, lengths, user),
+        queries(encoder, items, event_types, ages, lengths, user),
     )
 
 
@@ -170,24 +172,31 @@ def test_without_catalogue_features_there_is_no_item_tower() -> None:
 
 
 def test_the_latest_event_matters(encoder: Encoder) -> None:
-    items, *rest = histories(1, 6)
+    items, event_types, ages, lengths, user = histories(1, 6)
     other = items.clone()
     other[0, 5] = (other[0, 5] + 1) % NUM_ITEMS
-    assert not torch.allclose(queries(encoder, items, *rest), queries(encoder, other, *rest))
+    assert not torch.allclose(
+        queries(encoder, items, event_types, ages, lengths, user),
+        queries(encoder, other, event_types, ages, lengths, user),
+    )
 
 
 def test_the_event_type_matters(encoder: Encoder) -> None:
-    items, event_types, *rest = histories(1, 6)
+    items, event_types, ages, lengths, user = histories(1, 6)
     other = (event_types + 1) % len(EVENT_TYPE_CODE)
     assert not torch.allclose(
-        queries(encoder, items, event_types, *rest), queries(encoder, items, other, *rest)
+        queries(encoder, items, event_types, ages, lengths, user),
+        queries(encoder, items, other, ages, lengths, user),
     ), "`event_types` is not used"
 
 
 def test_a_model_that_reads_the_user_is_told_apart_by_it(encoder: Encoder) -> None:
-    *history, user = histories(2, 6)
+    items, event_types, ages, lengths, user = histories(2, 6)
     for other in (user._replace(numbers=user.numbers + 1), user._replace(codes=(user.codes + 1) % 3)):
-        same = torch.allclose(queries(encoder, *history, other), queries(encoder, *history, user))
+        same = torch.allclose(
+            queries(encoder, items, event_types, ages, lengths, other),
+            queries(encoder, items, event_types, ages, lengths, user),
+        )
         assert same is not encoder.reads_user
 
 
@@ -250,7 +259,7 @@ def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
         batches.set_epoch(epoch)
         for batch in batches:
             optimizer.zero_grad()
-            LOSSES[loss](encoder, batch).backward()
+            torch.autograd.backward(LOSSES[loss](encoder, batch))
             optimizer.step()
         if epoch % 5 == 4 and all_halves_are_right(encoder.eval(), half=half):
             break

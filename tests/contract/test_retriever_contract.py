@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from added_file import AddFile
-from numpy.typing import NDArray
 from scipy import sparse
 
 from configs.exceptions import ConfigError
@@ -176,7 +175,7 @@ def test_it_sees_nothing_at_or_after_the_split_point(
 
 def ended_at(dataset: Dataset, as_of: int) -> Dataset:
     past = np.asarray(dataset.times) < as_of
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, Any] = {
         name: np.asarray(getattr(dataset, name))[past]
         for name in ("items", "event_types", "times", "baskets", "prices")
     }

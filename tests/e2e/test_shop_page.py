@@ -164,6 +164,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     browser.quit()
 
 
+def console(browser: webdriver.Chrome) -> list[str]:
+    """What the browser's console holds since it was last asked."""
+    return [str(entry["message"]) for entry in browser.get_log("browser")]  # type: ignore[no-untyped-call]
+
+
 @pytest.fixture
 def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[LiveShop]:
     with EventStore.open(tmp_path / "events.db") as store:
@@ -179,7 +184,7 @@ def page(browser: webdriver.Chrome, shop: LiveShop) -> Iterator[Page]:
     point."""
     browser.get(shop.address)
     yield Page(browser)
-    said = [str(entry["message"]) for entry in browser.get_log("browser")]
+    said = console(browser)
     browser.get("about:blank")
     point = ("ERR_CONNECTION_REFUSED", "ERR_BLOCKED_BY_CLIENT")
     assert not [message for message in said if not any(reason in message for reason in point)]
@@ -226,7 +231,7 @@ def test_a_bookmarked_product_that_is_gone_leaves_the_rest_of_the_shop(shop: Liv
     assert not page.one("#product").is_displayed()
     assert not page.one("#banner").is_displayed()
     until(lambda: page.texts("#status") == ["That product is not in the shop any more."])
-    assert all("items/gone" in str(entry["message"]) for entry in page.browser.get_log("browser"))
+    assert all("items/gone" in message for message in console(page.browser))
 
 
 def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:

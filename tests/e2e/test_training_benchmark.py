@@ -18,8 +18,13 @@ ROOT = Path(__file__).parents[2]
 def test_ours_alone_goes_all_the_way_on_a_tiny_file(tmp_path: Path) -> None:
     made = synthetic_interactions(num_users=150, num_items=120, num_events=1500)
     made.write(tmp_path / "Beauty.txt", train_only=False)
-    script = [sys.executable, ROOT / "benchmarks" / "training_speed.py", "--skip-peers", "--check"]
-    options = [
+    script: list[str | Path] = [
+        sys.executable,
+        ROOT / "benchmarks" / "training_speed.py",
+        "--skip-peers",
+        "--check",
+    ]
+    options: list[str | Path] = [
         "--files",
         tmp_path,
         "--minutes",
@@ -49,14 +54,19 @@ def test_without_a_gpu_its_benchmark_says_so_plainly(tmp_path: Path) -> None:
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    script = [sys.executable, ROOT / "benchmarks" / "training_gpu.py", "--dataset", tmp_path]
+    script: list[str | Path] = [
+        sys.executable,
+        ROOT / "benchmarks" / "training_gpu.py",
+        "--dataset",
+        tmp_path,
+    ]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("No CUDA device here")
 
 
 def test_the_gpus_benchmark_runs_on_a_processor(prepared_shop: Path) -> None:
-    script = [
+    script: list[str | Path] = [
         sys.executable,
         ROOT / "benchmarks" / "training_gpu.py",
         "--dataset",

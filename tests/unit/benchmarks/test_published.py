@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from benchmarks import published
+from benchmarks.folders import YAMLS
 from benchmarks.published_page import METRICS, page, verdict_lines
 from benchmarks.published_references import PUBLISHED
+from benchmarks.published_settings import same_settings
 from configs.exceptions import ConfigError
 from configs.load import dump_config, load_config
 
@@ -86,7 +88,7 @@ def result(
 ) -> dict[str, Any]:
     """A result on beauty as `measure` keeps it."""
     config = load_config(
-        published.YAMLS / "beauty.yaml",
+        YAMLS / "beauty.yaml",
         overrides=[
             f"training.seed={seed}",
             *(f"training.{name}={value}" for name, value in settings.items()),
@@ -186,11 +188,11 @@ def test_a_setting_that_is_newer_than_a_result_has_its_default() -> None:
         **one,
         "config": "\n".join(line for line in one["config"].splitlines() if "validation_users" not in line),
     }
-    config = load_config(published.YAMLS / "beauty.yaml")
-    assert published.same_settings(one, config, one["file"])
-    assert not published.same_settings(older, config, one["file"]), "the default is not what the YAML says"
+    config = load_config(YAMLS / "beauty.yaml")
+    assert same_settings(one, config, one["file"])
+    assert not same_settings(older, config, one["file"]), "the default is not what the YAML says"
     as_default = config.model_copy(
         update={"training": config.training.model_copy(update={"validation_users": 2000})}
     )
-    assert published.same_settings(older, as_default, one["file"])
-    assert not published.same_settings(one, config, {"sha256": "0000"})
+    assert same_settings(older, as_default, one["file"])
+    assert not same_settings(one, config, {"sha256": "0000"})

@@ -106,7 +106,7 @@ def test_the_verdict_names_figure_targets_and_whether_they_are_reached() -> None
     ],
 )
 def test_each_target_alone_can_fail(figures: dict[str, tuple[float, float]], where: str) -> None:
-    line, is_reached = verdict(result(shopkeeper=(20_000, 0.05), **figures))
+    line, is_reached = verdict(result(missing=None, shopkeeper=(20_000, 0.05), **figures))
     assert where in line
     assert line.count("not reached") == 1
     assert not is_reached

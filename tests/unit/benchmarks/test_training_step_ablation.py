@@ -74,7 +74,7 @@ def test_the_table_has_a_row_for_each_variant(tmp_path: Path) -> None:
     synthetic_interactions(num_users=150, num_items=120, num_events=1500).write(
         tmp_path / "Beauty.txt", train_only=False
     )
-    script = [
+    script: list[str | Path] = [
         sys.executable,
         ROOT / "benchmarks" / "training_step_ablation.py",
         "--files",

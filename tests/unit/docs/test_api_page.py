@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from serving.http import schemas
 from serving.http.app import build_app
 from serving.http.service import Service
+from serving.state.live_events import LiveEvent
 
 PAGE = (DOCS / "api.md").read_text(encoding="utf-8")
 DATA = (DOCS / "data.md").read_text(encoding="utf-8")
@@ -42,7 +43,7 @@ def test_every_endpoint_is_on_the_page() -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_every_field_is_on_the_page(model: Any) -> None:
     """Those of an event are the columns of docs/data.md."""
-    text = PAGE + (DATA if model is schemas.LiveEvent else "")
+    text = PAGE + (DATA if model is LiveEvent else "")
     names = [field.name for field in fields(model)] if is_dataclass(model) else list(model.model_fields)
     assert names
     assert [name for name in names if not re.search(rf"(?<!\w){name}\b", text)] == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from configs.exceptions import TooLittleDataError
 from configs.load import load_config
@@ -50,8 +51,9 @@ def dataset_of(users: tuple[list[tuple[int, str, int]], ...] = USERS) -> Dataset
     )
 
 
-def days_of(dataset: Dataset, mask: np.ndarray) -> list[int]:
-    return (dataset.times[mask] // MICROSECONDS_PER_DAY).tolist()
+def days_of(dataset: Dataset, mask: NDArray[np.bool_]) -> list[int]:
+    days: list[int] = (dataset.times[mask] // MICROSECONDS_PER_DAY).tolist()
+    return days
 
 
 def test_windows_end_with_the_last_event_and_follow_each_other() -> None:

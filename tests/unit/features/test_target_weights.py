@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.schema import TARGET_EVENT_TYPES
+from configs.schema import TARGET_EVENT_TYPES, EventType
 from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES, UNDOES
 from features.histories import History, IntArray
 from features.target_weights import counting_event_types, target_weights
 
-Event = tuple[int, str, int, int]
+Event = tuple[int, EventType, int, int]
 """(user, event type, item, time)"""
 
-TARGETS = {"purchase": 1.0, "add_to_cart": 0.25, "view_item": 0.125}
+TARGETS: dict[EventType, float] = {"purchase": 1.0, "add_to_cart": 0.25, "view_item": 0.125}
 
 
 def flat(events: list[Event]) -> tuple[IntArray, History]:
     """(user of each, events), in the order of users and time as a dataset has them."""
     events = sorted(events, key=lambda event: (event[0], event[3]))
-    users, event_types, items, times = ([event[place] for event in events] for place in range(4))
     history = History(
-        items=np.array(items, np.int32),
-        event_types=np.array([EVENT_TYPE_CODE[kind] for kind in event_types], np.int8),
-        times=np.array(times, np.int64),
+        items=np.array([item for _, _, item, _ in events], np.int32),
+        event_types=np.array([EVENT_TYPE_CODE[kind] for _, kind, _, _ in events], np.int8),
+        times=np.array([time for *_, time in events], np.int64),
         baskets=np.arange(len(events), dtype=np.int64),
         prices=np.ones(len(events), np.float32),
     )
-    return np.array(users, np.int32), history
+    return np.array([user for user, *_ in events], np.int32), history
 
 
-def slow_weights(users: IntArray, events: History, targets: dict[str, float]) -> list[float]:
-    names = {code: name for name, code in EVENT_TYPE_CODE.items()}
+def slow_weights(users: IntArray, events: History, targets: dict[EventType, float]) -> list[float]:
+    names: dict[int, EventType] = {EVENT_TYPE_CODE[name]: name for name in get_args(EventType)}
     event_types = [names[code] for code in events.event_types.tolist()]
     weights = [targets.get(kind, 0.0) for kind in event_types]
     piles: dict[tuple[int, int, str], list[int]] = defaultdict(list)
@@ -52,7 +52,9 @@ def slow_weights(users: IntArray, events: History, targets: dict[str, float]) ->
     return weights
 
 
-kinds_strategy = st.sampled_from(["purchase", "refund", "add_to_cart", "remove_from_cart", "view_item"])
+kinds_strategy: st.SearchStrategy[EventType] = st.sampled_from(
+    ["purchase", "refund", "add_to_cart", "remove_from_cart", "view_item"]
+)
 events_strategy = st.lists(
     st.tuples(st.integers(0, 2), kinds_strategy, st.integers(0, 2), st.integers(0, 12)), max_size=60
 )
@@ -60,7 +62,7 @@ events_strategy = st.lists(
 
 @given(events_strategy, st.sets(st.sampled_from(sorted(TARGETS)), min_size=1))
 @settings(max_examples=400, deadline=None)
-def test_weights_against_a_walk(events: list[Event], chosen: set[str]) -> None:
+def test_weights_against_a_walk(events: list[Event], chosen: set[EventType]) -> None:
     users, history = flat(events)
     targets = {kind: TARGETS[kind] for kind in chosen}
     found = target_weights(users, history, targets)
@@ -79,7 +81,7 @@ def test_one_persons_history_needs_no_users(events: list[Event]) -> None:
 @settings(max_examples=100, deadline=None)
 def test_kinds_that_do_not_count_may_be_left_out(events: list[Event]) -> None:
     users, history = flat(events)
-    targets = {"purchase": 1.0}
+    targets: dict[EventType, float] = {"purchase": 1.0}
     counting = np.isin(history.event_types, counting_event_types(targets))
     assert not np.isin(
         [EVENT_TYPE_CODE["view_item"], EVENT_TYPE_CODE["remove_from_cart"]], counting_event_types(targets)
@@ -88,9 +90,10 @@ def test_kinds_that_do_not_count_may_be_left_out(events: list[Event]) -> None:
     assert kept.tolist() == target_weights(users, history, targets)[counting].tolist()
 
 
-def weights_of(*events: tuple[str, int, int]) -> list[float]:
+def weights_of(*events: tuple[EventType, int, int]) -> list[float]:
     """(event type, item, time) of one person."""
-    return target_weights(*flat([(4, *event) for event in events]), TARGETS).tolist()
+    weights: list[float] = target_weights(*flat([(4, *event) for event in events]), TARGETS).tolist()
+    return weights
 
 
 @pytest.mark.parametrize(
@@ -108,7 +111,7 @@ def weights_of(*events: tuple[str, int, int]) -> list[float]:
         ([("add_to_cart", 1, 1), ("purchase", 1, 2), ("refund", 1, 3)], [0.25, 0, 0]),
     ],
 )  # fmt: skip
-def test_examples(events: list[tuple[str, int, int]], weights: list[float]) -> None:
+def test_examples(events: list[tuple[EventType, int, int]], weights: list[float]) -> None:
     assert weights_of(*events) == weights
 
 

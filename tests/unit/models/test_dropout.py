@@ -39,7 +39,8 @@ def test_the_gradient_goes_where_the_values_went() -> None:
 def test_a_seed_gives_the_same_and_another_does_not() -> None:
     def drawn(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
-        return Dropout(0.5)(torch.ones(100))
+        values: torch.Tensor = Dropout(0.5)(torch.ones(100))
+        return values
 
     assert torch.equal(drawn(1), drawn(1))
     assert not torch.equal(drawn(1), drawn(2))

@@ -72,11 +72,11 @@ def test_a_score_is_the_sum_of_the_members_scores(ensemble: Encoder) -> None:
 def test_each_member_has_the_gradient_it_would_have_alone(ensemble: Encoder) -> None:
     """Over the size of the ensemble. By a loss of the sum of scores each member's would depend on the
     others."""
-    loss_of(ensemble).backward()
+    torch.autograd.backward(loss_of(ensemble))
     together = [[weight.grad for weight in member.parameters()] for member in ensemble.members]
     for member, gradients in zip(ensemble.members, together, strict=True):
         member.zero_grad()
-        loss_of(member).backward()
+        torch.autograd.backward(loss_of(member))
         for weight, gradient in zip(member.parameters(), gradients, strict=True):
             assert weight.grad is not None
             assert gradient is not None

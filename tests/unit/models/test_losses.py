@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -35,11 +36,11 @@ def example(
 
 
 def dot(left: Tensor, right: Tensor) -> float:
-    return sum(a * b for a, b in zip(left.tolist(), right.tolist(), strict=True))
+    return float(sum(a * b for a, b in zip(left.tolist(), right.tolist(), strict=True)))
 
 
 def slow_full(query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor) -> float:
-    losses = []
+    losses: list[float] = []
     for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
         logits = [dot(query[owner], item) for item in items]
         losses.append(math.log(sum(math.exp(logit) for logit in logits)) - logits[target])
@@ -49,7 +50,7 @@ def slow_full(query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor)
 def slow_sampled(
     query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor, negatives: Tensor, log_expected: Tensor
 ) -> float:
-    losses = []
+    losses: list[float] = []
     for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
         positive = dot(query[owner], items[target])
         total = math.exp(positive)
@@ -110,7 +111,7 @@ def test_gbce_is_binary_cross_entropy_with_the_positive_raised_to_its_power(
     negatives = torch.tensor(sorted(drawn))
     share = min(len(drawn) / (NUM_ITEMS - 1), 1.0)
     power = share * (calibration * (1 - 1 / share) + 1 / share)
-    losses = []
+    losses: list[float] = []
     for owner, target in zip(pair_query.tolist(), targets.tolist(), strict=True):
         total = -power * math.log(1 / (1 + math.exp(-dot(query[owner], items[target]))))
         others = [negative for negative in negatives.tolist() if negative != target]
@@ -135,7 +136,7 @@ def test_a_pair_of_twice_the_weight_counts_as_two_pairs() -> None:
     query, pair_query, targets, items = example(3, 4, seed=4)
     weights, twice = torch.tensor([1.0, 2.0, 1.0, 1.0]), torch.tensor([0, 1, 1, 2, 3])
     negatives, expected = torch.tensor([0, 3, 5]), torch.tensor([0.1, 0.2, 0.3])
-    by_loss = {
+    by_loss: dict[str, Callable[..., Tensor]] = {
         "full": lambda pairs, goals, **rest: full_softmax(query, pairs, goals, items, **rest),
         "sampled": lambda pairs, goals, **rest: sampled_softmax(
             query, pairs, goals, items[goals], negatives, items[negatives], expected, **rest
@@ -196,7 +197,7 @@ def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
         loss = loss + full_softmax(query_, pair_query, targets, items_)
         binary = items_[targets], negatives, items_[negatives]
         loss = loss + gbce(query_, pair_query, targets, *binary, num_items=NUM_ITEMS, calibration=0.75)
-        loss.backward()
+        torch.autograd.backward(loss)
         assert torch.isfinite(loss)
         for gradient in (query_.grad, items_.grad):
             assert gradient is not None

@@ -24,9 +24,7 @@ class Shop:
     """What ann does, and what she then sees."""
 
     def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
-        service = Service(
-            pipeline, store, max_events_kept=100, clock=lambda: AS_OF + MICROSECONDS_PER_DAY
-        )
+        service = Service(pipeline, store, max_events_kept=100, clock=lambda: AS_OF + MICROSECONDS_PER_DAY)
         self._app = build_app(service, max_body_bytes=100_000)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -36,9 +36,9 @@ def fitted(
     folder = tmp_path_factory.mktemp("model")
     raw = shop.write_shop(folder / "raw", num_users=30)
     model, size = request.param
-    settings = ("training.max_epochs=1", "training.refit_epochs=0", "training.batch_tokens=512")
-    settings += (f"encoder.model={model}", f"encoder.ensemble={size}")
-    config = shop.make_config(raw, folder / "workspace", *settings)
+    training = ("training.max_epochs=1", "training.refit_epochs=0", "training.batch_tokens=512")
+    encoders = (f"encoder.model={model}", f"encoder.ensemble={size}")
+    config = shop.make_config(raw, folder / "workspace", *training, *encoders)
     prepare(config, now=shop.NOW)
     dataset = Dataset.open(config.workspace / "dataset")
     timeline = split_points(dataset, config.split)
@@ -66,10 +66,10 @@ def test_the_server_looks_for_what_training_looked_for(fitted: tuple[Config, Dat
     with torch.no_grad():
         for batch in validation_loader(dataset, validation, test, config=config):
             vectors = encoder.item_vectors(batch.items_BL)
-            queries = encoder.query_vectors(
+            queries_BD = encoder.query_vectors(
                 vectors, batch.event_types_BL, batch.ages_BL, batch.lengths_B, batch.user
             )
-            by_torch += queries.tolist()
+            by_torch += queries_BD.tolist()
     retriever = encoder_of(pipeline)
     queries = [query_at(dataset, validation, user) for user in range(dataset.num_users)]
     by_server = [

@@ -207,9 +207,8 @@ def test_sessions_are_made_from_pauses_where_there_are_none(prepare_csv: Prepare
         "view_item,2024-05-01 11:00:01,ann,,,jam\n"
     )
     sessions = events_in(workspace)["session_id"].to_list()
-    at = [
-        int(datetime(2024, 5, 1, *time, tzinfo=UTC).timestamp()) for time in ((10, 0), (10, 10), (11, 0, 1))
-    ]
+    day = int(datetime(2024, 5, 1, tzinfo=UTC).timestamp())
+    at = [day + 3600 * 10, day + 3600 * 10 + 600, day + 3600 * 11 + 1]
     assert sessions == [f"ann@{at[0]}", f"visitor:ann@{at[1]}", f"ann@{at[0]}", "mine", f"ann@{at[2]}"]
 
 

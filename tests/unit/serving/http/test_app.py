@@ -241,7 +241,7 @@ def test_prices_are_converted_to_the_currency_of_the_settings_or_the_bundle(
     pipeline: Pipeline, tmp_path: Path, configured: str | None, manifest: str | None
 ) -> None:
     """Where neither names one, it is the catalogue's, USD."""
-    bundle = replace(pipeline.bundle, manifest=pipeline.bundle.manifest | {"currency": manifest})
+    bundle = replace(pipeline.bundle, manifest={**pipeline.bundle.manifest, "currency": manifest})
     rates = ExchangeRates(currency=configured, rates={"GBP": 2.0, "USD": 0.5})
     own = "EUR" if configured or manifest else "USD"
     with EventStore.open(tmp_path / "events.db") as store:
@@ -258,7 +258,7 @@ def test_prices_are_converted_to_the_currency_of_the_settings_or_the_bundle(
 def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeline, tmp_path: Path) -> None:
     bundle = pipeline.bundle
     nameless = replace(
-        bundle, manifest=bundle.manifest | {"currency": "EUR"}, catalogue=bundle.catalogue.drop("currency")
+        bundle, manifest={**bundle.manifest, "currency": "EUR"}, catalogue=bundle.catalogue.drop("currency")
     )
     with EventStore.open(tmp_path / "events.db") as store:
         shop = Shop(with_bundle(pipeline, nameless), store)

@@ -240,12 +240,14 @@ def features_before_buying(dataset: Dataset, item: int) -> list[tuple[int, UserF
     for row in np.flatnonzero((dataset.items == item) & (dataset.event_types == EVENT_TYPE_CODE["purchase"])):
         user = int(dataset.users[row])
         history, as_of = dataset.history(user), int(dataset.times[row])
-        given_ = {
-            "profile_event_types": dataset.profile_event_types,
-            "item_categories": dataset.categories,
-            "has_times": True,
-        }
-        found.append((user, user_features(history, as_of=as_of, **given_)))
+        features = user_features(
+            history,
+            as_of=as_of,
+            profile_event_types=dataset.profile_event_types,
+            item_categories=dataset.categories,
+            has_times=True,
+        )
+        found.append((user, features))
     return found
 
 
