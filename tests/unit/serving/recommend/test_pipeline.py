@@ -326,17 +326,17 @@ def test_the_parts_of_the_table_add_up(
     _, test, full = split_points(shop_dataset, shop_config.split)
     evaluation = replay(tiny_pipeline, shop_dataset, test, full, config=shop_config)
     summary = evaluation.summary(shop_config)
-    assert summary["users"]["all"] == evaluation.num_users_in_window == len(evaluation.users["all"])
+    assert summary.users["all"] == evaluation.num_users_in_window == len(evaluation.users["all"])
     assert set(evaluation.users["repeat"]) | set(evaluation.users["new"]) == set(evaluation.users["all"])
     for system in evaluation.rows:
         for part in PARTS:
-            mean, low, high = summary["systems"][system][part]["ndcg_10"]
+            mean, low, high = summary.systems[system][part]["ndcg_10"]
             assert 0 <= low <= mean <= high <= 1
-        assert 0 < summary["coverage"][system]["20"] <= 1
+        assert 0 < summary.coverage[system]["20"] <= 1
     best_alone = max(
-        summary["systems"][system]["all"]["ndcg_10"][0] for system in ("popularity", "co_occurrence")
+        summary.systems[system]["all"]["ndcg_10"][0] for system in ("popularity", "co_occurrence")
     )
-    assert summary["systems"][PIPELINE]["all"]["ndcg_10"][0] > best_alone
+    assert summary.systems[PIPELINE]["all"]["ndcg_10"][0] > best_alone
     over = {row.over: row for row in over_retrievers(evaluation.figures, shop_config.evaluation)}
     by_hand = evaluation.values(PIPELINE, part="all", metric="capped_recall_20") - evaluation.values(
         "popularity", part="all", metric="capped_recall_20"
