@@ -26,8 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""A recommender for online shops: from raw events to live personal recommendations.
 
-The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers. Every command
-reads one YAML (`--config`), any of whose settings `--set key=value` changes, and keeps what it makes in one folder (`--out`).
+The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers.
+Every command reads one YAML (`--config`), any of whose settings `--set key=value` changes, and keeps what it
+makes in one folder (`--out`).
 
 Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
@@ -96,7 +97,7 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
 
     Refused rows are kept with file, line and reason in `tables/rejected.parquet`. Your own CSV:
 
-        shopkeeper prepare -s data.events=sales.csv -s data.event_type=purchase -s data.event_columns.user_id=customer
+        shopkeeper prepare -c my_shop.yaml -s data.events=sales.csv -s data.event_type=purchase
     """
     from datetime import UTC, datetime
 

@@ -92,9 +92,8 @@ def _last_screen(config: Config, run: Run, url: str, mlflow_url: str | None, *, 
     console.rule(f"Ready after {minutes}")
     console.print(f"shop page    {url}/shop/?user={person}")
     console.print(f"API          {url}/docs")
-    console.print(
-        f"MLflow       {mlflow_url + experiment_path(config) if mlflow_url else 'not started: tracking is off'}"
-    )
+    mlflow = mlflow_url + experiment_path(config) if mlflow_url else "not started: tracking is off"
+    console.print(f"MLflow       {mlflow}")
 
 
 def _recommend(client: httpx.Client, person: str) -> dict[str, Any]:

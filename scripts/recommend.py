@@ -25,8 +25,14 @@ LONGEST_WORDS = 200
 
 
 def print_recommendations(
-    config: Config, bundle: Path | None, *, user: str | None, surface: str, items: Sequence[str], num_results: int
-) -> None:  # fmt: skip
+    config: Config,
+    bundle: Path | None,
+    *,
+    user: str | None,
+    surface: str,
+    items: Sequence[str],
+    num_results: int,
+) -> None:
     """Print the list as a table, with what the caller should know under it. Raises ConfigError for an unknown
     surface."""
     pipeline = Pipeline.load(bundle or champion_bundle(config.workspace))

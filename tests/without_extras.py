@@ -52,8 +52,10 @@ def absent() -> set[str]:
     """Importable names that no base dependency, nor what it needs in turn, brings."""
     base = _closure(_project()["dependencies"]) | {"shopkeeper"}
     return {
-        name for name, brought_by in packages_distributions().items() if not base & {canonicalize_name(one) for one in brought_by}
-    }  # fmt: skip
+        name
+        for name, brought_by in packages_distributions().items()
+        if not base & {canonicalize_name(one) for one in brought_by}
+    }
 
 
 def extras() -> dict[str, list[str]]:

@@ -71,10 +71,21 @@ def test_a_run_takes_the_alias_only_from_a_worse_one(shop: Shop, champions_figur
 
 def test_a_crippled_run_loses_to_a_source_alone_and_says_how_to_serve_it(shop: Shop) -> None:
     champion = shop.example.champion()
-    assert shop(
-        "train", "--no-evaluate", "--set", "training.max_epochs=1", "--set", "training.initial_vectors=random", "--set",
-        "ranker.max_epochs=1", "--set", "ranker.learning_rate=1e-9",
-    ).status == 0  # fmt: skip
+    assert (
+        shop(
+            "train",
+            "--no-evaluate",
+            "--set",
+            "training.max_epochs=1",
+            "--set",
+            "training.initial_vectors=random",
+            "--set",
+            "ranker.max_epochs=1",
+            "--set",
+            "ranker.learning_rate=1e-9",
+        ).status
+        == 0
+    )
     done = shop("export")
     assert "training.max_epochs=1 (not 3)" in done.err
     assert "a source alone is as good" in done.out

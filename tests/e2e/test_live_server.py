@@ -129,8 +129,9 @@ def listening() -> dict[str, tuple[str, int]]:
     rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
     places = {row[9]: row[1].split(":") for row in rows if row[3] == "0A"}
     return {
-        inode: (socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16)) for inode, (address, port) in places.items()
-    }  # fmt: skip
+        inode: (socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16))
+        for inode, (address, port) in places.items()
+    }
 
 
 def inodes_of(process: Path) -> set[str]:

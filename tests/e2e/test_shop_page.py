@@ -30,9 +30,15 @@ from serving.state.event_log import Event
 from serving.state.store import EventStore
 
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 T = TypeVar("T")
 NAUGHTY = """<img src=x onerror="document.title='owned'"> & <b>Cheese</b>"""
 """The title of cheese4."""

@@ -135,7 +135,10 @@ def health_check(port: int) -> int:
 
 
 def test_what_is_shown_here_is_shown_without_torch(container: Container) -> None:
-    code = "import polars, ray, onnxruntime\ntry:\n    import torch\nexcept ModuleNotFoundError as error:\n    print(error.name)"
+    code = (
+        "import polars, ray, onnxruntime\ntry:\n    import torch\n"
+        "except ModuleNotFoundError as error:\n    print(error.name)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env=container.environment, capture_output=True, text=True, check=True
     )
