@@ -156,7 +156,7 @@ class HistoryConfig(Section):
 
     targets: dict[EventType, Weight] = Field({"purchase": 1.0}, min_length=1)
     """The events that recommendations should bring about, each with its weight: `{purchase: 1, add_to_cart:
-    0.3}`. Popularity, own items and co-occurrence count these. A refund takes its purchase away, a removal
+    0.3}`. Popularity, repurchase and co-occurrence count these. A refund takes its purchase away, a removal
     from the cart its addition."""
 
     input_event_types: tuple[EventType, ...] = Field(

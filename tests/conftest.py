@@ -28,9 +28,17 @@ hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy mach
 hypothesis.settings.load_profile("shopkeeper")
 
 
-RAY = "ray"
-"""The group of the tests that start Ray: one process runs them all, since two servers would share ports."""
-_START_RAY = ("test_live_server.py", "test_shop_page.py", "test_without_torch.py", "test_server.py")
+_WORKED_EXAMPLE = {
+    "test_champion.py",
+    "test_golden_losses.py",
+    "test_live_server.py",
+    "test_own_csv.py",
+    "test_resume.py",
+    "test_server.py",
+    "test_without_torch.py",
+}
+"""Files whose tests run in one process: those of the worked example, which is trained once, and those that start
+Ray, since two servers would share ports."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(item.path.relative_to(_HERE).parts[0])
-            group = RAY if item.path.name in _START_RAY else item.path.stem
+            group = "example" if item.path.name in _WORKED_EXAMPLE else item.path.stem
             item.add_marker(pytest.mark.xdist_group(group))
 
 

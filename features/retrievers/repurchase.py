@@ -29,7 +29,7 @@ class Repurchase(Retriever):
     """The user's own items, by a count that halves every 120 days."""
 
     name: ClassVar[str] = "repurchase"
-    label: ClassVar[str] = "own items, half-life 120 days"
+    label: ClassVar[str] = "repurchase, half-life 120 days"
     num_candidates: ClassVar[int] = 500
     columns: ClassVar[tuple[str, ...]] = (
         "is_own",

@@ -10,7 +10,7 @@ PIPELINE: Final = "pipeline"
 MOST_BOUGHT: Final = "most_bought"
 """A baseline that no list is made of: the user's items by count, without decay."""
 
-_LABELS: Final = {PIPELINE: "the pipeline", MOST_BOUGHT: "own items, most bought"}
+_LABELS: Final = {PIPELINE: "the pipeline", MOST_BOUGHT: "most bought"}
 
 
 def system_label(system: str) -> str:
