@@ -1,1 +1,1 @@
-"""The commands a person runs."""
+"""The commands of the console script `shopkeeper`."""

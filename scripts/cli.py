@@ -127,7 +127,7 @@ def train(
         bool,
         typer.Option(
             "--evaluate/--no-evaluate",
-            help="Print the table of the pipeline against every source at the end.",
+            help="Print the table of the pipeline against every retriever at the end.",
         ),
     ] = True,
     resume: Annotated[

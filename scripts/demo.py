@@ -76,37 +76,37 @@ def _build(config: Config) -> tuple[Run, Path]:
 def _last_screen(config: Config, run: Run, url: str, mlflow_url: str | None, *, minutes: str) -> None:
     console = Console()
     with httpx.Client(base_url=url, timeout=10) as client:
-        person = client.get("/v1/shop/users", params={"limit": 1}).raise_for_status().json()["users"][0]["id"]
-        bought = client.get(f"/v1/users/{person}").raise_for_status().json()
-        console.rule(f"Household {person}")
+        user = client.get("/v1/shop/users", params={"limit": 1}).raise_for_status().json()["users"][0]["id"]
+        bought = client.get(f"/v1/users/{user}").raise_for_status().json()
+        console.rule(f"Household {user}")
         _show_history(console, [event for event in bought["events"] if event["event_type"] == "purchase"])
         console.print()
-        before = _recommend(client, person)
+        before = _recommend(client, user)
         _show_list(console, before, heading="Recommended, and why")
-        posted = _post_two_events(client, person, before)
-        after = _recommend(client, person)
+        posted = _post_two_events(client, user, before)
+        after = _recommend(client, user)
         console.print(f"\nThe household {posted}.\n", markup=False)
         _show_list(console, after, heading="After two events; what is new is marked", seen=before)
-    console.rule("The pipeline against every source alone")
+    console.rule("The pipeline against every retriever alone")
     console.print((run.folder / "evaluation.txt").read_text(encoding="utf-8"), markup=False)
     console.rule(f"Ready after {minutes}")
-    console.print(f"shop page    {url}/shop/?user={person}")
+    console.print(f"shop page    {url}/shop/?user={user}")
     console.print(f"API          {url}/docs")
     mlflow = mlflow_url + experiment_path(config) if mlflow_url else "not started: tracking is off"
     console.print(f"MLflow       {mlflow}")
 
 
-def _recommend(client: httpx.Client, person: str) -> dict[str, Any]:
-    request = {"user_id": person, "num_results": SHOWN, "return_fields": ["title", "price"]}
+def _recommend(client: httpx.Client, user: str) -> dict[str, Any]:
+    request = {"user_id": user, "num_results": SHOWN, "return_fields": ["title", "price"]}
     answer: dict[str, Any] = client.post("/v1/recommend", json=request).raise_for_status().json()
     return answer
 
 
-def _post_two_events(client: httpx.Client, person: str, answer: dict[str, Any]) -> str:
+def _post_two_events(client: httpx.Client, user: str, answer: dict[str, Any]) -> str:
     """The household looks at one recommended product and puts another into the cart."""
     viewed, added = answer["items"][1], answer["items"][0]
     events = [
-        {"event_id": str(uuid.uuid4()), "event_type": kind, "user_id": person, "item_id": item["item_id"]}
+        {"event_id": str(uuid.uuid4()), "event_type": kind, "user_id": user, "item_id": item["item_id"]}
         for kind, item in (("view_item", viewed), ("add_to_cart", added))
     ]
     accepted = client.post("/v1/events", json={"events": events}).raise_for_status().json()["accepted"]

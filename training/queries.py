@@ -1,5 +1,4 @@
-"""What people would have asked as of a split point: the queries that fit the ranker, measure the index and
-replay the pipeline."""
+"""Requests as of a split point: they fit the ranker, measure the index and replay the pipeline."""
 
 from __future__ import annotations
 
@@ -25,8 +24,8 @@ def query_at(dataset: Dataset, point: SplitPoint, user: int, *, num_results: int
 
 
 def index_queries(dataset: Dataset, point: SplitPoint, config: Config) -> list[Query]:
-    """`NUM_INDEX_QUERIES` people, drawn by seed, of those whose history the encoder can read."""
-    event_types = np.array([EVENT_TYPE_CODE[kind] for kind in config.history.input_event_types], np.int8)
+    """The requests of `NUM_INDEX_QUERIES` users, drawn by seed, whose history the encoder can read."""
+    event_types = np.array([EVENT_TYPE_CODE[name] for name in config.history.input_event_types], np.int8)
     found: list[Query] = []
     for user in np.random.default_rng(config.training.seed).permutation(dataset.num_users):
         query = query_at(dataset, point, int(user))

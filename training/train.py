@@ -66,7 +66,7 @@ def _begin(run: Run, config: Config, *, refit_of: str | None) -> None:
 
 
 def _copy_report(run: Run, config: Config) -> None:
-    """What `prepare` said of the data, which goes to MLflow: of the people whom it names only the number."""
+    """The report of `prepare`, which goes to MLflow: of the users that it names, only their number."""
     path = config.workspace / "tables" / "report.json"
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))

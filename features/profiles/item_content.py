@@ -1,4 +1,4 @@
-"""What is known of an item before anybody touched it, as small whole numbers: what an item tower reads.
+"""Content features of items from the catalogue, as integer codes: what an item tower reads.
 Shapes: M rows, G codes.
 
 The vocabulary is one table (column, value, code), so that an item that arrives today is coded without the

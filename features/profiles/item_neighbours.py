@@ -1,5 +1,7 @@
-"""Items that go together: in one basket, or in one basket and the same person's next. Shapes: N items, K
-neighbours."""
+"""Item-to-item co-occurrence: in one basket, or in one basket and the same user's next.
+
+Shapes: E events, N items, K neighbours.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,10 @@ from features.core.columns import MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, TimeArray
 
 SHRINKAGE = 10.0
-"""Added to the expected scale of a pair's count, so that two items seen together once do not head the
-table."""
+"""Added to the denominator of the cosine, so that pairs with few baskets do not head the table."""
 
 MIN_TOGETHER = 2
-"""A pair seen together once is chance: in a long tail of items such pairs are most of the pairs, and none of
-the use."""
+"""A pair in a single basket is chance, and in a long tail of items most pairs are such: they are left out."""
 
 PAIRS_AT_ONCE = 20_000_000
 """Pairs of a basket's items counted in one step: bounds the memory of the pair counts to about half a
@@ -58,7 +58,7 @@ def basket_neighbours(targets: History, *, num_items: int, as_of: int, num_neigh
 def next_neighbours(
     users: IntArray, targets: History, *, num_items: int, as_of: int, num_neighbours: int, days: float
 ) -> Neighbours:
-    """Items of a person's next basket, at most `days` after the one that holds the item. `users` (E) says
+    """Items of a user's next basket, at most `days` after the one that holds the item. `users` (E) says
     whose each is.
 
     A basket of more than `MAX_BASKET` distinct items neither has a next one nor is it one.

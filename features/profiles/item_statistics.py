@@ -34,7 +34,7 @@ ITEM_STATISTICS: Final = (
     "log_price",
 )
 """The columns of the table. popularity_*: weights in `SHARES` of the recent window. buyers, first_buyers:
-people of that window, and those who had never had the item before it. return_rate: of those who had it in a
+users of that window, and those who had never had the item before it. return_rate: of those who had it in a
 window of the past, the share who had it in the next. category_*, parent_*: the same of the item's category
 and of the one above it. deal_*: how far the price lies below what it was over all time, as a logarithm."""
 
@@ -43,7 +43,7 @@ NUM_WINDOWS: Final = 4
 them counts."""
 
 PRIOR: Final = 10.0
-"""A rate counts as if this many average people stood behind it."""
+"""A rate counts as if this many average users stood behind it."""
 
 
 def item_statistics(
@@ -101,15 +101,15 @@ def _by_code(values: NDArray[np.floating[Any]], codes: IntArray) -> NDArray[np.f
 def _returns(
     users: IntArray, events: History, *, categories: IntArray, as_of: int, days: float | None
 ) -> dict[str, NDArray[np.float64]]:
-    """People by item: those of the recent window, those new in it, and how many come back from one window to
+    """Users by item: those of the recent window, those new in it, and how many come back from one window to
     the next."""
     num_items = len(categories)
     pair = users.astype(np.int64) * num_items + events.items
     if days is None:
-        people = np.bincount(np.unique(pair) % max(num_items, 1), minlength=num_items).astype(float)
+        users_of_item = np.bincount(np.unique(pair) % max(num_items, 1), minlength=num_items).astype(float)
         nothing = np.zeros(num_items)
         return {
-            "buyers": np.log1p(people),
+            "buyers": np.log1p(users_of_item),
             "first_buyers": nothing,
             "return_rate": nothing,
             "category_return_rate": nothing,
@@ -124,12 +124,12 @@ def _returns(
         fresh = now[~np.isin(now, before, assume_unique=True)]
         for row, found in enumerate((had, again, fresh) if number else (had, again, fresh, now)):
             counts[row] += np.bincount(found % num_items, minlength=num_items)
-    had_it, came_back, new, people = counts
+    had_it, came_back, new, users_of_item = counts
     mean = came_back.sum() / max(had_it.sum(), 1.0)
     of_category = (_by_code(came_back, categories) + PRIOR * mean) / (_by_code(had_it, categories) + PRIOR)
     rate = (came_back + PRIOR * of_category) / (had_it + PRIOR)
     return {
-        "buyers": np.log1p(people),
+        "buyers": np.log1p(users_of_item),
         "first_buyers": np.log1p(new),
         "return_rate": rate,
         "category_return_rate": of_category,

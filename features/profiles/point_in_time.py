@@ -1,4 +1,4 @@
-"""The same user features for a whole table of events at once, and those of items: lazy passes that see only
+"""Point-in-time features of users and items for a whole table of events at once: lazy passes that see only
 the past.
 
 `user_features.py` says what each number is, and is the plain reference. Tables of events have the columns of

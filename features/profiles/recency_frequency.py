@@ -1,4 +1,4 @@
-"""How much, how lately and how regularly: a person's events by item, by category, by any code. Shapes: n
+"""How much, how lately and how regularly: a user's events by item, by category, by any code. Shapes: n
 events, M distinct codes."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How each item is bought again, over all people. Shapes: E events, N items."""
+"""How often, and after how long, each item is bought again, over all users. Shapes: E events, N items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.histories import History, IntArray, TimeArray
 
 @dataclass(frozen=True)
 class RepeatRates:
-    """How each item is bought again across all people."""
+    """How each item is bought again across all users."""
 
     rate: NDArray[np.float32]
     """(N,) share of the item's buyers who bought it again, drawn towards the shop's mean where buyers are

@@ -1,5 +1,5 @@
-"""What a shop knows of its users (age band, region, membership tier …) as small whole numbers. Shapes: U
-users, A attributes."""
+"""Attributes of users (age band, region, membership tier …) as integer codes. Shapes: U users, A
+attributes."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class UserKNN(Retriever):
         """Fit on everyone's target events (E) before `as_of`; recent are those of the `days` before it (None:
         all).
 
-        Of more than `MAX_USERS` users those with the latest events are kept: they say what is had now.
+        Of more than `MAX_USERS` users, those with the latest events are kept: they say what is had now.
         """
         past = events.times < as_of
         items, times = events.items[past], events.times[past]

@@ -103,7 +103,7 @@ def build_index(
 def hnsw_points(
     vectors: NDArray[np.float32], items: IntArray, queries: NDArray[np.float32]
 ) -> list[IndexPoint]:
-    """Exact search and HNSW at every breadth, for people to see, whatever an export would choose. Shapes as
+    """Exact search and HNSW at every breadth, for the review, whatever an export would choose. Shapes as
     in `build_index`."""
     built = build_index(vectors, items, queries, ExportConfig(exact_below=len(items), min_index_recall=0))
     _, points = _hnsw(vectors, items, queries, Truth(vectors, items, queries, min(RECALL_AT, len(items))))

@@ -1,5 +1,7 @@
-"""Fits the ranker on what people did in the window after the sources' split point. Shapes: G lists, C
-candidates of all of them, F features."""
+"""Fits the ranker, listwise, on the window after the split point that the retrievers were fitted at.
+
+Shapes: G lists, C candidates of all of them, F features.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ from models.ranking_loss import capped_listwise_softmax
 from serving.recommend.pipeline import Pipeline
 from training.ranker.lists import RankedList, ranked_lists
 
-LISTS_AT_ONCE = 64
+BATCH_LISTS = 64
+"""Lists in a batch"""
 MIN_STEPS = 30
-"""Steps in a pass over the lists: where there are few, fewer are taken at once."""
-HELD_BACK = 0.1
+"""Steps in an epoch: where there are few lists, batches are smaller."""
+VALIDATION_SHARE = 0.1
 """Share of the users whose lists stop the training early."""
 
 
@@ -31,23 +34,23 @@ def fit_ranker(
 ) -> RankerNetwork:
     """Train on the window between the split points with a pipeline fitted at the earlier one. Raises
     TooLittleDataError."""
-    training, held_back = split_lists(
+    training, validation = split_lists(
         list(ranked_lists(pipeline, dataset, earlier, later, config=config)), config.ranker
     )
-    if not training or not held_back:
-        raise _too_few(len(training) + len(held_back), earlier, config)
-    return train_ranker(training, held_back, config)
+    if not training or not validation:
+        raise _too_few(len(training) + len(validation), earlier, config)
+    return train_ranker(training, validation, config)
 
 
 def split_lists(
     of_users: list[list[RankedList]], config: RankerConfig
 ) -> tuple[list[RankedList], list[RankedList]]:
-    """(for training, held back), with a user's lists on one side. Drawn by seed."""
+    """(training, validation), with a user's lists on one side. Drawn by seed."""
     order = np.random.default_rng(config.seed).permutation(len(of_users))
-    num_held_back = max(1, int(HELD_BACK * len(of_users)))
-    held_back = [one for user in order[:num_held_back] for one in of_users[user]]
-    training = [one for user in order[num_held_back:] for one in of_users[user]]
-    return training, held_back
+    num_validation = max(1, int(VALIDATION_SHARE * len(of_users)))
+    validation = [one for user in order[:num_validation] for one in of_users[user]]
+    training = [one for user in order[num_validation:] for one in of_users[user]]
+    return training, validation
 
 
 def _too_few(num_lists: int, point: SplitPoint, config: Config) -> TooLittleDataError:
@@ -58,14 +61,14 @@ def _too_few(num_lists: int, point: SplitPoint, config: Config) -> TooLittleData
         else "a longer split.window_days"
     )
     return TooLittleDataError(
-        f"Only {found} with a hit could be made from what came after the {point.name} split point, and the "
-        "ranker needs two people's: "
-        f"bring {wider}, or more data."
+        f"Only {found} with a relevant candidate after the {point.name} split point, and the ranker needs "
+        "those "
+        f"of two users: bring {wider}, or more data."
     )
 
 
 class _Lists:
-    """Lists one after the other, so that any of them are put together without padding."""
+    """Lists one after the other in flat arrays, so that a batch of any of them needs no padding."""
 
     def __init__(self, lists: Sequence[RankedList]) -> None:
         self.features = torch.from_numpy(np.concatenate([one.features for one in lists]))
@@ -98,15 +101,15 @@ class _Lists:
 
 
 def train_ranker(
-    training: Sequence[RankedList], held_back: Sequence[RankedList], config: Config
+    training: Sequence[RankedList], validation: Sequence[RankedList], config: Config
 ) -> RankerNetwork:
     """Train on lists; the weights with the smallest loss on those held back are kept."""
     settings, places = config.ranker, config.evaluation.headline_k
     torch.manual_seed(settings.seed)
-    lists, others = _Lists(training), _Lists(held_back)
+    lists, others = _Lists(training), _Lists(validation)
     network = RankerNetwork(num_features=lists.features.shape[1], hidden_dim=settings.hidden_dim)
     network.fit_scale(lists.features)
-    at_once = max(1, min(LISTS_AT_ONCE, len(lists) // MIN_STEPS))
+    at_once = max(1, min(BATCH_LISTS, len(lists) // MIN_STEPS))
     steps = settings.max_epochs * -(-len(lists) // at_once)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -124,19 +127,19 @@ def train_ranker(
             torch.autograd.backward(lists.loss(network, batch_G, places=places))
             optimizer.step()
             schedule.step()
-        held_back_loss = _mean_loss(network.eval(), others, places=places)
-        if held_back_loss < best_loss:
-            best_loss, bad_epochs = held_back_loss, 0
+        validation_loss = _mean_loss(network.eval(), others, places=places)
+        if validation_loss < best_loss:
+            best_loss, bad_epochs = validation_loss, 0
             best_state = {name: value.clone() for name, value in network.state_dict().items()}
         else:
             bad_epochs += 1
     network.load_state_dict(best_state)
-    log(f"ranker: {len(lists):,} lists, {epoch} epochs, loss {best_loss:.4f} on held-back users")
+    log(f"ranker: {len(lists):,} lists, {epoch} epochs, loss {best_loss:.4f} on validation users")
     return network.eval()
 
 
 @torch.no_grad()
 def _mean_loss(network: RankerNetwork, lists: _Lists, *, places: int) -> float:
-    parts = torch.split(torch.arange(len(lists)), LISTS_AT_ONCE)
+    parts = torch.split(torch.arange(len(lists)), BATCH_LISTS)
     total = sum(float(lists.loss(network, part, places=places)) * lists.weight(part) for part in parts)
     return total / lists.weight(torch.arange(len(lists)))

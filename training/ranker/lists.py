@@ -1,9 +1,9 @@
-"""The lists that the ranker learns from: what the server would have proposed at a split point, and what
-users then did.
+"""The ranker's training lists: the candidates that the server would have had at a split point, labelled by
+what the users did after it.
 
-Two lists a user: the home page's, where all that was bought in the window is relevant; and one basket of the
-window with part of it laid on the page, where the rest of the basket is relevant. Shapes: C candidates of a
-list, F features.
+Two lists a user: the home page's, where every target item of the window is relevant; and a page that shows
+part of one basket of the window, where the rest of the basket is relevant. Shapes: C candidates of a list, F
+features.
 """
 
 from __future__ import annotations
