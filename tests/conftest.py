@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 import shop
 from shared import once, shared_folder
+from xdist.scheduler import LoadScopeScheduling
 
 from configs.schema import Config
 
@@ -37,19 +38,28 @@ _WORKED_EXAMPLE = {
     "test_server.py",
     "test_without_torch.py",
 }
-"""Files whose tests run in one process: those of the worked example, which is trained once, and those that start
-Ray, since two servers would share ports."""
+"""Files whose tests run in one process: those of the worked example, which is trained once, and those that
+start Ray, since two servers would share ports."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its folder, and keep a file's tests in one process, for the fixtures that they
-    share."""
+    """Mark each test by its folder."""
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(item.path.relative_to(_HERE).parts[0])
-            group = "example" if item.path.name in _WORKED_EXAMPLE else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """A file's tests run in one process, for the fixtures that they share, and those of the worked example
+    too."""
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "example" if Path(file).name in _WORKED_EXAMPLE else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
