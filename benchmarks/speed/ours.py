@@ -105,7 +105,7 @@ class Queries:
         inputs = [
             encoder_inputs(
                 history,
-                as_of=self._cut.moment(user),
+                as_of=self._cut.as_of_user(user),
                 event_types=event_types,
                 max_length=self._config.history.max_length,
             )

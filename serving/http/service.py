@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from features.core.columns import ITEM_EVENT_TYPES
-from features.core.ids import who_key
+from features.core.ids import user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
 from serving.http.problems import Problem
@@ -149,7 +149,7 @@ class Service:
         return rows
 
     def _history(self, request: RecommendRequest, recent: Sequence[Event]) -> History:
-        stored = self.history(who_key(user_id=request.user_id, visitor_id=request.visitor_id))
+        stored = self.history(user_key(user_id=request.user_id, visitor_id=request.visitor_id))
         if not recent:
             return stored
         first = int(stored.baskets.max(initial=0)) + 1

@@ -101,7 +101,7 @@ class EventStore:
         return self._writer.submit(rows).result()
 
     def history(self, who: str, item_index: Mapping[str, int], *, limit: int) -> History:
-        """The latest `limit` item events of a person (`who_key`), oldest first, with items as indices of
+        """The latest `limit` item events of a person (`user_key`), oldest first, with items as indices of
         `item_index`.
 
         Events with items that `item_index` lacks are left out. Microseconds when nothing is new, one indexed
