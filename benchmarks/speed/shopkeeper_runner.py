@@ -110,7 +110,7 @@ class Recommender:
         inputs = [
             encoder_inputs(
                 history,
-                as_of=self._point.moment(user),
+                as_of=self._point.as_of_user(user),
                 event_types=event_types,
                 max_length=self._config.history.max_length,
             )

@@ -146,12 +146,12 @@ def test_more_negatives_than_items_are_all_the_items(tmp_path: Path, model: str,
 def test_a_price_in_another_currency_is_refused_without_a_rate_and_turned_with_one(tmp_path: Path) -> None:
     rows = [row | {"currency": ("EUR", "usd")[place % 2], "price": 2} for place, row in enumerate(usual())]
     items = [{"id": f"i{number}", "price": 3, "currency": ("EUR", "usd")[number % 2]} for number in range(12)]
-    with pytest.raises(DataError, match=r"events name 2 currencies \(.*prepare\.exchange_rates"):
+    with pytest.raises(DataError, match=r"events have 2 currencies \(.*prepare\.exchange_rates"):
         prepare(odd_shop.settings(tmp_path / "without", rows), now=odd_shop.NOW)
     assert not (tmp_path / "without" / "shop").exists()
     with pytest.raises(DataError, match="no exchange rate for the currency"):
         prepare(odd_shop.settings(tmp_path / "items", usual(currency="EUR"), items=items), now=odd_shop.NOW)
-    with pytest.raises(DataError, match=r"items name 2 currencies \(.*prepare\.exchange_rates"):
+    with pytest.raises(DataError, match=r"items have 2 currencies \(.*prepare\.exchange_rates"):
         prepare(odd_shop.settings(tmp_path / "items", usual(), items=items), now=odd_shop.NOW)
     rates = ("prepare.currency=EUR", "prepare.exchange_rates.USD=0.5")
     config = odd_shop.settings(tmp_path / "with", rows, *rates, items=items)
