@@ -190,7 +190,7 @@ def environment() -> dict[str, Any]:
     """Hardware, versions and commit: what a figure needs to be judged."""
     import torch
 
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     in_checkout = (root / ".git").exists()
     return {
         "commit": (_git(root, "rev-parse", "HEAD") or None) if in_checkout else None,
