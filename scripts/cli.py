@@ -62,8 +62,7 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         help="A YAML of settings. Those it leaves out have their defaults. Given again, the later file's "
-        "settings count: "
-        "`-c my_shop.yaml -c configs/models/hstu.yaml`.",
+        "settings count: `-c my_shop.yaml -c configs/models/hstu.yaml`.",
         metavar="FILE",
     ),
 ]
@@ -132,33 +131,31 @@ def train(
     ] = True,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Go on with a run that was killed or failed, as if nothing had happened."
-        ),
+        typer.Option("--resume", help="Continue a run that was killed or failed, from its last checkpoint."),
     ] = False,
     run: Annotated[
         str | None,
-        typer.Option("--run", help="With --resume: which run. Default: the newest unfinished one."),
+        typer.Option("--run", help="The run to resume. Default: the newest unfinished one."),
     ] = None,
 ) -> None:
     """Train the encoder on the prepared dataset; the run goes into MLflow.
 
-    The encoder is fitted before the validation window and stopped by it, then carried on over the later
-    windows. Needs no more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little
-    else.
+    The encoder is fitted before the validation window, which stops it early, then fitted further over the
+    later windows. With `--no-evaluate` it needs torch and Lightning alone, for a machine with a GPU and
+    little else.
 
-    `--resume` goes on by the run's own settings; `--set` may change those that a second try may need, such as
+    `--resume` uses the run's own settings; `--set` may change those that a second try may need, such as
     `training.learning_rate` and `training.batch_tokens`.
     """
     settings = _settings(config, set_, out)
     if run is not None and not resume:
-        raise ConfigError(f"--run {run} says which run to go on with: give --resume too.")
+        raise ConfigError(f"--run {run} names the run to resume: give --resume too.")
     from configs.console import log
     from features.core.artefact import read_manifest
 
     read_manifest(settings.workspace / "dataset", kind="dataset")
     from scripts.run_settings import settings_to_resume
-    from training.runs.resume import run_to_resume
+    from training.runs.resumable_run import run_to_resume
     from training.train import train as run_train
 
     found = run_to_resume(settings.workspace, run, evaluated=evaluate_too) if resume else None
@@ -191,11 +188,11 @@ def export(
     """
     settings = _settings(config, set_, out)
     from configs.console import log
-    from scripts.run_settings import remark_differences
+    from scripts.run_settings import log_ignored_settings
     from training.runs.run import run_named
 
     found = run_named(settings.workspace, run)
-    remark_differences(settings, found)
+    log_ignored_settings(settings, found)
     from training.lifecycle import release
 
     released = release(settings, found)
@@ -222,7 +219,7 @@ def compare(
     settings = _settings(config, set_, out)
     from training.evaluation.review.compare import compare as run_compare
     from training.evaluation.review.compare import runs_to_compare
-    from training.tracking.mlflow_sync import log_comparison
+    from training.tracking.comparison import log_comparison
 
     found = runs_to_compare(settings.workspace, runs or [])
     page = run_compare(found, settings)
@@ -232,7 +229,7 @@ def compare(
 
 @app.command()
 def promote(
-    run: Annotated[str | None, typer.Option("--run", help="The run whose bundle is to be served.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="The run whose bundle becomes champion.")] = None,
     from_mlflow: Annotated[
         bool, typer.Option("--from-mlflow", help="The run whose version has the alias in MLflow.")
     ] = False,
@@ -241,21 +238,20 @@ def promote(
     set_: SetOption = None,
     out: OutOption = None,
 ) -> None:
-    """Make an exported run the champion by hand, whatever the gate said: the alias in MLflow and what `serve`
-    starts with.
+    """Make an exported run the champion by hand, whatever the gate decided: the bundle that `serve` loads,
+    and the alias in MLflow.
 
     A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with
     `--from-mlflow`.
     """
     settings = _settings(config, set_, out)
-    from configs.exceptions import ConfigError
     from training.lifecycle import promote as run_promote
     from training.registry import Registry
     from training.runs.run import run_named
 
     if (run is None) == (not from_mlflow):
         raise ConfigError(
-            "Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in "
+            "Name the run that becomes champion: --run NAME, or --from-mlflow for the one with the alias in "
             "MLflow."
         )
     chosen = run_named(settings.workspace, run) if run else Registry(settings).run_with_alias()
@@ -287,7 +283,7 @@ def serve(
 @app.command()
 def recommend(
     user: Annotated[
-        str | None, typer.Option("--user", help="The user's id; without one, a stranger.")
+        str | None, typer.Option("--user", help="The user's id. Default: a user without a history.")
     ] = None,
     surface: Annotated[
         str, typer.Option(help="home, product, buy_again, or another of the configuration.")
@@ -330,7 +326,7 @@ def demo(
     )
     from scripts.demo import run_demo
 
-    run_demo(settings, ends=exit_)
+    run_demo(settings, exit_when_done=exit_)
 
 
 @events_app.command("import")
@@ -369,11 +365,11 @@ def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path 
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
-    from scripts.run_settings import remark_differences
+    from scripts.run_settings import log_ignored_settings
     from training.runs.run import run_named
 
     run = run_named(settings.workspace, run_name)
-    remark_differences(settings, run)
+    log_ignored_settings(settings, run)
     from training.lifecycle import evaluate_run
 
     evaluate_run(settings, run)
@@ -381,7 +377,7 @@ def _show_table(settings: Config, run_name: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command; a user's mistake is one message on stderr and exit status 2, never a stack trace."""
+    """Run the command. A user's mistake is one message on stderr and exit status 2, without a stack trace."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         app(prog_name="shopkeeper")
@@ -396,11 +392,7 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        remedy = (
-            "Make room"
-            if error.errno in (ENOSPC, EDQUOT)
-            else "Is the place there, writable, and not full? Mend that"
-        )
+        remedy = "Make room" if error.errno in (ENOSPC, EDQUOT) else "Make it an existing, writable folder"
         sys.stderr.write(
             f"Error: {place}{error.strerror or error}. {remedy}, or choose another with --out.\n"
         )
