@@ -189,12 +189,11 @@ def export(
     settings = _settings(config, set_, out)
     from configs.console import log
     from scripts.run_settings import log_ignored_settings
+    from training.lifecycle import release
     from training.runs.run import run_named
 
     found = run_named(settings.workspace, run)
     log_ignored_settings(settings, found)
-    from training.lifecycle import release
-
     released = release(settings, found)
     wins = released.decision.is_champion
     typer.echo(f"bundle    {released.bundle} (version {released.version})")
@@ -366,12 +365,11 @@ def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
     from scripts.run_settings import log_ignored_settings
+    from training.lifecycle import evaluate_run
     from training.runs.run import run_named
 
     run = run_named(settings.workspace, run_name)
     log_ignored_settings(settings, run)
-    from training.lifecycle import evaluate_run
-
     evaluate_run(settings, run)
     typer.echo((run.folder / "evaluation.txt").read_text(encoding="utf-8"))
 
