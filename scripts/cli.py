@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
+from scripts.events import events_app
 from scripts.extras import extra_that_brings
+from scripts.options import (
+    AGAIN,
+    BundleOption,
+    ConfigOption,
+    OutOption,
+    RunOption,
+    SetOption,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -32,9 +42,6 @@ makes in one folder (`--out`).
 
 Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
-)
-events_app = typer.Typer(
-    no_args_is_help=True, help="Move events into and out of the live server's event log."
 )
 app.add_typer(events_app, name="events")
 
@@ -56,40 +63,6 @@ def _options(
     """Options without a command."""
 
 
-ConfigOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="A YAML of settings. Those it leaves out have their defaults. Given again, the later file's "
-        "settings count: `-c my_shop.yaml -c configs/models/hstu.yaml`.",
-        metavar="FILE",
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        help="Change one setting: `--set training.seed=3`. May be given again.",
-        metavar="KEY=VALUE",
-    ),
-]
-OutOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", "-o", help="The workspace: the folder for everything made. Default: `shop`.", metavar="DIR"
-    ),
-]
-_AGAIN = "(with the same --config, --set and --out)"
-RunOption = Annotated[
-    str | None, typer.Option("--run", help="A run's name or folder. Default: the newest finished one.")
-]
-BundleOption = Annotated[
-    Path | None, typer.Option("--bundle", help="A bundle folder. Default: the champion.", metavar="DIR")
-]
-
-
 @app.command()
 def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None) -> None:
     """Read raw files, refuse what is wrong, report, and write the tables and the dataset.
@@ -104,7 +77,7 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     from features.ingest.report_table import render_report
     from features.prepare import prepare as run_prepare
 
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     run_prepare(
         settings,
         now=datetime.now(UTC),
@@ -113,7 +86,7 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     )
     log(
         f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train "
-        f"{_AGAIN}"
+        f"{AGAIN}"
     )
 
 
@@ -147,7 +120,7 @@ def train(
     `--resume` uses the run's own settings; `--set` may change those that a second try may need, such as
     `training.learning_rate` and `training.batch_tokens`.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     if run is not None and not resume:
         raise ConfigError(f"--run {run} names the run to resume: give --resume too.")
     from configs.console import log
@@ -164,7 +137,7 @@ def train(
     trained = run_train(settings, resume=found)
     if evaluate_too:
         _show_table(settings, str(trained.folder))
-        log(f"Trained: {trained.folder}. Next: shopkeeper export {_AGAIN}")
+        log(f"Trained: {trained.folder}. Next: shopkeeper export {AGAIN}")
     else:
         typer.echo(str(trained.folder))
 
@@ -174,7 +147,7 @@ def evaluate(
     config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None
 ) -> None:
     """Replay a run's pipeline, and every retriever alone, on the last window, over the whole catalogue."""
-    _show_table(_settings(config, set_, out), run)
+    _show_table(load_settings(config, set_, out), run)
 
 
 @app.command()
@@ -186,7 +159,7 @@ def export(
     Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead
     back to their items.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from configs.console import log
     from scripts.run_settings import log_ignored_settings
     from training.lifecycle import release
@@ -199,7 +172,7 @@ def export(
     typer.echo(f"bundle    {released.bundle} (version {released.version})")
     typer.echo(f"champion  {'yes' if wins else 'no'}: {released.decision.why}")
     chosen = "" if wins else f"--bundle {released.bundle} "
-    log(f"Next: shopkeeper serve {chosen}{_AGAIN}, or shopkeeper recommend {chosen}--user ID")
+    log(f"Next: shopkeeper serve {chosen}{AGAIN}, or shopkeeper recommend {chosen}--user ID")
 
 
 @app.command()
@@ -215,7 +188,7 @@ def compare(
 
     Each is compared with the first, user by user: settings, quality in parts, curves and speed.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from training.evaluation.review.compare import compare as run_compare
     from training.evaluation.review.compare import runs_to_compare
     from training.tracking.comparison import log_comparison
@@ -243,7 +216,7 @@ def promote(
     A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with
     `--from-mlflow`.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from training.lifecycle import promote as run_promote
     from training.registry import Registry
     from training.runs.run import run_named
@@ -263,7 +236,7 @@ def serve(
 ) -> None:
     """Answer live on http://127.0.0.1:8000 until Ctrl-C: the API, its documentation at /docs, and the shop
     page at /shop."""
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from configs.console import log
     from scripts.store import filled_store
     from serving.deploy.server import serve as run_serve
@@ -298,7 +271,7 @@ def recommend(
     bundle: BundleOption = None,
 ) -> None:
     """Print one list, from the bundle and the event store, without a server."""
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from scripts.recommend import print_recommendations
 
     print_recommendations(
@@ -320,47 +293,12 @@ def demo(
 
     Needs the extras: `pip install "shopkeeper[train,demo]"`. Takes about ten minutes on two quiet cores.
     """
-    settings = _settings(
+    settings = load_settings(
         config or [Path(__file__).parent.parent / "configs" / "complete_journey.yaml"], set_, out
     )
     from scripts.demo import run_demo
 
     run_demo(settings, exit_when_done=exit_)
-
-
-@events_app.command("import")
-def events_import(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None) -> None:
-    """Put the events of the prepared tables into the event log. Doing it again adds nothing."""
-    from scripts.store import import_tables
-
-    import_tables(_settings(config, set_, out))
-
-
-@events_app.command("export")
-def events_export(
-    to: Annotated[
-        Path, typer.Option("--to", help="The folder to write; `data.events: FOLDER/events.parquet` reads it.")
-    ],
-    config: ConfigOption = None,
-    set_: SetOption = None,
-    out: OutOption = None,
-) -> None:
-    """Write the event log as a table for the next training."""
-    settings = _settings(config, set_, out)
-    from serving.state.event_transfer import export_events
-    from serving.state.store import STORE_FILE
-
-    num_events = export_events(settings.workspace / STORE_FILE, to)
-    typer.echo(f"{num_events:,} events written to {to}/events.parquet")
-
-
-def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path | None) -> Config:
-    from configs.load import load_config
-    from serving.recommend.check_settings import check_settings
-
-    settings = load_config(*(config or ()), overrides=overrides or (), workspace=out)
-    check_settings(settings)
-    return settings
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
