@@ -32,7 +32,8 @@ from features.splits import split_points
 from training.encoder.checkpoint import load_checkpoint
 from training.encoder.curve_recorder import CurveRecorder
 from training.encoder.fit import fit_encoders
-from training.runs.run import Run, environment
+from training.runs.environment import environment
+from training.runs.run import Run
 
 TARGET = 1.0
 """Seconds per epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an

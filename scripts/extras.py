@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_TRAIN: Final = ("torch", "pytorch_lightning", "onnx", "onnxscript", "scipy", "mlflow", "matplotlib")
+_TRAIN: Final = ("torch", "pytorch_lightning", "onnx", "onnxscript", "mlflow", "matplotlib", "jinja2")
 """Import names of the packages in the extra `train`."""
 
 

@@ -76,7 +76,7 @@ def test_a_catalogue_of_one_item_gives_lists_of_it(tmp_path: Path) -> None:
 def test_every_model_trains_on_one_item(tmp_path: Path, model: str, split: str) -> None:
     settings = (f"encoder.model={model}", f"split.kind={split}")
     run = odd_shop.fitted(odd_shop.settings(tmp_path, usual(users=6, items=1), *settings, items=[ONE_ITEM]))
-    assert run.read().fits["validation"]["best_validation_recall"] == 1.0
+    assert run.read().fits["validation"].best_validation_recall == 1.0
 
 
 @pytest.mark.parametrize("split", ["window", "leave_one_out"])
