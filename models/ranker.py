@@ -32,9 +32,16 @@ class RankerNetwork(nn.Module):
 
     def fit_scale(self, features: Tensor) -> None:
         """Standardise by the mean and standard deviation of `features` (C, F), which are part of the exported
-        graph."""
-        self.mean.copy_(features.mean(dim=0))
-        self.deviation.copy_(features.std(dim=0).clamp(min=1e-6))
+        graph.
+
+        A column that is the same everywhere becomes 0: divided by the rounding error of its mean, another value
+        in a later window would drown all others.
+        """
+        low, high = features.aminmax(dim=0)
+        is_constant = high - low <= 1e-6 * torch.maximum(low.abs(), high.abs())
+        deviation = features.double().std(dim=0).clamp(min=1e-6)
+        self.mean.copy_(features.double().mean(dim=0))
+        self.deviation.copy_(torch.where(is_constant, torch.inf, deviation))
 
     def forward(self, features: Tensor) -> Tensor:
         """Scores; comparable only within one list."""

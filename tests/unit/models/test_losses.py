@@ -218,3 +218,18 @@ def test_the_ranker_scores_lists_of_any_shape_and_standardises_its_features(hidd
     plain.load_state_dict({**network.state_dict(), "mean": torch.zeros(3), "deviation": torch.ones(3)})
     by_hand = (features - features.mean(0)) / features.std(0).clamp(min=1e-6)
     torch.testing.assert_close(plain(by_hand), scores)
+
+
+@pytest.mark.parametrize("hidden_dim", [0, 4])
+def test_a_column_that_was_the_same_everywhere_says_nothing(hidden_dim: int) -> None:
+    """A shop without categories has such columns, whose one value is another one in a later window."""
+    torch.manual_seed(0)
+    features = torch.randn(100_000, 3)
+    features[:, 1] = 11.4
+    network = RankerNetwork(num_features=3, hidden_dim=hidden_dim)
+    network.fit_scale(features)
+    torch.nn.init.normal_(network.linear.weight)
+    later = features[:50].clone()
+    later[:, 1] = 11.6
+    torch.testing.assert_close(network(later), network(features[:50]))
+    assert network(features[:50]).std() > 0
