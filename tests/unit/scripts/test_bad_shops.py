@@ -106,7 +106,7 @@ def test_users_with_one_event_beside_others_get_a_list_of_their_own(tmp_path: Pa
         (
             [bought("u0", "i0")] * 60,
             "leave_one_out",
-            r"Only 1 list with a hit.*bring users with three or more events",
+            r"Only 1 list with a relevant candidate.*bring users with three or more events",
         ),
         (
             [bought("u0", "i0"), bought("u1", "i0")] * 2,

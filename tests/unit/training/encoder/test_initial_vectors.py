@@ -87,8 +87,8 @@ def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (["training.initial_vectors=graph_filter"], "graph_filter is for encoder.model=weighted_pooling"),
-        (["training.max_epochs=0", "training.initial_vectors=random"], "random ones know nothing"),
+        (["training.initial_vectors=graph_filter"], "graph_filter needs encoder.model=weighted_pooling"),
+        (["training.max_epochs=0", "training.initial_vectors=random"], "initial_vectors=random has"),
     ],
 )
 def test_initial_vectors_that_make_no_sense_are_refused(settings: list[str], words: str) -> None:
