@@ -213,8 +213,22 @@ def test_training_on_cuda(small_shop: tuple[Path, Dataset], tmp_path: Path, mode
     settings = ("training.device=cuda", "training.max_epochs=4", "training.patience=4")
     run, config = train(small_shop, tmp_path, *settings, f"encoder.model={model}", f"training.loss={loss}")
     losses = [line["metrics"]["loss"] for line in run.curves() if line["series"] == "validation"]
-    assert losses[-1] < 0.95 * losses[0]
+    share = 0.99 if model == "weighted_pooling" else 0.95  # it begins near its best, with vectors from an SVD
+    assert losses[-1] < share * losses[0]
     assert torch.isfinite(item_vectors(small_shop, run, config, "full")).all()
+
+
+def test_a_mean_of_weights_on_cuda(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("this machine has no CUDA GPU")
+    settings = ("training.device=cuda", "training.max_epochs=3", "training.weight_averaging=0.99")
+    run, _ = train(small_shop, tmp_path, *settings)
+    weights = torch.load(run.folder / "encoder-validation.pt", weights_only=True)
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    recalls = [
+        line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
+    ]
+    assert recalls[-1] > 0.5
 
 
 def test_asking_for_cuda_where_there_is_none_is_refused(
