@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reviewed_runs import Workspace, copy_of, evaluate_two
+from mlflow import MlflowClient
+from reviewed_runs import FIRST, SECOND, Workspace, copy_of, evaluate_two
+from shared import once, shared_folder
 
 from configs.schema import Config
 from training.runs.run import Run
@@ -13,8 +15,15 @@ from training.runs.run import Run
 def evaluated(
     shop_config: Config, prepared_shop: Path, tiny_run: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> Workspace:
-    """Two evaluated runs. Read only."""
-    return evaluate_two(tmp_path_factory.mktemp("reviewed") / "workspace", shop_config, tiny_run)
+    """Two evaluated runs, and an MLflow database without any. Read only."""
+
+    def make(folder: Path) -> None:
+        evaluate_two(folder, shop_config, tiny_run)
+        MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()  # creates the tables: seconds
+
+    folder = once(shared_folder(tmp_path_factory) / "reviewed", make)
+    config = shop_config.model_copy(update={"workspace": folder})
+    return Workspace(config, *(Run(folder / "runs" / name) for name in (FIRST, SECOND)))
 
 
 @pytest.fixture
