@@ -15,12 +15,17 @@ SERVED_EXAMPLE = (
 )
 """One process runs these files, one after the other: they share the worked example, which is trained once, and two
 servers of Ray at once would want the same ports."""
-LONG: tuple[str, ...] = (
+LONG = (
     SERVED_EXAMPLE[0],
     "tests/e2e/test_training_benchmark.py",
     "tests/e2e/test_resume.py",
+    "tests/contract/test_encoder_contract.py",
+    "tests/unit/training/review/test_other_questions.py",
+    "tests/unit/scripts/test_bad_shops.py",
+    "tests/unit/training/test_every_model.py",
+    "tests/unit/scripts/test_disk_full.py",
 )
-"""Units that take a quarter of a minute or more, the longest first."""
+"""Units that take 15 seconds or more on a quiet machine."""
 
 
 def unit_of(nodeid: str) -> str:
