@@ -38,7 +38,8 @@ from training.export.fit_pipeline import candidate_pipeline
 from training.queries import query_at
 from training.ranker.fit import split_lists, train_ranker
 from training.ranker.lists import RankedList, ranked_lists
-from training.runs.run import Run, environment, write_json
+from training.runs.environment import environment
+from training.runs.run import Run, write_json
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
 from training.encoder.fit import load_encoder
-from training.runs.run import Run, environment, write_json
+from training.runs.environment import environment
+from training.runs.run import Run, write_json
 from training.train import train
 
 PUBLISHED_RESULTS = RESULTS / "published"
@@ -132,13 +133,13 @@ def _origin(
             "curve": curve,
         },
         "best_epoch": curve.index(max(curve)) + 1 if curve else 0,
-        "epochs": fit["epochs"],
-        "seconds": fit["seconds"],
-        "seconds_an_epoch": round(fit["training_seconds"] / max(fit["epochs"], 1), 2),
-        "interactions_per_second": fit["interactions_per_second"],
+        "epochs": fit.epochs,
+        "seconds": fit.seconds,
+        "seconds_an_epoch": round(fit.training_seconds / max(fit.epochs, 1), 2),
+        "interactions_per_second": fit.interactions_per_second,
         "commit": record.commit or options.commit,
         "uncommitted_changes": record.uncommitted_changes,
-        "hardware": {key: getattr(record, key) for key in ("cpu", "cores", "gpu", "torch", "python")},
+        "hardware": record.hardware,
         "threads": torch.get_num_threads(),
         "dataset": {
             key: dataset.manifest[key] for key in ("num_events", "num_users", "num_items", "fingerprint")

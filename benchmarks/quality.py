@@ -108,13 +108,13 @@ def _result(
         "coverage": found.coverage,
         "users": found.users,
         "users_in_window": found.users_in_window,
-        "fits": record.fits,
+        "fits": {point: fit.model_dump(exclude_none=True) for point, fit in record.fits.items()},
         "encoders_trained_at": record.encoders_trained_at,
         "window_days": config.split.window_days,
         "seed": config.training.seed,
         "commit": record.commit,
         "uncommitted_changes": record.uncommitted_changes,
-        "hardware": {name: getattr(record, name) for name in ("cpu", "cores", "gpu", "torch", "python")},
+        "hardware": record.hardware,
         "dataset": {
             name: manifest[name]
             for name in ("num_events", "num_users", "num_items", "event_types", "fingerprint")

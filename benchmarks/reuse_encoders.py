@@ -6,10 +6,10 @@ from __future__ import annotations
 import shutil
 
 from configs.exceptions import ArtefactError
-from configs.load import dump_config, load_config
 from configs.schema import Config
 from features.core.artefact import read_manifest
-from training.runs.run import Run, environment
+from training.runs.environment import environment
+from training.runs.run import Run, settings_of, write_settings
 
 ENCODER_SECTIONS = ("split", "history", "encoder", "training")
 """Sections of the settings that encoders depend on."""
@@ -40,7 +40,7 @@ def run_with_encoders_of(run: Run, config: Config) -> Run:
     for path in [*run.folder.glob("encoder-*.pt"), *others]:
         if path.is_file():
             shutil.copyfile(path, new.folder / path.name)
-    (new.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    write_settings(new, config)
     before = run.read()
     trained_at = before.encoders_trained_at or before.commit
     kept = {"dataset": before.dataset, "seed": before.seed, "fits": before.fits}
@@ -50,5 +50,5 @@ def run_with_encoders_of(run: Run, config: Config) -> Run:
 
 
 def _has_same_encoders(run: Run, config: Config) -> bool:
-    before = load_config(run.folder / "config.yaml", workspace=config.workspace)
+    before = settings_of(run, config)
     return all(getattr(before, section) == getattr(config, section) for section in ENCODER_SECTIONS)

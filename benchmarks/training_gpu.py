@@ -30,8 +30,10 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
 from training.encoder.checkpoint import load_checkpoint
+from training.encoder.curve_recorder import CurveRecorder
 from training.encoder.fit import fit_encoders
-from training.runs.run import Run, environment
+from training.runs.environment import environment
+from training.runs.run import Run
 
 TARGET = 1.0
 """Seconds per epoch of ml-1m on one H100; 8.6 s were reported for SASRec with the full cross-entropy on an
@@ -119,7 +121,7 @@ def epochs(config: Config, dataset: Path, *, count: int) -> tuple[list[float], i
 
     def note(recorder: dict[str, Any]) -> None:
         trained.append(recorder["trained_seconds"])
-        tokens.append(int(recorder["tokens"]))
+        tokens.append(int(recorder["num_tokens"]))
         if len(trained) > count:
             raise EnoughEpochs
 
@@ -157,7 +159,7 @@ def _fit(config: Config, folder: Path, note: Callable[[dict[str, Any]], None]) -
                 torch.cuda.synchronize()
             found = load_checkpoint(run.folder, series="validation")
             assert found is not None
-            note(found["recorder"])
+            note(found["callbacks"][CurveRecorder.__qualname__])
 
         try:
             fit_encoders(

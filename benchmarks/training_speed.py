@@ -36,7 +36,8 @@ from benchmarks.speed.score import Measured, read_measurement
 from benchmarks.speed.verdict import OURS, verdict
 from configs.console import log
 from configs.load import load_config
-from training.runs.run import environment, write_json
+from training.runs.environment import environment
+from training.runs.run import write_json
 
 YAML = YAMLS / "training-speed.yaml"
 RESULT = Path("results") / "training-speed.json"

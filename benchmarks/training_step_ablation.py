@@ -45,7 +45,8 @@ from training.encoder.build_model import build_model
 from training.encoder.module import EncoderModule
 from training.encoder.negatives import NegativeSampler
 from training.encoder.optimizer import clip_gradients
-from training.runs.run import environment, write_json
+from training.runs.environment import environment
+from training.runs.run import write_json
 
 
 def main() -> int:

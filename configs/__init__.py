@@ -1,1 +1,1 @@
-"""Every knob of Shopkeeper on one page (`schema.py`), read with clear errors (`load.py`)."""
+"""All settings of Shopkeeper (`schema.py`), and reading them with clear errors (`load.py`)."""

@@ -1,4 +1,4 @@
-"""Refuses settings of data that the chosen reader would not read: nothing that is set is silently ignored."""
+"""Refuses `data` settings that the chosen reader does not use, so that no setting is silently ignored."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final
 from configs.exceptions import ConfigError
 from configs.schema import DataConfig
 
-_OF_THE_FILES: Final = ("event_columns", "item_columns", "user_columns", "timestamp_format", "decimal")
-"""Only one's own files need these: the published ones are known."""
-_READS: Final[dict[str, tuple[str, ...]]] = {
+_FILE_FORMAT: Final = ("event_columns", "item_columns", "user_columns", "timestamp_format", "decimal")
+"""Settings for files in a shop's own format. The format of published files is known."""
+_USED: Final[dict[str, tuple[str, ...]]] = {
     "complete_journey": (),
     "online_retail": ("events",),
     "taobao": ("events",),
@@ -17,28 +17,27 @@ _READS: Final[dict[str, tuple[str, ...]]] = {
     "movielens": ("events", "items", "users", "event_type"),
     "session_text": ("events", "test_events", "event_type", "layout"),
 }
-"""Source of published data → which of the settings below it reads."""
-_SETTINGS: Final = ("events", "test_events", "items", "users", "event_type", "layout", *_OF_THE_FILES)
-_ITS_ALONE: Final = ("test_events", "layout")
-"""What nothing but session_text reads."""
+"""Reader of published data → which of `_SETTINGS` it uses."""
+_SETTINGS: Final = ("events", "test_events", "items", "users", "event_type", "layout", *_FILE_FORMAT)
+_SESSION_TEXT_ONLY: Final = ("test_events", "layout")
+"""Settings that only session_text uses."""
 
 
 def check_reader(data: DataConfig) -> None:
-    """Raises ConfigError for a setting that the reader does not read, and for text files without times on a
-    real clock."""
-    reads = _READS.get(data.reader, tuple(name for name in _SETTINGS if name not in _ITS_ALONE))
-    unread = [
+    """Raise ConfigError for a setting that the reader does not use, and for session_text on a real clock."""
+    used = _USED.get(data.reader, tuple(name for name in _SETTINGS if name not in _SESSION_TEXT_ONLY))
+    unused = [
         f"data.{name}"
         for name in _SETTINGS
-        if name not in reads
+        if name not in used
         and getattr(data, name) != DataConfig.model_fields[name].get_default(call_default_factory=True)
     ]
-    if unread and data.reader == "complete_journey":
-        raise ConfigError(f"data.reader=complete_journey brings its own files: remove {', '.join(unread)}.")
-    if unread:
-        takes = ", ".join(f"data.{name}" for name in reads)
+    if unused and data.reader == "complete_journey":
+        raise ConfigError(f"data.reader=complete_journey brings its own files: remove {', '.join(unused)}.")
+    if unused:
+        settings = ", ".join(f"data.{name}" for name in used)
         raise ConfigError(
-            f"data.reader={data.reader} does not read {', '.join(unread)}: remove that. It reads {takes}."
+            f"data.reader={data.reader} does not use {', '.join(unused)}: remove that. It uses {settings}."
         )
     if data.reader == "session_text" and data.clock != "ordinal":
         raise ConfigError(

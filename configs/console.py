@@ -1,4 +1,4 @@
-"""What long work says while it runs: a bar with time to end on a terminal, plain lines in a pipe."""
+"""Console output: progress bars with the remaining time on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from rich.progress import (
 )
 
 console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
-"""Progress and remarks go to stderr; a command's answer goes to stdout."""
+"""Progress and remarks go to stderr; the result of a command goes to stdout."""
 
-COLUMNS_IN_A_PIPE = 160
+PIPE_WIDTH = 160
+"""Columns of a line on stdout in a pipe, so that table rows are not wrapped."""
+
+SECONDS_BETWEEN_LINES = 15.0
+"""Time between two lines of progress in a pipe."""
 
 
 def stdout() -> Console:
-    """For what a command was asked for. In a pipe lines are wide, so that a table's rows stay whole."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else COLUMNS_IN_A_PIPE)
-
-
-SECONDS_BETWEEN_LINES = 15.0
+    """The console for the result of a command."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def log(message: str) -> None:
-    """One line of progress."""
+    """Print one line of progress."""
     console.print(message, markup=False)
 
 
 class Work(Protocol):
-    """Counts the steps of one piece of long work."""
+    """Counts the steps of a long operation."""
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
-        """Note that `steps` more are done; `note` (a loss, say) stands behind the bar."""
+        """Report that `steps` more are done; `note`, such as a loss, is shown beside the bar."""
 
 
 class _Bar:

@@ -1,10 +1,10 @@
 """Every error a user can cause, in one tree.
 
-ShopkeeperError                what a command prints, without a stack trace, before it exits with status 2
-├── ConfigError                a setting is unknown, mistyped, or at odds with another
+ShopkeeperError                a command prints it without a stack trace and exits with status 2
+├── ConfigError                a setting is unknown, of the wrong type, or contradicts another
 ├── DataError                  the user's data cannot be read or does not fit the tables
-│   └── TooLittleDataError       the data is valid, but nothing could be learnt from it
-├── ArtefactError              a folder of ours is missing, half there, changed, or of another version
+│   └── TooLittleDataError       the data is valid, but there is too little of it to train on
+├── ArtefactError              a folder is missing, incomplete, changed, or of another version
 ├── GateError                  an export check failed: nothing was written
 ├── TrainingError              a training run cannot go on
 └── ServingError               the server or the event store cannot be started or reached
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 
 class ShopkeeperError(Exception):
-    """Something the user can mend. The message says what was found and what to do."""
+    """An error that the user can correct. The message says what was found and what to do."""
 
 
 class ConfigError(ShopkeeperError):
-    """A setting is unknown, mistyped, or at odds with another."""
+    """A setting is unknown, of the wrong type, or contradicts another."""
 
 
 class DataError(ShopkeeperError):
@@ -30,8 +30,7 @@ class TooLittleDataError(DataError):
 
 
 class ArtefactError(ShopkeeperError):
-    """A tables, dataset, run or bundle folder is missing, incomplete, changed or of another schema
-    version."""
+    """A tables, dataset, run or bundle folder is missing, incomplete, changed or of another version."""
 
 
 class GateError(ShopkeeperError):

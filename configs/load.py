@@ -1,5 +1,4 @@
-"""Reads a `Config` from YAML and `--set key=value`, with errors that name the key and what could stand
-there."""
+"""Reads a `Config` from YAML and `--set key=value`, with errors that name the setting and the valid ones."""
 
 from __future__ import annotations
 
@@ -10,18 +9,20 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from configs.check_reader import check_reader
 from configs.exceptions import ConfigError
+from configs.renamed import explain_old_setting, explain_old_value
 from configs.schema import TARGET_EVENT_TYPES, Config
 
 
 def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
-    """Read `paths` (all defaults without one), apply `overrides` (`"training.seed=3"`), then `workspace`.
+    """Read `paths` (none: all defaults), apply `overrides` (`"training.seed=3"`), then `workspace`.
 
-    Where two files give one setting, the later one's counts: a shop's file, then one of `configs/models/`.
-    Raises ConfigError for a file that is missing or no YAML mapping, an unknown key, a value of the wrong
-    type, or settings that contradict each other.
+    When two files have the same setting, the later one counts: a shop's file, then one of `configs/models/`.
+    Raises ConfigError for a file that is missing or not a YAML mapping, an unknown setting, a value of the
+    wrong type, or settings that contradict each other.
     """
     settings: dict[str, Any] = {}
     for path in paths:
@@ -41,9 +42,11 @@ def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | N
 
 
 def check(config: Config) -> None:
-    """Refuse combinations that no single setting shows to be wrong."""
+    """Raise ConfigError for settings that contradict each other."""
     data = config.data
     _check_training(config)
+    _check_targets(config)
+    _check_evaluation(config)
     check_reader(data)
     if (config.split.kind == "given") != (data.test_events is not None):
         raise ConfigError("split.kind=given and data.test_events go together: set both, or neither.")
@@ -55,74 +58,79 @@ def check(config: Config) -> None:
         raise ConfigError(
             "data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them."
         )
-    hopeless = [kind for kind in config.history.targets if kind not in TARGET_EVENT_TYPES]
-    if hopeless:
-        raise ConfigError(
-            f"history.targets has {', '.join(hopeless)}, which a recommendation cannot bring about: it can "
-            "be "
-            f"{', '.join(TARGET_EVENT_TYPES)}. (A refund or a removal from the cart takes its purchase or "
-            "addition away by itself.)"
-        )
-    unread = [
-        kind for kind in config.history.target_event_types if kind not in config.history.input_event_types
-    ]
-    if unread:
-        raise ConfigError(
-            f"history.targets has {', '.join(unread)}, which history.input_event_types lacks: the encoder "
-            "would have to "
-            "predict events it never sees. Add them to input_event_types."
-        )
     if "home" not in config.surfaces:
         raise ConfigError(
-            "surfaces has no 'home', which is the default surface and the one that is evaluated: add it."
-        )
-    if min(config.evaluation.cutoffs) < 1:
-        raise ConfigError(
-            f"evaluation.cutoffs={list(config.evaluation.cutoffs)}: a list has at least one place: remove "
-            "what is below 1."
+            "surfaces has no 'home', the default surface and the one that is evaluated: add it."
         )
     if config.tracking.enabled and config.tracking.port == config.serving.port:
         raise ConfigError(
             f"tracking.port and serving.port are both {config.serving.port}: set one of them to another "
-            "port, such as "
-            f"tracking.port={config.serving.port % 65535 + 1}."
+            f"port, such as tracking.port={config.serving.port % 65535 + 1}."
+        )
+
+
+def _check_targets(config: Config) -> None:
+    """The events to recommend for are possible targets, and the encoder reads them."""
+    history = config.history
+    impossible = [name for name in history.targets if name not in TARGET_EVENT_TYPES]
+    if impossible:
+        raise ConfigError(
+            f"history.targets has {', '.join(impossible)}, which a recommendation cannot bring about: use "
+            f"{', '.join(TARGET_EVENT_TYPES)}. (Refunds and removals from the cart undo their purchases and "
+            "additions without a setting.)"
+        )
+    unread = [name for name in history.target_event_types if name not in history.input_event_types]
+    if unread:
+        raise ConfigError(
+            f"history.targets has {', '.join(unread)}, which history.input_event_types lacks: the encoder "
+            "would have to predict events that it never reads. Add them to input_event_types."
+        )
+
+
+def _check_evaluation(config: Config) -> None:
+    """List lengths are positive, and the headline's is among them."""
+    if min(config.evaluation.cutoffs) < 1:
+        raise ConfigError(
+            f"evaluation.cutoffs={list(config.evaluation.cutoffs)}: a list has at least one item: remove "
+            "values below 1."
         )
     if config.evaluation.headline_k not in config.evaluation.cutoffs:
         raise ConfigError(
-            f"evaluation.headline_k={config.evaluation.headline_k} is not among evaluation.cutoffs="
-            f"{list(config.evaluation.cutoffs)}: add it there."
+            f"evaluation.headline_k={config.evaluation.headline_k} is not among "
+            f"evaluation.cutoffs={list(config.evaluation.cutoffs)}: add it there."
         )
 
 
 def _check_training(config: Config) -> None:
-    """What the encoder and its training ask of each other."""
+    """Settings of the encoder and its training that must fit together."""
     encoder, training = config.encoder, config.training
     if encoder.dim % encoder.num_heads:
         raise ConfigError(
-            f"encoder.dim={encoder.dim} cannot be divided among encoder.num_heads={encoder.num_heads}: "
-            "set num_heads to a divisor of dim."
+            f"encoder.dim={encoder.dim} is not divisible by encoder.num_heads={encoder.num_heads}: set "
+            "num_heads to a divisor of dim."
         )
     if training.batch_tokens < config.history.max_length:
         raise ConfigError(
             f"training.batch_tokens={training.batch_tokens} is less than "
-            f"history.max_length={config.history.max_length}, "
-            "so the longest history would not fit into a batch: raise batch_tokens or lower max_length."
+            f"history.max_length={config.history.max_length}, so the longest history would not fit into a "
+            "batch: raise batch_tokens or lower max_length."
         )
     if training.initial_vectors == "graph_filter" and (
         encoder.model != "weighted_pooling" or encoder.normalize
     ):
         raise ConfigError(
-            "training.initial_vectors=graph_filter is for encoder.model=weighted_pooling without "
-            "encoder.normalize."
+            "training.initial_vectors=graph_filter needs encoder.model=weighted_pooling and "
+            "encoder.normalize=false."
         )
     if not training.max_epochs and training.initial_vectors == "random":
         raise ConfigError(
-            "training.max_epochs=0 keeps the initial vectors, and random ones know nothing: set one of them."
+            "training.max_epochs=0 keeps the initial vectors, and training.initial_vectors=random has "
+            "learned nothing: change one of them."
         )
 
 
 def dump_config(config: Config) -> str:
-    """The whole config as YAML, defaults included, so that a run's file needs nothing else to be repeated."""
+    """The complete config as YAML with all defaults, so that the file alone can repeat a run."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
@@ -148,7 +156,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _add(settings: dict[str, Any], later: Mapping[str, Any]) -> None:
-    """Setting by setting within a section; a setting that is itself a mapping is replaced whole."""
+    """Add the settings of a later file, section by section. A setting that is a mapping is replaced."""
     for section, value in later.items():
         known = settings.get(section)
         settings[section] = (
@@ -175,22 +183,27 @@ def _apply(settings: dict[str, Any], override: str) -> None:
             "%",
             "@",
             "`",
-        ):  # YAML would have these quoted, and a shell eats the quotes
+        ):  # YAML wants them quoted, but the shell removes the quotes
             section[leaf] = text.strip()
             return
         raise ConfigError(f"--set {override!r}: the value is not valid YAML: {error}") from None
 
 
 def _explain(error: ValidationError, *, where: str) -> str:
-    lines = [f"{where}: {error.error_count()} setting(s) are wrong:"]
-    for problem in error.errors():
-        location = [str(part) for part in problem["loc"]]
-        key = ".".join(part for part in location if part != "[key]")
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"  {key}: no such setting. {_suggest(location)}")
-        else:
-            lines.append(f"  {key}: {problem['msg']} (found {problem['input']!r})")
-    return "\n".join(lines)
+    problems = [line for problem in error.errors() for line in _explain_one(problem)]
+    return "\n".join([f"{where}: {len(problems)} setting(s) are wrong:", *(f"  {line}" for line in problems)])
+
+
+def _explain_one(problem: ErrorDetails) -> list[str]:
+    location = [str(part) for part in problem["loc"] if part != "[key]"]
+    key = ".".join(location)
+    if problem["type"] == "extra_forbidden":
+        renamed = explain_old_setting(location, problem["input"])
+        return renamed or [f"{key}: no such setting. {_suggest(location)}"]
+    renamed_value = explain_old_value(location, problem["input"])
+    if renamed_value:
+        return [f"{key}: {renamed_value}"]
+    return [f"{key}: {problem['msg']} (found {problem['input']!r})"]
 
 
 def _suggest(location: Sequence[str]) -> str:

@@ -1,1 +1,1 @@
-"""Raw files to tables to dataset, and the sources of candidates that need no neural network."""
+"""Raw files to tables to dataset; user profiles; and the retrievers that need no neural network."""

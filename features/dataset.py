@@ -1,16 +1,18 @@
-"""The dataset: every event of the shop in flat arrays, in the order of users and of time. Read with numpy
-alone.
+"""The dataset: all item events of the shop as flat arrays, sorted by user and time. Only numpy is needed to
+read it.
 
-    item.npy, event_type.npy, time.npy, basket.npy, price.npy     (E,)  one entry an item event
-    offsets.npy                                             (U + 1,)  user u owns events offsets[u]:offsets[u + 1]
-    category.npy                                            (N,)  leaf category of each item as a code, -1 without one
-    items.parquet, users.parquet                            row i is item (user) i: raw ids, catalogue, attributes
-    user_number.npy, user_category.npy                      (E, F), (E,)  each event's user as of its time (`UserFeatures`)
-    user_attribute.npy                                      (U, A)  what the shop knows of each user, as codes
-    item_content.npy                                           (N, G)  what the catalogue says of each item, as codes
-    item_vocabulary.parquet                                 which code stands for what (`item_content.py`)
+    item.npy, event_type.npy, time.npy, basket.npy, price.npy
+                                    (E,) one entry for each item event
+    offsets.npy                     (U + 1,) the events of user u are offsets[u]:offsets[u + 1]
+    category.npy                    (N,) category code of each item, -1 without one
+    items.parquet, users.parquet    row i is item (user) i: raw ids, catalogue, attributes
+    user_number.npy                 (E, F) `UserFeatures.numbers` of each event's user just before the event
+    user_category.npy               (E,) favourite category of each event's user just before the event
+    user_attribute.npy              (U, A) attributes of each user, as codes
+    item_content.npy                (N, G) content features of each item, as codes
+    item_vocabulary.parquet         the meaning of each code (`item_content.py`)
 
-`build_dataset.py` writes it from the tables.
+`ingest/build_dataset.py` writes it.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class Dataset:
     event_types: NDArray[np.int8]
     """(E,) event type code, see `columns.EVENT_TYPE_CODE`"""
     times: TimeArray
-    """(E,) microseconds since 1970 UTC (an ordinal clock counts from 0), ascending within a user"""
+    """(E,) microseconds since 1970 UTC (with an ordinal clock: row numbers), ascending within a user"""
     baskets: TimeArray
     """(E,) transaction number, unique across the dataset"""
     prices: NDArray[np.float32]
@@ -46,7 +48,7 @@ class Dataset:
     offsets: TimeArray
     """(U + 1,)"""
     categories: IntArray
-    """(N,) leaf category code, -1 without one"""
+    """(N,) category code, -1 without one"""
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -60,7 +62,7 @@ class Dataset:
             folder=folder,
             manifest=manifest,
             items=array("item"),
-            event_types=array("kind"),
+            event_types=array("event_type"),
             times=array("time"),
             baskets=array("basket"),
             prices=array("price"),
@@ -82,50 +84,51 @@ class Dataset:
 
     @property
     def has_times(self) -> bool:
-        """False when the clock is ordinal: then no feature of time may be made."""
+        """False with an ordinal clock, where features of time mean nothing."""
         return bool(self.manifest["clock"] == "real")
 
     @property
     def user_numbers(self) -> NDArray[np.float32]:
-        """(E, F) numbers of each event's user as of its time: `UserFeatures.numbers`. Mapped anew at each
-        call, as all below."""
+        """(E, F) `UserFeatures.numbers` of each event's user just before it. Each access maps the file
+        again."""
         return self._feature("user_number")
 
     @property
     def user_categories(self) -> IntArray:
-        """(E,) favourite category of each event's user as of its time, a code of `categories`; -1 without
-        one"""
+        """(E,) favourite category of each event's user just before it: a code of `categories`, or -1."""
         return self._feature("user_category")
 
     @property
     def user_attributes(self) -> IntArray:
-        """(U, A) codes of the manifest's `user_attributes`, from 1; 0 where unknown"""
+        """(U, A) codes of the manifest's `user_attributes`, from 1; 0 where unknown."""
         return self._feature("user_attribute")
 
     @property
     def item_content(self) -> IntArray:
-        """(N, G) codes of `ITEM_CONTENT`, from 1; 0 where unknown"""
+        """(N, G) codes of `ITEM_CONTENT`, from 1; 0 where unknown."""
         return self._feature("item_content")
 
     @property
     def user_attribute_sizes(self) -> tuple[int, ...]:
-        """(A,) how many codes each attribute has, 0 among them."""
+        """(A,) number of codes of each attribute, 0 included."""
         return tuple(1 + len(values) for values in self._entry("user_attributes").values())
 
     @property
     def item_content_sizes(self) -> tuple[int, ...]:
-        """(G,) how many codes each column has, 0 among them."""
+        """(G,) number of codes of each column, 0 included."""
         return tuple(self._entry("item_content_sizes"))
 
     @property
     def has_catalogue(self) -> bool:
-        """Whether items stand in it that nobody need have touched, from a list of the shop's own."""
+        """Whether the items come from a catalogue of the shop, so that some may have no events."""
         return bool(self._entry("has_catalogue"))
 
     @property
     def profile_event_types(self) -> NDArray[np.int8]:
         """Codes of the event types that `user_features` counts."""
-        return np.array([EVENT_TYPE_CODE[kind] for kind in self._entry("profile_event_types")], np.int8)
+        return np.array(
+            [EVENT_TYPE_CODE[event_type] for event_type in self._entry("profile_event_types")], np.int8
+        )
 
     @property
     def users(self) -> IntArray:
@@ -138,7 +141,7 @@ class Dataset:
         return self._events(slice(start, end))
 
     def events_where(self, mask: NDArray[np.bool_]) -> tuple[IntArray, History]:
-        """The events picked by `mask` (E,) as flat arrays: (user of each, events)."""
+        """The events where `mask` (E,) is true, as flat arrays: (the user of each, the events)."""
         return self.users[mask], self._events(mask)
 
     def _feature(self, name: str) -> NDArray[Any]:

@@ -1,6 +1,6 @@
-"""A person's history, and the one place where it is cut and ordered, for training and for serving alike.
+"""A user's history, and what the encoder reads of it: one implementation for training and serving.
 
-Legend of shapes: n events of one person, oldest first; L positions given to the encoder.
+Legend of shapes: n events of one user, oldest first; L positions given to the encoder.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ TimeArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class History:
-    """One person's item events, oldest first. Items are catalogue indices, never raw ids."""
+    """One user's item events, oldest first. Items are catalogue indices, never raw ids."""
 
     items: IntArray
     """(n,) index of each event's item."""
     event_types: NDArray[np.int8]
-    """(n,) event type, as its code in `columns.EVENT_TYPE_CODE`."""
+    """(n,) event type code, see `columns.EVENT_TYPE_CODE`."""
     times: TimeArray
     """(n,) microseconds since 1970 UTC."""
     baskets: TimeArray
-    """(n,) events of one transaction share a number; it means nothing across people."""
+    """(n,) events of one transaction share a number, which means nothing across users."""
     prices: NDArray[np.float32]
     """(n,) price of one unit in the shop's currency; NaN where unknown."""
 
@@ -35,7 +35,7 @@ class History:
 
     @classmethod
     def empty(cls) -> History:
-        """The history of a stranger."""
+        """The history of an unknown user."""
         return cls(
             items=np.empty(0, np.int32),
             event_types=np.empty(0, np.int8),
@@ -45,7 +45,7 @@ class History:
         )
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> History:
-        """The events picked by a mask, indices or a slice, in their order."""
+        """The events selected by a mask, indices or a slice, in that order."""
         return History(
             items=self.items[which],
             event_types=self.event_types[which],
@@ -59,14 +59,14 @@ class History:
         return self.take(slice(0, int(np.searchsorted(self.times, as_of, side="left"))))
 
     def of_event_types(self, event_types: NDArray[np.int8]) -> History:
-        """The events whose type is one of `kinds`."""
+        """The events whose type is one of `event_types` (codes)."""
         is_wanted = np.zeros(256, bool)
-        is_wanted[event_types] = True  # a negative code counts from the end, as it does in the look-up
+        is_wanted[event_types] = True  # a negative code wraps around here and in the look-up alike
         which = is_wanted[self.event_types]
         return self if which.all() else self.take(which)
 
     def followed_by(self, later: History) -> History:
-        """Both, in the order of time; on equal times `later` comes last."""
+        """Both histories merged by time; on equal times the events of `later` come last."""
         if not len(later):
             return self
         both = History(
@@ -81,20 +81,20 @@ class History:
 
 @dataclass(frozen=True)
 class EncoderInputs:
-    """What the encoder reads of one history: its latest events, oldest first."""
+    """The events of a history that the encoder reads: the latest ones, oldest first."""
 
     items: IntArray
     """(L,)"""
     event_types: NDArray[np.int64]
     """(L,)"""
     ages: NDArray[np.float32]
-    """(L,) days between each event and `as_of`. Causal models use differences of these alone."""
+    """(L,) days between each event and `as_of`. Causal models use only differences of these."""
 
 
 def encoder_inputs(
     history: History, *, as_of: int, event_types: NDArray[np.int8], max_length: int
 ) -> EncoderInputs:
-    """Cut a history to what the encoder reads: the latest `max_length` events of `kinds` before `as_of`."""
+    """The latest `max_length` events of `event_types` before `as_of` (microseconds)."""
     seen = history.before(as_of).of_event_types(event_types)
     latest = seen.take(slice(max(0, len(seen) - max_length), None))
     return EncoderInputs(
@@ -105,8 +105,8 @@ def encoder_inputs(
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:
-    """Each value once, ascending: `np.unique`, whose hash table takes ten times as long for some thousand
-    integers."""
+    """The distinct values, ascending. For some thousand integers ten times as fast as the hash table of
+    `np.unique`."""
     ordered = np.sort(values)
     is_first = np.ones(len(ordered), bool)
     is_first[1:] = ordered[1:] != ordered[:-1]

@@ -1,4 +1,4 @@
-"""The way from raw files to the dataset, in one straight function."""
+"""`shopkeeper prepare`: raw files to tables and dataset, in one function."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ def prepare(
 ) -> Report:
     """Read, validate, report, and write `<workspace>/tables` and `<workspace>/dataset`.
 
-    `now` (with a zone) decides what lies in the future. `progress` is told each step as it begins; `show`
-    gets the report before a no-go is raised. Raises DataError for data that cannot be used (refused rows are
-    then in `<workspace>/rejected.parquet`) and TooLittleDataError for a no-go; nothing else is written in
-    either case.
+    `now` (with a time zone) decides which timestamps lie in the future. `progress` is called with a message
+    as each step begins; `show` gets the report, also when the verdict is no-go.
+
+    Raises DataError for data that cannot be used (`<workspace>/rejected.parquet` then has the rejected rows)
+    and TooLittleDataError for a no-go. Nothing else is written in either case.
     """
     log = progress or (lambda _: None)
     for kind in ("tables", "dataset"):
@@ -54,16 +55,10 @@ def prepare(
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
     items_from_events = raw.items.from_events if raw.items else ()
-    del raw  # as large as all that follows
+    del raw  # frees as much memory as the steps below need
     if config.data.clock == "ordinal":
         report = report.without_times()
-    _stop_if_too_many_refused(rejected, report, config)
-    if show:
-        show(report)
-    if report.no_go:
-        raise TooLittleDataError(
-            f"No-go: {report.no_go}. Bring more data, or lower these settings to try the path."
-        )
+    _stop_if_unusable(report, rejected, config, show=show)
     log(f"Writing tables of {report.num_events:,} events")
     write_tables(
         config.workspace / "tables",
@@ -84,7 +79,7 @@ def prepare(
 
 
 def read_raw(data: DataConfig) -> RawTables:
-    """Read the configured source."""
+    """Read the raw tables with the configured reader."""
     match data.reader:
         case "complete_journey":
             return read_complete_journey()
@@ -106,10 +101,23 @@ def _rejected_file(config: Config) -> Path:
     return config.workspace / "rejected.parquet"
 
 
-def _stop_if_too_many_refused(rejected: pl.DataFrame, report: Report, config: Config) -> None:
+def _stop_if_unusable(
+    report: Report, rejected: pl.DataFrame, config: Config, *, show: Callable[[Report], None] | None
+) -> None:
+    """Raise DataError for too many rejected rows; show the report; raise TooLittleDataError for a no-go."""
+    _stop_if_too_many_rejected(rejected, report, config)
+    if show:
+        show(report)
+    if report.no_go:
+        raise TooLittleDataError(
+            f"No-go: {report.no_go}. Bring more data, or lower these settings to try Shopkeeper out."
+        )
+
+
+def _stop_if_too_many_rejected(rejected: pl.DataFrame, report: Report, config: Config) -> None:
     for table, num_rows in report.rows.items():
-        refused = rejected.filter(pl.col("table") == table)
-        if not num_rows or len(refused) / num_rows <= config.prepare.max_refused_share:
+        of_table = rejected.filter(pl.col("table") == table)
+        if not num_rows or len(of_table) / num_rows <= config.prepare.max_rejected_share:
             continue
         path = _rejected_file(config)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +125,7 @@ def _stop_if_too_many_refused(rejected: pl.DataFrame, report: Report, config: Co
         rejected.write_parquet(scratch)
         scratch.replace(path)
         first = (
-            refused.group_by("reason")
+            of_table.group_by("reason")
             .agg(pl.len(), pl.col("file").first(), pl.col("line").first())
             .sort("len", descending=True)
         )
@@ -126,10 +134,9 @@ def _stop_if_too_many_refused(rejected: pl.DataFrame, report: Report, config: Co
             for reason, count, file, line in first.head(5).iter_rows()
         ]
         raise DataError(
-            f"{len(refused):,} of {num_rows:,} rows of the {table} are refused, more than "
-            "prepare.max_refused_share="
-            f"{config.prepare.max_refused_share:g} allows:\n"
+            f"{len(of_table):,} of {num_rows:,} rows of the {table} were rejected, more than "
+            f"prepare.max_rejected_share={config.prepare.max_rejected_share:g} allows:\n"
             + "\n".join(lines)
-            + f"\nThe refused rows are in {path}; nothing else "
-            "was written. Mend the data or its column mapping, or raise the share."
+            + f"\nThe rejected rows are in {path}; nothing else was written. Correct the data or its column "
+            "mapping, or raise the share."
         )

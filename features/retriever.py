@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from configs.schema import Config
 from features.histories import History, IntArray
@@ -158,6 +157,8 @@ class Retriever(ABC):
 
     def save(self, folder: Path) -> None:
         """Write one file a field."""
+        from scipy import sparse  # not above: a machine that only trains the encoder may lack it
+
         folder.mkdir(parents=True, exist_ok=True)
         for one in fields(self):  # type: ignore[arg-type]
             value = getattr(self, one.name)
@@ -169,6 +170,8 @@ class Retriever(ABC):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the files of `save`. Arrays are memory-mapped, so that replicas on one machine share them."""
+        from scipy import sparse
+
         found: dict[str, Any] = {}
         for one in fields(cls):  # type: ignore[arg-type]
             path = folder / f"{one.name}.npz"

@@ -1,5 +1,9 @@
-"""Which visit an event belongs to, from the times alone: what "together" means where events carry no
-transaction."""
+"""Numbers the sessions of a dataset's events by time gaps, for co-occurrence: items of one session go
+together.
+
+`ingest/session_ids.py` is the other use of sessions: it fills the absent session_ids of the events table,
+where the shop may give its own and `prepare.session_gap_minutes` sets the gap.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,14 @@ import numpy as np
 from features.histories import History, IntArray, TimeArray
 
 SESSION_GAP_MINUTES: Final = 30.0
-"""A longer pause begins another visit."""
+"""A longer pause starts a new session."""
 
 
 def session_numbers(users: IntArray, events: History) -> TimeArray:
-    """The visit of each event (E,), numbered from 0. Events stand in the order of users and of time, as a
-    dataset has them.
+    """The session number (E,) of each event, from 0. Events are sorted by user and time, as in a dataset.
 
-    The baskets of one visit become one: two receipts within half an hour are one errand.
+    Transactions are ignored: two receipts within half an hour are one session.
     """
-    begins = np.ones(len(users), bool)
-    begins[1:] = (users[1:] != users[:-1]) | (np.diff(events.times) > int(SESSION_GAP_MINUTES * 60e6))
-    return np.cumsum(begins) - 1
+    starts = np.ones(len(users), bool)
+    starts[1:] = (users[1:] != users[:-1]) | (np.diff(events.times) > int(SESSION_GAP_MINUTES * 60e6))
+    return np.cumsum(starts) - 1

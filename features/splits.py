@@ -1,10 +1,12 @@
-"""The past and what is to be predicted. Shapes: U users, E events of the dataset.
+"""Splits events into the past, which models are fitted on, and the events to predict.
 
-    window            ... everyone's past ... | T - 2w  validation | T - w  test | T
+Shapes: U users, E events of the dataset.
+
+    window            ... all users' past ... | T - 2w  validation | T - w  test | T
     leave_one_out     each user's past ...    | last but one       | last        |
     given             each user's train items | a tenth of them    | test items  |
 
-Between two neighbouring cuts stand the events that a model fitted at the first is asked to foresee.
+Each `|` is a split point. A model fitted on the events before one predicts those between it and the next.
 """
 
 from __future__ import annotations
@@ -23,29 +25,28 @@ from features.histories import History, IntArray, TimeArray
 from features.target_weights import counting_event_types, target_weights
 
 LEAVE_ONE_OUT_WARNING = (
-    "split.kind=leave_one_out trains on events that came after other users' test events, so its figures "
-    "flatter: "
+    "split.kind=leave_one_out trains on events later than other users' test events, so its metrics are too "
+    "high: "
     "use it to compare with papers, and split.kind=window to decide what to serve."
 )
 
 
 @dataclass(frozen=True)
 class SplitPoint:
-    """Where each user's past ends."""
+    """The position in each user's events where the past ends."""
 
     name: str
     ends: TimeArray
-    """(U,) position in the dataset's event arrays just after the last event of each user's past"""
+    """(U,) position in the dataset's event arrays just after the last event of each user's past."""
     as_of: int
-    """No event of anybody's past is at or after this time (microseconds)."""
-    moments: TimeArray | None = None
-    """(U,) for leave_one_out and given, where each user has a moment of their own: when the event that is to
-    be predicted came"""
+    """Microseconds. Every event of the past is before it."""
+    user_as_of: TimeArray | None = None
+    """(U,) for leave_one_out and given, where each user has an own time: that of the event to predict."""
 
     @property
     def per_user(self) -> bool:
         """True for leave_one_out and given."""
-        return self.moments is not None
+        return self.user_as_of is not None
 
     def past(self, dataset: Dataset) -> NDArray[np.bool_]:
         """(E,) True for the events before the split point."""
@@ -55,14 +56,13 @@ class SplitPoint:
         """One user's events before the split point."""
         return dataset.history(user).take(slice(0, int(self.ends[user] - dataset.offsets[user])))
 
-    def moment(self, user: int) -> int:
-        """When a user asks: at the split point itself, or where each has a moment of their own, then: it is
-        after all of their past."""
-        return self.as_of if self.moments is None else int(self.moments[user])
+    def as_of_user(self, user: int) -> int:
+        """The time (microseconds) as of which a user's list is made: after all events of their past."""
+        return self.as_of if self.user_as_of is None else int(self.user_as_of[user])
 
 
 def split_points(dataset: Dataset, split: SplitConfig) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
-    """The cuts (validation, test, everything). Raises TooLittleDataError when nothing lies before the
+    """The split points (validation, test, full). Raises TooLittleDataError without events before the
     first."""
     if split.kind == "leave_one_out":
         return _leave_one_out(dataset)
@@ -73,19 +73,16 @@ def split_points(dataset: Dataset, split: SplitConfig) -> tuple[SplitPoint, Spli
     first = int(dataset.manifest["first_time"])
     if end - first <= 1:
         raise TooLittleDataError(
-            f"All {len(dataset.items):,} events are of one time ({np.datetime64(first, 'us')}), so there is "
-            "no earlier and later "
-            "to split by. Name the column of times with data.event_columns.timestamp and prepare again, or "
-            "where there is none "
-            "set data.clock=ordinal and split.kind=leave_one_out."
+            f"All {len(dataset.items):,} events are of one time ({np.datetime64(first, 'us')}), so they "
+            "cannot be split by time. Name the column of times with data.event_columns.timestamp and "
+            "prepare again, or set data.clock=ordinal and split.kind=leave_one_out when there is none."
         )
     if end - 2 * window <= first:
         raise TooLittleDataError(
             f"The data spans {(end - first) / MICROSECONDS_PER_DAY:.1f} days, but "
-            f"split.window_days={split.window_days:g} needs "
-            f"more than two windows ({2 * split.window_days:g} days): lower it, for example --set "
-            "split.window_days="
-            f"{(end - first) / MICROSECONDS_PER_DAY / 6:.2g}."
+            f"split.window_days={split.window_days:g} needs more than two windows "
+            f"({2 * split.window_days:g} days): lower it, for example --set "
+            f"split.window_days={(end - first) / MICROSECONDS_PER_DAY / 6:.2g}."
         )
     return (
         split_point_at(dataset, end - 2 * window, name="validation"),
@@ -95,7 +92,7 @@ def split_points(dataset: Dataset, split: SplitConfig) -> tuple[SplitPoint, Spli
 
 
 def split_point_at(dataset: Dataset, as_of: int, *, name: str) -> SplitPoint:
-    """Everyone's events strictly before `as_of` (microseconds)."""
+    """The same split point for all users: events strictly before `as_of` (microseconds) are the past."""
     before = np.concatenate([[0], np.cumsum(np.asarray(dataset.times) < as_of)])
     ends = dataset.offsets[:-1] + before[dataset.offsets[1:]] - before[dataset.offsets[:-1]]
     return SplitPoint(name=name, ends=ends, as_of=as_of)
@@ -104,22 +101,23 @@ def split_point_at(dataset: Dataset, as_of: int, *, name: str) -> SplitPoint:
 def targets_before(
     dataset: Dataset, point: SplitPoint, *, targets: Mapping[EventType, float]
 ) -> tuple[IntArray, History, NDArray[np.float32]]:
-    """The target events before the split point that nothing before it took back: (user of each, events,
-    weights above 0)."""
+    """The target events before the split point that none before it undid: (users, events, positive
+    weights)."""
     return _standing(dataset, point.past(dataset), targets)
 
 
 def targets_between(
     dataset: Dataset, earlier: SplitPoint, later: SplitPoint, *, targets: Mapping[EventType, float]
 ) -> dict[int, NDArray[np.int32]]:
-    """For each user with any: the distinct items of their target events after `earlier` and before `later`.
+    """User → the distinct items of their target events between `earlier` and `later`; users without any are
+    left out.
 
-    What was bought and brought back between the split points is none of them; what came back later is.
+    An item bought and refunded between the split points is not among them; one refunded after `later` is.
     """
     users, events, _ = _standing(dataset, later.past(dataset) & ~earlier.past(dataset), targets)
     items = events.items
     starts = np.flatnonzero(np.diff(users, prepend=-1))
-    parts = np.split(items, starts)[1:]  # what stands before the first start is empty
+    parts = np.split(items, starts)[1:]  # the part before the first start is empty
     return {
         int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], parts, strict=True)
     }
@@ -136,18 +134,17 @@ def _standing(
 
 def _leave_one_out(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
     lengths = np.diff(dataset.offsets)
-    can_spare = lengths > 2  # a user with one or two events only trains
+    has_targets = lengths > 2  # users with one or two events are only trained on
     ends = dataset.offsets[1:]
     return (
-        _cut_of_each(dataset, ends - 2 * can_spare, name="validation"),
-        _cut_of_each(dataset, ends - can_spare, name="test"),
+        _cut_of_each(dataset, ends - 2 * has_targets, name="validation"),
+        _cut_of_each(dataset, ends - has_targets, name="test"),
         _cut_of_each(dataset, ends, name="full"),
     )
 
 
 def _given(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
-    """A user's baskets are train, validation and test items; without the second they were too few to
-    validate."""
+    """A user's baskets are the train, validation and test items. With two there are no validation items."""
     first_E = np.flatnonzero(np.diff(dataset.baskets, prepend=-1))
     num_U = np.diff(np.searchsorted(first_E, dataset.offsets))
     starts = np.append(first_E, len(dataset.items))
@@ -163,8 +160,10 @@ def _given(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
 
 
 def _cut_of_each(dataset: Dataset, ends: TimeArray, *, name: str) -> SplitPoint:
-    """A user asks when their next event comes, or after the last; nobody is without an event before that."""
+    """Each user's as_of is the time of their next event, or just after the last: always after an event."""
     latest = dataset.times[ends - 1] + 1
     following = dataset.times[np.minimum(ends, len(dataset.times) - 1)]
-    moments = np.where(ends < dataset.offsets[1:], np.maximum(latest, following), latest)
-    return SplitPoint(name=name, ends=ends, as_of=int(dataset.manifest["last_time"]) + 1, moments=moments)
+    user_as_of = np.where(ends < dataset.offsets[1:], np.maximum(latest, following), latest)
+    return SplitPoint(
+        name=name, ends=ends, as_of=int(dataset.manifest["last_time"]) + 1, user_as_of=user_as_of
+    )

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
+from scripts.events import events_app
 from scripts.extras import extra_that_brings
+from scripts.options import (
+    AGAIN,
+    BundleOption,
+    ConfigOption,
+    OutOption,
+    RunOption,
+    SetOption,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -32,9 +42,6 @@ makes in one folder (`--out`).
 
 Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
-)
-events_app = typer.Typer(
-    no_args_is_help=True, help="Move events into and out of the live server's event log."
 )
 app.add_typer(events_app, name="events")
 
@@ -56,41 +63,6 @@ def _options(
     """Options without a command."""
 
 
-ConfigOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="A YAML of settings. Those it leaves out have their defaults. Given again, the later file's "
-        "settings count: "
-        "`-c my_shop.yaml -c configs/models/hstu.yaml`.",
-        metavar="FILE",
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        help="Change one setting: `--set training.seed=3`. May be given again.",
-        metavar="KEY=VALUE",
-    ),
-]
-OutOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", "-o", help="The workspace: the folder for everything made. Default: `shop`.", metavar="DIR"
-    ),
-]
-_AGAIN = "(with the same --config, --set and --out)"
-RunOption = Annotated[
-    str | None, typer.Option("--run", help="A run's name or folder. Default: the newest finished one.")
-]
-BundleOption = Annotated[
-    Path | None, typer.Option("--bundle", help="A bundle folder. Default: the champion.", metavar="DIR")
-]
-
-
 @app.command()
 def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None) -> None:
     """Read raw files, refuse what is wrong, report, and write the tables and the dataset.
@@ -105,7 +77,7 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     from features.ingest.report_table import render_report
     from features.prepare import prepare as run_prepare
 
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     run_prepare(
         settings,
         now=datetime.now(UTC),
@@ -114,7 +86,7 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     )
     log(
         f"Prepared: {settings.workspace}/tables and {settings.workspace}/dataset. Next: shopkeeper train "
-        f"{_AGAIN}"
+        f"{AGAIN}"
     )
 
 
@@ -132,33 +104,31 @@ def train(
     ] = True,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Go on with a run that was killed or failed, as if nothing had happened."
-        ),
+        typer.Option("--resume", help="Continue a run that was killed or failed, from its last checkpoint."),
     ] = False,
     run: Annotated[
         str | None,
-        typer.Option("--run", help="With --resume: which run. Default: the newest unfinished one."),
+        typer.Option("--run", help="The run to resume. Default: the newest unfinished one."),
     ] = None,
 ) -> None:
     """Train the encoder on the prepared dataset; the run goes into MLflow.
 
-    The encoder is fitted before the validation window and stopped by it, then carried on over the later
-    windows. Needs no more than torch and Lightning with `--no-evaluate`, for a machine with a GPU and little
-    else.
+    The encoder is fitted before the validation window, which stops it early, then fitted further over the
+    later windows. With `--no-evaluate` it needs torch and Lightning alone, for a machine with a GPU and
+    little else.
 
-    `--resume` goes on by the run's own settings; `--set` may change those that a second try may need, such as
+    `--resume` uses the run's own settings; `--set` may change those that a second try may need, such as
     `training.learning_rate` and `training.batch_tokens`.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     if run is not None and not resume:
-        raise ConfigError(f"--run {run} says which run to go on with: give --resume too.")
+        raise ConfigError(f"--run {run} names the run to resume: give --resume too.")
     from configs.console import log
     from features.core.artefact import read_manifest
 
     read_manifest(settings.workspace / "dataset", kind="dataset")
     from scripts.run_settings import settings_to_resume
-    from training.runs.resume import run_to_resume
+    from training.runs.resumable_run import run_to_resume
     from training.train import train as run_train
 
     found = run_to_resume(settings.workspace, run, evaluated=evaluate_too) if resume else None
@@ -167,7 +137,7 @@ def train(
     trained = run_train(settings, resume=found)
     if evaluate_too:
         _show_table(settings, str(trained.folder))
-        log(f"Trained: {trained.folder}. Next: shopkeeper export {_AGAIN}")
+        log(f"Trained: {trained.folder}. Next: shopkeeper export {AGAIN}")
     else:
         typer.echo(str(trained.folder))
 
@@ -177,7 +147,7 @@ def evaluate(
     config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None
 ) -> None:
     """Replay a run's pipeline, and every retriever alone, on the last window, over the whole catalogue."""
-    _show_table(_settings(config, set_, out), run)
+    _show_table(load_settings(config, set_, out), run)
 
 
 @app.command()
@@ -189,21 +159,20 @@ def export(
     Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead
     back to their items.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from configs.console import log
-    from scripts.run_settings import remark_differences
+    from scripts.run_settings import log_ignored_settings
+    from training.lifecycle import release
     from training.runs.run import run_named
 
     found = run_named(settings.workspace, run)
-    remark_differences(settings, found)
-    from training.lifecycle import release
-
+    log_ignored_settings(settings, found)
     released = release(settings, found)
     wins = released.decision.is_champion
     typer.echo(f"bundle    {released.bundle} (version {released.version})")
     typer.echo(f"champion  {'yes' if wins else 'no'}: {released.decision.why}")
     chosen = "" if wins else f"--bundle {released.bundle} "
-    log(f"Next: shopkeeper serve {chosen}{_AGAIN}, or shopkeeper recommend {chosen}--user ID")
+    log(f"Next: shopkeeper serve {chosen}{AGAIN}, or shopkeeper recommend {chosen}--user ID")
 
 
 @app.command()
@@ -219,10 +188,10 @@ def compare(
 
     Each is compared with the first, user by user: settings, quality in parts, curves and speed.
     """
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from training.evaluation.review.compare import compare as run_compare
     from training.evaluation.review.compare import runs_to_compare
-    from training.tracking.mlflow_sync import log_comparison
+    from training.tracking.comparison import log_comparison
 
     found = runs_to_compare(settings.workspace, runs or [])
     page = run_compare(found, settings)
@@ -232,7 +201,7 @@ def compare(
 
 @app.command()
 def promote(
-    run: Annotated[str | None, typer.Option("--run", help="The run whose bundle is to be served.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="The run whose bundle becomes champion.")] = None,
     from_mlflow: Annotated[
         bool, typer.Option("--from-mlflow", help="The run whose version has the alias in MLflow.")
     ] = False,
@@ -241,21 +210,20 @@ def promote(
     set_: SetOption = None,
     out: OutOption = None,
 ) -> None:
-    """Make an exported run the champion by hand, whatever the gate said: the alias in MLflow and what `serve`
-    starts with.
+    """Make an exported run the champion by hand, whatever the gate decided: the bundle that `serve` loads,
+    and the alias in MLflow.
 
     A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with
     `--from-mlflow`.
     """
-    settings = _settings(config, set_, out)
-    from configs.exceptions import ConfigError
+    settings = load_settings(config, set_, out)
     from training.lifecycle import promote as run_promote
     from training.registry import Registry
     from training.runs.run import run_named
 
     if (run is None) == (not from_mlflow):
         raise ConfigError(
-            "Say which run becomes champion: --run NAME, or --from-mlflow for the one with the alias in "
+            "Name the run that becomes champion: --run NAME, or --from-mlflow for the one with the alias in "
             "MLflow."
         )
     chosen = run_named(settings.workspace, run) if run else Registry(settings).run_with_alias()
@@ -268,7 +236,7 @@ def serve(
 ) -> None:
     """Answer live on http://127.0.0.1:8000 until Ctrl-C: the API, its documentation at /docs, and the shop
     page at /shop."""
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from configs.console import log
     from scripts.store import filled_store
     from serving.deploy.server import serve as run_serve
@@ -287,7 +255,7 @@ def serve(
 @app.command()
 def recommend(
     user: Annotated[
-        str | None, typer.Option("--user", help="The user's id; without one, a stranger.")
+        str | None, typer.Option("--user", help="The user's id. Default: a user without a history.")
     ] = None,
     surface: Annotated[
         str, typer.Option(help="home, product, buy_again, or another of the configuration.")
@@ -303,7 +271,7 @@ def recommend(
     bundle: BundleOption = None,
 ) -> None:
     """Print one list, from the bundle and the event store, without a server."""
-    settings = _settings(config, set_, out)
+    settings = load_settings(config, set_, out)
     from scripts.recommend import print_recommendations
 
     print_recommendations(
@@ -325,63 +293,27 @@ def demo(
 
     Needs the extras: `pip install "shopkeeper[train,demo]"`. Takes about ten minutes on two quiet cores.
     """
-    settings = _settings(
+    settings = load_settings(
         config or [Path(__file__).parent.parent / "configs" / "complete_journey.yaml"], set_, out
     )
     from scripts.demo import run_demo
 
-    run_demo(settings, ends=exit_)
-
-
-@events_app.command("import")
-def events_import(config: ConfigOption = None, set_: SetOption = None, out: OutOption = None) -> None:
-    """Put the events of the prepared tables into the event log. Doing it again adds nothing."""
-    from scripts.store import import_tables
-
-    import_tables(_settings(config, set_, out))
-
-
-@events_app.command("export")
-def events_export(
-    to: Annotated[
-        Path, typer.Option("--to", help="The folder to write; `data.events: FOLDER/events.parquet` reads it.")
-    ],
-    config: ConfigOption = None,
-    set_: SetOption = None,
-    out: OutOption = None,
-) -> None:
-    """Write the event log as a table for the next training."""
-    settings = _settings(config, set_, out)
-    from serving.state.event_transfer import export_events
-    from serving.state.store import STORE_FILE
-
-    num_events = export_events(settings.workspace / STORE_FILE, to)
-    typer.echo(f"{num_events:,} events written to {to}/events.parquet")
-
-
-def _settings(config: list[Path] | None, overrides: list[str] | None, out: Path | None) -> Config:
-    from configs.load import load_config
-    from serving.recommend.check_settings import check_settings
-
-    settings = load_config(*(config or ()), overrides=overrides or (), workspace=out)
-    check_settings(settings)
-    return settings
+    run_demo(settings, exit_when_done=exit_)
 
 
 def _show_table(settings: Config, run_name: str | None) -> None:
-    from scripts.run_settings import remark_differences
+    from scripts.run_settings import log_ignored_settings
+    from training.lifecycle import evaluate_run
     from training.runs.run import run_named
 
     run = run_named(settings.workspace, run_name)
-    remark_differences(settings, run)
-    from training.lifecycle import evaluate_run
-
+    log_ignored_settings(settings, run)
     evaluate_run(settings, run)
     typer.echo((run.folder / "evaluation.txt").read_text(encoding="utf-8"))
 
 
 def main() -> None:
-    """Run the command; a user's mistake is one message on stderr and exit status 2, never a stack trace."""
+    """Run the command. A user's mistake is one message on stderr and exit status 2, without a stack trace."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         app(prog_name="shopkeeper")
@@ -396,11 +328,7 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        remedy = (
-            "Make room"
-            if error.errno in (ENOSPC, EDQUOT)
-            else "Is the place there, writable, and not full? Mend that"
-        )
+        remedy = "Make room" if error.errno in (ENOSPC, EDQUOT) else "Make it an existing, writable folder"
         sys.stderr.write(
             f"Error: {place}{error.strerror or error}. {remedy}, or choose another with --out.\n"
         )

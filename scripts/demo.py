@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ from configs.schema import Config
 from scripts.store import import_tables
 from serving.deploy.server import refuse_used_port, start
 from training.runs.run import Run
-from training.tracking.mlflow_sync import artifact_location, experiment_path, tracking_uri
+from training.tracking.client import artifact_location, experiment_path, tracking_uri
 
 SHOWN = 8
 """Length of the lists on the last screen."""
 
 
-def run_demo(config: Config, *, ends: bool) -> None:
-    """Prepare, train, evaluate, export, serve; print the last screen; then wait for Ctrl-C, or end."""
+def run_demo(config: Config, *, exit_when_done: bool) -> None:
+    """Prepare, train, evaluate, export, serve and print the last screen; then wait for Ctrl-C, or exit."""
     started = time.monotonic()
     refuse_used_port("127.0.0.1", config.tracking.port, setting="tracking.port")
     refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
@@ -44,7 +45,7 @@ def run_demo(config: Config, *, ends: bool) -> None:
     try:
         with _mlflow_pages(config) as mlflow_url:
             _last_screen(config, run, server.url, mlflow_url, minutes=_minutes(started))
-            if not ends:
+            if not exit_when_done:
                 log("Ctrl-C stops everything.")
                 _wait_for_signal()
     finally:
@@ -103,7 +104,7 @@ def _recommend(client: httpx.Client, user: str) -> dict[str, Any]:
 
 
 def _post_two_events(client: httpx.Client, user: str, answer: dict[str, Any]) -> str:
-    """The household looks at one recommended product and puts another into the cart."""
+    """A view of one recommended product and another one added to the cart; returns a sentence about both."""
     viewed, added = answer["items"][1], answer["items"][0]
     events = [
         {"event_id": str(uuid.uuid4()), "event_type": kind, "user_id": user, "item_id": item["item_id"]}
@@ -159,31 +160,21 @@ def _mlflow_pages(config: Config) -> Iterator[str | None]:
         return
     port = config.tracking.port
     log_file = (config.workspace / "mlflow-ui.log").open("w", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    command += [
-        "--backend-store-uri",
-        tracking_uri(config),
-        "--default-artifact-root",
-        artifact_location(config),
-    ]
+    options = {
+        "--host": "127.0.0.1",
+        "--port": str(port),
+        "--workers": "1",
+        "--backend-store-uri": tracking_uri(config),
+        "--default-artifact-root": artifact_location(config),
+    }
+    command = [sys.executable, "-m", "mlflow", "server", *chain.from_iterable(options.items())]
     with log_file:
         process = subprocess.Popen(
             command, stdout=log_file, stderr=log_file, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_answers(url, process, log_file=config.workspace / "mlflow-ui.log")
+            _wait_until_healthy(url, process, log_file=config.workspace / "mlflow-ui.log")
             yield url
         finally:
             process.send_signal(signal.SIGINT)
@@ -193,7 +184,7 @@ def _mlflow_pages(config: Config) -> Iterator[str | None]:
                 process.kill()
 
 
-def _wait_until_answers(
+def _wait_until_healthy(
     url: str, process: subprocess.Popen[bytes], *, log_file: Path, seconds: float = 90
 ) -> None:
     until = time.monotonic() + seconds

@@ -1,15 +1,15 @@
-"""What a command needs beyond the base installation, said in one line instead of a stack trace."""
+"""One line instead of a stack trace when a command needs an optional extra that is not installed."""
 
 from __future__ import annotations
 
 from typing import Final
 
-_TRAIN: Final = ("torch", "pytorch_lightning", "onnx", "onnxscript", "scipy", "mlflow", "matplotlib")
-"""What the extra `train` brings, by the names under which it is imported."""
+_TRAIN: Final = ("torch", "pytorch_lightning", "onnx", "onnxscript", "mlflow", "matplotlib", "jinja2")
+"""Import names of the packages in the extra `train`."""
 
 
 def extra_that_brings(missing: ModuleNotFoundError) -> str | None:
-    """What to tell someone whose installation lacks the library; None where no extra of ours brings it."""
+    """The message for a missing library, or None when it is not part of an extra."""
     library = (missing.name or "").partition(".")[0]
     if library not in _TRAIN:
         return None

@@ -1,10 +1,13 @@
-"""A run is judged, exported and resumed by the settings it was trained with: others on the command line are
-not passed over."""
+"""The settings of a run against those of the command line.
+
+A run is evaluated, exported and resumed with the settings that it was trained with. Other settings on the
+command line are logged as ignored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -12,18 +15,19 @@ from configs.console import log
 from configs.load import dump_config
 from configs.schema import Config
 from training.runs.flat_settings import flat
-from training.runs.resume import resumed_config
-from training.runs.run import Run
+from training.runs.resumable_run import resumed_config
+from training.runs.run import SETTINGS_FILE, Run
 from training.tracking.tracked_settings import without_login
 
-SHOWN = 10
+MAX_SHOWN: Final = 10
+"""Settings that the message names."""
 
 
-def remark_differences(config: Config, run: Run) -> None:
-    """Say which settings of `config` do not count, since the run has others."""
-    path = run.folder / "config.yaml"
+def log_ignored_settings(config: Config, run: Run) -> None:
+    """Log the settings of `config` that are ignored, since the run has others."""
+    path = run.folder / SETTINGS_FILE
     if path.is_file():
-        _remark(
+        _log_ignored(
             _flat(dump_config(config)),
             _flat(path.read_text(encoding="utf-8")),
             run,
@@ -32,11 +36,13 @@ def remark_differences(config: Config, run: Run) -> None:
 
 
 def settings_to_resume(config: Config, run: Run, *, overrides: Sequence[str], from_file: bool) -> Config:
-    """The run's own settings, with what --set may change; what a --config file says otherwise does not count,
-    and is said."""
+    """The run's own settings with the overrides of `--set`. Raises ConfigError for one that may not change.
+
+    With `from_file`, `config` comes from a `--config` file too, and its other settings are logged as ignored.
+    """
     resumed = resumed_config(run, overrides, workspace=config.workspace)
     if from_file:
-        _remark(
+        _log_ignored(
             _flat(dump_config(config)),
             _flat(dump_config(resumed)),
             run,
@@ -45,18 +51,18 @@ def settings_to_resume(config: Config, run: Run, *, overrides: Sequence[str], fr
     return resumed
 
 
-def _remark(ours: dict[str, Any], theirs: dict[str, Any], run: Run, *, remedy: str) -> None:
+def _log_ignored(ignored: dict[str, Any], used: dict[str, Any], run: Run, *, remedy: str) -> None:
     names = [
-        name for name in {**theirs, **ours} if name != "workspace" and ours.get(name) != theirs.get(name)
+        name for name in {**used, **ignored} if name != "workspace" and ignored.get(name) != used.get(name)
     ]
     if not names:
         return
-    shown = [
-        (name, *(_shown(name, settings.get(name)) for settings in (theirs, ours))) for name in names[:SHOWN]
-    ]
-    told = [f"{name}={their_value} (not {our_value})" for name, their_value, our_value in shown]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    log(f"note: the settings of the run {run.name} count: {', '.join(told)}{more}. {remedy}")
+    shown = ", ".join(
+        f"{name}={_shown(name, used.get(name))} (not {_shown(name, ignored.get(name))})"
+        for name in names[:MAX_SHOWN]
+    )
+    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
+    log(f"note: the settings of the run {run.name} count: {shown}{more}. {remedy}")
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The event store of a workspace, filled from its tables."""
+"""Fills the event store of a workspace from its tables."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from serving.state.store import STORE_FILE
 
 
 def filled_store(config: Config) -> Path:
-    """The store's path, with the workspace's tables in it: they are imported where that was not done, or not
-    finished."""
+    """The path of the event store. The workspace's tables are imported first, unless that is done already."""
     if (config.workspace / "tables").is_dir():
         import_tables(config, quiet=True)
     return config.workspace / STORE_FILE
 
 
 def import_tables(config: Config, *, quiet: bool = False) -> None:
-    """Import the workspace's tables, with progress, and say what was done; `quiet` where that is nothing."""
+    """Import the workspace's tables with progress, and log the result; `quiet`: not when they were there
+    already."""
     tables = config.workspace / "tables"
     total = int(read_manifest(tables, kind="tables")["num_events"])
     done = 0

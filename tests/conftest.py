@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 import shop
 from shared import once, shared_folder
-from units import place_of
+from units import UnitScheduling, place_of
 
 from configs.schema import Config
 
@@ -50,8 +50,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """Processes take units instead of tests."""
-    from unit_scheduling import UnitScheduling
-
     return UnitScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 

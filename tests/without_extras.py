@@ -26,7 +26,11 @@ class Without:
         return getattr(self.finder, name)
 
     def find_spec(self, name, path=None, target=None):
-        return None if name.partition(".")[0] in ABSENT else self.finder.find_spec(name, path, target)
+        spec = self.finder.find_spec(name, path, target)
+        if name.partition(".")[0] not in ABSENT or spec is None:
+            return spec
+        # Ray brings some libraries inside its own package
+        return spec if "thirdparty_files" in (spec.origin or "") else None
 
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]

@@ -26,7 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "num_neighbours": 10,
         "num_candidates": {"encoder": 30, "popularity": 30, "co_occurrence": 30, "next_basket": 30},
     },
-    "ranker": {"max_epochs": 12, "hidden_dim": 8},
+    "ranker": {"max_epochs": 12, "hidden_dim": 8, "seed": 3},
     "evaluation": {"cutoffs": [5, 10, 20], "headline_k": 10, "bootstrap_samples": 50},
 }  # fmt: skip
 """Settings with which the whole way takes seconds."""

@@ -1,4 +1,4 @@
-"""Evaluates a run: fits its pipeline at the test split point, replays it on the last window, keeps the
+"""Evaluates a run: fits its pipeline at the test split point, replays it on the test window, and keeps the
 figures."""
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from training.runs.run import Run, require_same_data, settings_of
 
 
 def evaluate(config: Config, run: Run) -> EvaluationRecord:
-    """The evaluation of a run, also written to `evaluation.json` and `evaluation.txt` in its folder.
+    """Evaluate a run; writes `evaluation.json` and `evaluation.txt` into its folder.
 
-    The test window is read here and nowhere else. The run's own settings count, whatever `config` says of
-    models.
+    Nothing else reads the test window. The settings are the run's own; `config` names the workspace. Raises
+    ArtefactError for a run on another dataset, TooLittleDataError for an empty test window.
     """
     dataset = Dataset.open(config.workspace / "dataset")
     require_same_data(run, dataset)

@@ -1,5 +1,4 @@
-"""The gate: a bundle becomes champion when its pipeline beats every retriever alone and the present
-champion."""
+"""The gate: a run becomes champion when its pipeline beats every retriever alone and the present champion."""
 
 from __future__ import annotations
 
@@ -14,15 +13,16 @@ from training.evaluation.user_figures import UserFigures
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a run wins, and the figures behind it."""
+    """Whether a run becomes champion."""
 
     is_champion: bool
     why: str
+    """The figures behind it, in one line"""
 
 
 @dataclass(frozen=True)
 class Rival:
-    """A champion whose figures are over the same users."""
+    """The champion to beat, evaluated over the same users."""
 
     name: str
     figures: UserFigures
@@ -31,9 +31,9 @@ class Rival:
 def decide(
     figures: UserFigures, rival: Rival | None, *, without_rival: str, config: EvaluationConfig
 ) -> Decision:
-    """Compare a run's figures with every retriever alone, then with the champion's.
+    """Compare a run's figures with those of every retriever alone, then with the rival's.
 
-    `without_rival` says why there is no champion to compare with: then the retrievers alone decide.
+    Without a rival the retrievers alone decide; `without_rival` is the reason to give.
     """
     means = {system: float(parts["all"].mean()) for system, parts in figures.values.items()}
     best = max((system for system in means if system != PIPELINE), key=lambda system: means[system])

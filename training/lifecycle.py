@@ -1,5 +1,7 @@
-"""The life of a run after its training: evaluated, exported, decided upon, promoted. Each step is one
-function elsewhere; here is their order."""
+"""The order of the steps after training: evaluate, review, export, register, decide, promote.
+
+Each step is one function of another module, and none of them calls another step.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from configs.console import log
 from configs.schema import Config
 from training.evaluate import evaluate
 from training.evaluation.comparable_runs import (
-    note_champion,
-    of_this_version,
+    can_be_paired,
+    is_readable,
     present_champion,
-    same_question,
+    set_compared_run,
 )
 from training.evaluation.evaluation_record import EvaluationRecord
 from training.evaluation.review.write import write_review
@@ -23,13 +25,14 @@ from training.gate import Decision, Rival, decide
 from training.registry import Registry
 from training.runs.record import BundleEntry, ComparedWith
 from training.runs.run import Run, settings_of
-from training.tracking.mlflow_sync import require_tracking, sync
+from training.tracking.client import require_tracking
+from training.tracking.mlflow_sync import sync
 from training.train import train
 
 
 @dataclass(frozen=True)
 class Released:
-    """What became of an export."""
+    """The outcome of `release`."""
 
     bundle: Path
     version: str
@@ -37,19 +40,19 @@ class Released:
 
 
 def evaluate_run(config: Config, run: Run) -> EvaluationRecord:
-    """Evaluate a run, make its review, and bring MLflow up to date."""
+    """Evaluate a run, write its review, and bring MLflow up to date."""
     found = evaluate(config, run)
-    note_champion(run, config)
+    set_compared_run(run, config)
     write_review(run, config)
     sync(run, settings_of(run, config))
     return found
 
 
 def release(config: Config, run: Run) -> Released:
-    """Export a run's bundle, register it, let the gate decide, and make it champion where it wins.
+    """Export a run's bundle, register it, let the gate decide, and make it the champion where it wins.
 
-    A run without an evaluation is evaluated first. The champion is evaluated on the same data and settings,
-    where it was not.
+    A run without an evaluation is evaluated first. Raises TrainingError where MLflow cannot be used, and
+    GateError where an export check fails.
     """
     require_tracking(config)
     if UserFigures.find(run.folder) is None:
@@ -60,23 +63,23 @@ def release(config: Config, run: Run) -> Released:
     model_version = registry.register(run, settings, version=version)
     rival = _rival(run, config)
     decision = decide(
-        _figures(run), rival, without_rival=_why_alone(run, registry), config=settings.evaluation
+        _figures(run), rival, without_rival=_reason_without_rival(run, registry), config=settings.evaluation
     )
     entry = BundleEntry(
         version=version, model_version=model_version, champion=decision.is_champion, why=decision.why
     )
     if decision.is_champion:
         registry.set_champion(run, settings, entry)
-    run.update(bundle=entry.model_dump())
+    run.update(bundle=entry)
     write_review(run, config)
     sync(run, settings)
     return Released(bundle, version, decision)
 
 
 def promote(config: Config, run: Run, *, why: str) -> Path:
-    """A person makes the bundle of a run the champion, whatever the gate said; returns the bundle's folder.
+    """Make the bundle of a run the champion by hand, whatever the gate decided, and return its folder.
 
-    Raises ArtefactError when the run was not exported, or its bundle was changed since.
+    Raises ArtefactError when the run has no bundle, or a file of it was changed.
     """
     registry, settings = Registry(config), settings_of(run, config)
     entry = registry.exported(run)
@@ -86,7 +89,7 @@ def promote(config: Config, run: Run, *, why: str) -> Path:
     moved = f"moved by hand from {before.run if before else 'nothing'}: {why}"
     entry = entry.model_copy(update={"model_version": model_version, "champion": True, "why": moved})
     registry.set_champion(run, settings, entry)
-    run.update(bundle=entry.model_dump())
+    run.update(bundle=entry)
     if UserFigures.find(run.folder) is not None:
         write_review(run, config)
     sync(run, settings)
@@ -95,39 +98,38 @@ def promote(config: Config, run: Run, *, why: str) -> Path:
 
 
 def _rival(run: Run, config: Config) -> Rival | None:
-    """The champion with its figures over the users of this run's table; None when there is no other that can
+    """The champion with its figures over the users of this run's evaluation; None when no other champion can
     be read.
 
-    A champion trained on other data is trained again on this, with its own settings: its deployed bundle
-    knows the window.
+    A champion that was trained on other data, or evaluated with other settings, is trained again on the
+    present data with its own settings: its deployed bundle has seen the test window.
     """
     champion = present_champion(run, config)
-    if champion is None or not of_this_version(champion, config):
+    if champion is None or not is_readable(champion, config):
         return None
     name = champion.name
-    if not same_question(run, champion, config):
+    if not can_be_paired(run, champion, config):
         log(f"fitting the champion's settings ({name}) on the present data, to compare on the same window")
         settings = _evaluated_alike(settings_of(run, config), settings_of(champion, config))
         champion = train(settings, refit_of=name)
     if UserFigures.find(champion.folder) is None:
         evaluate_run(config, champion)
-    run.update(compared_with=ComparedWith(champion=name, run=champion.name).model_dump())
+    run.update(compared_with=ComparedWith(champion=name, run=champion.name))
     return Rival(champion.name, _figures(champion))
 
 
-def _why_alone(run: Run, registry: Registry) -> str:
-    """Why a pipeline that beats every retriever becomes champion without being compared.
+def _reason_without_rival(run: Run, registry: Registry) -> str:
+    """Why a pipeline that beats every retriever becomes champion without a comparison.
 
-    A champion that cannot be read can be neither compared nor trained again: were it to stay, it would stay
-    for ever.
+    A champion that cannot be read can be neither compared nor trained again. It is replaced, since nothing
+    could ever beat it.
     """
     pointer = registry.champion
     if pointer is None or pointer.run == run.name:
         return "the first champion"
     return (
         f"the new champion, by the retrievers alone, since the old one ({pointer.run}) cannot be compared; "
-        "its "
-        "bundle is kept"
+        "its bundle is kept"
     )
 
 
@@ -138,7 +140,7 @@ def _figures(run: Run) -> UserFigures:
 
 
 def _evaluated_alike(ours: Config, theirs: Config) -> Config:
-    """Their settings, with the split, targets and evaluation of ours."""
+    """`theirs` with the split, the targets and the evaluation of `ours`, so that figures can be paired."""
     inputs = tuple(dict.fromkeys((*theirs.history.input_event_types, *ours.history.target_event_types)))
     history = theirs.history.model_copy(update={"targets": ours.history.targets, "input_event_types": inputs})
     return theirs.model_copy(update={"split": ours.split, "evaluation": ours.evaluation, "history": history})

@@ -19,7 +19,7 @@ def query_at(dataset: Dataset, point: SplitPoint, user: int, *, num_results: int
     history = point.history(dataset, user)
     attributes = np.asarray(dataset.user_attributes[user])
     return Query(
-        history=history, as_of=point.moment(user), num_results=num_results, user_attributes=attributes
+        history=history, as_of=point.as_of_user(user), num_results=num_results, user_attributes=attributes
     )
 
 

@@ -1,34 +1,35 @@
-"""Which bundle is the champion, for the server and in MLflow: written here and nowhere else.
+"""The registry of a workspace: its bundles, and which of them is the champion, for the server and in MLflow.
 
 <workspace>/bundles/<run>      every exported bundle
-<workspace>/champion.json      the one to serve: a local pointer, so that a server starts without MLflow
+<workspace>/champion.json      the pointer to the champion, which a server follows (`served_bundle.py`)
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from configs.exceptions import ArtefactError
 from configs.schema import Config
 from features.core.artefact import read_manifest
-from serving.recommend.served_bundle import POINTER_FILE, ChampionPointer, read_pointer
+from serving.recommend.served_bundle import ChampionPointer, read_pointer, write_pointer
 from training.runs.record import BundleEntry
-from training.runs.run import Run, run_named, write_json
-from training.tracking.mlflow_sync import champion_source, register, set_champion
+from training.runs.run import Run, run_named
+from training.tracking.model_versions import bundle_with_alias, register_bundle, set_alias
 
-BUNDLES = "bundles"
+BUNDLES: Final = "bundles"
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The bundles of a workspace."""
+    """The bundles of one workspace. Only this class changes the champion."""
 
     config: Config
 
     @property
     def champion(self) -> ChampionPointer | None:
-        """The bundle to serve; None where there is none yet."""
+        """The present champion; None where there is none yet."""
         return read_pointer(self.config.workspace)
 
     def folder(self, run: Run) -> Path:
@@ -36,7 +37,8 @@ class Registry:
         return self.config.workspace / BUNDLES / run.name
 
     def exported(self, run: Run) -> BundleEntry:
-        """The run's bundle, verified. Raises ArtefactError where there is none, or it was changed since."""
+        """The entry of the run's bundle, whose files are verified. Raises ArtefactError where there is no
+        bundle, or a file was changed."""
         folder = self.folder(run)
         if not folder.is_dir():
             raise ArtefactError(
@@ -47,24 +49,24 @@ class Registry:
         return entry.model_copy(update={"version": version}) if entry else BundleEntry(version=version)
 
     def register(self, run: Run, settings: Config, *, version: str) -> str | None:
-        """Register the run's bundle in MLflow; its version number there, None where that is not possible."""
-        return register(run, self.folder(run), settings, version=version)
+        """Register the run's bundle in MLflow and return its model version; None where that is not
+        possible."""
+        return register_bundle(run, self.folder(run), settings, version=version)
 
     def set_champion(self, run: Run, settings: Config, entry: BundleEntry) -> None:
-        """Make the run's bundle the one to serve: the pointer first, then MLflow's alias."""
-        pointer = {"bundle": f"{BUNDLES}/{run.name}", "version": entry.version, "run": run.name}
-        write_json(self.config.workspace / POINTER_FILE, pointer)
+        """Make the run's bundle the champion: the pointer first, then MLflow's alias."""
+        pointer = ChampionPointer(run=run.name, version=entry.version, bundle=self.folder(run))
+        write_pointer(self.config.workspace, pointer)
         if entry.model_version is not None:
-            set_champion(settings, model_version=entry.model_version)
+            set_alias(settings, model_version=entry.model_version)
 
     def run_with_alias(self) -> Run:
-        """The run whose bundle bears the alias in MLflow. Raises ArtefactError when none does, or it is not
-        here."""
-        source = champion_source(self.config)
+        """The run whose bundle has the alias in MLflow. Raises ArtefactError when none has it, or that run is
+        not in this workspace."""
+        source = bundle_with_alias(self.config)
         if source is None:
             raise ArtefactError(
                 f"In MLflow no version of the model {self.config.tracking.model_name} has the alias "
-                "champion. "
-                "Set it on the model's page, or name the run here: --run NAME."
+                "champion. Set it on the model's page, or name the run here: --run NAME."
             )
         return run_named(self.config.workspace, source.rstrip("/").rsplit("/", 1)[-1])

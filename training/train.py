@@ -1,7 +1,4 @@
-"""A prepared dataset becomes a run: encoders for every split point and their curves, which MLflow follows.
-
-`evaluate.py` judges the run, and `export/` makes the bundle that is served.
-"""
+"""Trains a run: the encoders for every split point, from a prepared dataset."""
 
 from __future__ import annotations
 
@@ -13,24 +10,24 @@ from collections.abc import Iterator
 
 from configs.console import log
 from configs.exceptions import ArtefactError, TrainingError
-from configs.load import dump_config
 from configs.schema import Config
-from features.core.artefact import writing_file
 from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, split_points
 from training.encoder.fit import fit_encoders
+from training.runs.environment import environment
 from training.runs.record import Resumption
-from training.runs.resume import changed_settings, way_on
-from training.runs.run import Run, environment, require_same_data, settings_of, write_json
-from training.tracking.mlflow_sync import require_tracking, sync
+from training.runs.resumable_run import changed_settings, resume_hint
+from training.runs.run import Run, require_same_data, settings_of, write_json, write_settings
+from training.tracking.client import require_tracking
+from training.tracking.mlflow_sync import sync
 
 
 def train(config: Config, *, resume: Run | None = None, refit_of: str | None = None) -> Run:
-    """Train on `<workspace>/dataset`; returns the new run under `<workspace>/runs`. Needs no Polars, Ray,
-    FAISS or MLflow.
+    """Train on `<workspace>/dataset` and return the new run under `<workspace>/runs`.
 
-    With `resume`, go on with that run where it stood when it was killed. `refit_of` names the run whose
-    settings these are.
+    With `resume`, continue that run from its last checkpoint. `refit_of` names the run whose settings are
+    fitted again. Needs torch and Lightning, but no Polars, SciPy, FAISS, Ray or MLflow. Raises TrainingError
+    and ArtefactError, with the command that resumes.
     """
     dataset = Dataset.open(config.workspace / "dataset")
     timeline = split_points(dataset, config.split)
@@ -38,27 +35,27 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
         log(LEAVE_ONE_OUT_WARNING)
     require_tracking(config)
     run = resume or Run.create(config.workspace / "runs", name=config.name)
-    with run.held():
+    with run.lock():
         if resume is None:
-            _begin(run, config, refit_of=refit_of)
+            _start(run, config, refit_of=refit_of)
         else:
             require_same_data(run, dataset)
             if run.read().status == "finished":
-                log(f"run {run.folder} is trained")
+                log(f"run {run.folder} is finished")
                 return run
-            _go_on(run, config)
+            _resume(run, config)
         run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
-        with _ending(run, config):
+        with _outcome_recorded(run, config):
             fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
     return run
 
 
-def _begin(run: Run, config: Config, *, refit_of: str | None) -> None:
-    """What must be there for a run to be gone on with; nothing stays of one that could not begin."""
+def _start(run: Run, config: Config, *, refit_of: str | None) -> None:
+    """Write what `--resume` needs. A run that cannot be started leaves no folder."""
     try:
         run.update(status="running", **({"refit_of": refit_of} if refit_of else {}))
         _copy_report(run, config)
-        _write_settings(run, config)
+        write_settings(run, config)
     except BaseException:
         shutil.rmtree(run.folder, ignore_errors=True)
         raise
@@ -66,7 +63,7 @@ def _begin(run: Run, config: Config, *, refit_of: str | None) -> None:
 
 
 def _copy_report(run: Run, config: Config) -> None:
-    """The report of `prepare`, which goes to MLflow: of the users that it names, only their number."""
+    """Copy the report of `prepare`, which goes to MLflow, with the number of suspected bots for their ids."""
     path = config.workspace / "tables" / "report.json"
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -76,40 +73,31 @@ def _copy_report(run: Run, config: Config) -> None:
         )
 
 
-def _go_on(run: Run, config: Config) -> None:
-    before = settings_of(run, config)
-    changed = changed_settings(before, config)
-    log(
-        f"run {run.folder} goes on with its own settings"
-        + (f", but for {', '.join(changed)}" if changed else "")
-    )
-    _write_settings(run, config)
+def _resume(run: Run, config: Config) -> None:
+    """Write the changed settings, and record when the run was resumed."""
+    changed = changed_settings(settings_of(run, config), config)
+    but_for = f", but for {', '.join(changed)}" if changed else ""
+    log(f"run {run.folder} continues with its own settings{but_for}")
+    write_settings(run, config)
     resumed = [*run.read().resumed, Resumption(time=time.time(), changed=changed)]
-    run.update(error=None, resumed=[entry.model_dump() for entry in resumed])
-
-
-def _write_settings(run: Run, config: Config) -> None:
-    with writing_file(run.folder / "config.yaml") as scratch:
-        scratch.write_text(dump_config(config), encoding="utf-8")
+    run.update(error=None, resumed=resumed)
 
 
 @contextlib.contextmanager
-def _ending(run: Run, config: Config) -> Iterator[None]:
-    """Note in the run and in MLflow how it ended, and tell a user whose training stopped early how to go
-    on."""
+def _outcome_recorded(run: Run, config: Config) -> Iterator[None]:
+    """Write the status of the block into the run and MLflow. The message of an error, or of Ctrl-C, says how
+    to resume."""
     try:
         yield
         run.update(status="finished")
     except BaseException as error:
-        with contextlib.suppress(
-            ArtefactError
-        ):  # on a full disk the run stays `running`, which can be resumed as well
+        with contextlib.suppress(ArtefactError):  # on a full disk the run stays `running`: it can be resumed
             run.update(status="failed", error=str(error) or type(error).__name__)
             sync(run, config)
         if isinstance(error, SystemExit | KeyboardInterrupt):  # Lightning passes Ctrl-C on as the former
-            log(way_on(run))
+            log(resume_hint(run))
             raise KeyboardInterrupt from error
         if isinstance(error, TrainingError | ArtefactError):
-            raise type(error)(f"{error} {way_on(run)}") from error
+            raise type(error)(f"{error} {resume_hint(run)}") from error
         raise
     sync(run, config)

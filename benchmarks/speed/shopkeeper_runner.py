@@ -22,6 +22,7 @@ from features.splits import SplitPoint, split_points
 from models.encoder import Encoder
 from training.encoder.build_model import build_model
 from training.encoder.checkpoint import load_checkpoint
+from training.encoder.curve_recorder import CurveRecorder
 from training.encoder.fit import fit_encoders
 from training.runs.run import Run
 
@@ -49,7 +50,7 @@ def main() -> None:
     """At the end of the last epoch: seconds of its steps, and of the clock."""
 
     def after_epoch() -> None:
-        trained, now = _state(run)["recorder"]["trained_seconds"], clock.seconds
+        trained, now = _state(run)["callbacks"][CurveRecorder.__qualname__]["trained_seconds"], clock.seconds
         took, before["trained"] = trained - before["trained"], trained
         # before the first epoch there is preparation, which does not come again
         until_next = now - before["clock"] if before["clock"] else took
@@ -110,7 +111,7 @@ class Recommender:
         inputs = [
             encoder_inputs(
                 history,
-                as_of=self._point.moment(user),
+                as_of=self._point.as_of_user(user),
                 event_types=event_types,
                 max_length=self._config.history.max_length,
             )

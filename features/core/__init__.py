@@ -1,4 +1,4 @@
-"""What everything else rests on: artefact folders, ids, column names, event types, timestamps.
+"""What all other packages build on: artefact folders, ids, column names, event types, timestamps.
 
-In: nothing of the other packages. Out: the types and words that all of them share.
+Imports none of the other packages but `configs`.
 """

@@ -1,8 +1,7 @@
-"""Folders and files that are whole or absent: written beside their place, then renamed; a folder has a
-`manifest.json`.
+"""Atomic writes: a folder or file is written to a scratch path and then renamed. Each folder has a manifest.
 
-Every artefact (tables, dataset, bundle) is a folder whose manifest names its kind, schema version, counts,
-what it was made from, and its own fingerprint (a hash over the hashes of its files).
+An artefact (tables, dataset, run, bundle) is a folder with a `manifest.json`: its kind, schema version,
+counts, the fingerprint of its input, and its own fingerprint (a hash over the hashes of its files).
 """
 
 from __future__ import annotations
@@ -21,17 +20,19 @@ from typing import Any
 from configs.exceptions import ArtefactError, ShopkeeperError
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 1
-FULL_BYTES = 65_536
-"""Less room than this after a write that failed: the disk is why."""
+SCHEMA_VERSION = 2
+"""Version of the files and manifest entries of every kind of artefact. Raise it when one of them changes."""
+
+FULL_DISK_BYTES = 65_536
+"""After a failed write, less free space than this means that the disk is full."""
 
 
 @contextmanager
 def writing(folder: Path, *, kind: str) -> Iterator[Path]:
-    """Yield a scratch folder that takes the place of `folder` if the block ends without an error.
+    """Yield a scratch folder, which replaces `folder` when the block ends without an error.
 
-    An existing `folder` is replaced only when it is an artefact of the same kind (or empty), so a mistyped
-    path never deletes anything else. After an error nothing is left behind.
+    An existing `folder` is replaced only when it is empty or an artefact of the same kind, so a mistyped path
+    never deletes other files. After an error the scratch folder is removed. Raises ArtefactError.
     """
     check_replaceable(folder, kind=kind)
     scratch = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.part"
@@ -49,11 +50,10 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
 
 @contextmanager
 def writing_file(path: Path) -> Iterator[Path]:
-    """Yield a scratch path; the file written there takes the place of `path` if the block ends without an
-    error.
+    """Yield a scratch path; the file written there replaces `path` when the block ends without an error.
 
-    It is on the disk before it is renamed, so that after a kill or a power cut `path` is the old file or the
-    new one, whole.
+    It is flushed to disk before the rename, so after a kill or a power cut `path` is the complete old file or
+    the complete new one.
     """
     scratch = path.with_name(f".{path.name}.part")
     try:
@@ -68,8 +68,7 @@ def writing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def translate_write_errors(place: Path) -> Iterator[None]:
-    """Turn the many errors by which libraries tell of a full disk, and every OSError, into an ArtefactError
-    with a remedy."""
+    """Turn OSErrors, and the libraries' own errors for a full disk, into ArtefactErrors with a remedy."""
     try:
         yield
     except (ShopkeeperError, AssertionError):
@@ -77,10 +76,9 @@ def translate_write_errors(place: Path) -> Iterator[None]:
     except Exception as error:
         if disk_is_full(error, place):
             raise ArtefactError(
-                f"{place}: could not be written, for the disk is full ({_room(place)}). What stood there "
-                "before is still "
-                "there, whole. Make room, or choose a place on another disk with --out, and give the "
-                "command again."
+                f"{place}: could not be written, because the disk is full ({_free_space(place)}). What was "
+                "there before is unchanged. Make room, or choose a folder on another disk with --out, "
+                "and run the command again."
             ) from error
         if isinstance(error, OSError):
             raise ArtefactError(f"{place}: could not be written ({error}). Nothing was changed.") from error
@@ -88,22 +86,21 @@ def translate_write_errors(place: Path) -> Iterator[None]:
 
 
 def disk_is_full(error: Exception, place: Path) -> bool:
-    """Whether an error came of a full disk. torch, FAISS and Polars lose the number of the system's error on
-    the way."""
+    """Whether a full disk caused an error. torch, FAISS and Polars do not pass on the error number."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return True
     try:
-        return shutil.disk_usage(_there(place)).free < FULL_BYTES
+        return shutil.disk_usage(_existing_parent(place)).free < FULL_DISK_BYTES
     except OSError:
         return False
 
 
 def check_replaceable(folder: Path, *, kind: str) -> None:
-    """Raise ArtefactError when `folder` holds something that `writing` would refuse to replace: ask before
-    long work."""
+    """Raise ArtefactError when `writing` would refuse to replace `folder`. Call it before long work."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not _is_kind(folder, kind)):
         raise ArtefactError(
-            f"{folder} exists and is no {kind} folder of ours: choose another place (--out, or --to)."
+            f"{folder} exists and is not a {kind} folder of Shopkeeper: choose another folder (--out, or "
+            "--to)."
         )
 
 
@@ -111,8 +108,8 @@ def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[s
     """Hash every file under `scratch`, write the manifest, and return the folder's fingerprint (16 hex
     digits).
 
-    `made_from` is the fingerprint of the input. `contents` are the kind's own entries: counts, settings,
-    `as_of`.
+    `made_from` is the fingerprint of the input. `contents` are the entries that this kind adds: counts,
+    settings, `as_of`.
     """
     files = {
         path.relative_to(scratch).as_posix(): sha256_file(path)
@@ -135,10 +132,10 @@ def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[s
 
 
 def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str, Any]:
-    """Read and check the manifest of `folder`; with `verify`, hash every file too.
+    """Read and check the manifest of `folder`; with `verify`, check the hash of every file too.
 
-    Raises ArtefactError when the folder is missing, of another kind or version, or a file is absent or was
-    changed.
+    Raises ArtefactError when the folder is missing or of another kind or version, or when a file is missing
+    or changed.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -148,7 +145,7 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
     except (OSError, ValueError) as error:
         raise ArtefactError(f"{path}: cannot be read ({error}). {_REMEDY[kind]}") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files", {}), dict):
-        raise other_version(folder, kind=kind, error=TypeError("not the entries of a manifest"))
+        raise other_version(folder, kind=kind, error=TypeError("a manifest is a JSON object"))
     if manifest.get("kind") != kind:
         raise ArtefactError(
             f"{folder}: this is a {manifest.get('kind')!r} folder, but a {kind!r} folder is needed."
@@ -172,7 +169,7 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
 
 
 def other_version(folder: Path, *, kind: str, error: Exception) -> ArtefactError:
-    """For a manifest that is JSON of the right kind and yet does not say what it should."""
+    """The error for a manifest of the right kind and version that lacks an entry or holds a wrong one."""
     what = " ".join(str(error).split())
     return ArtefactError(
         f"{folder / MANIFEST}: made by another version of Shopkeeper, or edited ({type(error).__name__}: "
@@ -181,7 +178,7 @@ def other_version(folder: Path, *, kind: str, error: Exception) -> ArtefactError
 
 
 def sha256_file(path: Path) -> str:
-    """The sha256 of a file, read in pieces."""
+    """The sha256 of a file in hex, read in chunks."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -201,18 +198,18 @@ def _is_kind(folder: Path, kind: str) -> bool:
         return False
 
 
-def _there(place: Path) -> Path:
-    """The nearest folder above a place that is there."""
+def _existing_parent(place: Path) -> Path:
+    """The nearest parent folder of `place` that exists."""
     return next(parent for parent in place.absolute().parents if parent.is_dir())
 
 
-def _room(place: Path) -> str:
-    usage = shutil.disk_usage(_there(place))
+def _free_space(place: Path) -> str:
+    usage = shutil.disk_usage(_existing_parent(place))
     return f"{usage.free / 1e6:,.1f} MB of {usage.total / 1e6:,.0f} MB are free"
 
 
 def _to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a power cut."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

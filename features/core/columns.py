@@ -1,4 +1,4 @@
-"""The words of the tables: column names, event types and their accepted aliases. Each is defined here once.
+"""Column names, event types and their accepted aliases, each defined once.
 
 Event types are Google Analytics 4's e-commerce names; catalogue fields are the Google Merchant feed's.
 """
@@ -9,7 +9,7 @@ from typing import Final, get_args
 
 from configs.schema import EventType
 
-# events: one row an item of an event
+# events: one row for each item of an event
 EVENT_ID: Final = "event_id"
 LINE: Final = "line"
 EVENT_TYPE: Final = "event_type"
@@ -31,7 +31,7 @@ BRAND: Final = "brand"
 AVAILABILITY: Final = "availability"
 
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
-"""The order is the code of a kind in `event_type.npy`: append, never reorder."""
+"""An event type's place here is its code in `event_type.npy`: append, never reorder."""
 
 EVENT_TYPE_CODE: Final = {name: code for code, name in enumerate(EVENT_TYPES)}
 """Event type → its code."""
@@ -46,12 +46,11 @@ ITEM_EVENT_TYPES: Final = (
     "refund",
     "review",
 )
-"""Event types that mean nothing without an item: `item_id` is required. (`view_item_list` rows may carry one
-too.)"""
+"""Event types that require an `item_id`. (`view_item_list` rows may carry one.)"""
 
 UNDOES: Final[dict[EventType, EventType]] = {"refund": "purchase", "remove_from_cart": "add_to_cart"}
-"""Event type → what it takes back: the latest event of that type, of the same person and item, that still
-stands."""
+"""Event type → the event type it undoes: the latest such event of its user and item that is not undone
+yet."""
 
 EVENT_TYPE_ALIASES: Final = {
     "product viewed": "view_item",
@@ -79,4 +78,4 @@ MAX_ID_BYTES: Final = 256
 """Ids are opaque strings of at most this many bytes in UTF-8."""
 
 MAX_PRICE: Final = 1e12
-"""Of one unit, in any currency. A larger one is a mistake, and prices are kept in 32 bits."""
+"""Price of one unit, in any currency. Prices are kept as float32; a larger one is an error in the data."""

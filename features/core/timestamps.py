@@ -1,4 +1,4 @@
-"""Times in the forms that shops write them, made into one: microseconds, UTC."""
+"""Parses times in the formats that shops use into microseconds, UTC."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import polars as pl
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 
 SMALLEST_UNIX = 1e8
-"""Seconds: March 1973"""
+"""Seconds: March 1973. A smaller number is not read as a time."""
 
 _FORMATS_WITH_ZONE = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z")
 _FORMATS_IN_UTC = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y%m%d")
 
 
 def parse_timestamps(values: pl.Series) -> pl.Series:
-    """Datetimes (us, UTC) from datetimes, dates, unix times or text; null where a value is not understood.
+    """Datetimes (us, UTC) from datetimes, dates, unix times or text; null where a value cannot be parsed.
 
     Text is ISO 8601 with `T` or a space, with or without a zone (UTC is assumed), a date alone, `20240131`,
-    or a unix time. Unix times are seconds, milliseconds, microseconds or nanoseconds by their size; a number
-    too small for 1973 is something else (the day number of a spreadsheet, a rank), and not understood.
+    or a unix time. The size of a unix time tells its unit: seconds, milliseconds, microseconds or
+    nanoseconds. A number too small for 1973 (the day number of a spreadsheet, a rank) is not a time.
     """
     dtype = values.dtype
     if isinstance(dtype, pl.Datetime):
@@ -33,13 +33,14 @@ def parse_timestamps(values: pl.Series) -> pl.Series:
     return _from_text(values.cast(pl.String))
 
 
-def parse_formatted(text: pl.Series, form: str) -> pl.Series:
-    """Datetimes (us, UTC) from text in one strftime form; null where it is not in it. Raises PolarsError."""
+def parse_formatted(text: pl.Series, time_format: str) -> pl.Series:
+    """Datetimes (us, UTC) from text in one strftime format; null where it does not match. Raises
+    PolarsError."""
     text = text.str.strip_chars()
-    has_zone = any(letter in form for letter in ("%z", "%:z", "%#z", "%+"))
+    has_zone = any(letter in time_format for letter in ("%z", "%:z", "%#z", "%+"))
     if has_zone:
-        return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
-    return text.str.to_datetime(form, strict=False, time_unit="us").dt.replace_time_zone("UTC")
+        return text.str.to_datetime(time_format, strict=False, time_unit="us", time_zone="UTC")
+    return text.str.to_datetime(time_format, strict=False, time_unit="us").dt.replace_time_zone("UTC")
 
 
 def _from_text(text: pl.Series) -> pl.Series:

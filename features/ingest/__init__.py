@@ -1,4 +1,4 @@
-"""Raw tables become valid tables, and tables a dataset, with a report.
+"""Validates raw tables, reports on them, and writes the tables and the dataset.
 
 In: `RawTable`s. Out: the folders `tables` and `dataset`.
 """

@@ -1,5 +1,4 @@
-"""Tables → dataset: item events in flat arrays, in the order of users and of time. `dataset.py` says what is
-in the folder.
+"""Tables → dataset: item events as flat arrays, sorted by user and time. `dataset.py` lists the files.
 
 Legend: E events, U users, N items.
 """
@@ -16,45 +15,45 @@ from numpy.typing import NDArray
 from configs.exceptions import DataError
 from features.core import columns as c
 from features.core.artefact import write_manifest, writing
-from features.core.categorical import code, who_coded
+from features.core.categorical import categorical_code, user_keys
 from features.dataset import Dataset
 from features.ingest.tables import Tables
 from features.ingest.write_features import write_features
 
 
 def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame | None = None) -> Dataset:
-    """Write the dataset folder whole, or not at all; the same tables give the same fingerprint.
+    """Write the dataset folder atomically; the same tables give the same fingerprint.
 
-    Items and users are those with at least one item event, in the order of their first one (ties by id);
-    after them come the items that the catalogue alone knows, by id, which a model with an item tower can give
-    a vector.
+    Users and items with at least one item event are numbered in the order of their first one (ties by id).
+    Items without events follow, by id: a model with an item tower can give them a vector.
 
-    Events of one transaction share a basket number and the earliest of their times; a refund is another
-    basket than the purchase it names, so that it keeps its own time. Every other event is a basket of its
-    own.
+    Events of one transaction share a basket number and the earliest of their times. A refund is a basket
+    apart from its purchase, so that it keeps its own time. Every event without a transaction is a basket of
+    its own.
 
-    `events` are those of the tables where they are in memory already, to save reading them. Raises
-    ArtefactError for tables that are not there, DataError when they hold no item event.
+    `events`: those of the tables, to save reading them when they are in memory. Raises ArtefactError when
+    there are no tables, DataError when they have no item event.
     """
     tables = Tables.open(tables_folder)
     events = _item_events(tables.events if events is None else events.lazy())
     if events.is_empty():
-        raise DataError(f"{tables_folder}: holds no event with an item, so there is nothing to learn from.")
-    items, users = _in_order_of_appearance(events, "item"), _in_order_of_appearance(events, "who")
+        raise DataError(f"{tables_folder}: has no event with an item, so there is nothing to train on.")
+    items, users = _in_order_of_appearance(events, "item"), _in_order_of_appearance(events, "user")
     events = _in_order_of_users(events, items, users)
     catalogue = _catalogue(tables, items, events)
-    people = users.select(pl.col("who").alias(c.USER_ID)).join(
+    user_rows = users.select(pl.col("user").alias(c.USER_ID)).join(
         tables.users.collect(), on=c.USER_ID, how="left", maintain_order="left"
     )
     with writing(out_folder, kind="dataset") as scratch:
         for name, array in _arrays(events, catalogue, num_users=len(users)).items():
             np.save(scratch / f"{name}.npy", array)
         catalogue.drop(_LISTED_PRICE).write_parquet(scratch / "items.parquet", statistics=False)
-        people.write_parquet(scratch / "users.parquet", statistics=False)
+        user_rows.write_parquet(scratch / "users.parquet", statistics=False)
         contents = _contents(events, num_items=len(catalogue), num_users=len(users))
-        contents |= {"clock": tables.manifest["clock"], "currency": tables.manifest["currency"]}
         contents |= {
-            "has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables)
+            "clock": tables.manifest["clock"],
+            "currency": tables.manifest["currency"],
+            "has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables),
         }
         described = catalogue.select(c.PRODUCT_TYPE, c.BRAND, pl.col(_LISTED_PRICE).alias(c.PRICE))
         has_times = contents["clock"] == "real"
@@ -66,8 +65,8 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
 
 
 def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
-    """who, item, kind, time, price and basket (the row of the basket's first event) of every item event, in
-    the order of time."""
+    """user, item, event_type, time, price and basket (the row of the basket's first event) of all item
+    events, by time."""
     types = pl.Enum(c.EVENT_TYPES)
     found = (
         events.with_columns(pl.col(c.EVENT_TYPE).cast(types))
@@ -75,78 +74,78 @@ def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
         .select(
             pl.col(c.USER_ID, c.VISITOR_ID).cast(pl.Categorical),
             pl.col(c.ITEM_ID).cast(pl.Categorical).alias("item"),
-            pl.col(c.EVENT_TYPE).to_physical().cast(pl.Int8).alias("kind"),
+            pl.col(c.EVENT_TYPE).to_physical().cast(pl.Int8).alias("event_type"),
             pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
             pl.col(c.PRICE).cast(pl.Float32).alias("price"),
-            code(pl.col(c.TRANSACTION_ID)).alias("transaction"),
+            categorical_code(pl.col(c.TRANSACTION_ID)).alias("transaction"),
         )
         .collect()
     )
-    coded = found.select(who_coded(found).alias("who"), pl.exclude(c.USER_ID, c.VISITOR_ID)).with_row_index(
-        "row"
-    )
+    coded = found.select(user_keys(found).alias("user"), pl.exclude(c.USER_ID, c.VISITOR_ID))
+    coded = coded.with_row_index("row")
     in_basket = coded.filter(pl.col("transaction").is_not_null()).select(
-        "row", pl.col("who").to_physical(), "kind", "transaction"
+        "row", pl.col("user").to_physical(), "event_type", "transaction"
     )
-    first = in_basket.select("row", pl.col("row").min().over("who", "kind", "transaction").alias("first"))
+    first = in_basket.select(
+        "row", pl.col("row").min().over("user", "event_type", "transaction").alias("first")
+    )
     basket = coded["row"].to_numpy().astype(np.int64)
     basket[first["row"].to_numpy()] = first["first"].to_numpy()
     times = coded["time"].to_numpy()[basket]
-    return coded.select("who", "item", "kind", "price").with_columns(
+    return coded.select("user", "item", "event_type", "price").with_columns(
         pl.Series("time", times), pl.Series("basket", basket)
     )
 
 
 def _in_order_of_appearance(events: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The distinct values of `key` by the time of their first event, as text, with their `code` in the
-    Categorical column."""
+    """The distinct values of `key` as text, with their Categorical `code`, by the time of their first
+    event."""
     first = events.group_by(pl.col(key).to_physical().alias("code"), key).agg(pl.col("time").min())
     return first.with_columns(pl.col(key).cast(pl.String)).sort("time", key).select(key, "code")
 
 
 def _in_order_of_users(events: pl.DataFrame, items: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
-    """The events under the index of their user and item, by user, time, basket and item.
+    """The events with the indices of their user and item, sorted by user, time, basket and item.
 
-    Baskets are numbered by their first event and events come by time, so who and basket, packed into one
-    number, say it all but the item: one sort of numbers instead of four columns.
+    `events` come by time and baskets are numbered by their first event, so user and basket packed into one
+    number give the order up to the item: one sort by numbers instead of by four columns.
     """
-    who, item = (
-        _index(users["code"])[events["who"].to_physical()],
-        _index(items["code"])[events["item"].to_physical()],
-    )
+    user = _index(users["code"])[events["user"].to_physical()]
+    item = _index(items["code"])[events["item"].to_physical()]
     return events.select(
-        "kind",
+        "event_type",
         "time",
         "price",
-        pl.Series("who_index", who),
+        pl.Series("user_index", user),
         pl.Series("item_index", item),
-        pl.Series("place", who.astype(np.int64) << 32 | events["basket"].to_numpy()),
-    ).sort("place", "item_index", maintain_order=True)
+        pl.Series("user_basket", user.astype(np.int64) << 32 | events["basket"].to_numpy()),
+    ).sort("user_basket", "item_index", maintain_order=True)
 
 
 def _index(codes: pl.Series) -> NDArray[np.int32]:
-    """Code → its place in `codes`."""
+    """Code → its position in `codes`."""
     index = np.full(int(codes.max()) + 1, -1, np.int32)  # type: ignore[arg-type]
     index[codes.to_numpy()] = np.arange(len(codes), dtype=np.int32)
     return index
 
 
 _LISTED_PRICE: Final = "_listed_price"
-"""The price that the catalogue itself gives. The other is filled from what was paid, at any time: a model
-that read it would be told at a split point which of the new items will sell."""
+"""The price in the catalogue. The column `price` is also filled from the prices paid at any time, which would
+tell a model at a split point which of the new items will sell."""
 
 
 def items_from_events(tables: Tables) -> list[str]:
-    """Columns of the catalogue that were made from the events, see `RawTable.from_events`."""
+    """The catalogue columns that were computed from events, see `RawTable.from_events`."""
     found: list[str] = tables.manifest.get("items_from_events", [])
     return found
 
 
 def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """Row i is item i, with its catalogue row where there is one; a price it lacks is the median paid for it.
+    """Row i is item i with its catalogue row, where there is one. An absent price is the median price paid
+    for the item.
 
-    Where the shop has a catalogue, an item that it does not list cannot be bought: it is out of stock, and so
-    never shown. What the catalogue lists and nobody touched comes last.
+    Where the shop has a catalogue, an item that it does not list is out of stock, and so never recommended.
+    Catalogue items without events come last.
     """
     own_price = (
         pl.lit(None, pl.Float64) if c.PRICE in items_from_events(tables) else pl.col(c.PRICE).cast(pl.Float64)
@@ -166,18 +165,18 @@ def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.
         rows = rows.with_columns(
             pl.when(unlisted).then(pl.lit("out_of_stock")).otherwise(c.AVAILABILITY).alias(c.AVAILABILITY)
         )
-    untouched = listed.join(rows, on=c.ID, how="anti").sort(c.ID)
-    return pl.concat([rows.drop("_paid", "item_index"), untouched], how="diagonal").drop("_listed")
+    without_events = listed.join(rows, on=c.ID, how="anti").sort(c.ID)
+    return pl.concat([rows.drop("_paid", "item_index"), without_events], how="diagonal").drop("_listed")
 
 
 def _arrays(events: pl.DataFrame, catalogue: pl.DataFrame, *, num_users: int) -> dict[str, NDArray[Any]]:
-    basket = events["place"].to_numpy()  # no two users share one
+    basket = events["user_basket"].to_numpy()
     starts = np.ones(len(basket), dtype=np.int64)
     starts[1:] = basket[1:] != basket[:-1]
-    counts = np.bincount(events["who_index"].to_numpy(), minlength=num_users)
+    counts = np.bincount(events["user_index"].to_numpy(), minlength=num_users)
     return {
         "item": events["item_index"].to_numpy().astype(np.int32),
-        "kind": events["kind"].to_numpy().astype(np.int8),
+        "event_type": events["event_type"].to_numpy().astype(np.int8),
         "time": events["time"].to_numpy().astype(np.int64),
         "basket": np.cumsum(starts) - 1,
         "price": events["price"].fill_null(float("nan")).to_numpy().astype(np.float32),
@@ -194,15 +193,13 @@ def _categories(catalogue: pl.DataFrame) -> NDArray[np.int32]:
 
 
 def _contents(events: pl.DataFrame, *, num_items: int, num_users: int) -> dict[str, Any]:
-    event_types = np.bincount(events["kind"].to_numpy(), minlength=len(c.EVENT_TYPES))
+    counts = np.bincount(events["event_type"].to_numpy(), minlength=len(c.EVENT_TYPES))
     times = events["time"].to_numpy()
     return {
         "num_users": num_users,
         "num_items": num_items,
         "num_events": len(events),
-        "event_types": {
-            name: int(event_types[code]) for name, code in c.EVENT_TYPE_CODE.items() if event_types[code]
-        },
+        "event_types": {name: int(counts[code]) for name, code in c.EVENT_TYPE_CODE.items() if counts[code]},
         "first_time": int(times.min()),
         "last_time": int(times.max()),
     }

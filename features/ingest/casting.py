@@ -1,5 +1,5 @@
-"""Columns of text or of any type → columns of ours. A column that holds nothing usable at all is one error,
-with an example."""
+"""Casts raw columns to the types of the tables. A column without any usable value is an error with an
+example."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from features.readers.raw_table import RawTable
 
 
 def as_ids(raw: RawTable, column: str) -> pl.Series:
-    """Text, with blank made null. Whole numbers that a spreadsheet or pandas made 12.0 are read as 12."""
+    """Text, with blanks as null. 12.0, which spreadsheets and pandas make of whole numbers, is read as 12."""
     values = raw.frame[column]
     if isinstance(values.dtype, (pl.Struct, pl.List)) and column == "attributes":
         return raw.frame.select(
@@ -33,8 +33,8 @@ def as_ids(raw: RawTable, column: str) -> pl.Series:
     return text.set(blank, None) if blank.any() else text
 
 
-def as_codes(raw: RawTable, column: str) -> pl.Series:
-    """The same as a Categorical column."""
+def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
+    """`as_ids` as a Categorical column."""
     values = raw.frame[column]
     if values.dtype != pl.Categorical:
         return as_ids(raw, column).cast(pl.Categorical)
@@ -46,8 +46,7 @@ def as_codes(raw: RawTable, column: str) -> pl.Series:
 
 
 def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
-    """(the numbers, `_bad_<column>`: true where there is something that is no number). An absent column is
-    all null."""
+    """(the numbers, `_bad_<column>`: true where a value is not a number). An absent column is all null."""
     dtype = pl.Int64 if whole else pl.Float64
     if column not in raw.frame.columns:
         length = len(raw.frame)
@@ -98,25 +97,23 @@ def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
     return _checked(raw, column, values, parse_timestamps(values), expected=expected)
 
 
-def _formatted(text: pl.Series, form: str) -> pl.Series:
+def _formatted(text: pl.Series, time_format: str) -> pl.Series:
     try:
-        return parse_formatted(text, form)
+        return parse_formatted(text, time_format)
     except pl.exceptions.PolarsError as error:
         raise ConfigError(
-            f"data.timestamp_format={form!r} cannot be used ({str(error).splitlines()[0]}): give a form in "
-            "strftime's letters "
-            "that says year, month and day, such as '%d.%m.%Y %H:%M'."
+            f"data.timestamp_format={time_format!r} cannot be used ({str(error).splitlines()[0]}): give a "
+            "strftime format with year, month and day, such as '%d.%m.%Y %H:%M'."
         ) from None
 
 
 def _with_point(text: pl.Series, decimal: str) -> pl.Series:
-    """Numbers with a comma before the cents as numbers with a point; what has no such form becomes no
-    number."""
+    """Text with a decimal comma → text with a decimal point. Other text becomes text that is not a number."""
     if decimal == ".":
         return text
-    form = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
+    pattern = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
     plain = text.str.replace_all(r"[.\s\x{202f}’']", "").str.replace(",", ".", literal=True)
-    return plain.zip_with(text.str.contains(form) | text.is_null(), "no number: " + text)
+    return plain.zip_with(text.str.contains(pattern) | text.is_null(), "not a number: " + text)
 
 
 def _checked(
@@ -134,17 +131,15 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
     where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
     return DataError(
         f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is "
-        f"{values.dtype} and it begins "
-        f"with {example}. {_REMEDIES[expected.split()[0]]}If another column holds the {column}, name it in "
-        f"data.{where}: "
-        f"{{{column}: <your column>}}."
+        f"{values.dtype} and it begins with {example}. {_REMEDIES[expected.split()[0]]}If the {column} is "
+        f"in another column, name that in data.{where}: {{{column}: <your column>}}."
     )
 
 
 _REMEDIES = {
-    "times": "Say how they are written with data.timestamp_format, such as '%d.%m.%Y %H:%M'. ",
-    "numbers": "If a comma stands before the cents, set data.decimal=','; signs of currency must go. ",
+    "times": "Set data.timestamp_format to their format, such as '%d.%m.%Y %H:%M'. ",
+    "numbers": "If the decimal separator is a comma, set data.decimal=','; remove currency signs. ",
     "whole": "",
     "text": "",
 }
-"""By the first word of what was expected."""
+"""First word of `expected` → the remedy."""

@@ -1,4 +1,4 @@
-"""One shop, one currency: which it is, and prices turned into it."""
+"""The one currency of a shop: how it is determined, and how prices are converted to it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from features.core import columns as c
 
 
 def shop_currency(rows: pl.DataFrame, prepare: PrepareConfig, *, table: str = "events") -> str | None:
-    """The configured currency, or the only one named that has no exchange rate; None when no row names any.
+    """The configured currency, or the only currency in the rows that has no exchange rate; None when no row
+    names one.
 
-    Raises DataError when the rows name two or more and the configuration does not decide.
+    Raises DataError when two or more come into question.
     """
     if prepare.currency:
         return prepare.currency
@@ -22,10 +23,9 @@ def shop_currency(rows: pl.DataFrame, prepare: PrepareConfig, *, table: str = "e
     named = [name for name in counts[c.CURRENCY].to_list() if name not in prepare.exchange_rates]
     if len(named) > 1:
         raise DataError(
-            f"The {table} name {len(named)} currencies ({', '.join(named[:10])}), and a shop has one. Set "
-            "prepare.currency to it "
-            f"and prepare.exchange_rates for the others: prepare.currency={named[0]} "
-            f"prepare.exchange_rates.{named[1]}=0.9"
+            f"The {table} have {len(named)} currencies ({', '.join(named[:10])}), and a shop has one. Set "
+            "prepare.currency to it, and prepare.exchange_rates for the others: "
+            f"prepare.currency={named[0]} prepare.exchange_rates.{named[1]}=0.9"
         )
     return named[0] if named else None
 
@@ -37,7 +37,7 @@ def to_shop_currency(
     *,
     prices: Sequence[str] = (c.PRICE,),
 ) -> pl.DataFrame:
-    """The columns `prices` in the shop's currency. Rows that name none are taken to be in it."""
+    """Convert the columns `prices` to the shop's currency. Rows without a currency count as in it."""
     if not rates:
         return rows.with_columns(pl.lit(currency, dtype=pl.String).alias(c.CURRENCY))
     own = {currency: 1.0} if currency else {}

@@ -1,4 +1,4 @@
-"""The report of `shopkeeper prepare`, for people."""
+"""The report of `shopkeeper prepare` as a table on the terminal."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from features.ingest.report import BOT_EVENTS_A_DAY, Report
 
 
 def render_report(report: Report) -> RenderableType:
-    """One table of figures, what was refused and dropped, and the verdict: for
-    `rich.console.Console.print`."""
+    """The figures, the rejected and dropped rows, and the verdict: for `rich.console.Console.print`."""
     table = Table(title="The data", show_header=False, box=None, padding=(0, 2), title_justify="left")
     for name, value in _figures(report):
         table.add_row(name, Text(value))
@@ -30,30 +29,30 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         ("users", f"{report.num_users:,}, of whom {report.num_active_users:,} have two or more item events"),
         ("items", f"{report.num_items:,} with an event, {report.num_catalogue:,} in the catalogue"),
         ("time", _time(report)),
-        ("density", f"{report.density:.3%} of all pairs of user and item"),
+        ("density", f"{report.density:.3%} of all user-item pairs"),
         ("not in the catalogue", f"the item of {report.events_without_catalogue:,} events"),
     ]
     if report.repeat_purchase_share is not None:
         figures.append(("bought again", f"{report.repeat_purchase_share:.1%} of purchases"))
     for name, quantiles in (
-        ("rows a basket", report.basket_size),
-        ("events a session", report.session_length),
+        ("rows per basket", report.basket_size),
+        ("events per session", report.session_length),
     ):
         if quantiles:
             figures.append((name, ", ".join(f"{share} {size:,.0f}" for share, size in quantiles.items())))
-    figures += [("refused", f"{count:,} × {reason}") for reason, count in report.refused.items()]
+    figures += [("rejected", f"{count:,} × {reason}") for reason, count in report.rejected.items()]
     figures += [("dropped", f"{count:,} × {reason}") for reason, count in report.dropped.items()]
     figures += [
         ("columns not used", f"{table}: {', '.join(names)}") for table, names in report.unused_columns.items()
     ]
     figures += [("remark", remark) for remark in report.remarks]
     if report.suspected_bots:
-        people = ", ".join(report.suspected_bots)
-        figures.append(("suspected bots", f"{people} (over {BOT_EVENTS_A_DAY:,} events in a day; kept)"))
+        bots = ", ".join(report.suspected_bots)
+        figures.append(("suspected bots", f"{bots} (over {BOT_EVENTS_A_DAY:,} events in a day; kept)"))
     return figures
 
 
 def _time(report: Report) -> str:
     if report.first_time is None:
-        return "none: the order of the rows stands for it"
+        return "none: the order of the rows is used"
     return f"{report.first_time} to {report.last_time} ({report.days:,.0f} days)"

@@ -1,4 +1,4 @@
-"""Which visit an event belongs to, where the shop does not say."""
+"""Fills absent session_ids of the events table. `features/sessions.py` numbers the sessions of a dataset."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ import numpy as np
 import polars as pl
 
 from features.core import columns as c
-from features.core.categorical import who_coded
+from features.core.categorical import user_keys
 
 
-def with_sessions(events: pl.DataFrame, *, gap_minutes: float) -> pl.DataFrame:
-    """Fill absent session_ids: a pause longer than the gap starts a new one. `events` are sorted by time.
+def with_session_ids(events: pl.DataFrame, *, gap_minutes: float) -> pl.DataFrame:
+    """Fill absent session_ids: a pause longer than the gap starts a new session. `events` are sorted by time.
 
-    A session is called after the person and the second at which it starts, so that the same events give the
-    same names.
+    A session_id is the key of the user and the second at which the session starts, so the same events give
+    the same ids.
     """
     missing = events[c.SESSION_ID].is_null()
     if not missing.any():
         return events
     blank = (events if missing.all() else events.filter(missing)).select(c.USER_ID, c.VISITOR_ID, c.TIMESTAMP)
-    who = who_coded(blank)
-    numbered = pl.DataFrame({"who": who.to_physical()}).with_row_index("row")
-    order = numbered.sort("who", maintain_order=True)[
-        "row"
-    ].to_numpy()  # each person's events together, by time
-    people, times = who.to_physical().to_numpy()[order], blank[c.TIMESTAMP].dt.epoch("us").to_numpy()[order]
+    keys = user_keys(blank)
+    users = keys.to_physical()
+    order = (
+        pl.DataFrame({"user": users})
+        .with_row_index("row")
+        .sort("user", maintain_order=True)["row"]
+        .to_numpy()
+    )
+    users_by_user, times = users.to_numpy()[order], blank[c.TIMESTAMP].dt.epoch("us").to_numpy()[order]
     starts = np.ones(len(order), dtype=np.bool_)
-    starts[1:] = (people[1:] != people[:-1]) | (np.diff(times) > gap_minutes * 60e6)
+    starts[1:] = (users_by_user[1:] != users_by_user[:-1]) | (np.diff(times) > gap_minutes * 60e6)
     session = np.empty(len(order), np.int64)
     session[order] = np.cumsum(starts) - 1
     seconds = pl.Series(times[starts] // 1_000_000).cast(pl.String)
-    names = pl.select(
-        pl.concat_str([who[order[starts]].cast(pl.String), pl.lit("@"), seconds]).cast(pl.Categorical)
+    session_ids = pl.select(
+        pl.concat_str([keys[order[starts]].cast(pl.String), pl.lit("@"), seconds]).cast(pl.Categorical)
     ).to_series()
     number = np.zeros(len(events), np.int64)
     number[missing.to_numpy()] = session
-    return events.with_columns(pl.coalesce(pl.col(c.SESSION_ID), names.gather(number)).alias(c.SESSION_ID))
+    return events.with_columns(
+        pl.coalesce(pl.col(c.SESSION_ID), session_ids.gather(number)).alias(c.SESSION_ID)
+    )

@@ -1,4 +1,4 @@
-"""The tables: every row valid, in one folder, with the refused rows and the report beside them."""
+"""The tables folder: valid events, items and users, the rejected rows, and the report."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from features.core.artefact import read_manifest, write_manifest, writing
 
 @dataclass(frozen=True)
 class Tables:
-    """A tables folder: `events` by time, `items` by id, `users` by user_id, lazily read."""
+    """A tables folder, read lazily: `events` by time, one row an item and one row a user."""
 
     folder: Path
     manifest: dict[str, Any]
 
     @classmethod
     def open(cls, folder: Path) -> Tables:
-        """Raises ArtefactError when the folder is missing, incomplete or of another version."""
+        """Open a tables folder; raises ArtefactError when it is missing, incomplete or of another version."""
         return cls(folder=folder, manifest=read_manifest(folder, kind="tables"))
 
     @property
@@ -46,7 +46,7 @@ class Tables:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What `shopkeeper prepare` reported."""
+        """The figures that `shopkeeper prepare` reported: `Report.as_dict`."""
         report: dict[str, Any] = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
         return report
 
@@ -64,7 +64,7 @@ def write_tables(
     made_from: str,
     items_from_events: tuple[str, ...] = (),
 ) -> Tables:
-    """Write a whole tables folder, or nothing. `made_from` names the source, `items_from_events` is
+    """Write the tables folder atomically. `made_from`: the reader; `items_from_events`:
     `RawTable.from_events`."""
     with writing(folder, kind="tables") as scratch:
         for name, frame in (("events", events), ("items", items), ("users", users), ("rejected", rejected)):

@@ -1,4 +1,4 @@
-"""The catalogue and the users as found → valid tables of them, and the refused rows with their reasons."""
+"""Raw items and users → valid tables, and the rejected rows with their reasons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from configs.schema import PrepareConfig
 from features.core import columns as c
 from features.ingest.casting import as_ids, as_numbers
 from features.ingest.currency import shop_currency, to_shop_currency
-from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, refuse
+from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
 
 ITEM_TEXT: Final = (
     c.TITLE,
@@ -34,41 +34,42 @@ ITEM_TEXT: Final = (
     *(f"custom_label_{number}" for number in range(5)),
     "attributes",
 )
-_ALWAYS: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
-_ITEM_NUMBERS: Final = (c.PRICE, "sale_price", "cost_of_goods_sold")
+_REQUIRED_TEXT: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
+"""Columns that the items table always has, null where the file lacks them."""
+_ITEM_PRICES: Final = (c.PRICE, "sale_price", "cost_of_goods_sold")
 _CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
     ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
 )
-"""1.0, 0.0 and nan are what pandas makes of a column of 1 and 0 with gaps."""
+"""Text in the consent column → consent. pandas writes 1.0, 0.0 and nan for a column of 1 and 0 with gaps."""
 _NO_RATES: Final = PrepareConfig()
 _NOT_AN_ATTRIBUTE: Final = (c.USER_ID, "consent", "attributes", "created_at", FILE, ROW)
 
 
 @dataclass(frozen=True)
 class ValidCatalogue:
-    """What came of a raw items or users table."""
+    """A validated items or users table."""
 
     frame: pl.DataFrame
     rejected: pl.DataFrame
     num_rows: int
     duplicates: int = 0
-    """Earlier rows of an id that a later row replaces"""
+    """Earlier rows of an id that a later row replaces."""
     unused_columns: tuple[str, ...] = ()
     no_consent: pl.Series | None = None
-    """users: the ids whose consent is not a clear yes. They are in no table."""
+    """Of users: the ids without a clear consent. They are in no table."""
 
 
 def validate_items(
     raw: RawTable | None, *, prepare: PrepareConfig = _NO_RATES, currency: str | None = None
 ) -> ValidCatalogue:
-    """Items by id, the last row of an id winning. Always has title, product_type, brand, price, availability
-    and the links.
+    """Items by id; the last row of an id counts. Title, product_type, brand, price, availability and links
+    always exist.
 
-    Prices are turned into the shop's `currency`: that of the events, or where they name none the only one of
-    the catalogue.
+    Prices are converted to the shop's `currency`: that of the events, or the only one of the catalogue when
+    events have none.
     """
     if raw is None:
-        schema = {c.ID: pl.String} | dict.fromkeys(_ALWAYS, pl.String) | {c.PRICE: pl.Float64}
+        schema = {c.ID: pl.String} | dict.fromkeys(_REQUIRED_TEXT, pl.String) | {c.PRICE: pl.Float64}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
     _require(raw, c.ID, setting="item_columns")
     found = raw.frame.columns
@@ -76,33 +77,33 @@ def validate_items(
     for name in ITEM_TEXT:
         if name in found:
             frame = frame.with_columns(as_ids(raw, name))
-        elif name in _ALWAYS:
+        elif name in _REQUIRED_TEXT:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
-    for name in _ITEM_NUMBERS:
+    for name in _ITEM_PRICES:
         if name in found or name == c.PRICE:
             frame = frame.with_columns(as_numbers(raw, name, whole=False))
     frame = frame.with_columns(
         pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_")
     )
-    numbers = [name for name in _ITEM_NUMBERS if name in frame.columns]
+    prices = [name for name in _ITEM_PRICES if name in frame.columns]
     if c.CURRENCY in found:
         frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
         currency = currency or shop_currency(frame, prepare, table="items")
     rules = {
         **_id_rules(c.ID),
-        **{f"{name} is not a number": pl.col(f"_bad_{name}") for name in numbers},
-        **{f"{name} is negative": pl.col(name) < 0 for name in numbers},
-        **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in numbers},
+        **{f"{name} is not a number": pl.col(f"_bad_{name}") for name in prices},
+        **{f"{name} is negative": pl.col(name) < 0 for name in prices},
+        **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in prices},
         **_currency_rule(frame, currency, prepare),
         f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(
             c.AVAILABILITIES
         ),
     }
-    valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_NUMBERS, c.ID})
+    valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_PRICES, c.ID})
     if c.CURRENCY not in found:
         return valid
     return replace(
-        valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=numbers)
+        valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=prices)
     )
 
 
@@ -115,11 +116,10 @@ def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareCo
 
 
 def validate_users(raw: RawTable | None) -> ValidCatalogue:
-    """Users by user_id with their attributes as one JSON object; every column that is not ours becomes an
+    """Users by user_id with their attributes as one JSON object; every column without a meaning becomes an
     attribute.
 
-    In a file with a consent column only a clear yes is consent: neither a no, nor a blank, nor a word that is
-    not understood.
+    With a consent column only a clear yes is consent: neither a no, nor a blank, nor an unknown word.
     """
     if raw is None:
         schema = {c.USER_ID: pl.String, "attributes": pl.String, "created_at": pl.String}
@@ -170,8 +170,8 @@ def _consent(raw: RawTable) -> list[pl.Series]:
 def _require(raw: RawTable, column: str, *, setting: str) -> None:
     if column not in raw.frame.columns:
         raise DataError(
-            f"{raw.where}: no column {column!r}. The columns found are: {', '.join(raw.found)}. "
-            f"Name yours in the configuration: data.{setting}: {{{column}: <your column>}}."
+            f"{raw.where}: no column {column!r}. The columns found are: {', '.join(raw.found)}. Name yours "
+            f"in the configuration: data.{setting}: {{{column}: <your column>}}."
         )
 
 
@@ -198,7 +198,7 @@ def _finish(
     ]
     return ValidCatalogue(
         frame=unique,
-        rejected=pl.concat([raw.rejected, refuse(raw, reasons)]),
+        rejected=pl.concat([raw.rejected, rejected_rows(raw, reasons)]),
         num_rows=raw.num_rows,
         duplicates=len(good) - len(unique),
         unused_columns=tuple(unused),

@@ -1,4 +1,4 @@
-"""Events as found → events that keep every rule of the tables, and the refused rows with their reasons."""
+"""Raw events → valid events, and the rejected rows with their reasons."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
 from features.core.timestamps import UTC_MICROSECONDS
-from features.ingest.casting import as_codes, as_ids, as_numbers, as_timestamps
+from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_timestamps
 from features.ingest.currency import shop_currency, to_shop_currency
 from features.ingest.event_ids import SENT, with_event_ids
-from features.ingest.session_ids import with_sessions
-from features.readers.raw_table import FILE, ROW, RawTable, refuse
+from features.ingest.session_ids import with_session_ids
+from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
 
 OPTIONAL: Final = {
     "coupon": pl.String,
@@ -36,25 +36,24 @@ OPTIONAL: Final = {
     "campaign": pl.String,
     "attributes": pl.String,
 }
-"""Columns of an event that are kept when the file has them; a value that is no number becomes null."""
+"""Columns of an event that are kept when the file has them; a value that is not a number becomes null."""
 
-_CODED = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID)
+_CATEGORICAL = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID)
 _EVENT_TYPE = pl.Enum(c.EVENT_TYPES)
-_AHEAD = timedelta(days=1)
+_MAX_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class ValidEvents:
-    """What came of a raw events table."""
+    """A validated events table."""
 
     events: pl.DataFrame
-    """Valid rows in the schema of the tables, by time. Ids (all but event_id) are Categorical and event_type
-    an Enum"""
+    """Valid rows by time. Ids other than event_id are Categorical, event_type is an Enum."""
     rejected: pl.DataFrame
     num_rows: int
-    """Rows found in the files"""
+    """Rows found in the files."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Valid rows left out on purpose, by reason"""
+    """Valid rows left out on purpose, by reason."""
     unused_columns: tuple[str, ...] = ()
     currency: str | None = None
 
@@ -67,27 +66,27 @@ def validate_events(
     now: datetime,
     no_consent: pl.Series | None = None,
 ) -> ValidEvents:
-    """Cast, check and complete the events. `now` (with a zone) decides what lies in the future; `no_consent`
-    holds user ids.
+    """Cast, check and complete the events.
 
-    Raises DataError when a required column is missing or has the wrong type, or the shop's currency cannot be
-    told.
+    `now` (with a time zone) decides which timestamps lie in the future. `no_consent`: ids of users whose
+    events are left out. Raises DataError when a required column is missing or has the wrong type, or when the
+    shop's currency is not clear.
     """
     _require_columns(raw, data)
-    raw, without_consent = _without(raw, no_consent)
+    raw, without_consent = _without_no_consent(raw, no_consent)
     frame = with_event_ids(_typed(raw, data))
     if data.shift_to_today:
         frame = _shifted(frame, now)
     currency = shop_currency(frame, prepare)
     rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
     bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
-    rejected = pl.concat([raw.rejected, _refused(raw, frame, bad, rules)]) if bad.any() else raw.rejected
+    rejected = pl.concat([raw.rejected, _rejected(raw, frame, bad, rules)]) if bad.any() else raw.rejected
     good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
-    del frame  # a second copy of all events would stand beside the next ones
+    del frame  # frees a copy of all events
     unique = _deduplicated(good)
     events = unique.sort(c.TIMESTAMP, maintain_order=True)
     if data.clock == "real":
-        events = with_sessions(events, gap_minutes=prepare.session_gap_minutes)
+        events = with_session_ids(events, gap_minutes=prepare.session_gap_minutes)
     known = {*_SCHEMA, *OPTIONAL, FILE, ROW}
     return ValidEvents(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
@@ -132,42 +131,42 @@ def _require_columns(raw: RawTable, data: DataConfig) -> None:
         return
     example = ", ".join(f"{name}: <your column>" for name in missing)
     hint = (
-        " If every event is of one type, set data.event_type instead (a file of sales: purchase)."
+        " If all events are of one type, set data.event_type instead (a file of sales: purchase)."
         if c.EVENT_TYPE in missing
         else ""
     )
     clock = " If the file has no times, set data.clock=ordinal." if c.TIMESTAMP in missing else ""
     raise DataError(
         f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: "
-        f"{', '.join(raw.found)}. "
-        f"Name yours in the configuration: data.event_columns: {{{example}}}.{hint}{clock}"
+        f"{', '.join(raw.found)}. Name yours in the configuration: data.event_columns: "
+        f"{{{example}}}.{hint}{clock}"
     )
 
 
-def _without(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int]:
-    """The table without the rows of users who did not consent, before anything of them can be kept."""
+def _without_no_consent(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int]:
+    """(the table without the rows of users who did not consent, the number of those rows)"""
     if no_consent is None or no_consent.is_empty() or c.USER_ID not in raw.frame.columns:
         return raw, 0
-    theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
-    return replace(raw, frame=raw.frame.filter(~theirs)), int(theirs.sum())
+    is_theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
+    return replace(raw, frame=raw.frame.filter(~is_theirs)), int(is_theirs.sum())
 
 
 def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
-    """Our columns with our types; what cannot be cast is null, and `_bad_<column>` says that there was
-    something."""
+    """The columns of the tables with their types. A value that cannot be cast is null, `_bad_<column>`
+    true."""
     found = raw.frame.columns
     frame = raw.frame.select(FILE, ROW).with_columns(
         as_ids(raw, c.EVENT_ID) if c.EVENT_ID in found else pl.lit(None, dtype=pl.String).alias(c.EVENT_ID),
         *(
-            as_codes(raw, name) if name in found else pl.lit(None, dtype=pl.Categorical).alias(name)
-            for name in _CODED
+            as_categorical_ids(raw, name) if name in found else pl.lit(None, dtype=pl.Categorical).alias(name)
+            for name in _CATEGORICAL
         ),
     )
     if data.event_type is not None:
         fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
         frame = frame.with_columns(fixed, _bad_event_type=pl.lit(value=False))
     else:
-        frame = frame.with_columns(_event_types(as_codes(raw, c.EVENT_TYPE)))
+        frame = frame.with_columns(_event_types(as_categorical_ids(raw, c.EVENT_TYPE)))
     if data.clock == "ordinal":
         row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
@@ -184,7 +183,9 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
     if c.CURRENCY not in found:
         return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
     return frame.with_columns(
-        on_distinct(as_codes(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(c.CURRENCY)
+        on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(
+            c.CURRENCY
+        )
     )
 
 
@@ -203,19 +204,19 @@ def _event_types(text: pl.Series) -> list[pl.Series]:
 
 
 def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """All times moved by whole days, so that the last event lies within the 24 hours before `now`."""
+    """Move all times by whole days, so that the last event lies within the 24 hours before `now`."""
     last = frame[c.TIMESTAMP].max()
     if not isinstance(last, datetime):
         return frame
     return frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=(now - last) // timedelta(days=1)))
 
 
-def _refused(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
-    """The bad rows, each with the first rule that it breaks."""
+def _rejected(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
+    """The bad rows, each with the first rule that it breaks as the reason."""
     first = pl.coalesce(
         [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
     )
-    return refuse(
+    return rejected_rows(
         replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series()
     )
 
@@ -223,10 +224,10 @@ def _refused(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str
 def _rules(
     *, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]
 ) -> dict[str, pl.Expr]:
-    """What must not be, in words, and the rows where it is."""
-    too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CODED]
+    """Reason for rejection → whether a row is rejected for it."""
+    too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CATEGORICAL]
     too_long.append(pl.col(c.EVENT_ID).str.len_bytes() > c.MAX_ID_BYTES)
-    future = pl.col(c.TIMESTAMP) > now + _AHEAD if data.clock == "real" else pl.lit(value=False)
+    future = pl.col(c.TIMESTAMP) > now + _MAX_AHEAD if data.clock == "real" else pl.lit(value=False)
     known = [code for code in (currency, *rates) if code]
     return {
         "timestamp is not understood": pl.col("_bad_timestamp"),
@@ -249,9 +250,9 @@ def _rules(
 
 
 def _deduplicated(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row for each (event_id, line) that the sender gave; a blank line is line 0.
+    """One row for each (event_id, line) in the file; an absent line is line 0.
 
-    Without any lines, rows that share an event_id but not the item are the lines of one event.
+    When no row has a line, rows with the same event_id and different items are the lines of one event.
     """
     has_lines = frame[c.LINE].is_not_null().any()
     frame = frame.with_columns(pl.col(c.LINE).fill_null(0))

@@ -1,5 +1,4 @@
-"""The features of users and items in a dataset folder, made from the arrays and tables that stand there
-already."""
+"""Writes the user and item features into a dataset folder, from the arrays and tables in it."""
 
 from __future__ import annotations
 
@@ -17,17 +16,16 @@ from features.profiles.user_attributes import code_attributes
 from features.profiles.user_features import USER_NUMBERS, profile_event_types
 
 EVENTS_AT_ONCE: Final = 250_000
-"""About as many events as one pass holds in memory: whole users, so one with more of them is taken alone."""
+"""About the number of events in memory at a time. Users are not divided; one with more is processed alone."""
 
 
 def write_features(
     folder: Path, *, catalogue: pl.DataFrame, event_types: tuple[str, ...], has_times: bool
 ) -> dict[str, Any]:
-    """Write the features' files (`dataset.py` lists them) beside the others of a dataset; returns its
-    manifest's entries.
+    """Write the feature files (`dataset.py` lists them); returns entries for the manifest.
 
-    `catalogue` holds what is known of each item apart from its events, `kinds` are the event types that the
-    dataset has.
+    `catalogue` has the columns of each item that do not depend on its events; `event_types` are those in the
+    dataset.
     """
     counted = profile_event_types(event_types)
     _write_user_features(folder, counted=counted, has_times=has_times)
@@ -48,9 +46,10 @@ def write_features(
 
 
 def _write_user_features(folder: Path, *, counted: tuple[str, ...], has_times: bool) -> None:
-    """Write user_number.npy and user_category.npy a block of users at a time, so that memory stays flat."""
+    """Write user_number.npy and user_category.npy block by block of users, so that memory use is bounded."""
     columns = {
-        name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("time", "kind", "price", "item")
+        name: np.load(folder / f"{name}.npy", mmap_mode="r")
+        for name in ("time", "event_type", "price", "item")
     }
     offsets, categories = np.load(folder / "offsets.npy"), np.load(folder / "category.npy", mmap_mode="r")
     num_events = int(offsets[-1])
@@ -69,7 +68,7 @@ def _write_user_features(folder: Path, *, counted: tuple[str, ...], has_times: b
                         np.arange(first, last, dtype=np.int32), np.diff(offsets[first : last + 1])
                     ),
                     "time": events["time"],
-                    "kind": events["kind"],
+                    "kind": events["event_type"],
                     "price": events["price"],
                     "category": categories[events["item"]],
                 }
@@ -82,14 +81,14 @@ def _write_user_features(folder: Path, *, counted: tuple[str, ...], has_times: b
 
 
 def _write_header(file: Any, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
-    """The start of a `.npy` file: written, not mapped, so that a full disk is an error and not the end of the
+    """Write the header of a `.npy` file. Written, not mapped: on a full disk a mapped file kills the
     process."""
     description = np.lib.format.dtype_to_descr(np.dtype(dtype))
     np.lib.format.write_array_header_1_0(file, {"descr": description, "fortran_order": False, "shape": shape})
 
 
 def _user_blocks(offsets: TimeArray) -> list[tuple[int, int]]:
-    """Ranges of users with about `EVENTS_AT_ONCE` events each."""
+    """Ranges of users (first, last + 1) with about `EVENTS_AT_ONCE` events each."""
     marks = np.searchsorted(offsets, np.arange(0, int(offsets[-1]) + EVENTS_AT_ONCE, EVENTS_AT_ONCE))
     bounds = np.unique(np.clip(marks, 0, len(offsets) - 1))
     return list(pairwise(bounds.tolist()))

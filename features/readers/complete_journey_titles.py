@@ -1,12 +1,12 @@
-"""Readable product names from the till's: `FRZN SS PREMIUM ENTREES/DNRS/N`, `9 OZ` → `Frozen Premium
-Entrees/Dinners, 9 oz`."""
+"""Readable titles from till names: `FRZN SS PREMIUM ENTREES/DNRS/N` → `Frozen Premium Entrees/Dinners`."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
-# Word in title case (a regular expression) → what it stands for.
-_WORDS = {
+_ABBREVIATIONS: Final = {
     r"Frzn": "Frozen",
     r"Sft": "Soft",
     r"Sngl Srv": "Single Serve",
@@ -62,42 +62,42 @@ _WORDS = {
     r"Fluid Milk Products": "Milk",
     r"(Vegetables|Fruit) - All Others?": "${1}",
 }
+"""Abbreviation in title case (a regular expression) → its replacement."""
 
 
-NAMES = ("department", "product_category", "product_type")
+NAMES: Final = ("department", "product_category", "product_type")
+"""Columns of the category path, from the widest to the narrowest."""
 
 
 def readable(products: pl.DataFrame) -> pl.DataFrame:
-    """`products` with `NAMES` as a person would write them. Each distinct text is worked on once."""
+    """`products` with readable text in the columns `NAMES`. Each distinct text is converted once."""
     for name in NAMES:
-        texts = products.select(name).unique().with_columns(_pleasant(pl.col(name)).alias("_readable"))
+        texts = products.select(name).unique().with_columns(_expanded(pl.col(name)).alias("_readable"))
         products = products.join(texts, on=name, how="left", nulls_equal=True, maintain_order="left")
         products = products.drop(name).rename({"_readable": name})
     return products
 
 
 def title() -> pl.Expr:
-    """Type and size of a readable product; the category before a type of one word: `Pork: Butts`."""
-    kind, category, department = pl.col("product_type"), pl.col("product_category"), pl.col("department")
-    stem = kind.str.head(4).str.to_lowercase()
-    bare = ~kind.str.contains(" ", literal=True) & ~category.str.to_lowercase().str.contains(
-        stem, literal=True
+    """Type and size of a product of `readable`; a type of one word follows its category: `Pork: Butts`."""
+    name, category, department = pl.col("product_type"), pl.col("product_category"), pl.col("department")
+    stem = name.str.head(4).str.to_lowercase()
+    is_in_category = category.str.to_lowercase().str.contains(stem, literal=True)
+    needs_category = ~name.str.contains(" ", literal=True) & ~is_in_category
+    full_name = pl.when(needs_category).then(pl.concat_str([category, name], separator=": "))
+    is_bulk_size = department == "Produce"  # `BANANAS, 40 LB` is the size of the delivery to the shop
+    size = pl.when(~is_bulk_size).then(pl.col("package_size").str.to_lowercase().str.strip_chars())
+    return pl.concat_str(
+        [pl.coalesce(full_name, name, category, department), size], separator=", ", ignore_nulls=True
     )
-    name = pl.coalesce(
-        pl.when(bare).then(pl.concat_str([category, kind], separator=": ")), kind, category, department
-    )
-    by_the_case = department == "Produce"  # `BANANAS, 40 LB` is what the shop receives
-    size = pl.when(~by_the_case).then(pl.col("package_size").str.to_lowercase().str.strip_chars())
-    return pl.concat_str([name, size], separator=", ", ignore_nulls=True)
 
 
-def _pleasant(text: pl.Expr) -> pl.Expr:
+def _expanded(text: pl.Expr) -> pl.Expr:
     text = text.str.to_titlecase().str.replace_all(r"'S\b", "'s")
-    for word, meaning in _WORDS.items():
+    for word, meaning in _ABBREVIATIONS.items():
         text = text.str.replace_all(rf"\b(?:{word})\b", meaning)
-    text = text.str.replace(r"\([^)]*$", "").str.replace(
-        r"/\w{0,2}$", ""
-    )  # what the till cut off after 30 characters
+    # the source cuts names off after 30 characters: remove an open bracket and a rest of up to two letters
+    text = text.str.replace(r"\([^)]*$", "").str.replace(r"/\w{0,2}$", "")
     text = (
         text.str.replace_all(r":(\S)", ": ${1}")
         .str.replace_all(r"\s*\(\s*", " (")

@@ -1,8 +1,7 @@
-"""CSV → rows of strings with their line numbers, and every record that is not a row of the table, with the
-reason.
+"""CSV → rows of strings with their line numbers, and the rejected records with their reasons.
 
-Records are told apart before Polars parses them: given a broken quote or a line with a field too many, its
-reader stops, or drops rows without a word.
+Records are separated before Polars parses them: its reader stops at a broken quote or at a line with too many
+fields, or it drops rows silently.
 """
 
 from __future__ import annotations
@@ -16,28 +15,27 @@ import polars as pl
 
 from configs.exceptions import DataError
 from features.readers.raw_table import FILE, ROW, no_rejected
-from features.readers.text_lines import TEXT, no_lines, read_lines, refused_lines
+from features.readers.text_lines import TEXT, no_lines, read_lines, rejected_lines
 
 SEPARATORS: Final = ",;\t|"
-"""The one that the header has most of separates the fields."""
+"""The most frequent one in the header is the separator."""
 MAX_RECORD_LINES: Final = 1000
-"""A quoted field that runs on for longer than this is a quote that was never closed."""
+"""A quoted field that runs over more lines than this counts as a quote that is never closed."""
 _CHUNK: Final = 1_000_000
 
 
 def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows, all strings, with FILE and ROW; refused records). The first line is the header. Blank lines are
-    no rows.
+    """(rows, all strings, with FILE and ROW; rejected records). The first line is the header; blank lines are
+    skipped.
 
-    Raises DataError for a file without a header, or with two columns of one name.
+    Raises DataError for an empty file, or for two columns with the same name.
     """
-    lines, refused = read_lines(path, table=table)
+    lines, rejected = read_lines(path, table=table)
     while len(lines) and not lines[TEXT][0].strip():
         lines = lines.slice(1)
     if lines.is_empty():
         raise DataError(
-            f"{path}: is empty. A header line with the names of the columns is needed, then a line for each "
-            "row."
+            f"{path}: is empty. It needs a header line with the column names, then a line for each row."
         )
     separator = max(SEPARATORS, key=lines[TEXT][0].count)
     names = _header(path, lines[TEXT][0], separator)
@@ -50,24 +48,23 @@ def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         "too few fields": records.filter(pl.col("fields") < len(names)),
         "too many fields": records.filter(pl.col("fields") > len(names)),
     }
-    broken = [refused_lines(rows, path, table=table, reason=reason) for reason, rows in reasons.items()]
+    broken = [rejected_lines(rows, path, table=table, reason=reason) for reason, rows in reasons.items()]
     frame = _parse(path, good, names, separator).with_columns(
         pl.lit(path.name).alias(FILE), good[ROW].alias(ROW)
     )
-    return frame, pl.concat([no_rejected(), refused, *broken])
+    return frame, pl.concat([no_rejected(), rejected, *broken])
 
 
 def _header(path: Path, line: str, separator: str) -> list[str]:
     names = [name.strip() for name in next(csv.reader([line], delimiter=separator))]
     doubles = sorted({name for name in names if names.count(name) > 1})
     if doubles:
-        raise DataError(f"{path}: two columns are called {doubles[0]!r}. Rename one of them in the header.")
+        raise DataError(f"{path}: two columns are named {doubles[0]!r}. Rename one of them in the header.")
     return names
 
 
 def _records(lines: pl.DataFrame, *, num_fields: int, separator: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines joined to records where a quoted field runs over several: (records, lines that open a quote and
-    never close it)."""
+    """Join the lines of quoted fields that run over several: (records, lines with an unclosed quote)."""
     odd = (lines[TEXT].str.count_matches('"', literal=True) % 2 == 1).arg_true().to_list()
     if not odd:
         return lines.filter(pl.col(TEXT).str.strip_chars() != ""), no_lines()
@@ -118,7 +115,7 @@ def _is_record(text: str, *, num_fields: int, separator: str) -> bool:
 
 
 def _fields(separator: str) -> pl.Expr:
-    """The number of fields of a record, or null where its quotes are not as they should be."""
+    """The number of fields of a record, or null where its quotes are malformed."""
     split = rf"\x{ord(separator):02x}"
     field = rf'(?:"(?:[^"]|"")*"|[^"{split}]*)'
     text = pl.col(TEXT)

@@ -1,5 +1,7 @@
-"""Files without a header, whose lines have a fixed number of fields → typed rows, and the lines that are
-none."""
+"""Lines with a fixed number of fields and no header → typed rows, and the rejected lines.
+
+Also what the readers of published files share: finding the file and its columns.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +12,24 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from features.readers.raw_table import FILE, REJECTED_SCHEMA, ROW, RawTable, no_rejected, refuse
-from features.readers.text_lines import TEXT, read_lines, refused_lines
+from features.readers.raw_table import FILE, REJECTED_SCHEMA, ROW, RawTable, no_rejected, rejected_rows
+from features.readers.text_lines import TEXT, read_lines, rejected_lines
 
 Lines = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
-"""(path, table=) → (lines with ROW and TEXT, refused rows): `read_lines` is one"""
+"""(path, table=) → (lines with ROW and TEXT, rejected rows), such as `read_lines`."""
 
-_PACKED: Final = {
-    b"\x1f\x8b": "is packed with gzip: unpack it first (`gunzip --keep {path}`), and give data.{table} the "
-    "unpacked file",
+_COMPRESSED: Final = {
+    b"\x1f\x8b": "is compressed with gzip: unpack it first (`gunzip --keep {path}`), and give data.{table} "
+    "the unpacked file",
     b"PK": "is a zip archive or a spreadsheet: unpack it first (`unzip {path}`), or save the spreadsheet as "
-    "CSV (UTF-8), "
-    "and give data.{table} that file",
+    "CSV (UTF-8), and give data.{table} that file",
 }
 
 
-def one_file(path: Path | None, *, source: str, table: str) -> Path:
-    """The file of a published source; raises DataError where none is named, it is not there, or it is still
-    packed."""
+def one_file(path: Path | None, *, reader: str, table: str) -> Path:
+    """The path of a published file. Raises DataError when it is not set, missing, empty or compressed."""
     if path is None:
-        raise DataError(f"data.reader={source} needs the path of the {table}: set data.{table}=FILE.")
+        raise DataError(f"data.reader={reader} needs the path of the {table}: set data.{table}=FILE.")
     if path.is_dir():
         raise DataError(f"{path}: is a folder. Give data.{table} the file in it that holds the {table}.")
     try:
@@ -40,8 +40,8 @@ def one_file(path: Path | None, *, source: str, table: str) -> Path:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error}).") from None
     if not head:
-        raise DataError(f"{path}: is empty. Give data.{table} the file as it was published.")
-    for magic, remedy in _PACKED.items():
+        raise DataError(f"{path}: is empty. Give data.{table} the published file.")
+    for magic, remedy in _COMPRESSED.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {remedy.format(path=path, table=table)}.")
     return path
@@ -55,12 +55,12 @@ def read_fields(
     separator: str,
     lines_of: Lines = read_lines,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows with the columns of `schema`, FILE and ROW; refused lines). A field that is to be a number has to
-    be one.
+    """(rows with the columns of `schema`, FILE and ROW; rejected lines).
 
-    Blank lines are no rows. Fields are not quoted: a separator always separates.
+    A line with a number field that is not a number is rejected. Blank lines are skipped. Fields have no
+    quotes: a separator always ends a field.
     """
-    lines, refused = lines_of(path, table=table)
+    lines, rejected = lines_of(path, table=table)
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     count = lines[TEXT].str.count_matches(separator, literal=True) + 1
     few, many = lines.filter(count < len(schema)), lines.filter(count > len(schema))
@@ -73,32 +73,32 @@ def read_fields(
     rows, no_numbers = with_numbers(
         rows, table, {name: dtype for name, dtype in schema.items() if dtype != pl.String}
     )
-    few_refused = refused_lines(few, path, table=table, reason="too few fields")
-    many_refused = refused_lines(many, path, table=table, reason="too many fields")
-    return rows, pl.concat([no_rejected(), refused, few_refused, many_refused, no_numbers])
+    few_rejected = rejected_lines(few, path, table=table, reason="too few fields")
+    many_rejected = rejected_lines(many, path, table=table, reason="too many fields")
+    return rows, pl.concat([no_rejected(), rejected, few_rejected, many_rejected, no_numbers])
 
 
 def with_numbers(
     rows: pl.DataFrame, table: str, numbers: Mapping[str, type[pl.DataType]]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows with these columns cast, rows with something in one of them that is no number). Null stays
+    """(rows with the columns `numbers` cast, rejected rows with a value that is not a number). Null stays
     null."""
     cast = rows.select(pl.col(name).cast(dtype, strict=False) for name, dtype in numbers.items())
     finite = {name: cast[name].is_finite() for name, dtype in numbers.items() if dtype == pl.Float64}
     cast = cast.with_columns(
         cast[name].set(~good.fill_null(value=True), None) for name, good in finite.items()
     )
-    words: dict[type[pl.DataType], str] = {pl.Int64: "a whole number", pl.Float64: "a number"}
+    names: dict[type[pl.DataType], str] = {pl.Int64: "a whole number", pl.Float64: "a number"}
     reasons = pl.Series("reason", [None] * len(rows), dtype=pl.String)
     for name, dtype in numbers.items():
         wrong = cast[name].is_null() & rows[name].is_not_null() & reasons.is_null()
-        reasons = reasons.set(wrong, f"{name} is not {words[dtype]}")
-    rejected = refuse(RawTable(name=table, where="", frame=rows, rejected=no_rejected()), reasons)
+        reasons = reasons.set(wrong, f"{name} is not {names[dtype]}")
+    rejected = rejected_rows(RawTable(name=table, where="", frame=rows, rejected=no_rejected()), reasons)
     return rows.with_columns(cast.get_columns()).filter(reasons.is_null()), rejected
 
 
-def latin_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`read_lines` for small files in ISO-8859-1, where they are not UTF-8: every byte is a letter in it."""
+def read_latin1_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`read_lines` for small files that are UTF-8 or else ISO-8859-1, in which every byte is valid."""
     text = path.read_bytes()
     try:
         decoded = text.decode("utf-8-sig")
@@ -114,10 +114,10 @@ def latin_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
 def named_columns(
     frame: pl.DataFrame, path: Path, wanted: Mapping[str, tuple[str, ...]], *, optional: frozenset[str]
 ) -> pl.DataFrame:
-    """Our column → the first of the names it has in the published versions; raises DataError where a needed
-    one has none.
+    """Rename each column to ours and leave the others out. `wanted`: our column → its names in the published
+    versions.
 
-    Columns that are not wanted are left out.
+    The first name that is found counts. Raises DataError when a column that is not `optional` is not found.
     """
     found = {
         our: next((name for name in names if name in frame.columns), None) for our, names in wanted.items()
@@ -126,9 +126,8 @@ def named_columns(
     if missing:
         columns = ", ".join(name for name in frame.columns if name not in (FILE, ROW))
         raise DataError(
-            f"{path}: no column {' or '.join(map(repr, wanted[missing[0]]))}, which holds the {missing[0]}. "
-            "The columns found "
-            f"are: {columns}. If this is not the published file, read it with data.reader=csv and "
-            "data.event_columns."
+            f"{path}: no column {' or '.join(map(repr, wanted[missing[0]]))} with the {missing[0]}. The "
+            f"columns found are: {columns}. If this is not the published file, read it with data.reader=csv "
+            "and data.event_columns."
         )
     return frame.select(*(pl.col(name).alias(our) for our, name in found.items() if name), FILE, ROW)

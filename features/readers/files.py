@@ -1,4 +1,4 @@
-"""The user's own files: csv, parquet or jsonl, with the column mapping of the configuration."""
+"""Reads a shop's own csv, parquet or jsonl files, with the column mapping of the configuration."""
 
 from __future__ import annotations
 
@@ -17,24 +17,31 @@ from features.readers.jsonl_rows import read_jsonl_rows
 from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
-"""(path, name of the table) → (rows with FILE and ROW, rows that could not be read)"""
+"""(path, name of the table) → (rows with FILE and ROW, rejected rows)"""
 
-_CODED: Final = (c.USER_ID, c.VISITOR_ID, c.SESSION_ID, c.ITEM_ID, c.TRANSACTION_ID, c.EVENT_TYPE, c.CURRENCY)
-"""Columns of events that name the same thing again and again."""
+_CATEGORICAL: Final = (
+    c.USER_ID,
+    c.VISITOR_ID,
+    c.SESSION_ID,
+    c.ITEM_ID,
+    c.TRANSACTION_ID,
+    c.EVENT_TYPE,
+    c.CURRENCY,
+)
+"""Text columns of events whose values repeat."""
 
 
 def read_files(data: DataConfig) -> RawTables:
-    """Read the events and, where configured, the items and users; raises DataError for a file that cannot be
-    used."""
+    """Read the events and, where configured, items and users. Raises DataError for an unusable file."""
     if data.events is None:
         raise DataError(
-            f"data.reader={data.reader} needs the path of the events: set data.events=FILE (a glob such as "
-            "'logs/*.csv' too)."
+            f"data.reader={data.reader} needs the path of the events: set data.events=FILE (or a glob such "
+            "as 'logs/*.csv')."
         )
-    coded = frozenset(data.event_columns.get(name, name) for name in _CODED)
+    categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
     readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
     read = readers[data.reader]
-    read_events = partial(_read_parquet, coded=coded) if data.reader == "parquet" else read
+    read_events = partial(_read_parquet, categorical=categorical) if data.reader == "parquet" else read
     return RawTables(
         events=_table("events", data.events, data.event_columns, read_events, data),
         items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
@@ -47,19 +54,19 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: 
     parts = [read(path, name) for path in paths]
     frames = [frame for frame, _ in parts if len(frame.columns)]
     if not any(len(frame) for frame, _ in parts) and not any(len(rejected) for _, rejected in parts):
-        raise DataError(f"{where}: holds no rows. Give data.{name} a file with a header and data.")
+        raise DataError(f"{where}: has no rows. Give data.{name} a file with a header and data.")
     try:
         frame = pl.concat(frames, how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"{where}: the files have columns of different types ({error}). Make them the same."
+            f"{where}: the files have different types in the same column ({error}). Make the types equal."
         ) from None
     return RawTable(
         name=name,
         where=str(where),
         frame=_renamed(name, where, frame, mapping),
         rejected=pl.concat([rejected for _, rejected in parts]),
-        called=dict(mapping),
+        names_in_file=dict(mapping),
         decimal=data.decimal,
         timestamp_format=data.timestamp_format,
     )
@@ -82,15 +89,15 @@ def _matches(pattern: Path) -> list[Path]:
 
 
 def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str]) -> pl.DataFrame:
-    """The frame under our names; a column of the file that bears one of our names but is mapped away from it
-    is not ours."""
+    """The frame with our column names. A column with one of our names is left out when another column is
+    mapped to it."""
     setting = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[name]
     absent = [theirs for theirs in mapping.values() if theirs not in frame.columns]
     if absent:
         found = ", ".join(column for column in frame.columns if column not in (FILE, ROW))
         raise DataError(
-            f"{where}: data.{setting} names the column {absent[0]!r}, which is not there. The columns found "
-            f"are: {found}."
+            f"{where}: data.{setting} names the column {absent[0]!r}, which the file lacks. The columns "
+            f"found are: {found}."
         )
     ours = [pl.col(theirs).alias(our) for our, theirs in mapping.items()]
     taken = {*mapping.values(), *mapping}
@@ -98,24 +105,28 @@ def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str
 
 
 def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Spaces round a value are the writer's way of laying out lines, no part of an id."""
+    """Rows with the spaces around values removed."""
     rows, rejected = read_csv_rows(path, table)
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 
 def _read_parquet(
-    path: Path, table: str, *, coded: frozenset[str] = frozenset()
+    path: Path, table: str, *, categorical: frozenset[str] = frozenset()
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Text columns that are named in `coded` are Categorical from the start: ten million ids as text are most
-    of the memory."""
+    """Text columns in `categorical` are read as Categoricals, because ten million ids as text need much
+    memory."""
     try:
         rows = pl.scan_parquet(path, glob=False)
-        text = [name for name, dtype in rows.collect_schema().items() if name in coded and dtype == pl.String]
+        text = [
+            name
+            for name, dtype in rows.collect_schema().items()
+            if name in categorical and dtype == pl.String
+        ]
         frame = rows.with_columns(pl.col(text).cast(pl.Categorical)).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
-            f"{path}: cannot be read as parquet ({error}). Is data.reader right? The {table} are read as "
-            "parquet."
+            f"{path}: cannot be read as parquet ({error}). If the {table} are in another format, change "
+            "data.reader."
         ) from None
     placed = frame.with_columns(
         pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)

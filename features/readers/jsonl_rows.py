@@ -1,4 +1,4 @@
-"""JSON lines → rows, and the lines that are no JSON object."""
+"""JSON lines → rows, and the rejected lines."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import polars as pl
 
 from configs.exceptions import DataError
 from features.readers.raw_table import FILE, ROW
-from features.readers.text_lines import TEXT, read_lines, refused_lines
+from features.readers.text_lines import TEXT, read_lines, rejected_lines
 
 
 def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(one row a line, all values as text, nested ones as JSON; the refused lines). Blank lines are no
-    rows."""
-    lines, refused = read_lines(path, table=table)
+    """(one row a line, values as text, nested ones as JSON; the rejected lines). Blank lines are skipped."""
+    lines, rejected = read_lines(path, table=table)
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_parse(text) for text in lines[TEXT]]
     rows = [row for row in parsed if row is not None]
     if parsed and not rows:
         raise DataError(
-            f"{path}: not one of {len(parsed):,} lines is a JSON object; it begins with "
+            f"{path}: none of {len(parsed):,} lines is a JSON object; the file begins with "
             f"{lines[TEXT][0][:80]!r}."
         )
     names = dict.fromkeys(name for row in rows for name in row)
@@ -31,7 +30,7 @@ def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]
     frame = lines.filter(good).select(ROW, pl.lit(path.name).alias(FILE))
     frame = frame.with_columns(pl.Series(name, values, dtype=pl.String) for name, values in columns.items())
     return frame, pl.concat(
-        [refused, refused_lines(lines.filter(~good), path, table=table, reason="not a JSON object")]
+        [rejected, rejected_lines(lines.filter(~good), path, table=table, reason="not a JSON object")]
     )
 
 

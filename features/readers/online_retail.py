@@ -1,8 +1,8 @@
 """UCI Online Retail (data set 352): a year of invoices of a British gift shop, with prices, countries and
 cancellations.
 
-Published as a spreadsheet; read here as parquet or CSV. Online Retail II (data set 502) has other column
-names, which are known.
+Published as a spreadsheet; read here as parquet or CSV. The other column names of Online Retail II (data set
+502) are known too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from configs.schema import DataConfig
 from features.core.columns import ID
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, with_numbers
-from features.readers.published import Counts, compared
+from features.readers.published_counts import Counts, compare_with_published
 from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 _COLUMNS: Final = {
@@ -48,47 +48,44 @@ _EVENT_COLUMNS: Final = (
     pl.lit("GBP").alias("currency"),
 )
 _PRODUCT: Final = r"^(?:\d{5}|SP\d{4}|DCGS|GIFT_|PADS)"
-"""How the code of a product begins. What is left is postage (POST, DOT, C2), manual entries (M), discounts
+"""How product codes begin. The other codes are postage (POST, DOT, C2), manual entries (M), discounts
 (D), samples (S), fees (BANK CHARGES, AMAZONFEE, CRUK) and corrections (B)."""
 _AMERICAN: Final = "%m/%d/%Y %H:%M"
-"""How the UCI's own CSV writes times: 12/1/2010 8:26"""
+"""Time format of the UCI's own CSV: 12/1/2010 8:26"""
 
 
 def read_online_retail(data: DataConfig) -> RawTables:
     """Invoices as purchases and cancellations (numbers that begin with C) as refunds, both with a positive
     quantity.
 
-    Left out on purpose and counted: rows without a customer (a quarter), rows that are no product, and rows
-    without a price or a quantity (gifts and stock corrections). Equal rows of an invoice are kept: the till
-    wrote them twice. Codes are made upper-case, since 15056bl and 15056BL are one product. Local times are
-    taken as UTC.
+    Dropped and counted: rows without a customer (a quarter), rows that are not a product, and rows without a
+    price or a quantity (gifts and stock corrections). Equal rows of an invoice are kept, because the till
+    recorded both. Codes are converted to upper case: 15056bl and 15056BL are one product. Local times are
+    read as UTC.
     """
-    path = one_file(data.events, source=data.reader, table="events")
+    path = one_file(data.events, reader=data.reader, table="events")
     rows, rejected = _read(path)
-    remark = compared(data.reader, path, _counts(rows, num_rows=len(rows) + len(rejected)))
+    remark = compare_with_published(data.reader, path, _counts(rows, num_rows=len(rows) + len(rejected)))
     rows = _tidy(rows)
-    why = rows.select(_left_out()).to_series()
-    kept = rows.filter(why.is_null())
-    counts = why.drop_nulls().value_counts(sort=True, name="count")
-    american = bool(
-        (rows["timestamp"].str.contains("/", literal=True).any())
-        if rows["timestamp"].dtype == pl.String
-        else False
-    )
+    drop_reasons = rows.select(_drop_reason()).to_series()
+    kept = rows.filter(drop_reasons.is_null())
+    counts = drop_reasons.drop_nulls().value_counts(sort=True, name="count")
+    times = rows["timestamp"]
+    is_american = times.dtype == pl.String and times.str.contains("/", literal=True).any()
     events = RawTable(
         name="events",
         where=str(path),
         frame=kept.select(_EVENT_COLUMNS),
         rejected=rejected,
-        called={our: names[0] for our, names in _COLUMNS.items()},
-        timestamp_format=_AMERICAN if american else None,
+        names_in_file={our: names[0] for our, names in _COLUMNS.items()},
+        timestamp_format=_AMERICAN if is_american else None,
         dropped=dict(counts.iter_rows()),
     )
     return RawTables(events=events, items=_items(path, rows), users=_users(path, kept), remarks=(remark,))
 
 
 def _read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows with our names, numbers as numbers, ids as text; refused rows)"""
+    """(rows with our column names and numbers cast; rejected rows)"""
     with path.open("rb") as file:
         is_parquet = file.read(4) == b"PAR1"
     if is_parquet:
@@ -97,20 +94,19 @@ def _read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(f"{path}: cannot be read as parquet ({error}).") from None
         row = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
-        found, refused = found.with_columns(pl.lit(path.name).alias(FILE), row), no_rejected()
+        found, rejected = found.with_columns(pl.lit(path.name).alias(FILE), row), no_rejected()
     else:
-        found, refused = read_csv_rows(path, "events")
+        found, rejected = read_csv_rows(path, "events")
     rows = named_columns(found, path, _COLUMNS, optional=frozenset({"country", "description"}))
     for name in ("country", "description"):
         if name not in rows.columns:
             rows = rows.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     rows, no_numbers = with_numbers(rows, "events", {"quantity": pl.Int64, "price": pl.Float64})
-    return rows, pl.concat([refused, no_numbers])
+    return rows, pl.concat([rejected, no_numbers])
 
 
 def _tidy(rows: pl.DataFrame) -> pl.DataFrame:
-    """Ids as text (a spreadsheet makes customer 17850 to 17850.0), the event type, and the line within the
-    invoice."""
+    """Ids as text (spreadsheets write customer 17850 as 17850.0), event type, and line within the invoice."""
     invoice = pl.col("transaction_id").cast(pl.String).str.strip_chars()
     rows = rows.with_columns(
         invoice,
@@ -124,8 +120,8 @@ def _tidy(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _left_out() -> pl.Expr:
-    """Why a row is left out, or null. A row without a product code is not: the validation refuses it."""
+def _drop_reason() -> pl.Expr:
+    """Why a row is dropped, or null. A row without a product code is not: the validation rejects it."""
     reasons = {
         "no customer": pl.col("user_id").is_null(),
         "no product (postage, fees, discounts, manual entries)": ~pl.col("item_id").str.contains(_PRODUCT),
@@ -135,7 +131,7 @@ def _left_out() -> pl.Expr:
     }
     return pl.coalesce(
         [pl.when(holds.fill_null(value=False)).then(pl.lit(words)) for words, holds in reasons.items()]
-    ).alias("why")
+    ).alias("reason")
 
 
 def _counts(rows: pl.DataFrame, *, num_rows: int) -> Counts:
@@ -143,8 +139,7 @@ def _counts(rows: pl.DataFrame, *, num_rows: int) -> Counts:
 
 
 def _items(path: Path, rows: pl.DataFrame) -> RawTable:
-    """Every product that was sold, to customers known or not: its most frequent description and its median
-    price."""
+    """Every product that was sold, with its most frequent description and its median price."""
     sold = rows.filter(pl.col("item_id").str.contains(_PRODUCT), pl.col("price") > 0, pl.col("quantity") > 0)
     text = pl.col("description").str.strip_chars().replace("", None)
     texts = (

@@ -1,4 +1,4 @@
-"""What a source hands over: one table as it was found, and the rows that could not even be read."""
+"""What a reader returns: raw tables, and the rows that could not be read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 FILE: Final = "_file"
 """Name of the file that a raw row came from."""
 ROW: Final = "_row"
-"""Where in that file: the line of a text file, the row of a parquet file, both from 1."""
+"""Position in that file: the line of a text file, the row of a parquet file, both from 1."""
 
 REJECTED_SCHEMA: Final = {
     "table": pl.String,
@@ -23,27 +23,26 @@ REJECTED_SCHEMA: Final = {
 
 @dataclass(frozen=True)
 class RawTable:
-    """One table under our column names, typed or all strings, each row with `FILE` and `ROW`."""
+    """One table with our column names, typed or all strings, each row with `FILE` and `ROW`."""
 
     name: str
-    """`events`, `items` or `users`"""
+    """`events`, `items` or `users`."""
     where: str
-    """The path or glob, for messages"""
+    """The path or glob, for messages."""
     frame: pl.DataFrame
     rejected: pl.DataFrame
-    """Rows that do not have the table's fields, in `REJECTED_SCHEMA`"""
-    called: dict[str, str] = field(default_factory=dict)
-    """Our column → the name it has in the file, where they differ"""
+    """Rows without the table's fields, in `REJECTED_SCHEMA`."""
+    names_in_file: dict[str, str] = field(default_factory=dict)
+    """Our column → its name in the file, where they differ."""
     decimal: str = "."
-    """What stands before the cents in text"""
+    """The decimal separator in text."""
     from_events: tuple[str, ...] = ()
-    """Of a catalogue: its columns that were made from the events. With `id` among them an item stands in it
-    because somebody touched it, so that it must not tell a model at a split point which items will be touched
-    later."""
+    """Of a catalogue: the columns that were computed from events. With `id` among them every item has an
+    event, so at a split point the catalogue would tell a model which items get events later."""
     timestamp_format: str | None = None
-    """The strftime form of times, where they are not ISO 8601 or unix times"""
+    """The strftime format of times that are not ISO 8601 or unix times."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Rows that the source left out on purpose, by reason: they are in neither `frame` nor `rejected`"""
+    """Rows that the reader left out on purpose, by reason: they are in neither `frame` nor `rejected`."""
 
     @property
     def num_rows(self) -> int:
@@ -51,33 +50,33 @@ class RawTable:
         return len(self.frame) + len(self.rejected) + sum(self.dropped.values())
 
     def name_in_file(self, column: str) -> str:
-        """What the user calls one of our columns."""
-        return self.called.get(column, column)
+        """The name in the file of one of our columns."""
+        return self.names_in_file.get(column, column)
 
     @property
     def found(self) -> list[str]:
-        """The columns of the file, by the user's names."""
+        """The columns of the file, by their names there."""
         return [self.name_in_file(column) for column in self.frame.columns if column not in (FILE, ROW)]
 
 
 @dataclass(frozen=True)
 class RawTables:
-    """Everything a source brings."""
+    """All tables of a reader."""
 
     events: RawTable
     items: RawTable | None = None
     users: RawTable | None = None
     remarks: tuple[str, ...] = ()
-    """What the source has to tell about the files, for the report: sentences"""
+    """Sentences about the files, for the report."""
 
 
 def no_rejected() -> pl.DataFrame:
-    """An empty table of refused rows."""
+    """An empty table of rejected rows."""
     return pl.DataFrame(schema=REJECTED_SCHEMA)
 
 
-def refuse(table: RawTable, reasons: pl.Series) -> pl.DataFrame:
-    """The rows of `table` that have a reason, with their place and their values as JSON."""
+def rejected_rows(table: RawTable, reasons: pl.Series) -> pl.DataFrame:
+    """The rows of `table` that have a reason, in `REJECTED_SCHEMA`: `raw` holds their values as JSON."""
     bad = reasons.is_not_null()
     rows = table.frame.filter(bad)
     values = [column for column in rows.columns if column not in (FILE, ROW)]

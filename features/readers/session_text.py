@@ -1,7 +1,7 @@
-"""The text files of research papers: `user item` a line in time order (SASRec), or a user and their items
+"""Text files of research papers: lines of `user item` in time order (SASRec), or of a user and their items
 (LightGCN, S3-Rec).
 
-They have no times: the order of the file stands for time, so `data.clock` is `ordinal`.
+They have no times: the order of the file is used, so `data.clock` is `ordinal`.
 """
 
 from __future__ import annotations
@@ -13,41 +13,40 @@ import polars as pl
 
 from configs.schema import DataConfig
 from features.readers.field_rows import one_file
-from features.readers.given_parts import joined_parts
-from features.readers.published import Counts, compared
+from features.readers.published_counts import Counts, compare_with_published
+from features.readers.published_split import join_published_split
 from features.readers.raw_table import FILE, ROW, RawTable, RawTables
-from features.readers.text_lines import TEXT, read_lines, refused_lines
+from features.readers.text_lines import TEXT, read_lines, rejected_lines
 
-_WORDS: Final = {
-    "line_an_event": "a line an event (`user item`)",
-    "line_a_user": "a line a user (`user item item …`)",
+_LAYOUTS: Final = {
+    "line_an_event": "one event per line (`user item`)",
+    "line_a_user": "one user per line (`user item item …`)",
 }
 _NUMBERS: Final = r"^\d+(?:\s+\d+)*$"
 
 
 def read_session_text(data: DataConfig) -> RawTables:
     """Events of `data.event_type` (default: purchase), in the order of the file; with `data.test_events`, see
-    `given_parts.py`.
+    `published_split.py`.
 
-    The layout is told by looking at the file, unless `data.layout` says it; the report says which was taken.
-    Where most lines hold whole numbers alone, as the published files do, a line with anything else (a header,
-    a remark) is refused.
+    The layout is detected, unless `data.layout` sets it; the report says which was used. Where most lines
+    have only whole numbers, as in the published files, other lines (a header, a comment) are rejected.
     """
-    path = one_file(data.events, source=data.reader, table="events")
+    path = one_file(data.events, reader=data.reader, table="events")
     events, remarks = _read_file(path, data)
     if data.test_events is None:
         return RawTables(events=events, remarks=remarks)
     beside = path.with_name(data.test_events.name)
     test_events = beside if beside.is_file() and not data.test_events.is_file() else data.test_events
-    test, of_test = _read_file(one_file(test_events, source=data.reader, table="test_events"), data)
-    return RawTables(events=joined_parts(events, test), remarks=(*remarks, *of_test))
+    test, of_test = _read_file(one_file(test_events, reader=data.reader, table="test_events"), data)
+    return RawTables(events=join_published_split(events, test), remarks=(*remarks, *of_test))
 
 
 def _read_file(path: Path, data: DataConfig) -> tuple[RawTable, tuple[str, str]]:
-    """The rows, and what is to be told of the file."""
-    lines, refused = read_lines(path, table="events")
+    """(the events, remarks for the report)"""
+    lines, rejected = read_lines(path, table="events")
     lines = lines.with_columns(pl.col(TEXT).str.strip_chars()).filter(pl.col(TEXT) != "")
-    layout = data.layout or told_layout(lines)
+    layout = data.layout or detect_layout(lines)
     reasons = lines.select(_reason(layout, numbers_alone=_are_numbers(lines))).to_series()
     fields = lines.filter(reasons.is_null()).select(ROW, pl.col(TEXT).str.extract_all(r"\S+").alias("fields"))
     events = (
@@ -60,23 +59,25 @@ def _read_file(path: Path, data: DataConfig) -> tuple[RawTable, tuple[str, str]]
         .with_columns(pl.lit("purchase").alias("event_type"), pl.lit(path.name).alias(FILE))
     )
     broken = [
-        refused_lines(lines.filter(reasons == reason), path, table="events", reason=reason)
+        rejected_lines(lines.filter(reasons == reason), path, table="events", reason=reason)
         for reason in reasons.drop_nulls().unique(maintain_order=True)
     ]
     counts = Counts(len(events), users=events["user_id"].n_unique(), items=events["item_id"].n_unique())
-    why = "as data.layout says" if data.layout else "told by looking at it (data.layout can say otherwise)"
-    remarks = (f"{path.name} is read as {_WORDS[layout]}: {why}", compared(data.reader, path, counts))
+    why = "set by data.layout" if data.layout else "detected (data.layout can set it)"
+    remarks = (
+        f"{path.name} is read as {_LAYOUTS[layout]}: {why}",
+        compare_with_published(data.reader, path, counts),
+    )
     return RawTable(
-        name="events", where=str(path), frame=events, rejected=pl.concat([refused, *broken])
+        name="events", where=str(path), frame=events, rejected=pl.concat([rejected, *broken])
     ), remarks
 
 
-def told_layout(lines: pl.DataFrame) -> str:
-    """`line_an_event` where most lines have two fields and users come back on other lines; else
-    `line_a_user`.
+def detect_layout(lines: pl.DataFrame) -> str:
+    """`line_an_event` when most lines have two fields and users have several such lines; else `line_a_user`.
 
-    A file of users has each of them once, though most may have a single item: then both readings say the
-    same, line by line.
+    With `line_a_user` each user has one line. When most users have a single item, both layouts read those
+    lines alike.
     """
     fields = pl.col(TEXT).str.count_matches(r"\S+")
     pairs = lines.select(TEXT, fields.alias("fields")).filter(pl.col("fields") == 2)

@@ -1,5 +1,4 @@
-"""Taobao UserBehavior (Tianchi data set 649): page views, carts, favourites and purchases of one week and two
-days.
+"""Taobao UserBehavior (Tianchi data set 649): item views, carts, favourites and purchases of nine days.
 
 A line is `user,item,category,behaviour,unix time`, without a header; behaviours are pv, cart, fav and buy.
 """
@@ -14,7 +13,7 @@ import polars as pl
 from configs.schema import DataConfig
 from features.core.columns import ID
 from features.readers.field_rows import one_file, read_fields
-from features.readers.published import Counts, compared
+from features.readers.published_counts import Counts, compare_with_published
 from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
 
 EVENT_TYPES: Final = {"pv": "view_item", "cart": "add_to_cart", "fav": "add_to_wishlist", "buy": "purchase"}
@@ -33,12 +32,11 @@ _SCHEMA: Final = {
 def read_taobao(data: DataConfig) -> RawTables:
     """Events without baskets or prices, and items whose product_type is their (last) category.
 
-    Rows outside the published period are dropped and counted. A behaviour that is none of the four is
-    refused.
+    Rows outside the published period are dropped and counted. Rows with an unknown behaviour are rejected.
     """
-    path = one_file(data.events, source=data.reader, table="events")
+    path = one_file(data.events, reader=data.reader, table="events")
     rows, rejected = read_fields(path, "events", schema=_SCHEMA, separator=",")
-    remark = compared(data.reader, path, _counts(rows, len(rows) + len(rejected)))
+    remark = compare_with_published(data.reader, path, _counts(rows, len(rows) + len(rejected)))
     within = rows["timestamp"].is_between(FIRST, END, closed="left")
     kept = rows.filter(within)
     event_type = (
@@ -49,7 +47,7 @@ def read_taobao(data: DataConfig) -> RawTables:
         where=str(path),
         frame=kept.select("user_id", "item_id", event_type, "timestamp", FILE, ROW),
         rejected=rejected,
-        called={"event_type": "behaviour"},
+        names_in_file={"event_type": "behaviour"},
         dropped={"time outside the published period (25 November to 3 December 2017)": len(rows) - len(kept)},
     )
     return RawTables(events=events, items=_items(path, kept), remarks=(remark,))

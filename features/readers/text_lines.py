@@ -1,4 +1,4 @@
-"""A text file as numbered lines, whatever bytes are in it."""
+"""A text file as numbered lines; lines that are not UTF-8 are rejected one by one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ TEXT = "text"
 
 
 def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(lines with ROW from 1 and TEXT, lines that are not UTF-8 as refused rows). A byte order mark is taken
-    off.
+    """(lines with ROW from 1 and TEXT, lines that are not UTF-8 as rejected rows). A byte order mark is
+    removed.
 
     Raises DataError when the file cannot be opened, or is UTF-16.
     """
@@ -22,11 +22,9 @@ def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         with path.open("rb") as file:
             head = file.read(4)
         if head == b"PAR1":
-            raise DataError(f"{path}: is a parquet file, and text is needed: set data.reader=parquet.")
+            raise DataError(f"{path}: is a parquet file, not text: set data.reader=parquet.")
         if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise DataError(
-                f"{path}: is UTF-16 text, and UTF-8 is needed: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)."
-            )
+            raise DataError(f"{path}: is UTF-16 text: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`).")
         lines, broken = _read_utf8(path), no_lines()
     except pl.exceptions.ComputeError:
         lines, broken = _read_broken(path)
@@ -34,13 +32,13 @@ def read_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         raise DataError(f"{path}: cannot be read ({error}).") from None
     text = pl.col(TEXT).str.strip_suffix("\r")
     first = pl.when(pl.col(ROW) == 1).then(text.str.strip_prefix("\ufeff")).otherwise(text)
-    return lines.select(ROW, first.alias(TEXT)), refused_lines(
+    return lines.select(ROW, first.alias(TEXT)), rejected_lines(
         broken, path, table=table, reason="not UTF-8 text"
     )
 
 
-def refused_lines(lines: pl.DataFrame, path: Path, *, table: str, reason: str) -> pl.DataFrame:
-    """Lines as refused rows, all for one reason."""
+def rejected_lines(lines: pl.DataFrame, path: Path, *, table: str, reason: str) -> pl.DataFrame:
+    """Lines as rejected rows, all with one reason."""
     return lines.select(
         pl.lit(table).alias("table"),
         pl.lit(path.name).alias("file"),
@@ -51,7 +49,7 @@ def refused_lines(lines: pl.DataFrame, path: Path, *, table: str, reason: str) -
 
 
 def no_lines() -> pl.DataFrame:
-    """No lines at all."""
+    """An empty table of lines."""
     return pl.DataFrame(schema={ROW: pl.Int64, TEXT: pl.String})
 
 
@@ -66,8 +64,7 @@ def _read_utf8(path: Path) -> pl.DataFrame:
 
 
 def _read_broken(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The slow way, for files with bytes that are no UTF-8: (good lines, broken lines with � for what is
-    broken)."""
+    """Slower, for files with invalid UTF-8: (valid lines, invalid lines with � for the invalid bytes)."""
     lines = path.read_bytes().split(b"\n")
     texts = [line.decode("utf-8", errors="replace") for line in lines]
     broken = [not _is_utf8(line) for line in lines]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from configs.exceptions import ConfigError
+from configs.renamed import explain_old_value
 from configs.schema import Config, SurfaceConfig
 from features.core.discovery import class_in, module_names
 from features.interactions import Interactions
@@ -46,7 +47,11 @@ def check_retrievers(config: Config) -> None:
         named += [(f"surfaces.{place}.fallback", surface.fallback)] if surface.fallback else []
     for setting, name in named:
         if name not in known:
-            raise ConfigError(f"{setting}: there is no retriever {name!r}. There are: {', '.join(known)}.")
+            renamed = explain_old_value(setting.split("."), name)
+            raise ConfigError(
+                f"{setting}: there is no retriever {name!r}. {f'{renamed} ' if renamed else ''}"
+                f"There are: {', '.join(known)}."
+            )
 
 
 def fit_retrievers(interactions: Interactions, config: Config) -> dict[str, Retriever]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
-from features.core.ids import who_key
+from features.core.ids import user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
 from serving.http.problems import Problem, invalid_field
@@ -152,7 +152,7 @@ class Service:
 
     def _history(self, request: RecommendRequest, events: Sequence[Event]) -> History:
         """The stored history of the user, followed by the events in the request."""
-        stored = self.history(who_key(user_id=request.user_id, visitor_id=request.visitor_id))
+        stored = self.history(user_key(user_id=request.user_id, visitor_id=request.visitor_id))
         if not events:
             return stored
         first = int(stored.baskets.max(initial=0)) + 1

@@ -1,19 +1,21 @@
-"""Which bundle to serve: a local pointer in the workspace, so that a server starts without MLflow."""
+"""Which bundle a server loads: the champion, named by `champion.json` in the workspace, without MLflow."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from configs.exceptions import ArtefactError
+from features.core.artefact import writing_file
 
-POINTER_FILE = "champion.json"
+POINTER_FILE: Final = "champion.json"
 
 
 @dataclass(frozen=True)
 class ChampionPointer:
-    """What `champion.json` says."""
+    """The content of `champion.json`."""
 
     run: str
     version: str
@@ -22,7 +24,7 @@ class ChampionPointer:
 
 
 def read_pointer(workspace: Path) -> ChampionPointer | None:
-    """The champion of a workspace, None where there is none yet. Raises ArtefactError for a pointer that
+    """The champion of a workspace; None where there is none yet. Raises ArtefactError for a pointer that
     cannot be read."""
     path = workspace / POINTER_FILE
     if not path.is_file():
@@ -38,13 +40,21 @@ def read_pointer(workspace: Path) -> ChampionPointer | None:
         ) from None
 
 
+def write_pointer(workspace: Path, pointer: ChampionPointer) -> None:
+    """Make a bundle of the workspace its champion. The path is kept relative, so that a workspace can be
+    moved."""
+    bundle = pointer.bundle.relative_to(workspace).as_posix()
+    entries = {"bundle": bundle, "version": pointer.version, "run": pointer.run}
+    with writing_file(workspace / POINTER_FILE) as scratch:
+        scratch.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def champion_bundle(workspace: Path) -> Path:
-    """The folder of the bundle to serve; raises ArtefactError when there is none."""
+    """The folder of the champion's bundle. Raises ArtefactError when there is no champion."""
     pointer = read_pointer(workspace)
     if pointer is None:
         raise ArtefactError(
             f"{workspace}: no champion here yet. `shopkeeper export` makes a bundle and, if it wins, the "
-            "champion; "
-            "another bundle is served with --bundle."
+            "champion; another bundle is served with --bundle."
         )
     return pointer.bundle

@@ -16,7 +16,7 @@ from typing import Final
 
 from configs.exceptions import ServingError
 from features.core.columns import ITEM_EVENT_TYPES
-from features.core.ids import who_key
+from features.core.ids import user_key
 
 BUSY_SECONDS: Final = 60.0
 """How long a writer waits for another process's transaction: an import locks the file for some seconds."""
@@ -61,7 +61,7 @@ class Event:
     @property
     def user_key(self) -> str:
         """The key of the user whose event this is."""
-        key = who_key(user_id=self.user_id, visitor_id=self.visitor_id)
+        key = user_key(user_id=self.user_id, visitor_id=self.visitor_id)
         assert key is not None, "an event needs a user_id or a visitor_id"
         return key
 

@@ -14,7 +14,7 @@ import polars as pl
 from configs.exceptions import ServingError
 from features.core.artefact import read_manifest, write_manifest, writing
 from features.core.columns import TIMESTAMP
-from features.core.ids import who_expr
+from features.core.ids import user_key_expr
 from serving.state.event_log import (
     CREATE_INDEXES,
     EVENT_COLUMNS,
@@ -121,7 +121,7 @@ def _chunks(events: pl.LazyFrame, progress: Progress | None) -> Iterator[pl.Data
 def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
     """The columns of the log that the tables have."""
     present = events.collect_schema()
-    columns = [who_expr().alias("user_key"), pl.lit(_now()).alias("received_at")]
+    columns = [user_key_expr().alias("user_key"), pl.lit(_now()).alias("received_at")]
     for name, dtype in EVENT_TYPES.items():
         if name in present:
             is_time = present[name].is_temporal()

@@ -11,7 +11,9 @@ from worked_example import Example, write_example
 def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
     """Prepared, trained and exported by three commands. Tests add runs and leave its champion."""
     folder = shared_folder(tmp_path_factory) / "example"
-    assert not folder.exists(), "another process trained it: add the test's file to SERVED_EXAMPLE in units.py"
+    assert not folder.exists(), (
+        "another process trained it: add the test's file to SERVED_EXAMPLE in units.py"
+    )
     example = write_example(folder)
     for command in ("prepare", "train", "export"):
         done = example.must(command)

@@ -69,7 +69,7 @@ def test_a_run_takes_the_alias_only_from_a_worse_one(shop: Shop, champions_figur
     assert f'"run": "{shop.example.champion()}"' in (shop.example.workspace / "champion.json").read_text()
 
 
-def test_a_crippled_run_loses_to_a_source_alone_and_says_how_to_serve_it(shop: Shop) -> None:
+def test_a_crippled_run_loses_to_a_retriever_alone_and_says_how_to_serve_it(shop: Shop) -> None:
     champion = shop.example.champion()
     assert (
         shop(
@@ -88,7 +88,7 @@ def test_a_crippled_run_loses_to_a_source_alone_and_says_how_to_serve_it(shop: S
     )
     done = shop("export")
     assert "training.max_epochs=1 (not 3)" in done.err
-    assert "a source alone is as good" in done.out
+    assert "a retriever alone is as good" in done.out
     assert "--bundle" in done.err
     assert shop.example.champion() == champion
 

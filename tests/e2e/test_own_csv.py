@@ -84,7 +84,8 @@ def test_mlflow_has_the_run_with_all_that_a_figure_needs(example: Example) -> No
     assert printed is not None
     assert f"{run.data.metrics['pipeline_all_capped_recall_10']:.4f}" == printed[1]
     assert (
-        run.data.metrics["pipeline_all_capped_recall_10"] > run.data.metrics["popular_all_capped_recall_10"]
+        run.data.metrics["pipeline_all_capped_recall_10"]
+        > run.data.metrics["popularity_all_capped_recall_10"]
     )
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"config.yaml", "evaluation.json", "evaluation.txt", "prepare_report.json"} <= files

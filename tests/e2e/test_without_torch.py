@@ -149,7 +149,6 @@ def test_what_is_shown_here_is_shown_without_torch(container: Container) -> None
         "mlflow",
         "onnx",
         "matplotlib",
-        "scipy",
         "pandas",
     } <= without_extras.absent()
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from configs.console import Work, log
 from configs.exceptions import TrainingError
+from training.runs.record import FitSummary
 from training.runs.run import Run
 
 STEPS_BETWEEN_CHECKS = 20
@@ -102,11 +103,11 @@ class CurveRecorder(Callback):
             f"training.learning_rate (now {rate:g}), such as {rate / 3:.2g}, or training.precision=32-true."
         )
 
-    def summary(self) -> dict[str, float]:
+    def summary(self) -> FitSummary:
         """The entry of this fit in `run.json`."""
-        return {
-            "seconds": round(self.seconds, 1),
-            "training_seconds": round(self._trained_seconds, 1),
-            "epochs": self._num_epochs,
-            "interactions_per_second": round(self.interactions_per_second),
-        }
+        return FitSummary(
+            seconds=round(self.seconds, 1),
+            training_seconds=round(self._trained_seconds, 1),
+            epochs=self._num_epochs,
+            interactions_per_second=round(self.interactions_per_second),
+        )

@@ -43,6 +43,7 @@ from training.encoder.trainer import build_trainer
 from training.encoder.user_table import UserTable
 from training.encoder.validation import validation_loader
 from training.encoder.weight_averaging import ExponentialMovingAverage
+from training.runs.record import FitSummary
 from training.runs.run import CHECKPOINT_FILE, Run
 
 
@@ -100,13 +101,11 @@ def _save_initial_vectors(
             continue
         set_initial_vectors(encoder, dataset, point, config)
         save_encoder(encoder, run.folder, point=point.name)
-        fit = {
-            "epochs": 0,
-            "seconds": time.monotonic() - started,
-            "training_seconds": 0.0,
-            "interactions_per_second": 0.0,
-        }
-        run.add_fit(point.name, fit)
+        seconds = time.monotonic() - started
+        run.add_fit(
+            point.name,
+            FitSummary(epochs=0, seconds=seconds, training_seconds=0, interactions_per_second=0),
+        )
 
 
 def _load_fitted(encoder: Encoder, run: Run, point: SplitPoint) -> bool:
@@ -188,7 +187,8 @@ def _fit(
     summary = recorder.summary()
     if best and best.weights:
         encoder.load_state_dict(best.weights)
-        summary[f"best_validation_{training.monitor}"] = float(best.best_score)
+        best_score = {f"best_validation_{training.monitor}": float(best.best_score)}
+        summary = summary.model_copy(update=best_score)
     elif average:
         encoder.load_state_dict(average.encoder.state_dict())
     run.add_fit(point.name, summary)

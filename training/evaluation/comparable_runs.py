@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from configs.console import log
-from configs.exceptions import ConfigError
-from configs.load import load_config
+from configs.exceptions import ArtefactError, ConfigError
 from configs.schema import Config
 from serving.recommend.served_bundle import read_pointer
 from training.evaluation.user_figures import UserFigures
-from training.runs.run import Run
+from training.runs.run import Run, settings_of
 
 
 def present_champion(run: Run, config: Config) -> Run | None:
@@ -29,9 +28,7 @@ def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
 
     Raises ConfigError for a run of another version.
     """
-    ours, theirs = (
-        load_config(one.folder / "config.yaml", workspace=config.workspace) for one in (run, other)
-    )
+    ours, theirs = settings_of(run, config), settings_of(other, config)
     same = {
         "data": run.read().dataset == other.read().dataset,
         "window": ours.split == theirs.split,
@@ -41,28 +38,29 @@ def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
     return [name for name, is_same in same.items() if not is_same]
 
 
-def same_question(run: Run, other: Run, config: Config) -> bool:
+def can_be_paired(run: Run, other: Run, config: Config) -> bool:
     """Whether the figures of both runs can be paired user by user. Raises ConfigError for a run of another
     version."""
     return not evaluation_differences(run, other, config)
 
 
-def of_this_version(champion: Run, config: Config) -> bool:
-    """Whether this version can read the champion's settings; logs a message where it cannot."""
+def is_readable(champion: Run, config: Config) -> bool:
+    """Whether this version can read the champion's record and settings; logs a message where it cannot."""
     try:
-        load_config(champion.folder / "config.yaml", workspace=config.workspace)
-    except ConfigError as error:
+        champion.read()
+        settings_of(champion, config)
+    except (ArtefactError, ConfigError) as error:
         log(f"the champion {champion.name} is of another version and is not compared ({error})")
         return False
     return True
 
 
-def note_champion(run: Run, config: Config) -> None:
+def set_compared_run(run: Run, config: Config) -> None:
     """Write `compared_with` into `run.json` where the champion was evaluated as this run was."""
     champion = present_champion(run, config)
-    if champion is None or UserFigures.find(champion.folder) is None or not of_this_version(champion, config):
+    if champion is None or UserFigures.find(champion.folder) is None or not is_readable(champion, config):
         return
-    if same_question(run, champion, config):
+    if can_be_paired(run, champion, config):
         run.update(compared_with={"champion": champion.name, "run": champion.name})
 
 

@@ -1,4 +1,4 @@
-"""Keeps a run.
+"""The record of a run: its folder, its settings, its curves.
 
-In: what training reports. Out: the run's folder and its copy in MLflow.
+In: what training, evaluation and export report. Out: `RunRecord`, and the run that `--resume` continues.
 """

@@ -1,14 +1,31 @@
-"""What `run.json` says: the one place that knows its entries."""
+"""The entries of `run.json`. No other module knows their names as strings."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+HARDWARE: Final = ("cpu", "cores", "gpu", "torch", "python")
+"""Entries of a record that say what a run was trained on."""
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class FitSummary(_Record):
+    """One fit of the encoder."""
+
+    epochs: int
+    seconds: float
+    """Of the whole fit, validation included"""
+    training_seconds: float
+    interactions_per_second: int
+    best_validation_recall: float | None = None
+    """At its best epoch, where `training.monitor` is `recall`"""
+    best_validation_ndcg: float | None = None
+    """At its best epoch, where `training.monitor` is `ndcg`"""
 
 
 class BundleEntry(_Record):
@@ -19,8 +36,9 @@ class BundleEntry(_Record):
     model_version: str | None = None
     """MLflow's version of the registered model; None where it was not registered"""
     champion: bool = False
+    """Whether it became champion"""
     why: str = ""
-    """The figures behind the decision"""
+    """The figures behind the gate's decision, or the reason of a promotion by hand"""
 
 
 class ComparedWith(_Record):
@@ -38,15 +56,16 @@ class Resumption(_Record):
     time: float
     """Seconds since 1970"""
     changed: list[str]
-    """The settings that `--set` changed"""
+    """Names of the settings that `--set` changed"""
 
 
 class RunRecord(_Record):
-    """Everything but the curves, the settings and the evaluation. What is not known yet is None or empty."""
+    """A run, but for its settings, curves and tables, which have files of their own. What is not known yet is
+    None or empty."""
 
-    status: str | None = None
-    """`running`, `finished` or `failed`"""
+    status: Literal["running", "finished", "failed"] | None = None
     error: str | None = None
+    """The message of a training that failed"""
     refit_of: str | None = None
     """The run whose settings were fitted again on newer data, to compare with it"""
     dataset: str | None = None
@@ -59,8 +78,8 @@ class RunRecord(_Record):
     cpu: str | None = None
     cores: int | None = None
     gpu: str | None = None
-    fits: dict[str, dict[str, int | float]] = {}
-    """Split point → epochs, seconds, speed and best validation metric of the encoder's fit"""
+    fits: dict[str, FitSummary] = {}
+    """Split point → the fit of the encoder on the events before it"""
     encoders_trained_at: str | None = None
     """The commit that trained the encoders, where a benchmark fits the rest again"""
     evaluation: dict[str, float] = {}
@@ -72,6 +91,11 @@ class RunRecord(_Record):
     mlflow_lines: int = 0
     """How many lines of the curves MLflow has"""
 
+    @property
+    def hardware(self) -> dict[str, Any]:
+        """The entries of `HARDWARE`."""
+        return {name: getattr(self, name) for name in HARDWARE}
+
     def plain(self) -> dict[str, Any]:
-        """What was set, as JSON has it."""
+        """The entries that were set, as JSON values."""
         return self.model_dump(mode="json", exclude_unset=True)

@@ -1,12 +1,11 @@
-"""A run's folder and its local log, written with the standard library alone; MLflow follows it where it is
-installed.
+"""A run's folder. It holds everything about a run; MLflow gets a copy where it is installed.
 
-run.json           status, hardware, git commit, data fingerprint, seed, fits (`record.py`)
+run.json           status, hardware, git commit, data fingerprint, seed, fits (`RunRecord`)
 config.yaml        every setting, defaults included
 metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "time": ..., "metrics": {...}}
 encoder-*.pt       weights fitted on the events before each split point
-resume.pt          where a fit that is not done stands (`checkpoint.py`)
-evaluation.json    the table of the pipeline against every retriever
+resume.pt          the state of an unfinished fit (`training/encoder/checkpoint.py`)
+evaluation.json    the table of the pipeline against every retriever (`EvaluationRecord`)
 """
 
 from __future__ import annotations
@@ -14,28 +13,26 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from configs.exceptions import ArtefactError, TrainingError
-from configs.load import load_config
+from configs.load import dump_config, load_config
 from configs.schema import Config
 from features.core.artefact import writing_file
-from training.runs.record import RunRecord
+from training.runs.record import FitSummary, RunRecord
 
 if TYPE_CHECKING:
     from features.dataset import Dataset
 
 
-RECORD_FILE = "run.json"
-CHECKPOINT_FILE = "resume.pt"
-"""Where a fit that is not done stands; `training/encoder/checkpoint.py` writes it."""
+RECORD_FILE: Final = "run.json"
+SETTINGS_FILE: Final = "config.yaml"
+CHECKPOINT_FILE: Final = "resume.pt"
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Run:
 
     @classmethod
     def latest(cls, runs: Path) -> Run:
-        """The newest finished run that somebody asked for; raises ArtefactError when there is none."""
+        """The newest finished run that is no refit of a champion. Raises ArtefactError when there is none."""
         for folder in sorted(runs.glob("*/"), reverse=True):
             record = cls(folder).read()
             if record.status == "finished" and record.refit_of is None:
@@ -75,8 +72,8 @@ class Run:
         return (self.folder / RECORD_FILE).is_file()
 
     def read(self) -> RunRecord:
-        """What `run.json` says; an empty record where there is none. Raises ArtefactError for one that cannot
-        be read."""
+        """The entries of `run.json`; an empty record where there is no such file. Raises ArtefactError for a
+        file of another version."""
         path = self.folder / RECORD_FILE
         if not path.is_file():
             return RunRecord()
@@ -88,21 +85,25 @@ class Run:
             ) from None
 
     def update(self, **entries: Any) -> None:
-        """Set entries of `run.json`. Writers wait for one another, so that none loses what another wrote."""
-        with self._locked():
+        """Set entries of `run.json`. Raises ValueError for a name or a value that `RunRecord` does not have.
+
+        Writers wait for one another, so that none overwrites what another wrote.
+        """
+        with self._writing():
             self._write({**self.read().plain(), **entries})
 
-    def add_fit(self, point: str, fit: Mapping[str, float]) -> None:
-        """Note how the fit of an encoder went."""
-        with self._locked():
+    def add_fit(self, point: str, fit: FitSummary) -> None:
+        """Add the fit of the encoder before a split point to `run.json`."""
+        with self._writing():
             record = self.read()
-            self._write({**record.plain(), "fits": {**record.fits, point: dict(fit)}})
+            self._write({**record.plain(), "fits": {**record.fits, point: fit}})
 
     def _write(self, entries: Mapping[str, Any]) -> None:
         write_json(self.folder / RECORD_FILE, RunRecord.model_validate(entries).plain())
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
+        """A lock on the folder itself: it needs no file, which a full disk would refuse."""
         folder = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
@@ -125,9 +126,9 @@ class Run:
         )
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Keep other processes from training this run meanwhile; a kill lets it go. Raises TrainingError
-        where one does."""
+    def lock(self) -> Iterator[None]:
+        """A lock on the training of this run, which ends with the process. Raises TrainingError when another
+        process has it."""
         with (self.folder / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,14 +139,14 @@ class Run:
             yield
 
     def keep_curves(self, keep: Callable[[dict[str, Any]], bool]) -> None:
-        """Take the other lines out of the curves."""
+        """Remove the other lines from the curves."""
         lines = self.curves()
         kept = [line for line in lines if keep(line)]
         if len(kept) < len(lines):
             self._write_curves(kept)
 
     def _write_curves(self, lines: list[dict[str, Any]]) -> None:
-        """All of them at once: a few hundred lines, and never half a one."""
+        """All lines at once: they are a few hundred, and a kill leaves no half a line."""
         with writing_file(self.folder / "metrics.jsonl") as scratch:
             scratch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
@@ -155,76 +156,38 @@ def run_named(workspace: Path, name: str | None) -> Run:
     runs = workspace / "runs"
     if name is None:
         return Run.latest(runs)
-    folder = Path(name) if (Path(name) / RECORD_FILE).is_file() else runs / name
-    if not (folder / RECORD_FILE).is_file():
-        there = ", ".join(sorted(path.parent.name for path in runs.glob("*/run.json"))) or "none"
+    run = Run(Path(name)) if Run(Path(name)).exists else Run(runs / name)
+    if not run.exists:
+        there = ", ".join(sorted(path.parent.name for path in runs.glob(f"*/{RECORD_FILE}"))) or "none"
         raise ArtefactError(f"--run {name}: no such run in {runs}. There: {there}.")
-    return Run(folder)
+    return run
 
 
 def settings_of(run: Run, config: Config) -> Config:
-    """The settings the run was trained with, in the workspace at hand."""
-    return load_config(run.folder / "config.yaml", workspace=config.workspace)
+    """The settings that the run was trained with, in the workspace of `config`. Raises ConfigError for those
+    of another version."""
+    return load_config(run.folder / SETTINGS_FILE, workspace=config.workspace)
+
+
+def write_settings(run: Run, config: Config) -> None:
+    """Write every setting into the run's folder, defaults included."""
+    with writing_file(run.folder / SETTINGS_FILE) as scratch:
+        scratch.write_text(dump_config(config), encoding="utf-8")
 
 
 def require_same_data(run: Run, dataset: Dataset) -> None:
-    """Raise ArtefactError when the dataset is not the one that the run was trained on: its item 7 would be
-    another item."""
+    """Raise ArtefactError when the run was trained on another dataset: its item indices mean other
+    items."""
     trained_on = run.read().dataset or dataset.fingerprint
     if trained_on != dataset.fingerprint:
         raise ArtefactError(
             f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds "
-            "now "
-            f"({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the "
+            f"now ({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the "
             "former again."
         )
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write beside and rename, so that a reader never sees half a file."""
+    """Write a scratch file and rename it, so that a reader never sees half a file."""
     with writing_file(path) as scratch:
         scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def environment() -> dict[str, Any]:
-    """Hardware, versions and commit: what a figure needs to be judged."""
-    import torch
-
-    root = Path(__file__).parent.parent
-    in_checkout = (root / ".git").exists()
-    return {
-        "commit": (_git(root, "rev-parse", "HEAD") or None) if in_checkout else None,
-        "uncommitted_changes": bool(_git(root, "status", "--porcelain", "--", ".", ":!docs"))
-        if in_checkout
-        else None,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-    }
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """What git answers; nothing where it is not installed."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip()
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        if info.is_file()
-        else []
-    )
-    return names[0] if names else platform.processor()

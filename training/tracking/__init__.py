@@ -1,5 +1,5 @@
-"""MLflow's copy of a run.
+"""The copy of a run in MLflow.
 
-In: the run's folder. Out: parameters, metrics, tags and artefacts in MLflow; the registered model and its
-alias.
+In: the run's folder, and its bundle. Out: parameters, metrics, tags and artefacts; versions of the registered
+model, and the alias of the champion.
 """

@@ -1,5 +1,5 @@
-"""What MLflow gets of a run's evaluation: figures as metrics, the review's pages and pictures, twenty users,
-the description."""
+"""Copies a run's evaluation to MLflow: figures as metrics, the review's pages and pictures, a table of twenty
+users, the description."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from training.evaluation.evaluation_record import EvaluationRecord
 from training.evaluation.systems import PIPELINE
 from training.runs.run import Run
+from training.tracking.client import log_metrics
 
 TABLE_METRICS = ("capped_recall", "recall", "ndcg", "mrr")
 REVIEW_FOLDER = "review"
@@ -23,16 +24,14 @@ NOTE = "mlflow.note.content"
 
 
 def log_evaluation(client: Any, run: Run, run_id: str) -> None:
-    """Copy what the run's folder has of an evaluation; again is as good as once."""
+    """Copy the evaluation and the review of the run's folder. Calling it again adds nothing."""
     from mlflow.entities import Metric
 
     evaluation = EvaluationRecord.find(run.folder)
     if evaluation is None:
         return
     now = int(time.time() * 1000)
-    metrics = [Metric(name, value, now, 0) for name, value in _figures(evaluation)]
-    for first in range(0, len(metrics), 500):
-        client.log_batch(run_id, metrics=metrics[first : first + 500])
+    log_metrics(client, run_id, [Metric(name, value, now, 0) for name, value in _figures(evaluation)])
     if (run.folder / REVIEW_FOLDER).is_dir():
         _log_review(client, run, run_id)
 

@@ -1,5 +1,7 @@
-"""A run's settings as MLflow gets them: without the login that a tracking URI may hold. The run's own file
-keeps it."""
+"""A run's settings for MLflow and for messages, without the login that a tracking URI may hold.
+
+Only the run's own file keeps the login.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,8 @@ def tracked_settings(run: Run) -> dict[str, Any]:
 
 
 def without_login(uri: str) -> str:
-    """`https://user:password@host/path?token=x` → `https://host/path`; where no end of a login can be told,
-    the scheme alone."""
+    """`https://user:password@host/path?token=x` → `https://host/path`; the scheme alone where it is unclear
+    where the login ends."""
     scheme, separator, _ = uri.partition("://")
     found = _PARTS.fullmatch(uri)
     if not separator:

@@ -9,7 +9,10 @@ from configs.exceptions import ArtefactError
 from configs.load import dump_config
 from configs.schema import Config
 from features.core.artefact import read_manifest
+from training.runs.record import FitSummary
 from training.runs.run import Run
+
+FIT = FitSummary(epochs=3, seconds=2.5, training_seconds=2.0, interactions_per_second=1000)
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def config(prepared_shop: Path, shop_config: Config, tmp_path: Path) -> Config:
     (run.folder / "encoder-test.pt").write_bytes(b"weights")
     (run.folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     data = read_manifest(tmp_path / "dataset", kind="dataset")["fingerprint"]
-    run.update(status="finished", dataset=data, commit="then", fits={"test": {}})
+    run.update(status="finished", dataset=data, commit="then", fits={"test": FIT})
     return config
 
 
@@ -31,7 +34,7 @@ def test_a_new_run_has_the_encoders_of_the_other_and_records_their_commit(config
     assert (new.folder / "encoder-test.pt").read_bytes() == b"weights"
     assert "hidden_dim: 3" in (new.folder / "config.yaml").read_text(encoding="utf-8")
     record = new.read()
-    assert (record.encoders_trained_at, record.status, record.fits) == ("then", "finished", {"test": {}})
+    assert (record.encoders_trained_at, record.status, record.fits) == ("then", "finished", {"test": FIT})
     assert record.commit != "then"
 
 

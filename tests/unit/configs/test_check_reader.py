@@ -1,4 +1,4 @@
-"""A setting that the chosen reader does not read is an error that names it."""
+"""A setting that the chosen reader does not use is an error that names it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from configs.load import load_config
     [
         (
             ["data.reader=taobao", "data.event_type=purchase"],
-            r"taobao does not read data\.event_type: .*It reads data\.events\.",
+            r"taobao does not use data\.event_type: .*It uses data\.events\.",
         ),
-        (["data.reader=online_retail", "data.decimal=','"], r"online_retail does not read data\.decimal"),
+        (["data.reader=online_retail", "data.decimal=','"], r"online_retail does not use data\.decimal"),
         (
             ["data.reader=movielens", "data.event_columns={user_id: u}"],
-            r"movielens does not read data\.event_columns",
+            r"movielens does not use data\.event_columns",
         ),
-        (["data.reader=csv", "data.layout=line_a_user"], r"csv does not read data\.layout"),
+        (["data.reader=csv", "data.layout=line_a_user"], r"csv does not use data\.layout"),
         (["data.reader=session_text"], r"data\.clock=ordinal and split\.kind=leave_one_out"),
     ],
 )
-def test_what_a_source_does_not_read_is_refused(overrides: list[str], message: str) -> None:
+def test_a_setting_that_the_reader_does_not_use_is_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_config(overrides=overrides)
 
 
-def test_what_a_source_reads_is_taken() -> None:
+def test_a_setting_that_the_reader_uses_is_accepted() -> None:
     text = [
         "data.reader=session_text",
         "data.clock=ordinal",

@@ -32,11 +32,11 @@ def workspace(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_config(workspace: Path) -> MakeConfig:
-    """A config that takes a shop of any size and any share of refused rows, unless the overrides say
+    """A config that takes a shop of any size and any share of rejected rows, unless the overrides say
     otherwise."""
 
     def make(events: Path, *overrides: str, reader: str = "csv") -> Config:
-        lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.max_refused_share=1"]
+        lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.max_rejected_share=1"]
         return load_config(
             overrides=[f"data.reader={reader}", f"data.events={events}", *lenient, *overrides],
             workspace=workspace,
@@ -63,8 +63,8 @@ def shop_csv() -> str:
     baskets of two."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
-        f"purchase,{(start + timedelta(hours=7 * n + user)).isoformat()},u{user},i{(user * 7 + n * 3) % 50},1,"
-        f"{1 + n % 5}.99,u{user}t{n // 2}"
+        f"purchase,{(start + timedelta(hours=7 * n + user)).isoformat()},"
+        f"u{user},i{(user * 7 + n * 3) % 50},1,{1 + n % 5}.99,u{user}t{n // 2}"
         for user in range(30)
         for n in range(40)
     ]

@@ -1,4 +1,4 @@
-"""Co-occurrence where pairs are many: block by block, and without what is no basket."""
+"""Co-occurrence with many pairs: block by block, and without one-item baskets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NUM_ITEMS = MAX_BASKET + 50
 
 
 def events_of(baskets: list[list[int]]) -> tuple[np.ndarray, History]:
-    """One person's baskets, a microsecond apart."""
+    """One user's baskets, a microsecond apart."""
     number = np.repeat(np.arange(len(baskets)), [len(basket) for basket in baskets])
     return np.zeros(len(number), np.int32), History(
         items=np.concatenate(baskets).astype(np.int32),

@@ -1,4 +1,4 @@
-"""What a user sees of `prepare`: bad input gets one clear error and leaves nothing half-written."""
+"""`prepare` as a user sees it: bad input is one clear error, and nothing is half-written."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_file_that_is_not_there(
         (
             HEADER + GOOD,
             ["data.event_columns.item_id=sku"],
-            r"data\.event_columns names the column 'sku', which is not there.*item_id",
+            r"data\.event_columns names the column 'sku', which the file lacks.*item_id",
         ),
         (
             HEADER + GOOD.replace("2.50", "dear") * 3,
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_there(
             [],
             r"column 'timestamp' should hold times.*'soon'",
         ),
-        (HEADER, [], r"holds no rows"),
+        (HEADER, [], r"has no rows"),
         ("", [], r"is empty"),
     ],
 )
@@ -134,12 +134,12 @@ def test_one_event_is_a_no_go_that_is_shown_first(tmp_path: Path, workspace: Pat
         ("purchase,2024-05-01\n", "too few fields"),
     ],
 )
-def test_a_bad_row_is_refused_with_its_line_and_the_run_goes_on(
+def test_a_bad_row_is_rejected_with_its_line_and_the_run_goes_on(
     prepare_csv: PrepareCsv, workspace: Path, row: str, reason: str
 ) -> None:
     report = prepare_csv(HEADER + GOOD + row + GOOD.replace("tea", "jam"))
     assert reasons(workspace) == [(3, reason)]
-    assert report.refused == {f"events: {reason}": 1}
+    assert report.rejected == {f"events: {reason}": 1}
     assert report.num_events == 2
     raw = Tables.open(workspace / "tables").rejected.collect()["raw"].item()
     assert "2024" in raw or "timestamp" in raw
@@ -152,16 +152,16 @@ def test_a_time_less_than_a_day_ahead_is_taken(prepare_csv: PrepareCsv) -> None:
     )
 
 
-def test_too_many_refused_rows_stop_the_run_and_are_kept_to_be_looked_at(
+def test_too_many_rejected_rows_stop_the_run_and_are_kept_to_be_looked_at(
     prepare_csv: PrepareCsv, workspace: Path
 ) -> None:
     text = HEADER + GOOD * 8 + GOOD.replace("2.50", "-1") * 2
     with pytest.raises(
         DataError,
-        match=r"2 of 10 rows of the events are refused.*0\.05.*\n  2 × price is negative \(first in "
+        match=r"2 of 10 rows of the events were rejected.*0\.05.*\n  2 × price is negative \(first in "
         r"events\.csv, line 10",
     ):
-        prepare_csv(text, "prepare.max_refused_share=0.05")
+        prepare_csv(text, "prepare.max_rejected_share=0.05")
     assert left_in(workspace) == ["rejected.parquet"]
     assert pl.read_parquet(workspace / "rejected.parquet")["line"].to_list() == [10, 11]
     prepare_csv(text)
@@ -174,7 +174,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(
 ) -> None:
     (workspace / folder).mkdir(parents=True)
     (workspace / folder / "thesis.tex").write_text("mine", encoding="utf-8")
-    with pytest.raises(ArtefactError, match=rf"{folder} exists and is no {folder} folder of ours"):
+    with pytest.raises(ArtefactError, match=rf"{folder} exists and is not a {folder} folder of Shopkeeper"):
         prepare_csv(HEADER + GOOD)
     assert left_in(workspace) == [folder, "thesis.tex"]
 

@@ -71,7 +71,7 @@ def test_windows_end_with_the_last_event_and_follow_each_other() -> None:
         for user in range(3):
             history = point.history(dataset, user)
             assert history.items.tolist() == dataset.history(user).before(point.as_of).items.tolist()
-            assert point.moment(user) == point.as_of
+            assert point.as_of_user(user) == point.as_of
 
 
 def test_an_event_at_the_moment_of_the_cut_is_not_past() -> None:
@@ -80,7 +80,7 @@ def test_an_event_at_the_moment_of_the_cut_is_not_past() -> None:
     assert days_of(dataset, point.past(dataset)) == [0, 3, 2, 2]
 
 
-def test_windows_that_do_not_fit_are_refused_with_one_that_does() -> None:
+def test_windows_that_do_not_fit_are_rejected_with_one_that_does() -> None:
     dataset = dataset_of()
     with pytest.raises(
         TooLittleDataError, match=r"spans 9\.0 days.*window_days=5 needs more than two windows \(10 days\)"
@@ -97,9 +97,11 @@ def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() ->
     assert [len(test.history(dataset, user)) for user in range(3)] == [3, 1, 4]
     assert [len(full.history(dataset, user)) for user in range(3)] == [4, 1, 5]
     history = validation.history(dataset, 0)
-    assert validation.moment(0) == dataset.history(0).times[2], "when the event came that is to be predicted"
-    assert history.before(validation.moment(0)).items.tolist() == history.items.tolist()
-    assert full.moment(0) == dataset.history(0).times[-1] + 1
+    assert validation.as_of_user(0) == dataset.history(0).times[2], (
+        "when the event came that is to be predicted"
+    )
+    assert history.before(validation.as_of_user(0)).items.tolist() == history.items.tolist()
+    assert full.as_of_user(0) == dataset.history(0).times[-1] + 1
 
 
 def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
@@ -185,7 +187,7 @@ def test_a_refund_counts_from_its_own_time_on() -> None:
 def test_what_was_bought_and_brought_back_within_the_window_is_not_relevant() -> None:
     dataset = dataset_of(RETURNS)
     earlier, inside, later = (
-        split_point_at(dataset, day * MICROSECONDS_PER_DAY, name="cut") for day in (4, 9, 20)
+        split_point_at(dataset, day * MICROSECONDS_PER_DAY, name="point") for day in (4, 9, 20)
     )
 
     def found(first: SplitPoint, second: SplitPoint, **targets: float) -> dict[int, list[int]]:

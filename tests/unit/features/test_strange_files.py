@@ -1,4 +1,4 @@
-"""Files as spreadsheets write them: what is read rightly, and what is refused rather than misread."""
+"""Files as spreadsheets write them: what is read, and what is rejected rather than misread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_german_export_from_a_spreadsheet(prepare_csv: PrepareCsv, workspace: 
     rows = "31.12.2023 18:30;Jörg Müller ; Größe 3;2;1.234,50\r\n01.02.2024 08:00;Änne;Größe 4;1;3\r\n"
     rows += "02.02.2024 08:00;Änne;Größe 4;1;1 234,5\r\n03.02.2024 08:00;Änne;Größe 4;1;2.50\r\n"
     report = prepare_csv(("\ufeff" + HEADER + rows).encode(), *GERMAN)
-    assert report.refused == {"events: price is not a number": 1}, "2.50 is neither 2,50 nor 250"
+    assert report.rejected == {"events: price is not a number": 1}, "2.50 is neither 2,50 nor 250"
     found = events_in(workspace).select("timestamp", "user_id", "item_id", "quantity", "price").rows()
     assert found[0] == (datetime(2023, 12, 31, 18, 30, tzinfo=UTC), "Jörg Müller", "Größe 3", 2, 1234.5)
     assert [row[4] for row in found] == [1234.5, 3.0, 1234.5]
@@ -66,16 +66,16 @@ def test_without_the_setting_the_error_names_it(
 
 def test_a_year_of_two_figures_is_not_the_first_century(prepare_csv: PrepareCsv) -> None:
     with pytest.raises(DataError, match="timestamp is before 1970"):
-        prepare_csv(HEADER + "31.12.23 18:30;a;b;1;2,50\r\n" * 3, *GERMAN, "prepare.max_refused_share=0.05")
+        prepare_csv(HEADER + "31.12.23 18:30;a;b;1;2,50\r\n" * 3, *GERMAN, "prepare.max_rejected_share=0.05")
 
 
-def test_a_form_that_says_no_day_is_refused(prepare_csv: PrepareCsv) -> None:
+def test_a_form_that_says_no_day_is_rejected(prepare_csv: PrepareCsv) -> None:
     with pytest.raises((ConfigError, DataError)):
         prepare_csv(
             HEADER + "18:30;a;b;1;2,50\r\n" * 3,
             *GERMAN,
             "data.timestamp_format=%H:%M",
-            "prepare.max_refused_share=0",
+            "prepare.max_rejected_share=0",
         )
 
 
@@ -112,7 +112,9 @@ def test_files_of_one_name_in_several_folders_are_all_there(
         folder = tmp_path / f"2024-0{month}"
         folder.mkdir()
         (folder / "sales.csv").write_text(
-            f"event_type,timestamp,user_id,item_id\npurchase,2024-0{month}-01,ann,tea\npurchase,2024-0{month}-02,ann,jam\n"
+            "event_type,timestamp,user_id,item_id\n"
+            f"purchase,2024-0{month}-01,ann,tea\n"
+            f"purchase,2024-0{month}-02,ann,jam\n"
         )
     config = make_config(tmp_path / "2024-*" / "sales.csv")
     prepare(config, now=now)

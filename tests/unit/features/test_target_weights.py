@@ -1,4 +1,4 @@
-"""What still counts after refunds and removals, against a walk that keeps a pile of what can be undone."""
+"""Which events still count after refunds and removals, against a plain loop with a stack."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def flat(events: list[Event]) -> tuple[IntArray, History]:
 def slow_weights(users: IntArray, events: History, targets: dict[EventType, float]) -> list[float]:
     names: dict[int, EventType] = {EVENT_TYPE_CODE[name]: name for name in get_args(EventType)}
     event_types = [names[code] for code in events.event_types.tolist()]
-    weights = [targets.get(kind, 0.0) for kind in event_types]
+    weights = [targets.get(name, 0.0) for name in event_types]
     piles: dict[tuple[int, int, str], list[int]] = defaultdict(list)
     for place in sorted(
         range(len(event_types)), key=lambda place: (events.times[place], event_types[place] in UNDOES, place)
@@ -91,7 +91,7 @@ def test_kinds_that_do_not_count_may_be_left_out(events: list[Event]) -> None:
 
 
 def weights_of(*events: tuple[EventType, int, int]) -> list[float]:
-    """(event type, item, time) of one person."""
+    """(event type, item, time) of one user."""
     weights: list[float] = target_weights(*flat([(4, *event) for event in events]), TARGETS).tolist()
     return weights
 
@@ -104,7 +104,9 @@ def weights_of(*events: tuple[EventType, int, int]) -> list[float]:
         ([("purchase", 1, 1), ("refund", 1, 2), ("purchase", 1, 3)], [0, 0, 1]),
         ([("refund", 1, 1), ("purchase", 1, 2)], [0, 1]),
         ([("refund", 1, 2), ("purchase", 1, 2)], [0, 0]),
-        ([("refund", 1, 0), ("purchase", 1, 1), ("purchase", 1, 2), *(("refund", 1, time) for time in (3, 4, 5))], [0] * 6),
+        ([("refund", 1, 0), ("purchase", 1, 1), ("purchase", 1, 2),
+          ("refund", 1, 3), ("refund", 1, 4), ("refund", 1, 5)],
+         [0, 0, 0, 0, 0, 0]),
         ([("purchase", 1, 1), ("refund", 2, 2)], [1, 0]),
         ([("purchase", 1, 1), ("remove_from_cart", 1, 2)], [1, 0]),
         ([("add_to_cart", 1, 1), ("remove_from_cart", 1, 2)], [0, 0]),
@@ -119,7 +121,7 @@ def test_anothers_refund_takes_nothing_away() -> None:
     assert target_weights(*flat([(0, "purchase", 1, 1), (1, "refund", 1, 2)]), TARGETS).tolist() == [1, 0]
 
 
-def test_a_large_item_number_is_not_taken_for_another_person() -> None:
+def test_a_large_item_number_is_not_taken_for_another_user() -> None:
     largest = 2**31 - 2
     users, history = flat([(0, "purchase", 3, 1), (1, "refund", 3, 2), (1, "purchase", 0, 1)])
     history = History(

@@ -1,5 +1,4 @@
-"""At a split point the new items are known by the catalogue alone: nothing of it may come from what people
-did later."""
+"""At a split point only the catalogue knows new items: nothing in it may come from later events."""
 
 from __future__ import annotations
 

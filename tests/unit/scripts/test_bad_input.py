@@ -50,7 +50,7 @@ def refused(run: RunMain, message: str, *arguments: object, folder: Path) -> Non
         (["train", "--set", "training.learning_rat=1"], r"no such setting\. Did you mean 'learning_rate'\?"),
         (
             ["train", "--set", "encoder.dim=10", "--set", "encoder.num_heads=4"],
-            r"dim=10 cannot be divided.*set num_heads",
+            r"dim=10 is not divisible.*set num_heads",
         ),
         (["train", "--set", "training.seed"], r"expected key=value"),
         (["prepare"], r"data\.reader=csv needs the path of the events: set data\.events"),
@@ -78,7 +78,7 @@ def test_a_step_too_early_or_a_setting_amiss(
     ("text", "message"),
     [
         ("", r"events\.csv: is empty.*header"),
-        (HEADER, r"events\.csv: holds no rows"),
+        (HEADER, r"events\.csv: has no rows"),
         (
             "event_type,timestamp,user_id\npurchase,2024-01-01,ann\n",
             r"no column 'item_id'.*event_columns: \{item_id",
@@ -120,7 +120,7 @@ def test_a_folder_of_someone_else_is_never_replaced(shopkeeper: RunMain, tmp_pat
     (tmp_path / "shop" / "tables").mkdir(parents=True)
     (tmp_path / "shop" / "tables" / "kitchen.txt").write_text("oak")
     (tmp_path / "shop.yaml").write_text(dump_config(shop.make_config(raw, tmp_path / "shop")))
-    message = r"tables exists and is no tables folder of ours: choose another place"
+    message = r"tables exists and is not a tables folder of Shopkeeper: choose another folder"
     refused(shopkeeper, message, "prepare", "--config", tmp_path / "shop.yaml", folder=tmp_path)
 
 

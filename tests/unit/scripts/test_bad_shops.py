@@ -76,7 +76,7 @@ def test_a_catalogue_of_one_item_gives_lists_of_it(tmp_path: Path) -> None:
 def test_every_model_trains_on_one_item(tmp_path: Path, model: str, split: str) -> None:
     settings = (f"encoder.model={model}", f"split.kind={split}")
     run = odd_shop.fitted(odd_shop.settings(tmp_path, usual(users=6, items=1), *settings, items=[ONE_ITEM]))
-    assert run.read().fits["validation"]["best_validation_recall"] == 1.0
+    assert run.read().fits["validation"].best_validation_recall == 1.0
 
 
 @pytest.mark.parametrize("split", ["window", "leave_one_out"])
@@ -106,7 +106,7 @@ def test_users_with_one_event_beside_others_get_a_list_of_their_own(tmp_path: Pa
         (
             [bought("u0", "i0")] * 60,
             "leave_one_out",
-            r"Only 1 list with a hit.*bring users with three or more events",
+            r"Only 1 list with a relevant candidate.*bring users with three or more events",
         ),
         (
             [bought("u0", "i0"), bought("u1", "i0")] * 2,
@@ -146,12 +146,12 @@ def test_more_negatives_than_items_are_all_the_items(tmp_path: Path, model: str,
 def test_a_price_in_another_currency_is_refused_without_a_rate_and_turned_with_one(tmp_path: Path) -> None:
     rows = [row | {"currency": ("EUR", "usd")[place % 2], "price": 2} for place, row in enumerate(usual())]
     items = [{"id": f"i{number}", "price": 3, "currency": ("EUR", "usd")[number % 2]} for number in range(12)]
-    with pytest.raises(DataError, match=r"events name 2 currencies \(.*prepare\.exchange_rates"):
+    with pytest.raises(DataError, match=r"events have 2 currencies \(.*prepare\.exchange_rates"):
         prepare(odd_shop.settings(tmp_path / "without", rows), now=odd_shop.NOW)
     assert not (tmp_path / "without" / "shop").exists()
     with pytest.raises(DataError, match="no exchange rate for the currency"):
         prepare(odd_shop.settings(tmp_path / "items", usual(currency="EUR"), items=items), now=odd_shop.NOW)
-    with pytest.raises(DataError, match=r"items name 2 currencies \(.*prepare\.exchange_rates"):
+    with pytest.raises(DataError, match=r"items have 2 currencies \(.*prepare\.exchange_rates"):
         prepare(odd_shop.settings(tmp_path / "items", usual(), items=items), now=odd_shop.NOW)
     rates = ("prepare.currency=EUR", "prepare.exchange_rates.USD=0.5")
     config = odd_shop.settings(tmp_path / "with", rows, *rates, items=items)

@@ -73,8 +73,7 @@ def test_training_and_exporting_on_a_full_disk_go_on_when_there_is_room(
 ) -> None:
     for folder in ("tables", "dataset"):
         shutil.copytree(prepared_shop / folder, small_disk / folder)
-    model = "encoder.model=weighted_pooling"  # the one whose ONNX export takes least
-    config = shop.make_config(prepared_shop.parent / "raw", small_disk, model)
+    config = shop.make_config(prepared_shop.parent / "raw", small_disk)
     (tmp_path / "my.yaml").write_text(dump_config(config))
     fill(small_disk, leave=60_000)
     refused(shopkeeper, "train", "--config", tmp_path / "my.yaml", disk=small_disk)

@@ -83,7 +83,7 @@ def test_the_best_of_the_metric_that_was_asked_for_is_kept(
         for line in run.curves()
     ]
     fit = run.read().fits["validation"]
-    assert fit[f"best_validation_{monitor}"] == pytest.approx(max(curve))
+    assert getattr(fit, f"best_validation_{monitor}") == pytest.approx(max(curve))
     assert max(curve) != pytest.approx(max(other))
 
 

@@ -63,7 +63,7 @@ class ComparedRun:
 
     @property
     def epochs(self) -> int:
-        return sum(fit.epochs or 0 for fit in self.review.fits)
+        return sum(fit.epochs for fit in self.review.fits)
 
     @property
     def seconds(self) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from training.evaluation.breakdowns import Difference
+from training.runs.record import FitSummary
 
 
 def slice_label(difference: Difference) -> str:
@@ -42,11 +43,7 @@ def setting(value: object) -> str:
     return "not there" if value is None else str(value)
 
 
-def best_validation(fit: Mapping[str, float]) -> str:
-    """`recall 0.3241`: the best value of the metrics that a fit was monitored by; a dash without any."""
-    found = [
-        f"{metric} {fit[entry]:.4f}"
-        for metric in ("recall", "ndcg")
-        if (entry := f"best_validation_{metric}") in fit
-    ]
-    return ", ".join(found) or "–"
+def best_validation(fit: FitSummary) -> str:
+    """`recall 0.3241`: the best value of the metric that a fit was monitored by; a dash without any."""
+    best = {"recall": fit.best_validation_recall, "ndcg": fit.best_validation_ndcg}
+    return ", ".join(f"{metric} {value:.4f}" for metric, value in best.items() if value is not None) or "–"

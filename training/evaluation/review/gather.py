@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from configs.exceptions import ArtefactError
-from configs.load import load_config
 from configs.schema import Config
 from training.evaluation.breakdowns import (
     Breakdown,
@@ -24,7 +23,7 @@ from training.evaluation.review.list_changes import ItemChange, SettingChange, i
 from training.evaluation.systems import PIPELINE
 from training.evaluation.user_figures import UserFigures
 from training.runs.record import BundleEntry, RunRecord
-from training.runs.run import Run
+from training.runs.run import Run, settings_of
 
 _MADE_ON = ("dataset", "commit", "seed", "cpu", "cores", "gpu", "torch")
 
@@ -35,7 +34,7 @@ class Fit:
 
     name: str
     """The split point up to which it was fitted"""
-    epochs: int | None
+    epochs: int
     seconds: float
     interactions_per_second: float
     best_validation: str
@@ -113,7 +112,7 @@ def gather(run: Run, config: Config) -> Review:
             f"{run.folder} has no evaluation by this version. Evaluate it with "
             f"`shopkeeper evaluate --run {run.name}`."
         )
-    settings = load_config(run.folder / "config.yaml", workspace=config.workspace)
+    settings = settings_of(run, config)
     record = run.read()
     k = str(settings.evaluation.headline_k)
     return Review(
@@ -138,9 +137,9 @@ def _fits(record: RunRecord) -> list[Fit]:
     return [
         Fit(
             name=name,
-            epochs=int(fit["epochs"]) if "epochs" in fit else None,
-            seconds=fit.get("seconds", 0),
-            interactions_per_second=fit.get("interactions_per_second", 0),
+            epochs=fit.epochs,
+            seconds=fit.seconds,
+            interactions_per_second=fit.interactions_per_second,
             best_validation=best_validation(fit),
         )
         for name, fit in record.fits.items()

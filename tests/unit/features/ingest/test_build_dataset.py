@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from configs.exceptions import ArtefactError, DataError
 from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
-from features.core.ids import who_key
+from features.core.ids import user_key
 from features.dataset import Dataset
 from features.ingest.build_dataset import build_dataset
 from features.ingest.report import Report
@@ -82,9 +82,9 @@ def reference(events: list[Event]) -> dict[str, list[tuple[str, str, int, float 
     mine = [event for event in mine if event[c.EVENT_TYPE] in c.ITEM_EVENT_TYPES]
     baskets: dict[object, Event] = {}
     for event in mine:
-        event["who"] = who_key(user_id=event[c.USER_ID], visitor_id=event[c.VISITOR_ID])  # type: ignore[arg-type]
+        event["user"] = user_key(user_id=event[c.USER_ID], visitor_id=event[c.VISITOR_ID])  # type: ignore[arg-type]
         transaction = event[c.TRANSACTION_ID]
-        key = (event["who"], event[c.EVENT_TYPE], transaction) if transaction else event["n"]
+        key = (event["user"], event[c.EVENT_TYPE], transaction) if transaction else event["n"]
         first = baskets.setdefault(key, event)
         event["basket"], event["at"] = first["n"], first["minute"]
     firsts: dict[str, tuple[int, str]] = {}
@@ -93,11 +93,11 @@ def reference(events: list[Event]) -> dict[str, list[tuple[str, str, int, float 
         firsts[item] = min(firsts.get(item, (99, "")), (int(str(event["at"])), item))
     order = sorted(firsts, key=lambda item: firsts[item])
     mine.sort(key=lambda event: (event["at"], event["basket"], order.index(str(event[c.ITEM_ID]))))
-    people: dict[str, list[tuple[str, str, int, float | None, int]]] = {}
+    histories: dict[str, list[tuple[str, str, int, float | None, int]]] = {}
     for event in mine:
         row = (event[c.EVENT_TYPE], event[c.ITEM_ID], event["at"], event[c.PRICE], event["basket"])
-        people.setdefault(str(event["who"]), []).append(row)  # type: ignore[arg-type]
-    return people
+        histories.setdefault(str(event["user"]), []).append(row)  # type: ignore[arg-type]
+    return histories
 
 
 @settings(max_examples=60, deadline=None)
@@ -132,11 +132,9 @@ def test_baskets_share_the_earliest_time_and_a_refund_keeps_its_own(
     prepare_csv: PrepareCsv, workspace: Path
 ) -> None:
     prepare_csv(
-        "event_type,timestamp,user_id,item_id,transaction_id\n"
-        "purchase,2024-05-01 10:05,ann,tea,t1\n"
-        "purchase,2024-05-01 10:00,ann,jam,t1\n"
-        "purchase,2024-05-01 10:02,bob,jam,t1\n"
-        "refund,2024-05-09 10:00,ann,tea,t1\n"
+        "event_type,timestamp,user_id,item_id,transaction_id\npurchase,2024-05-01 "
+        "10:05,ann,tea,t1\npurchase,2024-05-01 10:00,ann,jam,t1\npurchase,2024-05-01 "
+        "10:02,bob,jam,t1\nrefund,2024-05-09 10:00,ann,tea,t1\n"
     )
     dataset = Dataset.open(workspace / "dataset")
     ann = dataset.history(0)
@@ -156,7 +154,10 @@ def test_catalogue_rows_stand_at_their_item_and_gaps_are_null(
     )
     prepare_csv(
         "event_type,timestamp,user_id,item_id,price\n"
-        "purchase,2024-05-01,ann,tea,2\npurchase,2024-05-02,ann,tea,4\npurchase,2024-05-02,ann,jam,9\nview_item,2024-05-03,ann,nut,\n",
+        "purchase,2024-05-01,ann,tea,2\n"
+        "purchase,2024-05-02,ann,tea,4\n"
+        "purchase,2024-05-02,ann,jam,9\n"
+        "view_item,2024-05-03,ann,nut,\n",
         f"data.items={items}",
         "data.item_columns.id=sku",
     )
@@ -179,11 +180,13 @@ def test_a_person_is_known_by_user_id_and_else_as_a_visitor(
     users.write_text("user_id,region\nann,north\nunseen,south\n", encoding="utf-8")
     prepare_csv(
         "event_type,timestamp,user_id,visitor_id,item_id\n"
-        "purchase,2024-05-01,ann,v1,tea\nview_item,2024-05-02,,ann,tea\npurchase,2024-05-03,ann,,jam\n",
+        "purchase,2024-05-01,ann,v1,tea\n"
+        "view_item,2024-05-02,,ann,tea\n"
+        "purchase,2024-05-03,ann,,jam\n",
         f"data.users={users}",
     )
-    people = pl.read_parquet(workspace / "dataset" / "users.parquet")
-    assert people.select("user_id", "attributes").rows() == [
+    frame = pl.read_parquet(workspace / "dataset" / "users.parquet")
+    assert frame.select("user_id", "attributes").rows() == [
         ("ann", '{"region":"north"}'),
         ("visitor:ann", None),
     ]

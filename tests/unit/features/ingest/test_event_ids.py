@@ -1,4 +1,4 @@
-"""Names of events whose sender gave none: the same for ever, and never shared."""
+"""Ids of events without one: stable, and never shared."""
 
 from __future__ import annotations
 

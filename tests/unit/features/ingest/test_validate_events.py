@@ -1,7 +1,9 @@
+"""Raw events and catalogue rows: aliases, duplicates, consent, sessions and currencies."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +12,6 @@ import pytest
 from configs.exceptions import DataError
 from configs.schema import Config
 from features.core import columns as c
-from features.core.ids import who_expr, who_key
-from features.core.timestamps import parse_timestamps
 from features.ingest.report import Report
 from features.ingest.tables import Tables
 from features.prepare import prepare
@@ -24,56 +24,6 @@ NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
 
 def events_in(workspace: Path) -> pl.DataFrame:
     return Tables.open(workspace / "tables").events.collect()
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2024-01-31T12:00:00Z",
-        "2024-01-31T12:00:00.000000Z",
-        "2024-01-31T13:00:00+01:00",
-        "2024-01-31 13:00:00 +0100",
-        "2024-01-31 14:00:00+02",
-        "2024-01-31T12:00Z",
-        "2024-01-31 12:00:00",
-        "2024-01-31  12:00",
-        "2024-01-31 12:00:00 UTC",
-        "1706702400",
-        "1706702400000",
-        "1706702400.0",
-        "1706702400000000",
-        "1706702400000000000",
-    ],
-)
-def test_a_time_is_read_in_the_forms_that_shops_write(text: str) -> None:
-    other = "2020-02-29"  # a column may hold several forms
-    assert parse_timestamps(pl.Series([text, other])).to_list() == [NOON, datetime(2020, 2, 29, tzinfo=UTC)]
-
-
-@pytest.mark.parametrize("text", ["31/01/2024", "noon", "2024-13-01", "nan", "inf"])
-def test_what_is_no_time_is_null(text: str) -> None:
-    assert parse_timestamps(pl.Series([text])).to_list() == [None]
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        pl.Series([NOON]),
-        pl.Series([NOON.replace(tzinfo=None)]).cast(pl.Datetime("ns")),
-        pl.Series([NOON]).dt.convert_time_zone("Asia/Tokyo"),
-        pl.Series([1706702400]),
-        pl.Series([1706702400000.0]),
-    ],
-)
-def test_typed_times(values: pl.Series) -> None:
-    parsed = parse_timestamps(values)
-    assert parsed.dtype == pl.Datetime("us", "UTC")
-    assert parsed.to_list() == [NOON]
-
-
-def test_dates_begin_at_midnight() -> None:
-    assert parse_timestamps(pl.Series([date(2024, 1, 31)])).to_list() == [NOON.replace(hour=0)]
-    assert parse_timestamps(pl.Series(["20240131"])).to_list() == [NOON.replace(hour=0)]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +63,9 @@ def test_without_a_column_of_lines_the_items_of_an_event_are_its_lines(
 ) -> None:
     report = prepare_csv(
         "event_id,event_type,timestamp,user_id,item_id\n"
-        "e1,purchase,2024-05-01,ann,tea\ne1,purchase,2024-05-01,ann,jam\ne1,purchase,2024-05-01,ann,tea\n"
+        "e1,purchase,2024-05-01,ann,tea\n"
+        "e1,purchase,2024-05-01,ann,jam\n"
+        "e1,purchase,2024-05-01,ann,tea\n"
     )
     assert report.dropped == {"duplicate event": 1}
     assert events_in(workspace).select("event_id", "line", "item_id").rows() == [
@@ -122,15 +74,18 @@ def test_without_a_column_of_lines_the_items_of_an_event_are_its_lines(
     ]
 
 
-def test_who_did_not_consent_is_in_no_table_not_even_among_the_refused(
+def test_who_did_not_consent_is_in_no_table_not_even_among_the_rejected(
     prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
 ) -> None:
     users = tmp_path / "users.csv"
     users.write_text("user_id,consent,age\nann,yes,30\nbob,FALSE,40\ncid,,50\n", encoding="utf-8")
     report = prepare_csv(
         "event_type,timestamp,user_id,item_id,price\n"
-        "purchase,2024-05-01,ann,tea,1\npurchase,2024-05-01,ann,jam,1\n"
-        "purchase,2024-05-01,bob,tea,1\npurchase,2024-05-01,bob,tea,-1\npurchase,2024-05-01,cid,tea,1\n",
+        "purchase,2024-05-01,ann,tea,1\n"
+        "purchase,2024-05-01,ann,jam,1\n"
+        "purchase,2024-05-01,bob,tea,1\n"
+        "purchase,2024-05-01,bob,tea,-1\n"
+        "purchase,2024-05-01,cid,tea,1\n",
         f"data.users={users}",
     )
     assert report.dropped == {"user without consent": 3}
@@ -169,7 +124,7 @@ def test_consent_as_pandas_writes_it(
     )
     overrides = ["data.event_type=purchase", f"data.users={tmp_path / 'users.parquet'}"]
     report = prepare(make_config(tmp_path / "a.parquet", *overrides, reader="parquet"), now=now)
-    assert report.refused == {}
+    assert report.rejected == {}
     assert events_in(workspace)["user_id"].to_list() == ["1", "1"]
 
 
@@ -179,17 +134,23 @@ def test_someone_without_consent_changes_nothing_in_how_the_others_are_read(
     users = tmp_path / "users.csv"
     users.write_text("user_id;consent\nbob;no\n", encoding="utf-8")
     german = ["data.decimal=','", "data.timestamp_format='%d.%m.%Y'"]
-    rows = "purchase;01.05.2024;ann;tea;2,50\npurchase;02.05.2024;ann;tea;2,50\npurchase;02.05.2024;bob;tea;1,50\n"
+    rows = [
+        f"purchase;{row}\n"
+        for row in ("01.05.2024;ann;tea;2,50", "02.05.2024;ann;tea;2,50", "02.05.2024;bob;tea;1,50")
+    ]
     report = prepare_csv(
-        "event_type;timestamp;user_id;item_id;price\n" + rows, *german, f"data.users={users}"
+        "event_type;timestamp;user_id;item_id;price\n" + "".join(rows), *german, f"data.users={users}"
     )
-    assert report.refused == {}
+    assert report.rejected == {}
     assert events_in(workspace).select("user_id", "price").rows() == [("ann", 2.5), ("ann", 2.5)]
 
 
 def test_a_blank_line_is_line_0(prepare_csv: PrepareCsv, workspace: Path) -> None:
     header = "event_id,line,event_type,timestamp,user_id,item_id\n"
-    rows = "e1,,purchase,2024-05-01,ann,tea\ne1,1,purchase,2024-05-01,ann,jam\ne1,0,purchase,2024-05-01,ann,tea\n"
+    rows = "".join(
+        f"e1,{line},purchase,2024-05-01,ann,{item}\n"
+        for line, item in (("", "tea"), ("1", "jam"), ("0", "tea"))
+    )
     report = prepare_csv(header + rows)
     assert report.dropped == {"duplicate event": 1}
     assert events_in(workspace).select("line", "item_id").rows() == [(0, "tea"), (1, "jam")]
@@ -214,7 +175,9 @@ def test_sessions_are_made_from_pauses_where_there_are_none(prepare_csv: Prepare
 
 CURRENCIES = (
     "event_type,timestamp,user_id,item_id,price,currency\n"
-    "purchase,2024-05-01,ann,tea,10,EUR\npurchase,2024-05-02,ann,tea,10,usd\npurchase,2024-05-03,ann,tea,10,\n"
+    "purchase,2024-05-01,ann,tea,10,EUR\n"
+    "purchase,2024-05-02,ann,tea,10,usd\n"
+    "purchase,2024-05-03,ann,tea,10,\n"
 )
 
 
@@ -228,9 +191,9 @@ def test_prices_are_turned_into_the_shops_currency(prepare_csv: PrepareCsv, work
     ]
 
 
-def test_a_currency_without_a_rate_is_refused(prepare_csv: PrepareCsv) -> None:
+def test_a_currency_without_a_rate_is_rejected(prepare_csv: PrepareCsv) -> None:
     report = prepare_csv(CURRENCIES, "prepare.currency=EUR")
-    assert report.refused == {"events: no exchange rate for the currency": 1}
+    assert report.rejected == {"events: no exchange rate for the currency": 1}
 
 
 def test_two_currencies_and_no_word_on_which_is_the_shops(prepare_csv: PrepareCsv) -> None:
@@ -243,8 +206,8 @@ def test_catalogue_rows_keep_the_last_of_an_id_and_refuse_bad_ones(
 ) -> None:
     items = tmp_path / "items.csv"
     items.write_text(
-        "id,title,price,availability\ntea,Tea,1,In Stock\njam,Jam,-1,in_stock\n"
-        ",Nobody,1,\nnut,Nut,1,maybe\ntea,Green tea,2,preorder\n",
+        "id,title,price,availability\ntea,Tea,1,In "
+        "Stock\njam,Jam,-1,in_stock\n,Nobody,1,\nnut,Nut,1,maybe\ntea,Green tea,2,preorder\n",
         encoding="utf-8",
     )
     report = prepare_csv(
@@ -260,90 +223,3 @@ def test_catalogue_rows_keep_the_last_of_an_id_and_refuse_bad_ones(
         ("items", 5),
     ]
     assert report.dropped == {"earlier row of an item id": 1}
-
-
-def test_parquet_with_pandas_habits_and_a_glob(
-    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
-) -> None:
-    frame = pl.DataFrame(
-        {
-            "event_type": ["purchase", "purchase"],
-            "timestamp": [datetime(2024, 5, 1), datetime(2024, 5, 2)],
-            "customer": [7.0, float("nan")],
-            "visitor_id": [None, "v1"],
-            "item_id": [12, 13],
-            "price": [1.5, float("nan")],
-            "attributes": [{"gift": True}, {"gift": False}],
-        }
-    )
-    frame.write_parquet(tmp_path / "a.parquet")
-    frame.write_parquet(tmp_path / "b.parquet")
-    prepare(
-        make_config(tmp_path / "?.parquet", "data.event_columns.user_id=customer", reader="parquet"), now=now
-    )
-    found = events_in(workspace).select("user_id", "visitor_id", "item_id", "price", "attributes").rows()
-    assert found[:2] == [("7", None, "12", 1.5, '{"gift":true}')] * 2
-    assert found[3] == (None, "v1", "13", None, '{"gift":false}')
-    assert events_in(workspace)["event_id"].n_unique() == 4
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "message"),
-    [
-        ("user_id", [True, False], r"'user_id' should hold text or whole numbers.*Boolean"),
-        ("timestamp", [True, False], r"'timestamp' should hold times.*Boolean"),
-        ("price", [[1.0], [2.0]], r"'price' should hold numbers.*List"),
-    ],
-)
-def test_parquet_columns_of_the_wrong_type(
-    tmp_path: Path, make_config: MakeConfig, now: datetime, column: str, values: list[object], message: str
-) -> None:
-    good = {
-        "event_type": ["purchase"] * 2,
-        "timestamp": [NOON] * 2,
-        "user_id": ["ann"] * 2,
-        "item_id": ["tea"] * 2,
-    }
-    pl.DataFrame(good | {column: values}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=message):
-        prepare(make_config(tmp_path / "a.parquet", reader="parquet"), now=now)
-
-
-def test_a_file_that_is_no_parquet(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
-    (tmp_path / "a.parquet").write_text("event_type,timestamp\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"a\.parquet: cannot be read as parquet"):
-        prepare(make_config(tmp_path / "a.parquet", reader="parquet"), now=now)
-
-
-def test_json_lines(tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime) -> None:
-    (tmp_path / "a.jsonl").write_text(
-        '{"event_type": "purchase", "timestamp": 1714557600, "user_id": 7, "item_id": "tea", "price": 1.5}\n'
-        "\n"
-        '{"event_type": "purchase", "timestamp"\n'
-        "[1]\n"
-        '{"event_type": "view_item", "timestamp": "2024-05-02", "user_id": "7", "item_id": "jam", '
-        '"attributes": {"a": [1]}}\n',
-        encoding="utf-8",
-    )
-    prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
-    rows = events_in(workspace).select("user_id", "item_id", "price", "attributes").rows()
-    assert rows == [("7", "tea", 1.5, None), ("7", "jam", None, '{"a": [1]}')]
-    rejected = Tables.open(workspace / "tables").rejected.collect()
-    assert rejected.select("line", "reason").rows() == [(3, "not a JSON object"), (4, "not a JSON object")]
-
-
-def test_a_csv_given_as_json_lines(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
-    (tmp_path / "a.jsonl").write_text("event_type,timestamp\npurchase,2024-01-01\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"not one of 2 lines is a JSON object"):
-        prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
-
-
-def test_the_key_of_a_person_is_the_same_for_one_event_and_for_a_column() -> None:
-    people = [("ann", None), ("ann", "v1"), (None, "v1"), (None, None)]
-    frame = pl.DataFrame(people, schema={"user_id": pl.String, "visitor_id": pl.String}, orient="row")
-    expected = [who_key(user_id=user, visitor_id=visitor) for user, visitor in people]
-    assert (
-        frame.select(who_expr().alias("who"))["who"].to_list()
-        == expected
-        == ["ann", "ann", "visitor:v1", None]
-    )

@@ -1,4 +1,4 @@
-"""Amazon reviews in the forms of 2014, 2018 and 2023, and their metadata."""
+"""Amazon reviews in the formats of 2014, 2018 and 2023, and their metadata."""
 
 from __future__ import annotations
 
@@ -30,9 +30,12 @@ B000000001,{OTHER}
 0205616461,{OTHER},1.0,1369785600
 """
 REVIEWS = """\
-{"reviewerID": "A39HTATAQ9V7YF", "asin": "0205616461", "reviewText": "Nice \\u2665", "overall": 5.0, "unixReviewTime": 1369699200}
-{"reviewerID": "A3JM6GV9MNOF9X", "asin": "0558925278", "helpful": [0, 0], "overall": 3, "unixReviewTime": 1355443200}
-{"reviewerID": "A3JM6GV9MNOF9X", "asin": "0558925278", "helpful": [0, 0], "overall": 3, "unixReviewTime": 1355443200}
+{"reviewerID": "A39HTATAQ9V7YF", "asin": "0205616461", "reviewText": "Nice \\u2665", "overall": 5.0, \
+"unixReviewTime": 1369699200}
+{"reviewerID": "A3JM6GV9MNOF9X", "asin": "0558925278", "helpful": [0, 0], "overall": 3, \
+"unixReviewTime": 1355443200}
+{"reviewerID": "A3JM6GV9MNOF9X", "asin": "0558925278", "helpful": [0, 0], "overall": 3, \
+"unixReviewTime": 1355443200}
 {"reviewerID": "A3JM6GV9MNOF9X", "asin": "B000000001", "overall": "many", "unixReviewTime": 1355443200}
 ["no", "object"]
 {"reviewerID": "A3JM6GV9MNOF9X", "asin": "0205616461", "overall": 1, "unixReviewTime": 1369785600}
@@ -50,19 +53,22 @@ EXPECTED = [
 ]
 
 META_2014 = """\
-{'asin': '0205616461', 'title': 'Fish &amp; Oil', 'price': 12.99, 'categories': [['Beauty', 'Skin Care'], ['X']], 'brand': 'Bio'}
+{'asin': '0205616461', 'title': 'Fish &amp; Oil', 'price': 12.99, \
+'categories': [['Beauty', 'Skin Care'], ['X']], 'brand': 'Bio'}
 {'asin': '0558925278', 'related': {'also_bought': ['x']}}
 {'asin': __import__('os').getcwd()}
 not even that
 """
 META_2018 = """\
-{"asin": "0205616461", "title": "Fish & Oil", "price": "$12.99", "category": ["Beauty", "Skin Care"], "brand": "Bio"}
+{"asin": "0205616461", "title": "Fish & Oil", "price": "$12.99", \
+"category": ["Beauty", "Skin Care"], "brand": "Bio"}
 {"asin": "0558925278", "title": null, "price": "$1.00 - $5.00", "category": []}
 {"title": "no code"}
 {"asin":
 """
 META_2023 = """\
-{"parent_asin": "0205616461", "title": "Fish & Oil", "price": 12.99, "categories": ["Beauty", "Skin Care"], "store": "Bio"}
+{"parent_asin": "0205616461", "title": "Fish & Oil", "price": 12.99, \
+"categories": ["Beauty", "Skin Care"], "store": "Bio"}
 """
 META_CSV = "item_id,asin,title,category_paths\n0205616461,B1,Fish &amp; Oil,Beauty > Skin Care || Health\n"
 
@@ -80,7 +86,7 @@ def prepare_amazon(tmp_path: Path, make_config: MakeConfig, now: datetime) -> Ca
     return run
 
 
-def refused(workspace: Path) -> list[tuple[int, str]]:
+def rejected(workspace: Path) -> list[tuple[int, str]]:
     return sorted(Tables.open(workspace / "tables").rejected.select("line", "reason").collect().rows())
 
 
@@ -104,7 +110,7 @@ def test_every_form_gives_the_same_reviews(
     )
     assert events.rows() == EXPECTED
     assert report.event_types == {"review": 3}
-    assert refused(workspace) == broken
+    assert rejected(workspace) == broken
 
 
 def test_a_review_that_stands_there_twice_counts_once_and_its_text_is_kept(
@@ -139,14 +145,14 @@ def test_every_form_of_metadata_gives_the_same_item(
     ]
 
 
-def test_metadata_that_is_no_literal_is_refused_and_never_run(
+def test_metadata_that_is_no_literal_is_rejected_and_never_run(
     prepare_amazon: Callable[..., Report], workspace: Path
 ) -> None:
     prepare_amazon(CSV_2023, items=META_2014)
     no_item = "neither a JSON object nor a Python literal of one"
-    assert refused(workspace) == [(3, no_item), (4, no_item)]
+    assert rejected(workspace) == [(3, no_item), (4, no_item)]
     prepare_amazon(CSV_2023, items=META_2018)
-    assert refused(workspace) == [(3, "id is missing"), (4, no_item)]
+    assert rejected(workspace) == [(3, "id is missing"), (4, no_item)]
     assert (
         Tables.open(workspace / "tables").items.filter(id="0558925278").select("price").collect().item()
         is None
@@ -154,7 +160,7 @@ def test_metadata_that_is_no_literal_is_refused_and_never_run(
 
 
 def test_files_of_another_kind_are_errors(prepare_amazon: Callable[..., Report]) -> None:
-    with pytest.raises(DataError, match="not one of 2 lines is an item"):
+    with pytest.raises(DataError, match="none of 2 lines is an item"):
         prepare_amazon(CSV_2023, items="{nothing\n{here\n")
     with pytest.raises(
         DataError, match=r"no column 'unixReviewTime' or 'timestamp'.*found are: user_id, asin"

@@ -50,8 +50,8 @@ def test_the_files_of_ml_1m(tmp_path: Path, make_config: MakeConfig, workspace: 
         "1": {"gender": "F", "age": "under 18", "occupation": "K-12 student", "region": "4"},
         "2": {"gender": "M", "age": "56+", "occupation": "self-employed", "region": "0"},
     }
-    refused = tables.rejected.select("table", "file", "line", "reason").collect().rows()
-    assert refused == [
+    rejected = tables.rejected.select("table", "file", "line", "reason").collect().rows()
+    assert rejected == [
         ("items", "movies.dat", 3, "too few fields"),
         ("users", "users.dat", 3, "too few fields"),
     ]
@@ -62,7 +62,11 @@ def test_the_csv_files_of_the_later_editions(
 ) -> None:
     ratings = tmp_path / "ratings.csv"
     ratings.write_text(
-        "userId,movieId,rating,timestamp\n1,10,3.5,964982703\n1,11,good,964982703\n2,12,4.0,\n1,11,2.0,964982704\n",
+        "userId,movieId,rating,timestamp\n"
+        "1,10,3.5,964982703\n"
+        "1,11,good,964982703\n"
+        "2,12,4.0,\n"
+        "1,11,2.0,964982704\n",
         encoding="utf-8",
     )
     movies = tmp_path / "movies.csv"
@@ -85,7 +89,7 @@ def test_the_csv_files_of_the_later_editions(
 
 
 @pytest.mark.parametrize("rating", ["five", "nan", "inf", ""])
-def test_a_rating_that_is_no_number_is_refused(
+def test_a_rating_that_is_no_number_is_rejected(
     tmp_path: Path, make_config: MakeConfig, workspace: Path, now: datetime, rating: str
 ) -> None:
     path = tmp_path / "ratings.dat"

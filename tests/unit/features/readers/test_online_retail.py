@@ -1,5 +1,4 @@
-"""UCI Online Retail: cancellations become refunds, and what is no sale of a product to a customer is left out
-and counted."""
+"""UCI Online Retail: cancellations become refunds, and rows that are no sale of a product are dropped."""
 
 from __future__ import annotations
 
@@ -83,7 +82,7 @@ def test_invoices_are_baskets_and_cancellations_are_refunds_with_a_positive_quan
     ]
 
 
-def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_refused(
+def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_rejected(
     prepare_retail: Callable[..., Report], workspace: Path
 ) -> None:
     report = prepare_retail("online.csv", as_csv())
@@ -94,10 +93,10 @@ def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_refu
         "no price (gifts and corrections)": 1,
         "no quantity sold (stock corrections)": 1,
     }
-    refused = (
+    rejected = (
         Tables.open(workspace / "tables").rejected.sort("line").select("line", "reason").collect().rows()
     )
-    assert refused == [
+    assert rejected == [
         (13, "quantity is not a whole number"),
         (14, "price is not a number"),
         (15, "timestamp is not understood"),
@@ -105,7 +104,7 @@ def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_refu
     ]
 
 
-def test_rows_left_out_on_purpose_do_not_count_as_refused(
+def test_rows_left_out_on_purpose_do_not_count_as_rejected(
     tmp_path: Path, make_config: MakeConfig, now: datetime
 ) -> None:
     path = tmp_path / "online.csv"
@@ -113,7 +112,7 @@ def test_rows_left_out_on_purpose_do_not_count_as_refused(
     path.write_text(
         HEADER + "\n" + "".join(ROWS.splitlines(keepends=True)[:2]) + 50 * anonymous, encoding="utf-8"
     )
-    report = prepare(make_config(path, "prepare.max_refused_share=0", reader="online_retail"), now=now)
+    report = prepare(make_config(path, "prepare.max_rejected_share=0", reader="online_retail"), now=now)
     assert (report.num_events, report.dropped) == (2, {"no customer": 50})
 
 

@@ -1,4 +1,4 @@
-"""The text files of research papers: both layouts, told by looking, and lines that belong to neither."""
+"""The text files of research papers: both layouts are detected, and lines of neither are rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.dataset import Dataset
 from features.ingest.report import Report
 from features.ingest.tables import Tables
 from features.prepare import prepare
-from features.readers.session_text import told_layout
+from features.readers.session_text import detect_layout
 from features.readers.text_lines import TEXT
 
 MakeConfig = Callable[..., Config]
@@ -47,7 +47,11 @@ def per_user(workspace: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(PAIRS, "a line an event"), (USERS, "a line a user"), (USERS.replace(" ", "\t"), "a line a user")],
+    [
+        (PAIRS, "one event per line"),
+        (USERS, "one user per line"),
+        (USERS.replace(" ", "\t"), "one user per line"),
+    ],
 )
 def test_both_layouts_are_told_and_give_the_same_histories(
     prepare_text: PrepareText, workspace: Path, text: str, words: str
@@ -62,20 +66,20 @@ def test_both_layouts_are_told_and_give_the_same_histories(
 
 def test_the_layout_and_the_type_of_the_events_can_be_set(prepare_text: PrepareText, workspace: Path) -> None:
     report = prepare_text(PAIRS, "data.layout=line_a_user", "data.event_type=review")
-    assert "as data.layout says" in report.remarks[0]
+    assert "set by data.layout" in report.remarks[0]
     assert (report.num_events, report.event_types) == (5, {"review": 5})
     with pytest.raises(TooLittleDataError, match="0 item events"):  # every line has too many fields
         prepare_text(USERS, "data.layout=line_an_event")
 
 
-def test_lines_that_do_not_fit_are_refused_with_their_line(
+def test_lines_that_do_not_fit_are_rejected_with_their_line(
     prepare_text: PrepareText, workspace: Path
 ) -> None:
     prepare_text("user item\n" + PAIRS + "3 14 15\n\n4\n1 eleven\n")
     assert per_user(workspace) == PER_USER
     other = "an id is not a whole number, as those of the other lines are"
-    refused = Tables.open(workspace / "tables").rejected.select("line", "reason").collect().rows()
-    assert sorted(refused) == [(1, other), (7, "too many fields"), (9, "too few fields"), (10, other)]
+    rejected = Tables.open(workspace / "tables").rejected.select("line", "reason").collect().rows()
+    assert sorted(rejected) == [(1, other), (7, "too many fields"), (9, "too few fields"), (10, other)]
 
 
 def test_ids_may_be_words_where_most_are(prepare_text: PrepareText, workspace: Path) -> None:
@@ -94,4 +98,4 @@ def test_ids_may_be_words_where_most_are(prepare_text: PrepareText, workspace: P
     ],
 )
 def test_how_the_layout_is_told(lines: list[str], layout: str) -> None:
-    assert told_layout(pl.DataFrame({TEXT: lines})) == layout
+    assert detect_layout(pl.DataFrame({TEXT: lines})) == layout

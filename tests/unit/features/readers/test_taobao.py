@@ -1,4 +1,4 @@
-"""Taobao UserBehavior: kinds of events, the published period, and lines that are no events."""
+"""Taobao UserBehavior: event types, the published period, and lines that are not events."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def test_behaviours_become_event_types_and_items_have_their_last_category(
     )
 
 
-def test_times_outside_the_published_period_are_dropped_and_counted_and_rubbish_is_refused_with_its_line(
+def test_times_outside_the_published_period_are_dropped_and_counted_and_rubbish_is_rejected_with_its_line(
     taobao: Path, make_config: MakeConfig, workspace: Path, now: datetime
 ) -> None:
     report = prepare(make_config(taobao, reader="taobao"), now=now)
     assert report.dropped == {"time outside the published period (25 November to 3 December 2017)": 3}
-    refused = (
+    rejected = (
         Tables.open(workspace / "tables")
         .rejected.filter(table="events")
         .sort("line")
         .select("line", "reason")
     )
-    assert refused.collect().rows() == [
+    assert rejected.collect().rows() == [
         (8, "event_type is not known"),
         (9, "too few fields"),
         (10, "too many fields"),
@@ -86,13 +86,13 @@ def test_a_part_of_the_file_is_told_from_the_whole(
 ) -> None:
     (remark,) = prepare(make_config(taobao, reader="taobao"), now=now).remarks
     assert "it has 13 rows, 5 users" in remark
-    assert "Taobao UserBehavior, the closest, has 100,150,807 rows, 987,994 users, 4,162,024 items" in remark
+    assert "the closest, Taobao UserBehavior, has 100,150,807 rows, 987,994 users, 4,162,024 items" in remark
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (gzip.compress(b"1,2,3,pv,1511544070"), r"packed with gzip: unpack it first \(`gunzip"),
+        (gzip.compress(b"1,2,3,pv,1511544070", mtime=0), r"compressed with gzip: unpack it first \(`gunzip"),
         (b"PK\x03\x04", r"zip archive or a spreadsheet"),
         (b"", r"is empty"),
         (None, r"no such file \(data\.events"),

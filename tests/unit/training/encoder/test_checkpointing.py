@@ -21,7 +21,7 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
 from training.encoder.fit import fit_encoders
-from training.runs.resume import resumed_config, run_to_resume
+from training.runs.resumable_run import resumed_config, run_to_resume
 from training.runs.run import CHECKPOINT_FILE, Run
 
 SPLIT_POINTS = ("validation", "test", "full")
@@ -248,7 +248,7 @@ def test_which_run_is_resumed_and_which_settings_may_change(tmp_path: Path, prep
         match=r"encoder\.dim=32 \(the run has 16\).*Those that may change: training\.learning_rate",
     ):
         resumed_config(run, ["encoder.dim=32"], workspace=tmp_path)
-    with run.held(), pytest.raises(TrainingError, match=r"another process"), run.held():
+    with run.lock(), pytest.raises(TrainingError, match=r"another process"), run.lock():
         pass
 
 

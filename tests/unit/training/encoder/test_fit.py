@@ -80,7 +80,7 @@ def test_training_makes_the_loss_fall_and_the_curves_say_so(
     recalls = [
         line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
     ]
-    assert fits["validation"]["best_validation_recall"] == pytest.approx(max(recalls))
+    assert fits["validation"].best_validation_recall == pytest.approx(max(recalls))
 
 
 def test_without_refitting_every_split_point_has_the_first_weights(

@@ -61,7 +61,7 @@ def test_without_epochs_every_split_point_has_the_initial_vectors_of_its_own_pas
         with torch.no_grad():
             found.append(encoder.item_vectors(torch.arange(dataset.num_items)))
         torch.testing.assert_close(found[-1], expected)
-        assert run.read().fits[point.name]["epochs"] == 0
+        assert run.read().fits[point.name].epochs == 0
     assert not torch.allclose(found[0], found[1])
 
 

@@ -14,7 +14,9 @@ from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace
 from training.lifecycle import promote
 from training.runs.record import BundleEntry
 from training.runs.run import Run
-from training.tracking.mlflow_sync import register, set_champion, sync, tracking_uri
+from training.tracking.client import tracking_uri
+from training.tracking.mlflow_sync import sync
+from training.tracking.model_versions import register_bundle, set_alias
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 
@@ -39,7 +41,7 @@ def bundles(workspace: Workspace) -> None:
         bundle.parent.mkdir(exist_ok=True)
         (run.folder / "bundle-test").rename(bundle)
         version = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["fingerprint"]
-        registered = register(run, bundle, workspace.config, version=version)
+        registered = register_bundle(run, bundle, workspace.config, version=version)
         run.update(bundle={"version": version, "model_version": registered, "champion": False, "why": "lost"})
 
 
@@ -118,7 +120,7 @@ def test_an_alias_moved_on_mlflows_pages_is_followed_when_asked(
 ) -> None:
     bundles(workspace)
     promote(workspace.config, workspace.first, why="the first")
-    set_champion(workspace.config, model_version=str(bundle_of(workspace.second).model_version))
+    set_alias(workspace.config, model_version=str(bundle_of(workspace.second).model_version))
     assert champion(workspace) == (FIRST, SECOND)
     done = shopkeeper("promote", "--from-mlflow")
     assert done.status == 0, done.err

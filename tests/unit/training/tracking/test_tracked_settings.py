@@ -11,9 +11,10 @@ from mlflow import MlflowClient
 
 from configs.load import dump_config
 from configs.schema import Config, TrackingConfig
-from training.runs.resume import resumed_config
+from training.runs.resumable_run import resumed_config
 from training.runs.run import Run
-from training.tracking.mlflow_sync import sync, tracking_uri
+from training.tracking.client import tracking_uri
+from training.tracking.mlflow_sync import sync
 from training.tracking.tracked_settings import without_login
 from training.train import train
 

@@ -1,9 +1,8 @@
-"""A published train and test file as one table: each user's train, validation and test items as three
-baskets, in this order.
+"""Joins a published train file and test file into one table for `split.kind=given`.
 
-What is in a basket has no order, so the user is the set of their items, and `split.kind=given` finds the
-parts again as the user's baskets. Which train items validate is drawn once, here, so that every seed of a
-benchmark is judged by the same ones.
+Each user has three baskets in this order: train, validation and test items. `splits.py` reads the split
+points from the baskets. Validation items are drawn here with a fixed seed, so that all runs of a benchmark
+have the same ones.
 """
 
 from __future__ import annotations
@@ -13,18 +12,19 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from features.readers.raw_table import RawTable, refuse
+from features.readers.raw_table import RawTable, rejected_rows
 
 SEED: Final = 20
 VALIDATION_SHARE: Final = 0.1
-NO_TRAIN_ITEMS: Final = "a test item of a user who has no train items"
+NO_TRAIN_ITEMS: Final = "a test item of a user without train items"
 
 
-def joined_parts(train: RawTable, test: RawTable) -> RawTable:
-    """Rows of train, then of validation, then of test, with the part in `transaction_id`.
+def join_published_split(train: RawTable, test: RawTable) -> RawTable:
+    """The rows of train, then validation, then test, with the part in `transaction_id`.
 
-    A tenth of the train items of a user with a test item validates: at least one, where two or more are
-    there. Test items of users without train items are refused, since nobody could be recommended anything.
+    A tenth of the train items of each user with test items becomes validation items: at least one, when there
+    are two or more. Test items of users without train items are rejected, because there is no history to
+    recommend from.
     """
     has_train = test.frame["user_id"].is_in(train.frame["user_id"].unique().implode())
     unknown = pl.select(pl.when(~has_train).then(pl.lit(NO_TRAIN_ITEMS))).to_series()
@@ -43,7 +43,7 @@ def joined_parts(train: RawTable, test: RawTable) -> RawTable:
         frame=frame.with_columns(pl.format("{}/{}", "user_id", "_part").alias("transaction_id")).drop(
             "_part"
         ),
-        rejected=pl.concat([train.rejected, test.rejected, refuse(test, unknown)]),
+        rejected=pl.concat([train.rejected, test.rejected, rejected_rows(test, unknown)]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the publishers of the data sets say is in them, held against the file at hand."""
+"""Published row, user and item counts of public data sets, and the comparison of a file with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Counts:
-    """How much is in an events file. None where the publisher does not say it of the file."""
+    """Counts of an events file. None where the publisher gives no count."""
 
     rows: int
     users: int | None = None
@@ -20,7 +20,7 @@ class Counts:
         return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count is not None)
 
     def agrees_with(self, found: Counts) -> bool:
-        """Whether every number that is published is the one found."""
+        """Whether every published count is the one found."""
         pairs = ((self.rows, found.rows), (self.users, found.users), (self.items, found.items))
         return all(ours is None or ours == theirs for ours, theirs in pairs)
 
@@ -49,7 +49,7 @@ PUBLISHED: Final[dict[str, dict[str, Counts]]] = {
         "Gowalla of LightGCN, test": Counts(217_242, users=29_858),
     },
 }
-"""Source → data set → the counts of its events file.
+"""Reader → data set → the counts of its events file.
 
 Online Retail: rows from the UCI Machine Learning Repository's page (data set 352); customers and codes
 counted in the file. UserBehavior: the table on Tianchi's page (data set 649). Amazon: rows from McAuley's
@@ -60,17 +60,16 @@ the files.
 """
 
 
-def compared(source: str, path: Path, found: Counts) -> str:
-    """One sentence for the report: as published, or both counts. The closest data set in rows is the one
-    compared with.
+def compare_with_published(reader: str, path: Path, found: Counts) -> str:
+    """A sentence for the report: "as published", or both counts, with the data set closest in rows.
 
-    A part of a published file, or another file altogether, is nobody's mistake: this never raises.
+    Part of a published file, or a different file, is no error: this never raises.
     """
-    known = PUBLISHED[source]
+    known = PUBLISHED[reader]
     for name, counts in known.items():
         if counts.agrees_with(found):
             return f"{path.name} is {name} as published: {counts}"
     name = min(known, key=lambda name: abs(known[name].rows - found.rows))
     return (
-        f"{path.name} is no published file known here: it has {found}; {name}, the closest, has {known[name]}"
+        f"{path.name} is not a known published file: it has {found}; the closest, {name}, has {known[name]}"
     )

@@ -15,18 +15,18 @@ from features.readers.raw_table import FILE, ROW
 
 
 def read(tmp_path: Path, content: bytes) -> tuple[list[tuple[object, ...]], dict[int, str]]:
-    """(rows with their line last, line → reason of the refused)"""
+    """(rows with their line last, line → reason of the rejected)"""
     path = tmp_path / "rows.csv"
     path.write_bytes(content)
-    rows, refused = read_csv_rows(path, "events")
+    rows, rejected = read_csv_rows(path, "events")
     assert rows[FILE].unique().to_list() in ([], ["rows.csv"])
-    return rows.drop(FILE).rows(), dict(refused.select("line", "reason").iter_rows())
+    return rows.drop(FILE).rows(), dict(rejected.select("line", "reason").iter_rows())
 
 
-def test_every_kind_of_broken_row_is_refused_with_its_line_and_the_rows_around_it_are_kept(
+def test_every_kind_of_broken_row_is_rejected_with_its_line_and_the_rows_around_it_are_kept(
     tmp_path: Path,
 ) -> None:
-    rows, refused = read(
+    rows, rejected = read(
         tmp_path,
         b"\xef\xbb\xbfa,b,c\r\n"
         b"1,x,y\r\n"
@@ -41,7 +41,7 @@ def test_every_kind_of_broken_row_is_refused_with_its_line_and_the_rows_around_i
         b'4,x,"y',
     )
     assert rows == [("1", "x", "y", 2), ("2", 'over\n\nthree "lines"', "z", 6), ("3", "x", "y", 10)]
-    assert refused == {
+    assert rejected == {
         4: "too few fields",
         5: "too many fields",
         9: "a quote is never closed",
@@ -70,8 +70,8 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, content: bytes) -> No
         read(tmp_path, content)
 
 
-def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="two columns are called 'a'"):
+def test_two_columns_of_one_name_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="two columns are named 'a'"):
         read(tmp_path, b"a,b,a\n1,2,3\n")
 
 
@@ -96,9 +96,9 @@ def test_what_the_csv_module_writes_is_read_back(
     csv.writer(text, lineterminator="\n").writerows([["a", "b", "c"], *rows])
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
     path.write_text(text.getvalue(), encoding="utf-8", newline="")
-    read_back, refused = read_csv_rows(path, "events")
+    read_back, rejected = read_csv_rows(path, "events")
     assert read_back.drop(FILE, ROW).rows() == [tuple(row) for row in rows]
-    assert refused.is_empty()
+    assert rejected.is_empty()
 
 
 @given(
@@ -109,7 +109,7 @@ def test_what_the_csv_module_writes_is_read_back(
 def test_no_line_is_lost_whatever_the_bytes(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
     path.write_bytes(b"a,b\n" + body)
-    rows, refused = read_csv_rows(path, "events")
+    rows, rejected = read_csv_rows(path, "events")
     lines = body.split(b"\n")
     blank = sum(1 for line in lines if not line.decode("utf-8", "replace").removesuffix("\r").strip())
     inside = pl.concat(
@@ -123,5 +123,5 @@ def test_no_line_is_lost_whatever_the_bytes(tmp_path_factory: pytest.TempPathFac
         .sum_horizontal()
         .item()
     )
-    assert len(lines) - blank <= len(rows) + len(refused) + newlines
-    assert len(rows) + len(refused) <= len(lines)
+    assert len(lines) - blank <= len(rows) + len(rejected) + newlines
+    assert len(rows) + len(rejected) <= len(lines)

@@ -1,4 +1,4 @@
-"""The published files themselves, where SHOPKEEPER_DATA names a folder that has them."""
+"""The published files themselves, in the folder that SHOPKEEPER_DATA names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from configs.schema import DataConfig
 from features.prepare import read_raw
-from features.readers.published import Counts, compared
+from features.readers.published_counts import Counts, compare_with_published
 from features.readers.raw_table import RawTables
 
 DATA = os.environ.get("SHOPKEEPER_DATA", "")
@@ -58,10 +58,10 @@ def test_a_sample_of_taobao_is_told_from_the_whole() -> None:
 
 def test_the_closest_published_file_is_named_with_both_counts() -> None:
     path = Path("ratings.dat")
-    assert compared("movielens", path, Counts(1_000_209, users=6_040, items=3_706)) == (
+    assert compare_with_published("movielens", path, Counts(1_000_209, users=6_040, items=3_706)) == (
         "ratings.dat is MovieLens 1M as published: 1,000,209 rows, 6,040 users"
     )
-    assert compared("movielens", path, Counts(1_000_208, users=6_040, items=3_706)) == (
-        "ratings.dat is no published file known here: it has 1,000,208 rows, 6,040 users, 3,706 items; "
-        "MovieLens 1M, the closest, has 1,000,209 rows, 6,040 users"
+    assert compare_with_published("movielens", path, Counts(1_000_208, users=6_040, items=3_706)) == (
+        "ratings.dat is not a known published file: it has 1,000,208 rows, 6,040 users, 3,706 items; "
+        "the closest, MovieLens 1M, has 1,000,209 rows, 6,040 users"
     )

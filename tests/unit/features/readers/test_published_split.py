@@ -1,4 +1,4 @@
-"""Train and test files that come apart: from the files to the split points, against sets made here."""
+"""Separate train and test files: from the files to the split points, against sets made here."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def given(tmp_path: Path, make_config: MakeConfig, now: datetime) -> Callable[[s
 
 def sets_of(dataset: Dataset, found: dict[int, np.ndarray]) -> dict[str, set[str]]:
     names = pl.read_parquet(dataset.folder / "items.parquet")["id"].to_list()
-    people = pl.read_parquet(dataset.folder / "users.parquet")["user_id"].to_list()
-    return {people[user]: {names[item] for item in row} for user, row in found.items()}
+    user_ids = pl.read_parquet(dataset.folder / "users.parquet")["user_id"].to_list()
+    return {user_ids[user]: {names[item] for item in row} for user, row in found.items()}
 
 
 def past_sets(dataset: Dataset, point: SplitPoint) -> dict[str, set[str]]:
@@ -67,7 +67,7 @@ def test_test_items_are_as_given_and_a_tenth_of_the_train_items_validates(
         user: set(map(str, items)) for user, items in TEST.items()
     }
     held_back = sets_of(dataset, targets_between(dataset, validation, test, targets=PURCHASES))
-    # 25 // 10, one of eight; a single item only trains, and so does who is not tested
+    # 25 // 10, one of eight; a single item is a train item, and so are the items of users without a test item
     assert {user: len(items) for user, items in held_back.items()} == {"1": 2, "2": 1}
     for user, trained in past_sets(dataset, validation).items():
         assert trained | held_back.get(user, set()) == as_text[user]
@@ -82,7 +82,7 @@ def test_a_user_asks_after_all_of_their_past_and_before_what_is_to_come(
     for point in split_points(dataset, SplitConfig(kind="given")):
         for user in range(dataset.num_users):
             past = point.history(dataset, user)
-            assert len(dataset.history(user).before(point.moment(user))) == len(past)
+            assert len(dataset.history(user).before(point.as_of_user(user))) == len(past)
 
 
 def test_which_items_validate_is_random_and_always_the_same(given: Callable[[str, str], Dataset]) -> None:
@@ -102,16 +102,16 @@ def test_which_items_validate_is_random_and_always_the_same(given: Callable[[str
     assert all(len(items) == 4 for items in first.values())
 
 
-def test_bad_lines_of_either_file_are_refused_with_their_place(given: Callable[[str, str], Dataset]) -> None:
+def test_bad_lines_of_either_file_are_rejected_with_their_place(given: Callable[[str, str], Dataset]) -> None:
     dataset = given(lines(TRAIN) + "5\n", lines(TEST) + "9 100\n1 x\n")
-    refused = (
+    rejected = (
         Tables.open(dataset.folder.parent / "tables")
         .rejected.select("file", "line", "reason")
         .collect()
         .rows()
     )
-    assert sorted(refused) == [
-        ("test.txt", 4, "a test item of a user who has no train items"),
+    assert sorted(rejected) == [
+        ("test.txt", 4, "a test item of a user without train items"),
         ("test.txt", 5, "an id is not a whole number, as those of the other lines are"),
         ("train.txt", 5, "too few fields"),
     ]
@@ -122,7 +122,7 @@ def test_the_split_and_its_file_go_together(tmp_path: Path, make_config: MakeCon
     for alone in (["split.kind=given"], ["split.kind=leave_one_out", "data.test_events=test.txt"]):
         with pytest.raises(ConfigError, match=r"split\.kind=given and data\.test_events go together"):
             load_config(overrides=[*text, *alone])
-    with pytest.raises(ConfigError, match=r"movielens does not read data\.test_events"):
+    with pytest.raises(ConfigError, match=r"movielens does not use data\.test_events"):
         load_config(overrides=["data.reader=movielens", "data.test_events=test.txt"])
     (tmp_path / "train.txt").write_text("1 2 3\n", encoding="utf-8")
     settings = ("data.clock=ordinal", "split.kind=given", "data.test_events=absent.txt")

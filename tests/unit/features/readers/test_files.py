@@ -1,0 +1,101 @@
+"""A shop's own parquet and JSON lines files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from configs.exceptions import DataError
+from configs.schema import Config
+from features.ingest.report import Report
+from features.ingest.tables import Tables
+from features.prepare import prepare
+
+PrepareCsv = Callable[..., Report]
+MakeConfig = Callable[..., Config]
+
+NOON = datetime(2024, 1, 31, 12, tzinfo=UTC)
+
+
+def events_in(workspace: Path) -> pl.DataFrame:
+    return Tables.open(workspace / "tables").events.collect()
+
+
+def test_parquet_with_pandas_habits_and_a_glob(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    frame = pl.DataFrame(
+        {
+            "event_type": ["purchase", "purchase"],
+            "timestamp": [datetime(2024, 5, 1), datetime(2024, 5, 2)],
+            "customer": [7.0, float("nan")],
+            "visitor_id": [None, "v1"],
+            "item_id": [12, 13],
+            "price": [1.5, float("nan")],
+            "attributes": [{"gift": True}, {"gift": False}],
+        }
+    )
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_parquet(tmp_path / "b.parquet")
+    prepare(
+        make_config(tmp_path / "?.parquet", "data.event_columns.user_id=customer", reader="parquet"), now=now
+    )
+    found = events_in(workspace).select("user_id", "visitor_id", "item_id", "price", "attributes").rows()
+    assert found[:2] == [("7", None, "12", 1.5, '{"gift":true}')] * 2
+    assert found[3] == (None, "v1", "13", None, '{"gift":false}')
+    assert events_in(workspace)["event_id"].n_unique() == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("user_id", [True, False], r"'user_id' should hold text or whole numbers.*Boolean"),
+        ("timestamp", [True, False], r"'timestamp' should hold times.*Boolean"),
+        ("price", [[1.0], [2.0]], r"'price' should hold numbers.*List"),
+    ],
+)
+def test_parquet_columns_of_the_wrong_type(
+    tmp_path: Path, make_config: MakeConfig, now: datetime, column: str, values: list[object], message: str
+) -> None:
+    good = {
+        "event_type": ["purchase"] * 2,
+        "timestamp": [NOON] * 2,
+        "user_id": ["ann"] * 2,
+        "item_id": ["tea"] * 2,
+    }
+    pl.DataFrame(good | {column: values}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=message):
+        prepare(make_config(tmp_path / "a.parquet", reader="parquet"), now=now)
+
+
+def test_a_file_that_is_no_parquet(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
+    (tmp_path / "a.parquet").write_text("event_type,timestamp\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.parquet: cannot be read as parquet"):
+        prepare(make_config(tmp_path / "a.parquet", reader="parquet"), now=now)
+
+
+def test_json_lines(tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"event_type": "purchase", "timestamp": 1714557600, "user_id": 7, "item_id": "tea", "price": 1.5}\n'
+        "\n"
+        '{"event_type": "purchase", "timestamp"\n'
+        "[1]\n"
+        '{"event_type": "view_item", "timestamp": "2024-05-02", "user_id": "7", "item_id": "jam", '
+        '"attributes": {"a": [1]}}\n',
+        encoding="utf-8",
+    )
+    prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
+    rows = events_in(workspace).select("user_id", "item_id", "price", "attributes").rows()
+    assert rows == [("7", "tea", 1.5, None), ("7", "jam", None, '{"a": [1]}')]
+    rejected = Tables.open(workspace / "tables").rejected.collect()
+    assert rejected.select("line", "reason").rows() == [(3, "not a JSON object"), (4, "not a JSON object")]
+
+
+def test_a_csv_given_as_json_lines(tmp_path: Path, make_config: MakeConfig, now: datetime) -> None:
+    (tmp_path / "a.jsonl").write_text("event_type,timestamp\npurchase,2024-01-01\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"none of 2 lines is a JSON object"):
+        prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
