@@ -4,6 +4,7 @@ all tests."""
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import hypothesis
 import pytest
 import shop
 from shared import once, shared_folder
-from xdist.scheduler import LoadScopeScheduling
+from units import UnitScheduling, place_of
 
 from configs.schema import Config
 
@@ -21,45 +22,35 @@ if TYPE_CHECKING:
     from training.runs.run import Run
 
 _HERE = Path(__file__).parent
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # threads cost a tiny model more than they bring, the more so on busy cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Threads cost a tiny model more than they bring, the more so on busy cores."""
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+"""Two dozen interpreters that the tests start import torch, which takes three times as long from source."""
 
 hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("shopkeeper")
 
 
-_WORKED_EXAMPLE = {
-    "test_champion.py",
-    "test_golden_losses.py",
-    "test_live_server.py",
-    "test_own_csv.py",
-    "test_resume.py",
-    "test_server.py",
-    "test_without_torch.py",
-}
-"""Files whose tests run in one process: those of the worked example, which is trained once, and those that
-start Ray, since two servers would share ports."""
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by its folder."""
+    """Mark each test by its folder; those that take long come first."""
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(item.path.relative_to(_HERE).parts[0])
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """A file's tests run in one process, for the fixtures that they share, and those of the worked example
-    too."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """No further process for a single file: what starting one takes, the file is often done in."""
+    files = {argument.partition("::")[0] for argument in config.args}
+    return 0 if len(files) == 1 and files.pop().endswith(".py") else None
 
-    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", 1)[0]
-            return "example" if Path(file).name in _WORKED_EXAMPLE else file
 
-    return ByFile(config, log)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Processes take units instead of tests."""
+    return UnitScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

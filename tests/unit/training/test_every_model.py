@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -28,20 +29,29 @@ FITTED = [*((model, 1) for model in MODELS), ("two_tower", 2)]
 """(model, encoders of its ensemble)"""
 
 
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shop.write_shop(tmp_path_factory.mktemp("models") / "raw", num_users=30)
+
+
+@pytest.fixture(scope="module")
+def dataset(raw: Path) -> Dataset:
+    config = shop.make_config(raw, raw.parent / "workspace")
+    prepare(config, now=shop.NOW)
+    return Dataset.open(config.workspace / "dataset")
+
+
 @pytest.fixture(scope="module", params=FITTED, ids=str)
 def fitted(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, raw: Path, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Config, Dataset, Run, Pipeline]:
     """(settings, dataset, run, pipeline at the validation split point) of one model on a small shop."""
-    folder = tmp_path_factory.mktemp("model")
-    raw = shop.write_shop(folder / "raw", num_users=30)
     model, size = request.param
     training = ("training.max_epochs=1", "training.refit_epochs=0", "training.batch_tokens=512")
     encoders = (f"encoder.model={model}", f"encoder.ensemble={size}")
-    config = shop.make_config(raw, folder / "workspace", *training, *encoders)
-    prepare(config, now=shop.NOW)
-    dataset = Dataset.open(config.workspace / "dataset")
+    config = shop.make_config(raw, raw.parent / "workspace", *training, *encoders)
     timeline = split_points(dataset, config.split)
+    folder = tmp_path_factory.mktemp("model")
     run = Run.create(folder, name="test")
     fit_encoders(dataset, timeline, config=config, run=run)
     encoder = load_encoder(run.folder, dataset, point="validation", config=config)

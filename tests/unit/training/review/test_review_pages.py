@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from jinja2 import UndefinedError
-from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace
+from reviewed_runs import FIRST, NAUGHTY, SECOND, Workspace, copy_of
 
 from configs.exceptions import ArtefactError
 from training.evaluation.review.compare import compare, runs_to_compare
@@ -53,6 +53,12 @@ class Seen(HTMLParser):
 
 def seen(path: Path) -> Seen:
     return Seen(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def evaluated(evaluated: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The two runs in a place of their own, since the second's page is written anew."""
+    return copy_of(evaluated, tmp_path_factory.mktemp("pages") / "workspace")
 
 
 @pytest.fixture(scope="module")
