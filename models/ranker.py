@@ -34,8 +34,8 @@ class RankerNetwork(nn.Module):
         """Standardise by the mean and standard deviation of `features` (C, F), which are part of the exported
         graph.
 
-        A column that is the same everywhere becomes 0: divided by the rounding error of its mean, another value
-        in a later window would drown all others.
+        A column that is the same everywhere becomes 0: divided by the rounding error of its mean, another
+        value in a later window would drown all others.
         """
         low, high = features.aminmax(dim=0)
         is_constant = high - low <= 1e-6 * torch.maximum(low.abs(), high.abs())
