@@ -57,13 +57,7 @@ class Pipeline:
         self.columns = RankerColumns.of(bundle)
         self._filters = {name: filters_of(surface) for name, surface in bundle.surfaces.items()}
         settings = bundle.settings
-        self._contexts = UserContexts(
-            bundle.item_profiles,
-            history=settings.history,
-            retrievers=settings.retrievers,
-            profile_event_types=settings.profile_event_types,
-            has_times=settings.has_times,
-        )
+        self._contexts = UserContexts(bundle.item_profiles, settings)
         bought = settings.history.target_event_types == ("purchase",)
         self._wording = Wording(titles=bundle.titles, verb="Bought" if bought else "Chosen")
         self._stranger = self.know(Query(History.empty(), bundle.as_of))

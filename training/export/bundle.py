@@ -7,7 +7,7 @@ Shapes: N items, D width of the vectors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -70,8 +70,7 @@ def build_bundle(
     )
     limit = config.retrievers.num_candidates.get(EncoderRetriever.name, EncoderRetriever.num_candidates)
     trained = EncoderRetriever(graphs.query_encoder, vectors, built.index, limit)
-    interactions = Interactions.before(dataset, point, config, trained={trained.name: trained})
-    retrievers = fit_retrievers(interactions, config)
+    retrievers = fit_retrievers(replace(interactions, trained={trained.name: trained}), config)
     columns = RankerColumns(retrievers, feature_groups(settings.feature_groups)).names
     return Bundle(
         manifest={
@@ -190,13 +189,7 @@ def _build_index(
     config: Config,
 ) -> BuiltIndex:
     """The index over the items that can be shown, measured with real queries."""
-    contexts = UserContexts(
-        profiles,
-        history=settings.history,
-        retrievers=settings.retrievers,
-        profile_event_types=settings.profile_event_types,
-        has_times=settings.has_times,
-    )
+    contexts = UserContexts(profiles, settings)
     indexed = np.flatnonzero(shown)
     queries = index_queries(dataset, point, config)
     found = [query_encoder.encode(contexts.build(query), vectors) for query in queries]
