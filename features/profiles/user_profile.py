@@ -3,7 +3,7 @@ request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,22 +96,16 @@ def build_user_profile(
     standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
     ages = ages_in_days(standing.times, as_of=as_of)
 
+    windows = {"half_lives": half_lives, "recent_days": recent_days}
+
     def by(codes: IntArray) -> RecencyFrequency:
         coded = codes >= 0
-        if not coded.all():
-            return recency_frequency(
-                codes[coded],
-                weights=weights[coded],
-                ages=ages[coded],
-                half_lives=half_lives,
-                recent_days=recent_days,
-            )
-        return recency_frequency(
-            codes, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days
-        )
+        if coded.all():
+            return recency_frequency(codes, weights=weights, ages=ages, **windows)
+        return recency_frequency(codes[coded], weights=weights[coded], ages=ages[coded], **windows)
 
     own, in_category = by(standing.items), by(item_categories[standing.items])
-    prices = standing.prices[standing.prices > 0]
+    log_price_mean, log_price_deviation = _log_prices(standing.prices)
     return UserProfile(
         own=own,
         in_category=in_category,
@@ -120,16 +114,12 @@ def build_user_profile(
         session_items=_session_items(past, as_of=as_of),
         cart_items=_cart_items(past, as_of=as_of),
         num_baskets=len(np.unique(standing.baskets)),
-        num_baskets_recent=np.array(
-            [len(np.unique(standing.baskets[ages <= limit])) for limit in recent_days], np.int64
-        ),
-        num_new_recent=np.array(
-            [np.count_nonzero(own.days_since_first <= limit) for limit in recent_days], np.int64
-        ),
+        num_baskets_recent=_each(recent_days, lambda limit: len(np.unique(standing.baskets[ages <= limit]))),
+        num_new_recent=_each(recent_days, lambda limit: int(np.sum(own.days_since_first <= limit))),
         categories=in_category.codes,
         category_shares=in_category.counts / max(float(weights.sum()), 1e-9),
-        log_price_mean=float(np.log(prices).mean()) if len(prices) else float("nan"),
-        log_price_deviation=float(np.log(prices).std()) if len(prices) else float("nan"),
+        log_price_mean=log_price_mean,
+        log_price_deviation=log_price_deviation,
         features=user_features(
             past,
             as_of=as_of,
@@ -138,6 +128,16 @@ def build_user_profile(
             has_times=has_times,
         ),
     )
+
+
+def _each(limits: Sequence[float], count: Callable[[float], int]) -> NDArray[np.int64]:
+    return np.array([count(limit) for limit in limits], np.int64)
+
+
+def _log_prices(prices: NDArray[np.float32]) -> tuple[float, float]:
+    """(mean, standard deviation) of the natural logarithm of the known prices; NaN without one."""
+    known = np.log(prices[prices > 0])
+    return (float(known.mean()), float(known.std())) if len(known) else (float("nan"), float("nan"))
 
 
 def _latest_distinct(items: IntArray) -> IntArray:
