@@ -94,7 +94,7 @@ class Pipeline:
     def candidates(self, query: Query, *, known: KnownUser | None = None) -> tuple[Candidates, KnownUser]:
         """What the surface's retrievers propose, with columns: what the ranker is trained on and served with.
 
-        `known` is what `know` said of the same history at the same moment.
+        `known` is what `know` gave for the same history at the same moment.
         """
         bundle = self.bundle
         known = known or self.know(query)
