@@ -94,7 +94,6 @@ def build_user_profile(
     past = history.before(as_of)
     standing, weights = _standing(past, targets)
     ages = ages_in_days(standing.times, as_of=as_of)
-
     by = partial(
         recency_frequency, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days
     )
