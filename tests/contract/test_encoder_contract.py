@@ -272,6 +272,21 @@ def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
     )
 
 
+def test_every_position_is_trained(variant: Variant) -> None:
+    """The last one above all, whose state answers everyone with a long history."""
+    encoder = build(variant)
+    events = checkerboard(half=NUM_ITEMS // 2)
+    (batch,) = TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=100_000, seed=0)
+    torch.autograd.backward(LOSSES["full_softmax"](encoder, batch))
+    by_position = {
+        name: weight for name, weight in encoder.named_parameters() if weight.shape[:1] == (MAX_LENGTH,)
+    }
+    assert bool(by_position) is (variant[0] in ("sasrec", "bsarec", "hstu"))
+    for name, weight in by_position.items():
+        assert weight.grad is not None
+        assert (weight.grad.abs().sum(dim=1) > 0).all(), name
+
+
 @torch.no_grad()
 def all_halves_are_right(encoder: Encoder, *, half: int) -> bool:
     generator = torch.Generator().manual_seed(5)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from features.histories import TimeArray
-from training.encoder.batches import Batch, Events, TrainingBatches
+from training.encoder.batches import Batch, Events, TrainingBatches, grouped_by_length
 
 QUERY_SHARE: Final = (0.5, 0.95)
 """Range of the share of a set that is the query. High, since at a split point the query is the whole set."""
@@ -49,17 +49,7 @@ class SetBatches(TrainingBatches):
         sizes = np.minimum(np.clip(sizes, 1, lengths - 1), self._max_length)
         owners = np.repeat(np.arange(len(lengths)), lengths)
         order_E = self._distinct_E[np.lexsort((generator.random(len(owners)), owners))]
-        by_size = np.lexsort((generator.random(len(sizes)), sizes))
-        batches, first = [], 0
-        while first < len(by_size):
-            # sizes ascend, so the last row sets the width: the most rows with rows * width <= batch_tokens
-            widths = sizes[by_size[first : first + self.batch_tokens]]
-            areas = widths * np.arange(1, len(widths) + 1)
-            count = max(1, int(np.searchsorted(areas, self.batch_tokens, side="right")))
-            batches.append(by_size[first : first + count])
-            first += count
-        generator.shuffle(batches)
-        return batches, sizes, order_E
+        return grouped_by_length(sizes, self.batch_tokens, generator), sizes, order_E
 
     def _set_batch(self, users: NDArray[np.intp], sizes_B: TimeArray, order_E: NDArray[np.intp]) -> Batch:
         events, lengths_B = self._events.events, self._lengths[users]
