@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from configs.schema import EncoderConfig
+from configs.schema import MODELS_OF_SETS, EncoderConfig
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
 from models.data_shape import DataShape
@@ -232,6 +232,24 @@ def test_a_shift_of_all_ages_has_no_effect_on_a_causal_model(encoder: Encoder) -
     torch.testing.assert_close(
         shifted, queries(encoder, items, event_types, ages, lengths, user), rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one[0] in MODELS_OF_SETS], ids=name_of)
+def test_a_model_of_sets_reads_no_order_no_ages_and_no_user(variant: Variant) -> None:
+    """`history.order=set` trains and serves without these, and refuses every other model."""
+    encoder = build(variant)
+    items, event_types, ages, lengths, user = histories(4, 7)
+    as_set = queries(encoder, items, event_types, ages, torch.full_like(lengths, 7), user)
+    order = torch.randperm(7, generator=torch.Generator().manual_seed(0))
+    shuffled = queries(
+        encoder,
+        items[:, order],
+        event_types[:, order],
+        torch.zeros_like(ages),
+        torch.full_like(lengths, 7),
+        UserTensors(torch.zeros_like(user.numbers), torch.zeros_like(user.codes)),
+    )
+    torch.testing.assert_close(shuffled, as_set, rtol=1e-4, atol=1e-5)
 
 
 def test_saved_and_loaded_it_gives_the_same_numbers(
