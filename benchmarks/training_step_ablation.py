@@ -186,23 +186,23 @@ class EveryPrefix(TrainingBatches):
         self, generator: np.random.Generator
     ) -> tuple[list[NDArray[np.intp]], NDArray[np.int64], NDArray[np.int64]]:
         _, starts, lengths = super()._plan(generator)
-        many = np.repeat(starts, lengths - 1)
-        within = np.arange(len(many)) - np.repeat(np.cumsum(lengths - 1) - (lengths - 1), lengths - 1)
+        many = np.repeat(starts, lengths)
+        within = np.arange(len(many)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         order = np.lexsort((generator.random(len(within)), within))
         batches = [
             part
-            for part in np.array_split(order, max(1, int((within + 2).sum()) // self.batch_tokens))
+            for part in np.array_split(order, max(1, int((within + 1).sum()) // self.batch_tokens))
             if len(part)
         ]
         generator.shuffle(batches)
-        return batches, many, within + 2
+        return batches, many, within + 1
 
 
 def _last_targets(batch: Batch) -> Batch:
     """The batch with only the last target of each row."""
     width = batch.items_BL.shape[1]
     is_last_P = batch.states_S[batch.pair_state_P] % width == (
-        batch.lengths_B[batch.states_S[batch.pair_state_P] // width] - 2
+        batch.lengths_B[batch.states_S[batch.pair_state_P] // width] - 1
     )
     states_S = batch.states_S[batch.pair_state_P[is_last_P]]
     return replace(

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from configs.check_reader import check_reader
 from configs.exceptions import ConfigError
 from configs.renamed import explain_old_setting, explain_old_value
-from configs.schema import TARGET_EVENT_TYPES, Config
+from configs.schema import MODELS_OF_SETS, TARGET_EVENT_TYPES, Config
 
 
 def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
@@ -114,6 +114,11 @@ def _check_training(config: Config) -> None:
             f"training.batch_tokens={training.batch_tokens} is less than "
             f"history.max_length={config.history.max_length}, so the longest history would not fit into a "
             "batch: raise batch_tokens or lower max_length."
+        )
+    if config.history.order == "set" and encoder.model not in MODELS_OF_SETS:
+        raise ConfigError(
+            f"history.order=set has no order, ages and user features, of which encoder.model={encoder.model} "
+            f"reads some: set encoder.model={' or '.join(MODELS_OF_SETS)}, or history.order=sequence."
         )
     if training.initial_vectors == "graph_filter" and (
         encoder.model != "weighted_pooling" or encoder.normalize

@@ -40,6 +40,9 @@ TARGET_EVENT_TYPES: tuple[EventType, ...] = (
 )
 """Event types that a recommendation can bring about: those with an item that do not undo another event."""
 
+HistoryOrder = Literal["sequence", "set"]
+MODELS_OF_SETS = ("weighted_pooling",)
+"""Models that read items and event types alone: no order, no ages and no user features."""
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above 0."""
 
@@ -167,9 +170,10 @@ class HistoryConfig(Section):
     )
     """The event types that the encoder reads."""
 
-    order: Literal["sequence", "set"] = "sequence"
-    """What the encoder is trained to predict. `sequence`: the next basket from those before it. `set`: a
-    random part of a user's items from the rest, drawn again each epoch; the order is ignored."""
+    order: HistoryOrder = "sequence"
+    """What the encoder reads and is trained to predict. `sequence`: the next basket from those before it.
+    `set`: a random part of a user's items from the rest, drawn again each epoch. A set has each item once, by
+    its latest event, without order and ages; for `encoder.model=weighted_pooling`, which reads no more."""
 
     max_length: int = Field(200, ge=1, le=2048)
     """The encoder reads this many of a user's latest events."""

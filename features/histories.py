@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from configs.schema import HistoryOrder
+
 IntArray = NDArray[np.int32]
 TimeArray = NDArray[np.int64]
 
@@ -81,27 +83,44 @@ class History:
 
 @dataclass(frozen=True)
 class EncoderInputs:
-    """The events of a history that the encoder reads: the latest ones, oldest first."""
+    """What the encoder reads of a history: its latest events, or of a set its latest items; oldest first."""
 
     items: IntArray
     """(L,)"""
     event_types: NDArray[np.int64]
     """(L,)"""
     ages: NDArray[np.float32]
-    """(L,) days between each event and `as_of`. Causal models use only differences of these."""
+    """(L,) days between each event and `as_of`, 0 in a set. Causal models use only differences of these."""
 
 
 def encoder_inputs(
-    history: History, *, as_of: int, event_types: NDArray[np.int8], max_length: int
+    history: History, *, as_of: int, event_types: NDArray[np.int8], max_length: int, order: HistoryOrder
 ) -> EncoderInputs:
-    """The latest `max_length` events of `event_types` before `as_of` (microseconds)."""
+    """The latest `max_length` events of `event_types` before `as_of` (microseconds); of a set, the latest
+    items, see `latest_event_of_each_item`."""
     seen = history.before(as_of).of_event_types(event_types)
+    if order == "set":
+        seen = seen.take(latest_event_of_each_item(seen.items))
     latest = seen.take(slice(max(0, len(seen) - max_length), None))
+    ages = ages_in_days(latest.times, as_of=as_of)
     return EncoderInputs(
         items=latest.items,
         event_types=latest.event_types.astype(np.int64),
-        ages=ages_in_days(latest.times, as_of=as_of),
+        ages=np.zeros_like(ages) if order == "set" else ages,
     )
+
+
+def latest_event_of_each_item(
+    items: IntArray, users: NDArray[np.integer[Any]] | None = None
+) -> NDArray[np.intp]:
+    """A history as a set: the index of each item's last event, ascending. With the user of each event, of
+    each item of each user."""
+    order = np.argsort(items, kind="stable") if users is None else np.lexsort((items, users))
+    is_last = np.ones(len(order), bool)
+    is_last[:-1] = np.diff(items[order]) != 0
+    if users is not None:
+        is_last[:-1] |= np.diff(users[order]) != 0
+    return np.sort(order[is_last])
 
 
 def distinct(values: NDArray[Any]) -> NDArray[Any]:

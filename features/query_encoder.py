@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import EventType, Section
+from configs.schema import EventType, HistoryOrder, Section
 from features.core.columns import EVENT_TYPE_CODE
 from features.core.onnx import onnx_session
 from features.histories import encoder_inputs
@@ -28,6 +28,7 @@ class QueryEncoderSettings(Section):
 
     input_event_types: tuple[EventType, ...]
     max_length: int
+    order: HistoryOrder = "sequence"
     num_user_attributes: int = 0
 
 
@@ -65,6 +66,7 @@ class QueryEncoder:
             as_of=user.as_of,
             event_types=self._input_event_types,
             max_length=self._settings.max_length,
+            order=self._settings.order,
         )
         if not len(inputs.items):
             return None

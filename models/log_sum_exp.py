@@ -6,6 +6,9 @@ reads each more than once. Here there is one table. Its exponentials are the gra
 query, which is applied to the smaller operand of both matrix products. The table is items by queries, because
 that product is twice as fast on a CPU.
 
+Everything is float32, also for a model in bf16. A loss is the small difference between a log-sum and the
+score of a target: from scores of 20 on, a table in bf16 is off by more than that.
+
 Shape suffixes: S queries, N items, D width, C queries of a chunk.
 """
 
@@ -21,6 +24,8 @@ SCORES_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 27}
 """Scores per chunk: on a CPU as many as fit into its cache, on a GPU enough to keep it busy (512 MB)."""
 MIN_QUERIES = 32
 """Queries per chunk: a matrix product with fewer is slow."""
+MASKED_LOGIT = -1e9
+"""A logit without effect in a softmax; finite, so that no gradient becomes NaN."""
 SAFE_SCORE = 40.0
 """Exponentials of scores up to this, and sums of millions of them, are well inside the range of float32."""
 
@@ -36,42 +41,36 @@ def weighted_log_sum_exp(query_SD: Tensor, vectors_ND: Tensor, weight_S: Tensor)
     return total
 
 
-def log_sum_exp(query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor) -> Tensor:
-    """log Σ_n exp(q_s · v_n + b_n) of each query: (S,) float32. Keeps one (N, S) table for the backward
-    pass."""
-    result_S: Tensor = _LogSumExp.apply(query_SD, vectors_ND, bias_N)  # type: ignore[no-untyped-call]
+def log_sum_exp(query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor, left_out_S: Tensor) -> Tensor:
+    """log Σ_n exp(q_s · v_n + b_n) of each query, without the item n = `left_out_S` (S,); -1 leaves none out.
+
+    (S,) float32; `MASKED_LOGIT` if no item is left. Keeps one (N, S) table for the backward pass.
+    """
+    result_S: Tensor = _LogSumExp.apply(query_SD, vectors_ND, bias_N, left_out_S)  # type: ignore[no-untyped-call]
     return result_S
 
 
 class _WeightedLogSumExp(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query_SD: Tensor, vectors_ND: Tensor, weight_S: Tensor) -> Tensor:
-        dtype = _product_dtype(query_SD)
-        query, vectors = query_SD.to(dtype), vectors_ND.to(dtype)
-        by_query_SD = torch.empty_like(query, dtype=torch.float32)
-        by_item_ND = torch.zeros_like(vectors, dtype=torch.float32)
+        by_query_SD = torch.empty_like(query_SD)
+        by_item_ND = torch.zeros_like(vectors_ND)
         total = by_item_ND.new_zeros(())
-        num_queries = max(MIN_QUERIES, SCORES_AT_ONCE.get(query.device.type, 1 << 20) // len(vectors))
-        are_safe = _scores_are_safe(query, vectors)
+        num_queries = max(MIN_QUERIES, SCORES_AT_ONCE.get(query_SD.device.type, 1 << 20) // len(vectors_ND))
+        are_safe = _scores_are_safe(query_SD, vectors_ND)
         # one buffer for all chunks: a new one per chunk would cause page faults
-        scratch = query.new_empty(min(num_queries, len(query)) * len(vectors))
-        for first in range(0, len(query), num_queries):
+        scratch = query_SD.new_empty(min(num_queries, len(query_SD)) * len(vectors_ND))
+        for first in range(0, len(query_SD), num_queries):
             chunk = slice(first, first + num_queries)
-            query_CD, weight_C = query[chunk], weight_S[chunk]
-            scores_NC = scratch[: len(vectors) * len(query_CD)].view(len(vectors), -1)
-            torch.mm(vectors, query_CD.T, out=scores_NC)
+            query_CD, weight_C = query_SD[chunk], weight_S[chunk]
+            scores_NC = scratch[: len(vectors_ND) * len(query_CD)].view(len(vectors_ND), -1)
+            torch.mm(vectors_ND, query_CD.T, out=scores_NC)
             exponentials_NC, sum_C, max_C = _exponentials(scores_NC, are_safe=are_safe)
-            total += (
-                weight_C * (sum_C.log() + max_C)
-            ).sum()  # not a matrix product, which autocast would round
+            total += (weight_C * (sum_C.log() + max_C)).sum()
             share_C1 = (weight_C / sum_C)[:, None]
-            exponentials_NC = exponentials_NC.to(dtype)
-            by_query_SD[chunk] = (exponentials_NC.T @ vectors).float() * share_C1
-            if dtype == torch.float32:
-                by_item_ND.addmm_(exponentials_NC, query_CD * share_C1)
-            else:
-                by_item_ND += (exponentials_NC @ (query_CD * share_C1).to(dtype)).float()
-        ctx.save_for_backward(by_query_SD.to(query_SD.dtype), by_item_ND.to(vectors_ND.dtype))
+            by_query_SD[chunk] = (exponentials_NC.T @ vectors_ND) * share_C1
+            by_item_ND.addmm_(exponentials_NC, query_CD * share_C1)
+        ctx.save_for_backward(by_query_SD, by_item_ND)
         return total
 
     @staticmethod
@@ -83,32 +82,29 @@ class _WeightedLogSumExp(torch.autograd.Function):
 
 class _LogSumExp(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor) -> Tensor:
-        dtype = _product_dtype(query_SD)
-        query, vectors = query_SD.to(dtype), vectors_ND.to(dtype)
-        scores_NS = (vectors @ query.T).float().add_(bias_N[:, None])
+    def forward(ctx: Any, query_SD: Tensor, vectors_ND: Tensor, bias_N: Tensor, left_out_S: Tensor) -> Tensor:
+        scores_NS = (vectors_ND @ query_SD.T).add_(bias_N[:, None])
+        place_1S = left_out_S.clamp(min=0)[None]
+        score_1S = scores_NS.gather(0, place_1S)
+        scores_NS.scatter_(0, place_1S, score_1S.masked_fill_(left_out_S >= 0, MASKED_LOGIT))
         exponentials_NS, sum_S, max_S = _exponentials(scores_NS, are_safe=False)
-        ctx.save_for_backward(query, vectors, exponentials_NS.to(dtype), sum_S)
-        ctx.dtypes = query_SD.dtype, vectors_ND.dtype
+        ctx.save_for_backward(query_SD, vectors_ND, exponentials_NS, sum_S)
         return sum_S.log() + max_S
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient_S: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient_S: Tensor) -> tuple[Tensor, Tensor, None, None]:
         query_SD, vectors_ND, exponentials_NS, sum_S = ctx.saved_tensors
         share_S1 = (gradient_S / sum_S)[:, None]
-        by_query_SD = (exponentials_NS.T @ vectors_ND).float() * share_S1
-        by_item_ND = exponentials_NS @ (query_SD * share_S1).to(query_SD.dtype)
-        return by_query_SD.to(ctx.dtypes[0]), by_item_ND.to(ctx.dtypes[1]), None
+        by_query_SD = (exponentials_NS.T @ vectors_ND) * share_S1
+        return by_query_SD, exponentials_NS @ (query_SD * share_S1), None, None
 
 
 def _exponentials(scores_NC: Tensor, *, are_safe: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Exponentials (N, C), in place if the scores are float32, their sums (C,), and the maximum scores (C,)
-    that were subtracted.
+    """Exponentials (N, C), in place, their sums (C,), and the maximum scores (C,) that were subtracted.
 
     From safe scores nothing is subtracted.
     """
-    scores_NC = scores_NC.float()
     if are_safe:
         max_C = scores_NC.new_zeros(scores_NC.shape[1])
     else:
@@ -124,9 +120,3 @@ def _scores_are_safe(query_SD: Tensor, vectors_ND: Tensor) -> bool:
     if query_SD.is_cuda or not len(query_SD):
         return False
     return float(query_SD.norm(dim=1).max() * vectors_ND.norm(dim=1).max()) < SAFE_SCORE
-
-
-def _product_dtype(tensor: Tensor) -> torch.dtype:
-    """The dtype of autocast, which does not apply by itself inside an autograd function."""
-    device = tensor.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32

@@ -114,6 +114,7 @@ class Recommender:
                 as_of=self._point.as_of_user(user),
                 event_types=event_types,
                 max_length=self._config.history.max_length,
+                order=self._config.history.order,
             )
             for user, history in zip(users, histories, strict=True)
         ]

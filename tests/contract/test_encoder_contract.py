@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from configs.schema import EncoderConfig
+from configs.schema import MODELS_OF_SETS, EncoderConfig
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
 from models.data_shape import DataShape
@@ -234,6 +234,24 @@ def test_a_shift_of_all_ages_has_no_effect_on_a_causal_model(encoder: Encoder) -
     )
 
 
+@pytest.mark.parametrize("variant", [one for one in VARIANTS if one[0] in MODELS_OF_SETS], ids=name_of)
+def test_a_model_of_sets_reads_no_order_no_ages_and_no_user(variant: Variant) -> None:
+    """`history.order=set` trains and serves without these, and refuses every other model."""
+    encoder = build(variant)
+    items, event_types, ages, lengths, user = histories(4, 7)
+    as_set = queries(encoder, items, event_types, ages, torch.full_like(lengths, 7), user)
+    order = torch.randperm(7, generator=torch.Generator().manual_seed(0))
+    shuffled = queries(
+        encoder,
+        items[:, order],
+        event_types[:, order],
+        torch.zeros_like(ages),
+        torch.full_like(lengths, 7),
+        UserTensors(torch.zeros_like(user.numbers), torch.zeros_like(user.codes)),
+    )
+    torch.testing.assert_close(shuffled, as_set, rtol=1e-4, atol=1e-5)
+
+
 def test_saved_and_loaded_it_gives_the_same_numbers(
     encoder: Encoder, variant: Variant, tmp_path: Path
 ) -> None:
@@ -270,6 +288,21 @@ def test_it_learns_a_checkerboard(variant: Variant, loss: str) -> None:
     assert all_halves_are_right(encoder.eval(), half=half), (
         "the wrong half ranks above the right: are its weights initialised near 0?"
     )
+
+
+def test_every_position_is_trained(variant: Variant) -> None:
+    """The last one above all, whose state answers everyone with a long history."""
+    encoder = build(variant)
+    events = checkerboard(half=NUM_ITEMS // 2)
+    (batch,) = TrainingBatches(events, max_length=MAX_LENGTH, batch_tokens=100_000, seed=0)
+    torch.autograd.backward(LOSSES["full_softmax"](encoder, batch))
+    by_position = {
+        name: weight for name, weight in encoder.named_parameters() if weight.shape[:1] == (MAX_LENGTH,)
+    }
+    assert bool(by_position) is (variant[0] in ("sasrec", "bsarec", "hstu"))
+    for name, weight in by_position.items():
+        assert weight.grad is not None
+        assert (weight.grad.abs().sum(dim=1) > 0).all(), name
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import pytest
 import shop
 import torch
 
-from configs.schema import Config, EncoderConfig
+from configs.schema import MODELS_OF_SETS, Config, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.retrievers.encoder import EncoderRetriever
@@ -48,7 +48,8 @@ def fitted(
     """(settings, dataset, run, pipeline at the validation split point) of one model on a small shop."""
     model, size = request.param
     training = ("training.max_epochs=1", "training.refit_epochs=0", "training.batch_tokens=512")
-    encoders = (f"encoder.model={model}", f"encoder.ensemble={size}")
+    order = "set" if model in MODELS_OF_SETS else "sequence"
+    encoders = (f"encoder.model={model}", f"encoder.ensemble={size}", f"history.order={order}")
     config = shop.make_config(raw, raw.parent / "workspace", *training, *encoders)
     timeline = split_points(dataset, config.split)
     folder = tmp_path_factory.mktemp("model")

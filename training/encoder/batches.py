@@ -4,6 +4,9 @@ there is little padding.
 A basket is a set. The hidden state after one basket predicts the items of the next. No item of the next
 basket is in the history that predicts it, because hidden states are taken only at the ends of baskets.
 
+A piece of a long history is `max_length` inputs and the event after them: the state at the last position
+answers everyone with a long history, so it must be trained too.
+
 Shape suffixes: B histories, L positions, S states that predict, P pairs of a state and a target.
 """
 
@@ -143,58 +146,64 @@ class TrainingBatches:
             yield self._batch(starts[rows], lengths[rows], shuffled)
 
     def _plan(self, generator: np.random.Generator) -> tuple[list[NDArray[np.intp]], TimeArray, TimeArray]:
-        """Split every history into pieces, from a random offset, and group pieces of similar length."""
+        """Split every history into pieces, from a random offset, and group pieces of similar length.
+
+        Returns the pieces of each batch, the index of each piece's first event, and its number of inputs.
+        """
         starts, lengths = _pieces(self._events.starts, self._events.lengths, self._max_length, generator)
-        order = np.lexsort((generator.random(len(lengths)), lengths))
-        batches, first = [], 0
-        while first < len(order):
-            # lengths ascend, so the last row sets the width: take rows while rows * width <= batch_tokens
-            last = first + max(1, self.batch_tokens // int(lengths[order[first]]))
-            while (
-                last - first > 1
-                and (last - first) * int(lengths[order[min(last, len(order)) - 1]]) > self.batch_tokens
-            ):
-                last = first + max(1, self.batch_tokens // int(lengths[order[min(last, len(order)) - 1]]))
-            batches.append(order[first:last])
-            first = last
-        generator.shuffle(batches)
-        return batches, starts, lengths
+        return grouped_by_length(lengths, self.batch_tokens, generator), starts, lengths
 
     def _batch(self, starts: TimeArray, lengths: TimeArray, shuffled: NDArray[np.intp]) -> Batch:
         width = int(lengths.max())
-        offsets_L = np.arange(width)
-        valid_BL = offsets_L < lengths[:, None]
-        position_BL = np.minimum(starts[:, None] + offsets_L, len(shuffled) - 1)
-        event_BL = shuffled[position_BL]
-        events = self._events.events
-        baskets_BL = np.where(valid_BL, events.baskets[position_BL], -1)
-        weights_BL = np.where(valid_BL, self._events.weights[event_BL], 0)
-        states_S, pair_state_P, targets_at_P = next_basket_pairs(baskets_BL, weights_BL > 0)
-        items_BL = np.where(valid_BL, events.items[event_BL], 0)
-        last_times_B = events.times[starts + lengths - 1]
-        ages_BL = np.where(valid_BL, ages_in_days(events.times[event_BL], as_of=last_times_B[:, None]), 0)
+        # one column more than inputs, for the last target: (B, L + 1)
+        offsets = np.arange(width + 1)
+        valid = offsets <= lengths[:, None]
+        position = np.minimum(starts[:, None] + offsets, len(shuffled) - 1)
+        event, events = shuffled[position], self._events.events
+        baskets = np.where(valid, events.baskets[position], -1)
+        weights = np.where(valid, self._events.weights[event], 0)
+        state, pair_state_P, target = next_basket_pairs(baskets, weights > 0)
+        target_events_P = event.ravel()[target]
+        event_BL, is_input_BL = event[:, :-1], offsets[:-1] < lengths[:, None]
+        ages_BL = ages_in_days(events.times[event_BL], as_of=events.times[starts + lengths][:, None])
         return Batch(
-            items_BL=torch.from_numpy(items_BL.astype(np.int64)),
+            items_BL=torch.from_numpy(np.where(is_input_BL, events.items[event_BL], 0).astype(np.int64)),
             event_types_BL=torch.from_numpy(
-                np.where(valid_BL, events.event_types[event_BL], 0).astype(np.int64)
+                np.where(is_input_BL, events.event_types[event_BL], 0).astype(np.int64)
             ),
-            ages_BL=torch.from_numpy(ages_BL.astype(np.float32)),
+            ages_BL=torch.from_numpy(np.where(is_input_BL, ages_BL, 0).astype(np.float32)),
             lengths_B=torch.from_numpy(lengths.astype(np.int64)),
-            states_S=torch.from_numpy(states_S),
+            states_S=torch.from_numpy(state - state // (width + 1)),  # (B, L + 1) -> (B, L)
             pair_state_P=torch.from_numpy(pair_state_P),
-            targets_P=torch.from_numpy(items_BL.ravel()[targets_at_P].astype(np.int64)),
-            pair_weight_P=torch.from_numpy(weights_BL.ravel()[targets_at_P].astype(np.float32)),
-            user=self._user(event_BL),
+            targets_P=torch.from_numpy(events.items[target_events_P].astype(np.int64)),
+            pair_weight_P=torch.from_numpy(self._events.weights[target_events_P]),
+            user=self._user(event[:, 1:]),
             num_tokens=int(lengths.sum()),
         )
 
-    def _user(self, event_BL: NDArray[np.intp]) -> UserTensors | None:
+    def _user(self, next_BL: NDArray[np.intp]) -> UserTensors | None:
         """User features as of the event after each position, which the hidden state there predicts."""
         if self._user_table is None:
             return None
-        next_BL = np.concatenate([event_BL[:, 1:], event_BL[:, -1:]], axis=1)
         numbers_BLF, codes_BLA = self._user_table.at(self._events.rows[next_BL])
         return UserTensors(torch.from_numpy(numbers_BLF), torch.from_numpy(codes_BLA))
+
+
+def grouped_by_length(
+    lengths: TimeArray, batch_tokens: int, generator: np.random.Generator
+) -> list[NDArray[np.intp]]:
+    """The rows of each batch: of similar length, as many as `batch_tokens` positions with padding hold."""
+    order = np.lexsort((generator.random(len(lengths)), lengths))
+    batches, first = [], 0
+    while first < len(order):
+        # lengths ascend, so the last row sets the width: the most rows with rows * width <= batch_tokens
+        widths = lengths[order[first : first + batch_tokens]]
+        areas = widths * np.arange(1, len(widths) + 1)
+        count = max(1, int(np.searchsorted(areas, batch_tokens, side="right")))
+        batches.append(order[first : first + count])
+        first += count
+    generator.shuffle(batches)
+    return batches
 
 
 def next_basket_pairs(
@@ -222,17 +231,21 @@ def next_basket_pairs(
 def _pieces(
     starts: TimeArray, lengths: TimeArray, max_length: int, generator: np.random.Generator
 ) -> tuple[TimeArray, TimeArray]:
-    """Split long histories into pieces of at most `max_length`. The random offset of the first piece varies
-    how much history precedes a target."""
-    is_long = lengths > max_length
+    """Split long histories into pieces of at most `max_length` inputs, each with the event after them, which
+    is the first input of the next piece. The random offset of the first piece varies how much history
+    precedes a target.
+
+    Returns the index of each piece's first event, and its number of inputs.
+    """
+    num_targets = lengths - 1
+    is_long = num_targets > max_length
     shift = np.where(is_long, generator.integers(0, max_length, len(lengths)), 0)
-    num_pieces = -(-(lengths + shift) // max_length)
+    num_pieces = -(-(num_targets + shift) // max_length)
     owner = np.repeat(np.arange(len(lengths)), num_pieces)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(num_pieces) - num_pieces, num_pieces)
     begin = np.maximum(number * max_length - shift[owner], 0)
-    end = np.minimum((number + 1) * max_length - shift[owner], lengths[owner])
-    useful = end - begin > 1
-    return (starts[owner] + begin)[useful], (end - begin)[useful]
+    end = np.minimum((number + 1) * max_length - shift[owner], num_targets[owner])
+    return starts[owner] + begin, end - begin
 
 
 def _shuffled_within_baskets(baskets: TimeArray, generator: np.random.Generator) -> NDArray[np.intp]:

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from features.histories import TimeArray
-from training.encoder.batches import Batch, Events, TrainingBatches
+from features.histories import TimeArray, latest_event_of_each_item
+from training.encoder.batches import Batch, Events, TrainingBatches, grouped_by_length
 
 QUERY_SHARE: Final = (0.5, 0.95)
 """Range of the share of a set that is the query. High, since at a split point the query is the whole set."""
@@ -28,19 +28,19 @@ class SetBatches(TrainingBatches):
 
     def __init__(self, events: Events, *, max_length: int, batch_tokens: int, seed: int) -> None:
         super().__init__(events, max_length=max_length, batch_tokens=batch_tokens, seed=seed)
-        self._distinct_E, self._lengths = _distinct_items(events)
+        self._distinct_E, self._weights_E, self._lengths = _sets(events)
         self._blocks = np.cumsum(self._lengths) - self._lengths
 
     def num_batches(self) -> int:
         """Number of batches of the current epoch."""
-        return len(self._sets(np.random.default_rng((self._seed, self._epoch)))[0])
+        return len(self._drawn(np.random.default_rng((self._seed, self._epoch)))[0])
 
     def __iter__(self) -> Iterator[Batch]:
-        batches, sizes, order_E = self._sets(np.random.default_rng((self._seed, self._epoch)))
+        batches, sizes, order_E = self._drawn(np.random.default_rng((self._seed, self._epoch)))
         for users in batches[self._first :]:
             yield self._set_batch(users, sizes[users], order_E)
 
-    def _sets(
+    def _drawn(
         self, generator: np.random.Generator
     ) -> tuple[list[NDArray[np.intp]], TimeArray, NDArray[np.intp]]:
         """(users of each batch, size of each query, all sets one after the other, each shuffled)."""
@@ -49,17 +49,7 @@ class SetBatches(TrainingBatches):
         sizes = np.minimum(np.clip(sizes, 1, lengths - 1), self._max_length)
         owners = np.repeat(np.arange(len(lengths)), lengths)
         order_E = self._distinct_E[np.lexsort((generator.random(len(owners)), owners))]
-        by_size = np.lexsort((generator.random(len(sizes)), sizes))
-        batches, first = [], 0
-        while first < len(by_size):
-            # sizes ascend, so the last row sets the width: the most rows with rows * width <= batch_tokens
-            widths = sizes[by_size[first : first + self.batch_tokens]]
-            areas = widths * np.arange(1, len(widths) + 1)
-            count = max(1, int(np.searchsorted(areas, self.batch_tokens, side="right")))
-            batches.append(by_size[first : first + count])
-            first += count
-        generator.shuffle(batches)
-        return batches, sizes, order_E
+        return grouped_by_length(sizes, self.batch_tokens, generator), sizes, order_E
 
     def _set_batch(self, users: NDArray[np.intp], sizes_B: TimeArray, order_E: NDArray[np.intp]) -> Batch:
         events, lengths_B = self._events.events, self._lengths[users]
@@ -71,7 +61,7 @@ class SetBatches(TrainingBatches):
         row_P = np.repeat(np.arange(len(users)), num_left_B)
         place_P = np.arange(len(row_P)) - np.repeat(np.cumsum(num_left_B) - num_left_B, num_left_B)
         target_P = order_E[(starts_B + sizes_B)[row_P] + place_P]
-        weight_P = self._events.weights[target_P]
+        weight_P = self._weights_E[target_P]
         row_P, target_P, weight_P = row_P[weight_P > 0], target_P[weight_P > 0], weight_P[weight_P > 0]
         total_B = np.bincount(row_P, weights=weight_P, minlength=len(users))
         return Batch(
@@ -89,16 +79,21 @@ class SetBatches(TrainingBatches):
         )
 
 
-def _distinct_items(events: Events) -> tuple[NDArray[np.intp], TimeArray]:
-    """(the event with the highest weight for each user and item, number of items of each user), for users
-    with at least two items."""
+def _sets(events: Events) -> tuple[NDArray[np.intp], NDArray[np.float32], TimeArray]:
+    """(the event of each item of each user with at least two, the weight of those events (E,) as targets,
+    number of items of each such user).
+
+    The event is the latest, as in serving. Its weight is the highest of all events of the user and the item.
+    """
     owners = np.repeat(np.arange(len(events.lengths)), events.lengths)
     blocks = np.cumsum(events.lengths) - events.lengths
     places = np.repeat(events.starts - blocks, events.lengths) + np.arange(len(owners))
     items = events.events.items[places]
-    order = np.lexsort((events.weights[places], items, owners))
-    is_last = np.ones(len(order), bool)
-    is_last[:-1] = (np.diff(items[order]) != 0) | (np.diff(owners[order]) != 0)
-    kept = order[is_last]
+    kept = latest_event_of_each_item(items, owners)
+    set_of = np.unique(owners * (int(items.max(initial=0)) + 1) + items, return_inverse=True)[1]
+    best = np.zeros(len(kept), np.float32)
+    np.maximum.at(best, set_of, events.weights[places])
+    weights = events.weights.copy()
+    weights[places[kept]] = best[set_of[kept]]
     lengths = np.bincount(owners[kept], minlength=len(events.lengths))
-    return places[kept[lengths[owners[kept]] > 1]], lengths[lengths > 1]
+    return places[kept[lengths[owners[kept]] > 1]], weights, lengths[lengths > 1]

@@ -186,7 +186,11 @@ def validation_rows(
     for user, items in relevant.items():
         history, as_of = point.history(dataset, user), point.as_of_user(user)
         inputs = encoder_inputs(
-            history, as_of=as_of, event_types=event_types, max_length=config.history.max_length
+            history,
+            as_of=as_of,
+            event_types=event_types,
+            max_length=config.history.max_length,
+            order=config.history.order,
         )
         if not len(inputs.items):
             continue

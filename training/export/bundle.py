@@ -129,6 +129,7 @@ def _export_graphs(
     settings = QueryEncoderSettings(
         input_event_types=config.history.input_event_types,
         max_length=max_length,
+        order=config.history.order,
         num_user_attributes=len(dataset.user_attribute_sizes),
     )
     item_encoder = ranker_graph = None

@@ -97,6 +97,7 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
             r"encoder\.dim=10 is not divisible by encoder\.num_heads=4",
         ),
         (["training.batch_tokens=100"], r"training\.batch_tokens=100 is less than history\.max_length=200"),
+        (["history.order=set"], r"history\.order=set .*encoder\.model=sasrec.*=weighted_pooling, or"),
         (
             ["data.reader=complete_journey", "data.items=x.csv"],
             r"complete_journey brings its own files: remove data\.items",

@@ -285,7 +285,7 @@ AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
         has_times=True,
     ),
     "encoder_inputs": lambda _, e: encoder_inputs(
-        by_time(e), as_of=AS_OF, event_types=PURCHASE, max_length=7
+        by_time(e), as_of=AS_OF, event_types=PURCHASE, max_length=7, order="sequence"
     ),
 }
 

@@ -204,6 +204,88 @@ def test_gradients_stay_finite_however_sure_the_model_is(scale: float) -> None:
             assert torch.isfinite(gradient).all()
 
 
+NAMES = ("full_softmax", "sampled_softmax", "in_batch_softmax", "gbce")
+
+
+def confident(scale: float, *, per_query: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Like `example`, of cosine vectors. With one target per query its score is `scale`, and each of the 60
+    targets has a rival among them with a score 5 less, so that the losses are small but not nothing."""
+    generator = torch.Generator().manual_seed(1)
+    items = torch.randn(300, 16, generator=generator)
+    cosine = max(1 - 5 / scale, 0.0)
+    beside = items[30:60] - (items[30:60] * items[:30]).sum(1, keepdim=True) * items[:30] / (
+        items[:30] ** 2
+    ).sum(1, keepdim=True)
+    normalize = torch.nn.functional.normalize
+    items[30:60] = cosine * normalize(items[:30]) + (1 - cosine**2) ** 0.5 * normalize(beside)
+    items = normalize(items)
+    pair_query, targets = torch.arange(60) // per_query, torch.randperm(60, generator=generator)
+    query = torch.zeros(60 // per_query, 16).index_add_(0, pair_query, items[targets])
+    return scale * normalize(query), pair_query, targets, items
+
+
+def loss_of(
+    name: str, query: Tensor, pair_query: Tensor, targets: Tensor, items: Tensor, *, exactly: bool
+) -> Tensor:
+    """The loss that `training.loss` names, from `models.losses` or in float64 over a plain table."""
+    negatives = torch.unique(targets) if name == "in_batch_softmax" else torch.arange(0, 300, 2)
+    log_expected = torch.linspace(-6, -0.1, len(negatives))
+    pairs = query, pair_query, targets
+    sampled_ = items[targets], negatives, items[negatives]
+    if not exactly and name == "full_softmax":
+        return full_softmax(*pairs, items)
+    if not exactly and name == "gbce":
+        return gbce(*pairs, *sampled_, num_items=300, calibration=0.75)
+    if not exactly:
+        return sampled_softmax(*pairs, *sampled_, log_expected)
+    scores = (query.double() @ items.double().T)[pair_query]
+    positive = scores.gather(1, targets[:, None])
+    if name == "full_softmax":
+        return torch.nn.functional.cross_entropy(scores, targets)
+    is_own = negatives == targets[:, None]
+    if name == "gbce":
+        share = len(negatives) / 299
+        power = share * (0.75 * (1 - 1 / share) + 1 / share)
+        others = torch.nn.functional.softplus(scores[:, negatives]).masked_fill(is_own, 0.0).sum(dim=1)
+        own = power * torch.nn.functional.softplus(-positive.squeeze(1))
+        return ((own + others) / (len(negatives) + 1)).mean()
+    corrected = (scores[:, negatives] - log_expected.double()).masked_fill(is_own, -torch.inf)
+    return (torch.logsumexp(torch.cat([positive, corrected], dim=1), dim=1) - positive.squeeze(1)).mean()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scale", [1.0, 14.0, 20.0, 100.0])
+@pytest.mark.parametrize("per_query", [1, 3], ids=["one target", "a basket"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+        ),
+    ],
+)
+def test_in_bf16_training_a_loss_is_the_exact_one(
+    name: str, scale: float, per_query: int, device: str
+) -> None:
+    """The cosine models of the benchmarks start with a scale of 14, and the largest that is learnt is 100.
+    Inputs are float32, as layer norms and tables give them, and no loss may round them. A loss near e^-5 is a
+    difference of numbers near 100, which float32 knows to 1e-5."""
+    query, pair_query, targets, items = (part.to(device) for part in confident(scale, per_query=per_query))
+    found = []
+    for exactly in (True, False):
+        leaves = query.clone().requires_grad_(), items.clone().requires_grad_()
+        with torch.autocast(device, dtype=torch.bfloat16), torch.device(device):
+            loss = loss_of(name, leaves[0], pair_query, targets, leaves[1], exactly=exactly)
+        found.append((loss, *torch.autograd.grad(loss, leaves)))
+    (exact, *exact_gradients), (ours, *gradients) = found
+    assert ours.dtype == torch.float32
+    assert ours.item() == pytest.approx(exact.item(), rel=1e-3, abs=2e-5)
+    for mine, theirs in zip(gradients, exact_gradients, strict=True):
+        assert torch.cosine_similarity(mine.flatten(), theirs.flatten(), dim=0) > 0.99
+        assert float(mine.norm()) == pytest.approx(float(theirs.norm()), rel=0.02)
+
+
 @pytest.mark.parametrize("hidden_dim", [0, 4])
 def test_the_ranker_scores_lists_of_any_shape_and_standardises_its_features(hidden_dim: int) -> None:
     torch.manual_seed(0)

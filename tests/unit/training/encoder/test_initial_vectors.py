@@ -67,8 +67,8 @@ def test_without_epochs_every_split_point_has_the_initial_vectors_of_its_own_pas
 
 def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path: Path) -> None:
     steps = (
-        "training.max_epochs=6",
-        "training.patience=6",
+        "training.max_epochs=15",
+        "training.patience=15",
         "training.learning_rate=0.01",
         "training.batch_tokens=256",
     )
@@ -81,7 +81,7 @@ def test_a_set_model_learns_from_sets(raw: tuple[Path, Dataset, Path], tmp_path:
     recalls = [
         line["metrics"]["validation_recall"] for line in run.curves() if line["series"] == "validation"
     ]
-    assert recalls[-1] > recalls[0] + 0.02, "it was .50 and .55"
+    assert recalls[-1] > recalls[0] + 0.1, recalls
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from features.histories import History
+from features.histories import History, encoder_inputs
 from training.encoder.batches import Batch, Events
 from training.encoder.set_batches import SetBatches
 
 VIEW, PURCHASE = 3, 8
-SETS = [list(range(20)), [25, 26], [27, 27, 27], [30, 31, 30, 32, 33], list(range(40, 100))]
+SETS = [list(range(20)), [25, 26], [27, 27, 27], [30, 31, 30, 33, 33, 32], list(range(40, 100))]
 """Items of each user; some come again, and the third user has but one."""
 MAX_LENGTH = 25
 
@@ -77,7 +79,7 @@ def test_no_target_stands_in_its_own_query_and_query_and_targets_are_one_users_s
 
 
 def test_what_is_no_target_is_only_asked_with() -> None:
-    views = {int(item) for item in make_events().events.items[4::5]} - {27, 30}  # 30 was bought too
+    views = {int(item) for item in make_events().events.items[4::5]} - {27, 33}  # 33 was bought before
     batches = make_batches()
     asked = set()
     for epoch in range(20):
@@ -109,6 +111,49 @@ def test_the_event_types_are_those_of_the_items() -> None:
                 strict=True,
             )
             assert set(pairs) <= expected
+
+
+def test_a_query_is_what_serving_reads_of_the_same_items() -> None:
+    """Each item once, with the type of its latest event, no ages: `encoder_inputs` of the user's history."""
+    events = make_events()
+    owners = np.repeat(np.arange(len(SETS)), events.lengths)
+    expected: dict[int, int] = {}
+    for owner, items in enumerate(SETS):
+        inputs = encoder_inputs(
+            events.events.take(owners == owner),
+            as_of=10**6,
+            event_types=np.array([VIEW, PURCHASE], np.int8),
+            max_length=100,
+            order="set",
+        )
+        assert sorted(inputs.items) == sorted(set(items))
+        assert not inputs.ages.any()
+        expected |= dict(zip(inputs.items.tolist(), inputs.event_types.tolist(), strict=True))
+    assert expected[33] == VIEW, "it was bought before"
+    found: dict[int, int] = {}
+    targets: set[int] = set()
+    batches = make_batches()
+    for epoch in range(20):
+        batches.set_epoch(epoch)
+        for batch in batches:
+            targets |= set(batch.targets_P.tolist())
+            assert not batch.ages_BL.any()
+            for row, length in enumerate(batch.lengths_B.tolist()):
+                pairs = zip(batch.items_BL[row, :length], batch.event_types_BL[row, :length], strict=True)
+                found |= {int(item): int(event_type) for item, event_type in pairs}
+    assert found == {item: expected[item] for item in found}
+    assert 33 in found
+    assert 33 in targets, "the purchase counts, though a view came after it"
+
+
+def test_a_set_is_cut_to_its_latest_items() -> None:
+    history = make_events().events.take(np.array([26, 25, 27, 30, 28, 30]))  # items 31, 30, 30, 32, 33, 32
+    times = np.arange(6, dtype=np.int64)
+    history = replace(history, times=times)
+    inputs = encoder_inputs(
+        history, as_of=5, event_types=np.array([VIEW, PURCHASE], np.int8), max_length=3, order="set"
+    )
+    assert inputs.items.tolist() == [30, 32, 33]
 
 
 def test_an_epoch_of_a_seed_is_always_the_same_and_can_be_begun_in_its_middle() -> None:
