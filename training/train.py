@@ -19,7 +19,7 @@ from training.runs.record import Resumption
 from training.runs.resumable_run import changed_settings, resume_hint
 from training.runs.run import Run, require_same_data, settings_of, write_json, write_settings
 from training.tracking.client import require_tracking
-from training.tracking.mlflow_sync import sync
+from training.tracking.mlflow_sync import SyncAfterEpochs, sync
 
 
 def train(config: Config, *, resume: Run | None = None, refit_of: str | None = None) -> Run:
@@ -46,7 +46,7 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
             _resume(run, config)
         run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
         with _outcome_recorded(run, config):
-            fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
+            fit_encoders(dataset, timeline, config=config, run=run, after_epoch=SyncAfterEpochs(run, config))
     return run
 
 
