@@ -79,8 +79,8 @@ def _resume(run: Run, config: Config) -> None:
     but_for = f", but for {', '.join(changed)}" if changed else ""
     log(f"run {run.folder} continues with its own settings{but_for}")
     write_settings(run, config)
-    resumed = [*run.read().resumed, Resumption(time=time.time(), changed=changed)]
-    run.update(error=None, resumed=resumed)
+    resumption = Resumption(time=time.time(), changed=changed)
+    run.change(lambda record: {"error": None, "resumed": [*record.resumed, resumption]})
 
 
 @contextlib.contextmanager

@@ -141,11 +141,12 @@ def _log_curves(client: Any, run: Run, run_id: str) -> None:
     """Send the lines of the curves that MLflow does not have yet."""
     from mlflow.entities import Metric
 
-    lines = run.curves()
+    known, lines = run.read().mlflow_lines, run.curves()
     metrics = [
         Metric(f"{line['series']}_{name}", value, int(1000 * line.get("time", 0)), line["step"])
-        for line in lines[run.read().mlflow_lines :]
+        for line in lines[known:]
         for name, value in line["metrics"].items()
     ]
     log_metrics(client, run_id, metrics)
-    run.update(mlflow_lines=len(lines))
+    # unless a training was resumed meanwhile, which removes lines
+    run.change(lambda record: {"mlflow_lines": len(lines)} if record.mlflow_lines == known else {})

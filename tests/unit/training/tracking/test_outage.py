@@ -124,6 +124,16 @@ def test_a_run_that_mlflow_has_no_more_is_made_anew(run: Run, tracked: Config, e
     assert points(run, tracked) == [(0, 2.5)]
 
 
+def test_epochs_that_are_repeated_are_new_to_mlflow(run: Run, tracked: Config) -> None:
+    run.log("validation", 1, {"loss": 9.0})
+    sync(run, tracked)
+    run.keep_curves(lambda line: line["step"] < 1)
+    run.log("validation", 1, {"loss": 1.5})
+    sync(run, tracked)
+    assert (1, 1.5) in points(run, tracked)
+    assert points(run, tracked).count((0, 2.5)) == 1
+
+
 def points(run: Run, config: Config) -> list[tuple[int, float]]:
     """The learning curve in MLflow."""
     history = MlflowClient(tracking_uri(config)).get_metric_history(run.read().mlflow_run, "validation_loss")
