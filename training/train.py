@@ -34,7 +34,7 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
     if config.split.kind == "leave_one_out":
         log(LEAVE_ONE_OUT_WARNING)
     require_tracking(config)
-    run = resume or Run.create(config.workspace / "runs", name=config.name)
+    run = resume or Run.create(config.workspace / "runs", name=f"{config.name}-{config.encoder.model}")
     with run.lock():
         if resume is None:
             _start(run, config, refit_of=refit_of)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -21,6 +23,7 @@ from training.runs.run import Run
 from training.tracking.mlflow_sync import sync
 from training.train import train
 
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 EPOCHS = 4
 
 
@@ -56,7 +59,8 @@ def answers(port: int) -> bool:
 
 
 def stop(server: subprocess.Popen[bytes], port: int) -> None:
-    server.terminate()
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
     server.wait(timeout=60)
     while answers(port):
         time.sleep(0.05)
@@ -86,6 +90,7 @@ def test_a_server_that_dies_during_a_training_gets_everything_later(
     assert seconds < 90, "MLflow's own tries take four minutes an epoch"
     assert told.count("MLflow could not be brought up to date") == 1
     assert run.read().status == "finished"
+    assert run.name.endswith(f"-{config.name}-{config.encoder.model}")
     uri = store_of(tmp_path / "server")
     sync(run, config.model_copy(update={"tracking": TrackingConfig(uri=uri)}))
     client, run_id = MlflowClient(uri), str(run.read().mlflow_run)

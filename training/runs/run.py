@@ -42,7 +42,7 @@ class Run:
 
     @classmethod
     def create(cls, runs: Path, *, name: str) -> Run:
-        """A new folder `runs/<time>-<name>`."""
+        """A new folder `runs/<time>-<name>`. Names of runs sort by time."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         folder = runs / f"{stamp}-{name}"
         for number in range(2, 100):

@@ -85,7 +85,7 @@ def _copy(client: Any, run: Run, config: Config) -> None:
     _log_settings(client, run, known)
     _log_curves(client, run, run_id)
     for point, fit in record.fits.items():
-        for name, value in fit.model_dump(exclude_none=True).items():
+        for name, value in fit.model_dump(exclude_none=True, exclude={"ended_by"}).items():
             client.log_metric(run_id, f"fit_{point}_{name}", value)
     client.log_text(
         run_id, yaml.safe_dump(tracked_settings(run), sort_keys=False, allow_unicode=True), "config.yaml"
