@@ -16,6 +16,7 @@ import typer
 from configs.exceptions import ConfigError, ShopkeeperError
 from scripts.events import events_app
 from scripts.extras import extra_that_brings
+from scripts.openmp import let_waiting_threads_sleep
 from scripts.options import (
     AGAIN,
     BundleOption,
@@ -322,6 +323,7 @@ def _show_table(settings: Config, run_name: str | None) -> None:
 def main() -> None:
     """Run the command. A user's mistake is one message on stderr and exit status 2, without a stack trace."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    let_waiting_threads_sleep()
     try:
         app(prog_name="shopkeeper")
     except ShopkeeperError as error:
