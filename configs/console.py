@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -15,8 +15,9 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
+
+from configs.pace import Pace, duration
 
 console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 """Progress and remarks go to stderr; the result of a command goes to stdout."""
@@ -46,45 +47,46 @@ class Work(Protocol):
 
 
 class _Bar:
-    def __init__(self, progress: Progress, description: str, total: int) -> None:
-        self._progress = progress
-        self._task = progress.add_task(description, total=total, note="")
+    def __init__(self, progress: Progress, description: str, pace: Pace) -> None:
+        self._progress, self._pace = progress, pace
+        self._task = progress.add_task(description, total=pace.total, note="", left=duration(None))
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
-        self._progress.update(self._task, advance=steps, note=note)
+        self._pace.advance(steps)
+        left = duration(self._pace.seconds_left())
+        self._progress.update(self._task, advance=steps, note=note, left=left)
 
 
 class _Lines:
-    def __init__(self, description: str, total: int) -> None:
-        self._description, self._total = description, total
-        self._done = 0
-        self._start = self._last = time.monotonic()
+    def __init__(self, description: str, pace: Pace) -> None:
+        self._description, self._pace = description, pace
+        self._last = time.monotonic()
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
-        self._done += steps
+        self._pace.advance(steps)
         now = time.monotonic()
         if now - self._last < SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        left = (now - self._start) / self._done * max(self._total - self._done, 0)
-        log(
-            f"{self._description}: {self._done:,} of {self._total:,}, about {left:.0f} s left {note}".rstrip()
-        )
+        done, left = f"{self._pace.done:,} of {self._pace.total:,}", duration(self._pace.seconds_left())
+        log(f"{self._description}: {done}, about {left} left {note}".rstrip())
 
 
 @contextmanager
-def progress(description: str, *, total: int) -> Iterator[Work]:
-    """Show the progress of `total` steps while the block runs."""
+def progress(description: str, *, total: int, at_most: Callable[[], float] | None = None) -> Iterator[Work]:
+    """Show the progress of `total` steps while the block runs. `at_most` gives the seconds until the work is
+    ended, whatever is left of it; None for no such limit."""
+    pace = Pace(total, at_most=at_most)
     if not console.is_terminal:
-        yield _Lines(description, total)
+        yield _Lines(description, pace)
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[left]} left"),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        yield _Bar(bar, description, total)
+        yield _Bar(bar, description, pace)

@@ -287,7 +287,9 @@ class TrainingConfig(Section):
     the first fit."""
 
     max_minutes: float | None = Field(None, gt=0)
-    """Stop the first fit after this time, also within an epoch. The time before an interruption counts."""
+    """Stop training after this time, also within an epoch: all fits together, from the initial vectors to the
+    last refit, without the evaluation. The first fit leaves the refits the time that they need, two thirds of
+    the whole at most. The time before an interruption counts."""
 
     checkpoint_minutes: float = Field(5, gt=0)
     """Save a checkpoint at least this often, and after each epoch, for `shopkeeper train --resume`."""

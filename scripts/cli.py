@@ -16,6 +16,7 @@ import typer
 from configs.exceptions import ConfigError, ShopkeeperError
 from scripts.events import events_app
 from scripts.extras import extra_that_brings
+from scripts.openmp import let_waiting_threads_sleep
 from scripts.options import (
     AGAIN,
     BundleOption,
@@ -184,17 +185,24 @@ def compare(
     set_: SetOption = None,
     out: OutOption = None,
 ) -> None:
-    """Put several evaluated runs on one page, `comparison.html` in the workspace, and into MLflow.
+    """Print which of several evaluated runs is better, and put them on one page, `comparison.html` in the
+    workspace, and into MLflow.
 
     Each is compared with the first, user by user: settings, quality in parts, curves and speed.
     """
     settings = load_settings(config, set_, out)
+    from configs.console import stdout
     from training.evaluation.review.compare import compare as run_compare
     from training.evaluation.review.compare import runs_to_compare
+    from training.evaluation.review.comparison_page import trained_unlike
+    from training.evaluation.review.comparison_table import render_comparison
     from training.tracking.comparison import log_comparison
 
     found = runs_to_compare(settings.workspace, runs or [])
-    page = run_compare(found, settings)
+    page, compared = run_compare(found, settings)
+    if unlike := trained_unlike(compared):
+        typer.echo(unlike)
+    stdout().print(render_comparison(compared))
     log_comparison(page, settings, runs=[run.name for run in found])
     typer.echo(str(page))
 
@@ -315,6 +323,7 @@ def _show_table(settings: Config, run_name: str | None) -> None:
 def main() -> None:
     """Run the command. A user's mistake is one message on stderr and exit status 2, without a stack trace."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    let_waiting_threads_sleep()
     try:
         app(prog_name="shopkeeper")
     except ShopkeeperError as error:

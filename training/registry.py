@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from configs.exceptions import ArtefactError
 from configs.schema import Config
@@ -17,8 +16,7 @@ from serving.recommend.served_bundle import ChampionPointer, read_pointer, write
 from training.runs.record import BundleEntry
 from training.runs.run import Run, run_named
 from training.tracking.model_versions import bundle_with_alias, register_bundle, set_alias
-
-BUNDLES: Final = "bundles"
+from training.tracking.workspace_store import BUNDLES
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from training.runs.record import Resumption
 from training.runs.resumable_run import changed_settings, resume_hint
 from training.runs.run import Run, require_same_data, settings_of, write_json, write_settings
 from training.tracking.client import require_tracking
-from training.tracking.mlflow_sync import sync
+from training.tracking.mlflow_sync import SyncAfterEpochs, sync
 
 
 def train(config: Config, *, resume: Run | None = None, refit_of: str | None = None) -> Run:
@@ -34,7 +34,7 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
     if config.split.kind == "leave_one_out":
         log(LEAVE_ONE_OUT_WARNING)
     require_tracking(config)
-    run = resume or Run.create(config.workspace / "runs", name=config.name)
+    run = resume or Run.create(config.workspace / "runs", name=f"{config.name}-{config.encoder.model}")
     with run.lock():
         if resume is None:
             _start(run, config, refit_of=refit_of)
@@ -46,7 +46,7 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
             _resume(run, config)
         run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
         with _outcome_recorded(run, config):
-            fit_encoders(dataset, timeline, config=config, run=run, after_epoch=lambda: sync(run, config))
+            fit_encoders(dataset, timeline, config=config, run=run, after_epoch=SyncAfterEpochs(run, config))
     return run
 
 
@@ -79,8 +79,8 @@ def _resume(run: Run, config: Config) -> None:
     but_for = f", but for {', '.join(changed)}" if changed else ""
     log(f"run {run.folder} continues with its own settings{but_for}")
     write_settings(run, config)
-    resumed = [*run.read().resumed, Resumption(time=time.time(), changed=changed)]
-    run.update(error=None, resumed=resumed)
+    resumption = Resumption(time=time.time(), changed=changed)
+    run.change(lambda record: {"error": None, "resumed": [*record.resumed, resumption]})
 
 
 @contextlib.contextmanager

@@ -6,11 +6,15 @@ counts, the fingerprint of its input, and its own fingerprint (a hash over the h
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
+import glob
 import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +30,9 @@ SCHEMA_VERSION = 2
 FULL_DISK_BYTES = 65_536
 """After a failed write, less free space than this means that the disk is full."""
 
+NEW_SECONDS = 2.0
+"""A scratch file this young may not be locked yet by the writer who made it."""
+
 
 @contextmanager
 def writing(folder: Path, *, kind: str) -> Iterator[Path]:
@@ -35,15 +42,18 @@ def writing(folder: Path, *, kind: str) -> Iterator[Path]:
     never deletes other files. After an error the scratch folder is removed. Raises ArtefactError.
     """
     check_replaceable(folder, kind=kind)
-    scratch = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.part"
+    scratch = _scratch_of(folder)
     try:
         with translate_write_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             scratch.mkdir()
-            yield scratch
-            if not (scratch / MANIFEST).is_file():
-                raise AssertionError(f"{kind}: write_manifest was not called")
-            _replace(folder, scratch)
+            with locked(scratch):
+                yield scratch
+                if not (scratch / MANIFEST).is_file():
+                    raise AssertionError(f"{kind}: write_manifest was not called")
+                with locked(folder.parent):
+                    _replace(folder, scratch)
+                    _remove_leftovers(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -53,17 +63,34 @@ def writing_file(path: Path) -> Iterator[Path]:
     """Yield a scratch path; the file written there replaces `path` when the block ends without an error.
 
     It is flushed to disk before the rename, so after a kill or a power cut `path` is the complete old file or
-    the complete new one.
+    the complete new one. Each writer has a scratch file of its own, so of two writers the last one wins.
     """
-    scratch = path.with_name(f".{path.name}.part")
+    scratch = _scratch_of(path)
     try:
         with translate_write_errors(path):
-            yield scratch
-            _to_disk(scratch)
-            scratch.replace(path)
+            scratch.touch()
+            with locked(scratch):
+                yield scratch
+                _to_disk(scratch)
+                scratch.replace(path)
             _to_disk(path.parent)
+            _remove_leftovers(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a file or folder. Raises BlockingIOError with `wait=False` when another holds it.
+
+    It ends with the process at the latest, and needs no file of its own, which a full disk would refuse.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -206,6 +233,20 @@ def _existing_parent(place: Path) -> Path:
 def _free_space(place: Path) -> str:
     usage = shutil.disk_usage(_existing_parent(place))
     return f"{usage.free / 1e6:,.1f} MB of {usage.total / 1e6:,.0f} MB are free"
+
+
+def _scratch_of(path: Path) -> Path:
+    """A new name beside `path`."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the scratch files and folders of `path` whose writers were killed: nobody holds their lock."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):  # held by its writer, or gone since
+            if time.time() - leftover.stat().st_mtime > NEW_SECONDS:
+                with locked(leftover, wait=False):
+                    shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
 def _to_disk(path: Path) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +38,13 @@ from training.encoder.module import EncoderModule
 from training.encoder.negatives import NegativeSampler
 from training.encoder.out_of_memory import explain_out_of_memory
 from training.encoder.set_batches import SetBatches
+from training.encoder.time_limit import TimeBudget, TimeLimit
 from training.encoder.too_little_data import event_type_counts, nothing_to_train_on
 from training.encoder.trainer import build_trainer
 from training.encoder.user_table import UserTable
 from training.encoder.validation import validation_loader
 from training.encoder.weight_averaging import ExponentialMovingAverage
-from training.runs.record import FitSummary
+from training.runs.record import Ending, FitSummary
 from training.runs.run import CHECKPOINT_FILE, Run
 
 
@@ -61,10 +62,12 @@ def fit_encoders(
     its split point. Each later one starts from the one before and continues for `refit_epochs` on the longer
     past. Encoders that are already in the folder are not fitted again, and a fit that has a checkpoint there
     is resumed: the weights are the same bit for bit. A fit depends only on the seed, the data and the weights
-    that it starts from. With `max_epochs` 0, each split point gets its own initial vectors.
+    that it starts from; with `max_minutes`, on the clock too. With `max_epochs` 0, each split point gets its
+    own initial vectors.
     """
     _drop_unfinished_epochs(run, timeline)
     validation, *later = timeline
+    budget = TimeBudget(config.training.max_minutes, run.read()) if config.training.max_minutes else None
     if missing := [name for name in config.history.targets if name not in dataset.manifest["event_types"]]:
         log(
             f"history.targets has {', '.join(missing)}, which the data has no events of. "
@@ -75,18 +78,17 @@ def fit_encoders(
         return
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_model(dataset, config)
+    fit = partial(_fit, encoder, dataset, config=config, run=run, budget=budget, after_epoch=after_epoch)
     if not _load_fitted(encoder, run, validation):
         set_initial_vectors(encoder, dataset, validation, config)
-        _fit(
-            encoder, dataset, validation, config=config, run=run, next_point=later[0], after_epoch=after_epoch
-        )
+        fit(validation, later=later, next_point=later[0])
         save_encoder(encoder, run.folder, point=validation.name)
-    for point in later:
+    for number, point in enumerate(later, start=1):
         if _load_fitted(encoder, run, point):
             continue
         if config.training.refit_epochs:
             pl.seed_everything(config.training.seed, workers=True, verbose=False)
-            _fit(encoder, dataset, point, config=config, run=run, next_point=None, after_epoch=after_epoch)
+            fit(point, later=later[number:], next_point=None)
         save_encoder(encoder, run.folder, point=point.name)
     (run.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
@@ -152,22 +154,29 @@ def _fit(
     *,
     config: Config,
     run: Run,
+    later: Sequence[SplitPoint],
     next_point: SplitPoint | None,
+    budget: TimeBudget | None,
     after_epoch: Callable[[], None],
 ) -> None:
-    """Train the encoder in place. With `next_point`, by early stopping on the window between the two."""
+    """Train the encoder in place. With `next_point`, by early stopping on the window between the two.
+
+    `later` are the split points whose fits follow.
+    """
     training = config.training
     events = _training_events(dataset, point, config)
     batches = _build_batches(events, UserTable.of(dataset) if encoder.reads_user else None, config)
     module = _build_module(encoder, events, num_items=dataset.num_items, config=config)
     epochs = training.max_epochs if next_point else training.refit_epochs
-    max_minutes = training.max_minutes if next_point else None
-    timer = Timer(timedelta(minutes=max_minutes) if max_minutes else None, verbose=False)
+    timer = Timer(verbose=False)
     best = BestWeights(monitor=training.monitor, patience=training.patience) if next_point else None
     decay = training.weight_averaging
     average = ExponentialMovingAverage(encoder, decay=decay) if decay else None
-    num_steps = epochs * batches.num_batches()
-    with progress(f"encoder before the {point.name} split point", total=num_steps) as work:
+    num_batches = batches.num_batches()
+    later_steps = training.refit_epochs * num_batches * _growth(dataset, point, later)
+    limit = TimeLimit(budget, timer, later_fits=len(later), later_steps=later_steps if next_point else None)
+    name = f"encoder before the {point.name} split point"
+    with progress(name, total=epochs * num_batches, at_most=limit.seconds_left if budget else None) as work:
         recorder = CurveRecorder(run, series=point.name, work=work, timer=timer)
         checkpointing = Checkpointing(
             run.folder,
@@ -177,14 +186,16 @@ def _fit(
             recorder=recorder,
             after_epoch=after_epoch,
         )
-        in_order = (timer, recorder, best, average, checkpointing)
+        in_order = (timer, limit, recorder, best, average, checkpointing)
         trainer = build_trainer(config, [one for one in in_order if one is not None], epochs=epochs)
         if not checkpointing.resume(trainer, module):
             validation = validation_loader(dataset, point, next_point, config=config) if next_point else None
             with warnings.catch_warnings(), explain_out_of_memory(config):
                 warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers
                 trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
-    summary = recorder.summary()
+    was_stopped = bool(best and best.stopped_epoch)
+    ended_by: Ending = "max_minutes" if limit.has_ended else "patience" if was_stopped else "max_epochs"
+    summary = recorder.summary().model_copy(update={"ended_by": ended_by})
     if best and best.weights:
         encoder.load_state_dict(best.weights)
         best_score = {f"best_validation_{training.monitor}": float(best.best_score)}
@@ -192,6 +203,12 @@ def _fit(
     elif average:
         encoder.load_state_dict(average.encoder.state_dict())
     run.add_fit(point.name, summary)
+
+
+def _growth(dataset: Dataset, point: SplitPoint, later: Sequence[SplitPoint]) -> float:
+    """The events before all later split points, as a multiple of those before this one."""
+    num_events = [int((one.ends - dataset.offsets[:-1]).sum()) for one in (point, *later)]
+    return sum(num_events[1:]) / max(num_events[0], 1)
 
 
 def _training_events(dataset: Dataset, point: SplitPoint, config: Config) -> Events:

@@ -10,6 +10,10 @@ HARDWARE: Final = ("cpu", "cores", "gpu", "torch", "python")
 """Entries of a record that say what a run was trained on."""
 
 
+Ending = Literal["max_epochs", "patience", "max_minutes"]
+"""Settings of `training` that end a fit."""
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -22,6 +26,8 @@ class FitSummary(_Record):
     """Of the whole fit, validation included"""
     training_seconds: float
     interactions_per_second: int
+    ended_by: Ending | None = None
+    """The setting that ended it; a refit ends with its `refit_epochs`, here `max_epochs` too"""
     best_validation_recall: float | None = None
     """At its best epoch, where `training.monitor` is `recall`"""
     best_validation_ndcg: float | None = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from configs.exceptions import ArtefactError, TrainingError
 from configs.load import dump_config, load_config
 from configs.schema import Config
-from features.core.artefact import writing_file
+from features.core.artefact import locked, writing_file
 from training.runs.record import FitSummary, RunRecord
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Run:
 
     @classmethod
     def create(cls, runs: Path, *, name: str) -> Run:
-        """A new folder `runs/<time>-<name>`."""
+        """A new folder `runs/<time>-<name>`. Names of runs sort by time."""
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         folder = runs / f"{stamp}-{name}"
         for number in range(2, 100):
@@ -86,36 +85,28 @@ class Run:
             ) from None
 
     def update(self, **entries: Any) -> None:
-        """Set entries of `run.json`. Raises ValueError for a name or a value that `RunRecord` does not have.
+        """Set entries of `run.json`. Raises ValueError for a name or a value that `RunRecord` has not."""
+        self.change(lambda _: entries)
+
+    def change(self, entries: Callable[[RunRecord], Mapping[str, Any]]) -> None:
+        """Set entries of `run.json` that follow from its present ones. Raises ValueError as `update` does.
 
         Writers wait for one another, so that none overwrites what another wrote.
         """
-        with self._writing():
-            self._write({**self.read().plain(), **entries})
+        with locked(self.folder):
+            record = self.read()
+            changed = RunRecord.model_validate({**record.plain(), **entries(record)})
+            write_json(self.folder / RECORD_FILE, changed.plain())
 
     def add_fit(self, point: str, fit: FitSummary) -> None:
         """Add the fit of the encoder before a split point to `run.json`."""
-        with self._writing():
-            record = self.read()
-            self._write({**record.plain(), "fits": {**record.fits, point: fit}})
-
-    def _write(self, entries: Mapping[str, Any]) -> None:
-        write_json(self.folder / RECORD_FILE, RunRecord.model_validate(entries).plain())
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """A lock on the folder itself: it needs no file, which a full disk would refuse."""
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
+        self.change(lambda record: {"fits": {**record.fits, point: fit}})
 
     def log(self, series: str, step: int, metrics: Mapping[str, float]) -> None:
         """Append one line to the curves."""
         line = {"series": series, "step": step, "time": time.time(), "metrics": dict(metrics)}
-        self._write_curves([*self.curves(), line])
+        with locked(self.folder):
+            self._write_curves([*self.curves(), line])
 
     def curves(self) -> list[dict[str, Any]]:
         """Every line of the curves."""
@@ -140,11 +131,13 @@ class Run:
             yield
 
     def keep_curves(self, keep: Callable[[dict[str, Any]], bool]) -> None:
-        """Remove the other lines from the curves."""
+        """Remove the other lines from the curves. What comes in their place is new to MLflow."""
         lines = self.curves()
-        kept = [line for line in lines if keep(line)]
-        if len(kept) < len(lines):
-            self._write_curves(kept)
+        if all(map(keep, lines)):
+            return
+        self.change(lambda record: {"mlflow_lines": sum(map(keep, lines[: record.mlflow_lines]))})
+        with locked(self.folder):
+            self._write_curves([line for line in self.curves() if keep(line)])
 
     def _write_curves(self, lines: list[dict[str, Any]]) -> None:
         """All lines at once: they are a few hundred, and a kill leaves no half a line."""

@@ -53,7 +53,7 @@ def test_runs_that_were_asked_otherwise_are_not_paired(
     workspace: Workspace, section: str, settings: dict[str, Any], said: str
 ) -> None:
     change(workspace.second, section, **settings)
-    found = text_of(compare([workspace.first, workspace.second], workspace.config))
+    found = text_of(compare([workspace.first, workspace.second], workspace.config)[0])
     assert said in found
     assert f"Without the runs that are not paired with the first: {SECOND}." in found
     assert "differences to the first run" not in found
@@ -63,7 +63,7 @@ def test_each_row_of_a_comparison_has_its_own_k(workspace: Workspace) -> None:
     change(workspace.second, "evaluation", headline_k=10)
     evaluate_run(workspace.config, workspace.second)
     means = [mean_of(workspace.first, k=20), mean_of(workspace.second, k=10)]
-    found = text_of(compare([workspace.first, workspace.second], workspace.config))
+    found = text_of(compare([workspace.first, workspace.second], workspace.config)[0])
     shown = [float(value) for value in re.findall(r"@(?:20|10): ([0-9.]+) \(", found)]
     assert shown == pytest.approx(
         means, abs=1e-4
@@ -106,7 +106,7 @@ def test_pages_have_nothing_of_tracking_and_the_number_of_bots(workspace: Worksp
     workspace.second.update(compared_with={"champion": FIRST, "run": FIRST})
     write_review(workspace.second, workspace.config)
     review = workspace.second.folder / "review"
-    comparison = compare([workspace.first, workspace.second], workspace.config)
+    comparison, _ = compare([workspace.first, workspace.second], workspace.config)
     for path in (review / "review.html", review / "description.md", comparison):
         assert "ranker.hidden_dim" in text_of(path), path.name
         for word in ("tracking.", "s3cret", "elsewhere"):

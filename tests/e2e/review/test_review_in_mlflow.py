@@ -91,8 +91,17 @@ def test_mlflow_has_pages_pictures_figures_users_and_a_description(workspace: Wo
 def test_a_comparison_is_an_artefact_of_an_experiment_of_its_own(
     workspace: Workspace, shopkeeper: RunMain
 ) -> None:
+    for run, epochs, ended_by in ((workspace.first, 3, "max_minutes"), (workspace.second, 16, "patience")):
+        fit = run.read().fits["validation"]
+        run.add_fit("validation", fit.model_copy(update={"epochs": epochs, "ended_by": ended_by}))
     done = shopkeeper("compare", FIRST, SECOND)
     assert done.status == 0, done.err
+    first_line, header, *rows, page = done.out.splitlines()
+    assert f"{FIRST} 3 epochs (ended by training.max_minutes), {SECOND} 16 epochs" in first_line
+    assert first_line in (workspace.folder / "comparison.html").read_text(encoding="utf-8")
+    assert "capped recall@20" in header
+    assert [row.split()[0] for row in rows] == [FIRST, SECOND]
+    assert page == str(workspace.folder / "comparison.html")
     assert (workspace.folder / "comparison.html").is_file()
     client = client_of(workspace)
     experiment = client.get_experiment_by_name("shopkeeper-comparisons")

@@ -66,7 +66,7 @@ def compared(evaluated: Workspace) -> Path:
     """The page of both runs, with the first as the second's champion."""
     evaluated.second.update(compared_with={"champion": FIRST, "run": FIRST})
     write_review(evaluated.second, evaluated.config)
-    return compare([evaluated.first, evaluated.second], evaluated.config)
+    return compare([evaluated.first, evaluated.second], evaluated.config)[0]
 
 
 def pages(workspace: Workspace, compared: Path) -> list[Path]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,17 @@ def test_a_folder_in_the_place_of_the_mlflow_database(shopkeeper: RunMain, prepa
     (prepared / "mlflow.db").mkdir()
     message = r"MLflow cannot be used.*unable to open database file"
     refused(shopkeeper, message, "train", "--set", "split.window_days=14", "--out", prepared, folder=prepared)
+
+
+def test_an_mlflow_server_that_is_not_there_is_told_before_training(
+    shopkeeper: RunMain, prepared: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        uri = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    settings = ("--set", f"tracking.uri={uri}", "--set", "split.window_days=14", "--out", prepared)
+    started = time.monotonic()
+    refused(shopkeeper, rf"MLflow cannot be used at {uri}.*refused", "train", *settings, folder=prepared)
+    assert time.monotonic() - started < 60  # MLflow's own tries take five minutes; its import is in here
 
 
 def test_too_short_a_time_for_the_windows(shopkeeper: RunMain, prepared: Path) -> None:

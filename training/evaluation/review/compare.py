@@ -38,13 +38,14 @@ def runs_to_compare(workspace: Path, names: Sequence[str]) -> list[Run]:
     return found
 
 
-def compare(runs: Sequence[Run], config: Config) -> Path:
-    """Write `comparison.html` into the workspace. Raises ArtefactError for a run without an evaluation."""
+def compare(runs: Sequence[Run], config: Config) -> tuple[Path, list[ComparedRun]]:
+    """Write `comparison.html` into the workspace; returns its path, and what it shows of each run. Raises
+    ArtefactError for a run without an evaluation."""
     compared = [_compared(runs[0], run, config) for run in runs]
     path = config.workspace / PAGE
     with writing_file(path) as scratch:
         scratch.write_text(comparison_page(compared, settings_of_runs(runs)), encoding="utf-8")
-    return path
+    return path, compared
 
 
 def _compared(first: Run, run: Run, config: Config) -> ComparedRun:

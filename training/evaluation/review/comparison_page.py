@@ -73,6 +73,15 @@ class ComparedRun:
         return sum(fit.epochs for fit in self.review.fits)
 
     @property
+    def first_fit(self) -> str:
+        """`3 epochs (ended by training.max_minutes)`; empty without a fit."""
+        if not self.review.fits:
+            return ""
+        fit = self.review.fits[0]
+        ended = f" (ended by training.{fit.ended_by})" if fit.ended_by else ""
+        return f"{fit.epochs} epoch{'' if fit.epochs == 1 else 's'}{ended}"
+
+    @property
     def seconds(self) -> float:
         """Seconds of all fits together."""
         return sum(fit.seconds for fit in self.review.fits)
@@ -105,6 +114,8 @@ class ComparisonPage:
     first: str
     """Name of the first run"""
     runs: Sequence[ComparedRun]
+    trained_unlike: str
+    """A sentence where the runs were not trained for as long; empty where they were"""
     same_k: bool
     metric: str
     forest: bytes | None
@@ -120,13 +131,13 @@ class ComparisonPage:
 def comparison_page(runs: Sequence[ComparedRun], settings: Mapping[str, list[Any]]) -> str:
     """The document. `settings`: those that differ, name → the value in each run."""
     first = runs[0]
-    same_k = len({run.k for run in runs}) == 1
     totals = [(run.name, run.total) for run in runs if run.total]
     context = ComparisonPage(
         first=first.name,
         runs=runs,
-        same_k=same_k,
-        metric=f"capped recall@{first.k}" if same_k else "capped recall",
+        trained_unlike=trained_unlike(runs),
+        same_k=have_same_k(runs),
+        metric=metric_of(runs),
         forest=pictures.forest(totals, title=f"each run minus {first.name}") if totals else None,
         settings=settings,
         unpaired=[run.name for run in runs if run.evaluation_differences],
@@ -134,6 +145,25 @@ def comparison_page(runs: Sequence[ComparedRun], settings: Mapping[str, list[Any
         learning_curves=pictures.learning_curves({run.name: run.review.curves for run in runs}),
     )
     return render("comparison.html", context)
+
+
+def trained_unlike(runs: Sequence[ComparedRun]) -> str:
+    """A sentence with the epochs of each run where they differ, or where the clock ended one; else empty."""
+    by_clock = any(fit.ended_by == "max_minutes" for run in runs for fit in run.review.fits[:1])
+    if len({run.review.fits[0].epochs for run in runs if run.review.fits}) < 2 and not by_clock:
+        return ""
+    epochs = ", ".join(f"{run.name} {run.first_fit}" for run in runs if run.first_fit)
+    return f"Not trained for as long, before the validation split point: {epochs}."
+
+
+def have_same_k(runs: Sequence[ComparedRun]) -> bool:
+    """Whether the lists of all runs have the same length."""
+    return len({run.k for run in runs}) == 1
+
+
+def metric_of(runs: Sequence[ComparedRun]) -> str:
+    """The name of the metric by which runs are compared."""
+    return f"capped recall@{runs[0].k}" if have_same_k(runs) else "capped recall"
 
 
 def _chart(kind: BreakdownKind, runs: Sequence[ComparedRun]) -> ComparisonChart:

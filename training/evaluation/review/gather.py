@@ -22,7 +22,7 @@ from training.evaluation.review.formatting import best_validation
 from training.evaluation.review.list_changes import ItemChange, SettingChange, item_changes, setting_changes
 from training.evaluation.systems import PIPELINE
 from training.evaluation.user_figures import UserFigures
-from training.runs.record import BundleEntry, RunRecord
+from training.runs.record import BundleEntry, Ending, RunRecord
 from training.runs.run import Run, settings_of
 
 _MADE_ON = ("dataset", "commit", "seed", "cpu", "cores", "gpu", "torch")
@@ -38,6 +38,8 @@ class Fit:
     seconds: float
     interactions_per_second: float
     best_validation: str
+    ended_by: Ending | None
+    """The setting that ended it; None for a run of an earlier version"""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def _fits(record: RunRecord) -> list[Fit]:
             seconds=fit.seconds,
             interactions_per_second=fit.interactions_per_second,
             best_validation=best_validation(fit),
+            ended_by=fit.ended_by,
         )
         for name, fit in record.fits.items()
     ]

@@ -186,7 +186,7 @@ def test_ctrl_c_and_a_loss_of_nan_leave_no_trace(
         if next(presses, False):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training.train, "sync", ctrl_c)
+    monkeypatch.setattr(training.train, "SyncAfterEpochs", lambda *_: ctrl_c)
     stopped = shopkeeper(*command)
     assert stopped.status == 130
     assert "shopkeeper train --resume" in stopped.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from pathlib import Path
 from typing import get_args
@@ -20,6 +21,8 @@ from features.splits import split_points
 from training.encoder.batches import Batch
 from training.encoder.fit import fit_encoders, load_encoder
 from training.encoder.module import EncoderModule
+from training.encoder.time_limit import TimeBudget
+from training.runs.record import FitSummary, RunRecord
 from training.runs.run import Run
 
 SPLIT_POINTS = ("validation", "test", "full")
@@ -177,10 +180,10 @@ def test_the_best_epoch_is_kept(small_shop: tuple[Path, Dataset], tmp_path: Path
     )
 
 
-def test_the_time_limit_stops_the_first_fit_inside_an_epoch_and_validates_it(
+def test_the_time_limit_stops_each_fit_inside_an_epoch_and_validates_the_first(
     small_shop: tuple[Path, Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has 9 epochs; each refit has 1 and no time limit."""
+    """It has 9 epochs; each refit has 1, of which the spent time allows a step too."""
     steps_by_epochs: Counter[int | None] = Counter()
     training_step = EncoderModule.training_step
 
@@ -191,10 +194,35 @@ def test_the_time_limit_stops_the_first_fit_inside_an_epoch_and_validates_it(
     monkeypatch.setattr(EncoderModule, "training_step", counted)
     settings = ("training.batch_tokens=64", "training.max_epochs=9", "training.refit_epochs=1")
     run, _ = train(small_shop, tmp_path, *settings, "training.max_minutes=1e-5")
-    assert steps_by_epochs[9] == 1
-    assert steps_by_epochs[1] > 10
+    assert steps_by_epochs == {9: 1, 1: 2}
     assert [line["series"] for line in run.curves()] == ["validation", "test", "full"]
     assert "validation_recall" in run.curves()[0]["metrics"]
+
+
+def test_the_time_limit_bounds_all_fits_together(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+    """Each would go on for minutes."""
+    settings = ("training.max_epochs=5000", "training.refit_epochs=5000", "training.patience=5000")
+    started = time.monotonic()
+    run, _ = train(small_shop, tmp_path, *settings, "training.max_minutes=0.015")
+    assert time.monotonic() - started < 20
+    fits = run.read().fits
+    assert [fit.ended_by for fit in fits.values()] == ["max_minutes"] * 3
+    assert all(fit.training_seconds > 0 for fit in fits.values())
+
+
+def test_the_first_fit_leaves_the_refits_their_time(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
+    """It could go on for minutes; they need an epoch each."""
+    settings = ("training.max_epochs=5000", "training.patience=5000", "training.batch_tokens=512")
+    run, _ = train(small_shop, tmp_path, *settings, "training.max_minutes=0.05")
+    fits = run.read().fits
+    assert (fits["validation"].ended_by, fits["test"].ended_by) == ("max_minutes", "max_epochs")
+
+
+def test_time_before_an_interruption_counts() -> None:
+    fit = FitSummary(epochs=3, seconds=40, training_seconds=30, interactions_per_second=1)
+    budget = TimeBudget(1.0, RunRecord(fits={"validation": fit}))
+    budget.spend(5)
+    assert 14 < budget.left() <= 15
 
 
 def test_an_encoder_that_is_not_there_is_named(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from configs.exceptions import ArtefactError
-from training.runs.record import FitSummary
+from training.runs.record import FitSummary, Resumption
 from training.runs.run import Run, write_json
 
 
@@ -57,6 +57,23 @@ def test_two_writers_lose_nothing_of_each_other(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert run.read().fits == {f"point {number}": fit_of(epochs=number) for number in range(40)}
+
+
+def test_an_entry_that_follows_from_the_present_one_is_changed_by_one_writer_at_a_time(
+    tmp_path: Path,
+) -> None:
+    run = Run.create(tmp_path, name="shop")
+
+    def resume(number: int) -> None:
+        resumption = Resumption(time=number, changed=[])
+        run.change(lambda record: {"resumed": [*record.resumed, resumption]})
+
+    writers = [threading.Thread(target=resume, args=(number,)) for number in range(40)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert sorted(resumption.time for resumption in run.read().resumed) == list(range(40))
 
 
 def test_a_record_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
