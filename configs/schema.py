@@ -5,6 +5,7 @@ Durations are in days unless a name gives another unit. An unknown setting is an
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -108,6 +109,10 @@ class DataConfig(Section):
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
     time."""
 
+    until: date | None = None
+    """Leave out the events after this day (UTC, by the dates of the file): for a few wrong dates long after
+    the rest, which would be all that the windows of `split` hold."""
+
     shift_to_today: bool = False
     """Move all dates by whole days so that the last event is today: for demonstrations with old data."""
 
@@ -132,6 +137,10 @@ class PrepareConfig(Section):
 
     min_active_users: int = Field(25, ge=1)
     """With fewer users who have two or more item events the verdict is no-go."""
+
+    min_window_users: int = Field(10, ge=0)
+    """With fewer users who have one of `history.targets` in the validation window or in the test window of
+    `split` the verdict is no-go. 0: no check."""
 
 
 class SplitConfig(Section):

@@ -3,7 +3,7 @@
 Shapes: U users, E events of the dataset.
 
     window            ... all users' past ... | T - 2w  validation | T - w  test | T
-    leave_one_out     each user's past ...    | last but one       | last        |
+    leave_one_out     each user's past ...    | last basket but one| last basket |
     given             each user's train items | a tenth of them    | test items  |
 
 Each `|` is a split point. A model fitted on the events before one predicts those between it and the next.
@@ -61,34 +61,49 @@ class SplitPoint:
         return self.as_of if self.user_as_of is None else int(self.user_as_of[user])
 
 
-def split_points(dataset: Dataset, split: SplitConfig) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
+Timeline = tuple[SplitPoint, SplitPoint, SplitPoint]
+"""The split points validation, test and full."""
+
+
+def split_points(dataset: Dataset, split: SplitConfig) -> Timeline:
     """The split points (validation, test, full). Raises TooLittleDataError without events before the
     first."""
     if split.kind == "leave_one_out":
-        return _leave_one_out(dataset)
+        starts = _basket_starts(dataset, by_time=True)
+        return _last_baskets(dataset, first_start_B=starts, needed=3)
     if split.kind == "given":
-        return _given(dataset)
-    window = int(split.window_days * MICROSECONDS_PER_DAY)
-    end = int(dataset.manifest["last_time"]) + 1
-    first = int(dataset.manifest["first_time"])
+        return _last_baskets(dataset, first_start_B=_basket_starts(dataset, by_time=False), needed=2)
+    validation, test, full = window_times(
+        int(dataset.manifest["first_time"]),
+        int(dataset.manifest["last_time"]),
+        num_events=len(dataset.items),
+        window_days=split.window_days,
+    )
+    return (
+        split_point_at(dataset, validation, name="validation"),
+        split_point_at(dataset, test, name="test"),
+        split_point_at(dataset, full, name="full"),
+    )
+
+
+def window_times(first: int, last: int, *, num_events: int, window_days: float) -> tuple[int, int, int]:
+    """The times of the split points (validation, test, full) of data from `first` to `last`, all in
+    microseconds. Raises TooLittleDataError without a past before two windows."""
+    window, end = int(window_days * MICROSECONDS_PER_DAY), last + 1
     if end - first <= 1:
         raise TooLittleDataError(
-            f"All {len(dataset.items):,} events are of one time ({np.datetime64(first, 'us')}), so they "
+            f"All {num_events:,} events are of one time ({np.datetime64(first, 'us')}), so they "
             "cannot be split by time. Name the column of times with data.event_columns.timestamp and "
             "prepare again, or set data.clock=ordinal and split.kind=leave_one_out when there is none."
         )
     if end - 2 * window <= first:
         raise TooLittleDataError(
             f"The data spans {(end - first) / MICROSECONDS_PER_DAY:.1f} days, but "
-            f"split.window_days={split.window_days:g} needs more than two windows "
-            f"({2 * split.window_days:g} days): lower it, for example --set "
+            f"split.window_days={window_days:g} needs more than two windows "
+            f"({2 * window_days:g} days): lower it, for example --set "
             f"split.window_days={(end - first) / MICROSECONDS_PER_DAY / 6:.2g}."
         )
-    return (
-        split_point_at(dataset, end - 2 * window, name="validation"),
-        split_point_at(dataset, end - window, name="test"),
-        split_point_at(dataset, end, name="full"),
-    )
+    return end - 2 * window, end - window, end
 
 
 def split_point_at(dataset: Dataset, as_of: int, *, name: str) -> SplitPoint:
@@ -132,31 +147,33 @@ def _standing(
     return users[counts], events.take(counts), weights[counts]
 
 
-def _leave_one_out(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
-    lengths = np.diff(dataset.offsets)
-    has_targets = lengths > 2  # users with one or two events are only trained on
-    ends = dataset.offsets[1:]
-    return (
-        _cut_of_each(dataset, ends - 2 * has_targets, name="validation"),
-        _cut_of_each(dataset, ends - has_targets, name="test"),
-        _cut_of_each(dataset, ends, name="full"),
-    )
+def _last_baskets(dataset: Dataset, *, first_start_B: TimeArray, needed: int) -> Timeline:
+    """The last basket of each user is for the test, the one before it for validation.
 
-
-def _given(dataset: Dataset) -> tuple[SplitPoint, SplitPoint, SplitPoint]:
-    """A user's baskets are the train, validation and test items. With two there are no validation items."""
-    first_E = np.flatnonzero(np.diff(dataset.baskets, prepend=-1))
-    num_U = np.diff(np.searchsorted(first_E, dataset.offsets))
-    starts = np.append(first_E, len(dataset.items))
+    `first_start_B`: the position of the first event of each basket. Users with fewer than `needed` baskets
+    are only trained on, and those with two have no validation items.
+    """
+    num_U = np.diff(np.searchsorted(first_start_B, dataset.offsets))
+    starts = np.append(first_start_B, len(dataset.items))
     last_U = np.cumsum(num_U)
     ends = dataset.offsets[1:]
-    test = np.where(num_U > 1, starts[last_U - 1], ends)
+    test = np.where(num_U >= needed, starts[last_U - 1], ends)
     validation = np.where(num_U > 2, starts[last_U - 2], test)
     return (
         _cut_of_each(dataset, validation, name="validation"),
         _cut_of_each(dataset, test, name="test"),
         _cut_of_each(dataset, ends, name="full"),
     )
+
+
+def _basket_starts(dataset: Dataset, *, by_time: bool) -> TimeArray:
+    """The position of the first event of each basket. With `by_time`, all events of one user and one moment
+    are one basket, whatever their receipts: none of them is known before another."""
+    begins = np.diff(dataset.baskets, prepend=-1) != 0
+    if by_time:
+        begins &= np.diff(dataset.times, prepend=-1) != 0
+        begins[dataset.offsets[:-1]] = True
+    return np.flatnonzero(begins)
 
 
 def _cut_of_each(dataset: Dataset, ends: TimeArray, *, name: str) -> SplitPoint:

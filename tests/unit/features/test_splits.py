@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,16 @@ def test_windows_that_do_not_fit_are_rejected_with_one_that_does() -> None:
     assert len(split_points(dataset, SplitConfig(window_days=suggested))) == 3
 
 
+ORDERED = (
+    USERS[0],
+    USERS[1],
+    [(2, "purchase", 0), (3, "purchase", 5), (6, "purchase", 0), (7, "purchase", 0), (8, "view_item", 1)],
+)
+"""Events at times of their own, as in the files of papers."""
+
+
 def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(ORDERED)
     validation, test, full = split_points(dataset, SplitConfig(kind="leave_one_out"))
     assert [len(validation.history(dataset, user)) for user in range(3)] == [2, 1, 3]
     assert [len(test.history(dataset, user)) for user in range(3)] == [3, 1, 4]
@@ -115,8 +124,22 @@ def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
     assert targets_between(dataset, validation, full, targets={"review": 1.0}) == {}
 
 
+def test_leave_one_out_cuts_no_basket() -> None:
+    """Neither a receipt nor a moment is history and target at once."""
+    baskets = [(1, "purchase", 0), (1, "purchase", 1), (4, "purchase", 2), (9, "purchase", 3)]
+    dataset = dataset_of(([*baskets, (9, "purchase", 4), (9, "view_item", 5)], USERS[2]))
+    two_receipts = replace(dataset, baskets=np.arange(len(dataset.items)))
+    for one in (dataset, two_receipts):
+        validation, test, full = split_points(one, SplitConfig(kind="leave_one_out"))
+        assert [len(point.history(one, 0)) for point in (validation, test, full)] == [2, 3, 6]
+        assert [len(point.history(one, 1)) for point in (validation, test, full)] == [5, 5, 5], "two baskets"
+        held_out = targets_between(one, test, full, targets={"purchase": 1.0})
+        assert {user: items.tolist() for user, items in held_out.items()} == {0: [3, 4]}
+        assert test.history(one, 0).times.max() < test.as_of_user(0) == 9 * MICROSECONDS_PER_DAY
+
+
 def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(ORDERED)
     validation, test, full = split_points(dataset, SplitConfig(kind="leave_one_out"))
     assert {
         u: i.tolist()
