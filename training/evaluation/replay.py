@@ -46,7 +46,7 @@ class Evaluation:
     rows: Mapping[str, Mapping[str, list[dict[str, float]]]]
     """system → part → one row a user"""
     coverage: Mapping[str, Mapping[int, float]]
-    """system → k → share of the catalogue shown in the part `all`"""
+    """system → k → share of the items that may be shown which stand in some list of the part `all`"""
     relevant: Mapping[int, IntArray]
     """user → items of the window"""
     figures: UserFigures
@@ -127,8 +127,7 @@ class _Found:
             [EVENT_TYPE_CODE[kind] for kind in config.history.target_event_types], np.int8
         )
         self._bands_N = item_bands(np.asarray(pipeline.bundle.item_profiles.popularity_all))
-        bundle = pipeline.bundle
-        self._num_known = int((bundle.recommendable & bundle.item_profiles.known).sum())
+        self._num_recommendable = int(pipeline.bundle.recommendable.sum())
         self.members: dict[str, list[int]] = {part: [] for part in PARTS}
         self.rows: dict[str, dict[str, list[dict[str, float]]]] = {
             name: {part: [] for part in PARTS} for name in self._systems
@@ -156,8 +155,8 @@ class _Found:
                     self._hits[name].append(self._by_band(first[np.isin(first, truth)]))
 
     def coverage(self) -> dict[str, dict[int, float]]:
-        """system → k → share of the catalogue."""
-        num_items = self._num_known
+        """system → k → share of the items that may be shown, those that never sold among them."""
+        num_items = self._num_recommendable
         return {
             name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs}
             for name, lists in self._shown.items()
