@@ -146,10 +146,12 @@ class PrepareConfig(Section):
 class SplitConfig(Section):
     """How events are split into the past and the events to predict."""
 
-    kind: Literal["window", "leave_one_out", "given"] = "window"
-    """`window`: train on all events before one time, test on the days after it. `leave_one_out`: test on each
-    user's last event, as research papers do; it trains on later events of other users, so its metrics are too
-    high. `given`: test on the items of `data.test_events`, validate on a tenth of each user's train items."""
+    kind: Literal["window", "session", "leave_one_out", "given"] = "window"
+    """`window`: train on all events before one time, test on the days after it. `session`, for visitors
+    without accounts: train likewise, test how sessions of the days after it go on from their beginnings.
+    `leave_one_out`: test on each user's last basket, as research papers do; it trains on later events of
+    other users, so its metrics are too high. `given`: test on the items of `data.test_events`, validate on a
+    tenth of each user's train items."""
 
     window_days: float = Field(28, gt=0)
     """Length of the validation window, the ranker's window and the test window."""

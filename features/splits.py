@@ -5,14 +5,16 @@ Shapes: U users, E events of the dataset.
     window            ... all users' past ... | T - 2w  validation | T - w  test | T
     leave_one_out     each user's past ...    | last basket but one| last basket |
     given             each user's train items | a tenth of them    | test items  |
+    session           ... all users' past ... | sessions of the same two windows|
 
-Each `|` is a split point. A model fitted on the events before one predicts those between it and the next.
+Each `|` is a split point. A model fitted on the events before one predicts those between it and the next. For
+`session` it predicts how sessions of the window go on, from their own beginnings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from configs.schema import EventType, SplitConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History, IntArray, TimeArray
+from features.sessions import session_numbers
 from features.target_weights import counting_event_types, target_weights
 
 LEAVE_ONE_OUT_WARNING = (
@@ -29,6 +32,22 @@ LEAVE_ONE_OUT_WARNING = (
     "high: "
     "use it to compare with papers, and split.kind=window to decide what to serve."
 )
+
+
+@dataclass(frozen=True)
+class JudgedSessions:
+    """One session of each user in the window after a split point, cut into a beginning and what follows it.
+
+    All are positions in the dataset's event arrays. For a user without such a session all three are the end
+    of the past.
+    """
+
+    starts: TimeArray
+    """(U,) the first event of the session."""
+    cuts: TimeArray
+    """(U,) the first event after the beginning. Every event of the beginning is before its time."""
+    ends: TimeArray
+    """(U,) just after the last event of the session that lies in the window."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +60,38 @@ class SplitPoint:
     as_of: int
     """Microseconds. Every event of the past is before it."""
     user_as_of: TimeArray | None = None
-    """(U,) for leave_one_out and given, where each user has an own time: that of the event to predict."""
+    """(U,) where each user has an own time, that of the first event to predict."""
+    sessions: JudgedSessions | None = None
+    """For session, of the points with a window after them: who is asked for in the middle of what."""
 
     @property
     def per_user(self) -> bool:
-        """True for leave_one_out and given."""
-        return self.user_as_of is not None
+        """True for leave_one_out and given: each user has an own end of the past."""
+        return self.user_as_of is not None and self.sessions is None
 
     def past(self, dataset: Dataset) -> NDArray[np.bool_]:
         """(E,) True for the events before the split point."""
         return np.arange(len(dataset.items)) < np.repeat(self.ends, np.diff(dataset.offsets))
 
     def history(self, dataset: Dataset, user: int) -> History:
-        """One user's events before the split point."""
-        return dataset.history(user).take(slice(0, int(self.ends[user] - dataset.offsets[user])))
+        """One user's events before their list is made: those before the split point, and for session those
+        up to the end of the session's beginning."""
+        ends = self.ends if self.sessions is None else self.sessions.cuts
+        return dataset.history(user).take(slice(0, int(ends[user] - dataset.offsets[user])))
+
+    def begun_with(self, dataset: Dataset, user: int) -> IntArray:
+        """The distinct items of the beginning of the user's session. They are in neither list nor truth: to
+        predict them again would be no merit. Without a session there are none."""
+        if self.sessions is None:
+            return np.empty(0, np.int32)
+        start, cut = int(self.sessions.starts[user]), int(self.sessions.cuts[user])
+        return np.unique(dataset.items[start:cut])
+
+    def to_predict(self, later: SplitPoint) -> tuple[TimeArray, TimeArray]:
+        """((U,), (U,)) the positions between which the events to predict are, up to the point `later`."""
+        if self.sessions is None:
+            return self.ends, later.ends
+        return self.sessions.cuts, self.sessions.ends
 
     def as_of_user(self, user: int) -> int:
         """The time (microseconds) as of which a user's list is made: after all events of their past."""
@@ -79,11 +116,12 @@ def split_points(dataset: Dataset, split: SplitConfig) -> Timeline:
         num_events=len(dataset.items),
         window_days=split.window_days,
     )
-    return (
-        split_point_at(dataset, validation, name="validation"),
-        split_point_at(dataset, test, name="test"),
-        split_point_at(dataset, full, name="full"),
-    )
+    first = split_point_at(dataset, validation, name="validation")
+    second = split_point_at(dataset, test, name="test")
+    if split.kind == "session":
+        first = _with_sessions(dataset, first, until=test)
+        second = _with_sessions(dataset, second, until=full)
+    return first, second, split_point_at(dataset, full, name="full")
 
 
 def window_times(first: int, last: int, *, num_events: int, window_days: float) -> tuple[int, int, int]:
@@ -128,14 +166,31 @@ def targets_between(
     left out.
 
     An item bought and refunded between the split points is not among them; one refunded after `later` is.
+    For session neither is an item that the session began with.
     """
-    users, events, _ = _standing(dataset, later.past(dataset) & ~earlier.past(dataset), targets)
+    begins, ends = earlier.to_predict(later)
+    users, events, _ = _standing(dataset, _between(dataset, begins, ends), targets)
+    if earlier.sessions is not None:
+        who, begun = dataset.events_where(_between(dataset, earlier.sessions.starts, begins))
+        is_new = ~np.isin(_pairs(users, events.items), _pairs(who, begun.items))
+        users, events = users[is_new], events.take(is_new)
     items = events.items
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     parts = np.split(items, starts)[1:]  # the part before the first start is empty
     return {
         int(user): np.unique(part).astype(np.int32) for user, part in zip(users[starts], parts, strict=True)
     }
+
+
+def _between(dataset: Dataset, begins: TimeArray, ends: TimeArray) -> NDArray[np.bool_]:
+    """(E,) True for the events of each user from one position up to another (U,)."""
+    place, lengths = np.arange(len(dataset.items)), np.diff(dataset.offsets)
+    between: NDArray[np.bool_] = (place >= np.repeat(begins, lengths)) & (place < np.repeat(ends, lengths))
+    return between
+
+
+def _pairs(users: IntArray, items: IntArray) -> TimeArray:
+    return users.astype(np.int64) << 32 | items.astype(np.int64)
 
 
 def _standing(
@@ -145,6 +200,32 @@ def _standing(
     weights = target_weights(users, events, targets)
     counts = weights > 0
     return users[counts], events.take(counts), weights[counts]
+
+
+def _with_sessions(dataset: Dataset, point: SplitPoint, *, until: int) -> SplitPoint:
+    """The split point with each user's last session that begins at or after it and goes on before `until`.
+
+    The first half of a session's events, rounded down, is its beginning; events of one moment are on one
+    side. A session with events before the split point is left out, because its beginning was trained on.
+    """
+    users, events = dataset.events_where(np.ones(len(dataset.items), bool))
+    new_time = np.diff(events.times, prepend=events.times[:1] - 1) != 0
+    starts = np.flatnonzero(np.diff(session_numbers(users, events), prepend=-1))
+    new_time[starts] = True
+    moments = np.flatnonzero(new_time)
+    """The position of the first event of each moment of a session"""
+    num_before = np.add.reduceat((events.times < until).astype(np.int64), starts)
+    ends = starts + num_before
+    own = moments[np.searchsorted(moments, starts + num_before // 2, side="right") - 1]
+    second = np.append(moments, len(events))[np.searchsorted(moments, starts, side="right")]
+    cuts = np.maximum(own, second)
+    judged = (events.times[starts] >= point.as_of) & (cuts < ends)
+    of = users[starts[judged]]  # ascending; the last of a user overwrites the others
+    found = JudgedSessions(point.ends.copy(), point.ends.copy(), point.ends.copy())
+    found.starts[of], found.cuts[of], found.ends[of] = starts[judged], cuts[judged], ends[judged]
+    user_as_of = np.full(dataset.num_users, point.as_of)
+    user_as_of[of] = events.times[found.cuts[of]]
+    return replace(point, sessions=found, user_as_of=user_as_of)
 
 
 def _last_baskets(dataset: Dataset, *, first_start_B: TimeArray, needed: int) -> Timeline:

@@ -56,7 +56,7 @@ def _figures(report: Report) -> list[tuple[str, str]]:
 
 
 def _window(window: Window) -> str:
-    found = f"{window.target_events:,} events to predict, of {window.users:,} users"
+    found = f"{window.target_events:,} target events of {window.users:,} users"
     if window.first_time is None or window.until is None:
         return found
     share = f"{window.users_with_history / window.users:.1%}" if window.users else "none"

@@ -223,8 +223,8 @@ def _warnings_of_strangers(test: Window, config: Config) -> list[str]:
         return []
     return [
         f"only {share:.1%} of the {test.users:,} users of the test window have an event before it. The "
-        "others are strangers to every retriever and get the same list, so the figures hardly tell them apart. "
-        "split.kind=session judges each session of the window by its own beginning"
+        "others are strangers to every retriever and get the same list, so the figures hardly tell them "
+        "apart. split.kind=session judges sessions of the window by their own beginnings"
     ]
 
 

@@ -195,7 +195,7 @@ class _Replay:
         own = self._ranked.profile.own.codes
         self._is_own = np.zeros(pipeline.bundle.num_items, bool)
         self._is_own[own] = True
-        seen = np.unique(query.history.items) if exclude_seen else np.empty(0, np.int32)
+        seen = np.unique(query.history.items) if exclude_seen else query.exclude
         self._excluded = {
             "all": seen,
             "new": np.concatenate([own, seen]),
@@ -228,14 +228,19 @@ class _Replay:
 def lists_alone(pipeline: Pipeline, ranked: Ranked) -> dict[str, IntArray]:
     """System → its list, best first, filled up with what is popular as a page would be."""
     own = ranked.profile.own
-    lists = {
-        name: pipeline.alone(name, ranked.user, count=ALONE_DEPTH) for name in pipeline.bundle.retrievers
-    }
+    lists = {name: _alone(pipeline, name, ranked) for name in pipeline.bundle.retrievers}
     lists[MOST_BOUGHT] = own.codes[np.argsort(-own.counts, kind="stable")]
     popular = pipeline.most_popular(len(own) + ALONE_DEPTH)
     return {
         name: _filled(items, popular, num_items=pipeline.bundle.num_items) for name, items in lists.items()
     }
+
+
+def _alone(pipeline: Pipeline, name: str, ranked: Ranked) -> IntArray:
+    """What a retriever has for the user; where that is nothing, what it has for the items of the present
+    session, as for a page that shows them."""
+    for_user = pipeline.alone(name, ranked.user, count=ALONE_DEPTH)
+    return for_user if len(for_user) else ranked.candidates.retrievals[name].for_page.best(ALONE_DEPTH)
 
 
 def _filled(items: IntArray, popular: IntArray, *, num_items: int) -> IntArray:

@@ -143,7 +143,7 @@ def test_visitors_without_a_past_are_counted_and_the_split_for_them_is_named(pre
     console = Console(width=300, record=True, file=io.StringIO())
     console.print(render_report(report))
     text = console.export_text()
-    assert "360 events to predict, of 120 users; 0.0% of them have events before it" in text
+    assert "360 target events of 120 users; 0.0% of them have events before it" in text
     assert "warning" in text
 
 
