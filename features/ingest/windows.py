@@ -152,21 +152,26 @@ def _of_judged_sessions(inside: pl.DataFrame, before: pl.DataFrame, config: Conf
 
 def _windows_of_users(item_events: pl.DataFrame, config: Config) -> list[Window]:
     """For leave_one_out and given: each user's last basket but one, and the last."""
-    moment = (
-        pl.when(pl.col(c.TRANSACTION_ID).is_null())
-        .then(c.TIMESTAMP)
-        .otherwise(pl.col(c.TIMESTAMP).min().over("_user", c.EVENT_TYPE, c.TRANSACTION_ID))
-    )
-    placed = item_events.select(
-        "_user", c.EVENT_TYPE, moment.rank("dense", descending=True).over("_user").alias("place")
-    ).with_columns(pl.col("place").max().over("_user").alias("baskets"))
+    moment = pl.col(c.TIMESTAMP)
+    if item_events[c.TRANSACTION_ID].null_count() < len(item_events):
+        of_receipt = moment.min().over("_user", c.EVENT_TYPE, c.TRANSACTION_ID)
+        moment = pl.when(pl.col(c.TRANSACTION_ID).is_null()).then(moment).otherwise(of_receipt)
+    rows = item_events.select("_user", _is_target(config).alias("target"), moment.alias("moment"))
+    rows = rows.sort("_user", "moment")
+    users, is_target = rows["_user"].to_numpy(), rows["target"].to_numpy()
+    begins = (np.diff(users, prepend=-1) != 0) | (np.diff(rows["moment"].to_physical(), prepend=-1) != 0)
+    number = np.cumsum(begins)
+    first = np.flatnonzero(np.diff(users, prepend=-1))
+    per_user = np.diff(np.append(first, len(users)))
+    last = number[np.append(first[1:], len(users)) - 1]
+    from_last = np.repeat(last, per_user) - number
+    baskets = np.repeat(last - number[first] + 1, per_user)
     needed = 3 if config.split.kind == "leave_one_out" else 2
-    targets = placed.filter(_is_target(config))
     windows = []
-    for name, place, baskets in (("validation", 2, 3), ("test", 1, needed)):
-        held_out = targets.filter((pl.col("place") == place) & (pl.col("baskets") >= baskets))
-        users = held_out["_user"].n_unique()
-        windows.append(Window(name, None, None, len(held_out), users, users))
+    for name, place, at_least in (("validation", 1, 3), ("test", 0, needed)):
+        held_out = is_target & (from_last == place) & (baskets >= at_least)
+        num_users = len(np.unique(users[held_out]))
+        windows.append(Window(name, None, None, int(held_out.sum()), num_users, num_users))
     return windows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ from rich.console import Console
 
 from configs.exceptions import ConfigError, TooLittleDataError
 from configs.load import load_config
+from features.dataset import Dataset
 from features.ingest.report import Report
 from features.ingest.report_table import render_report
 from features.ingest.windows import inspect_windows
 from features.prepare import prepare
+from features.splits import split_points, targets_between
 
 START = datetime(2015, 1, 1, 12, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -33,6 +36,12 @@ SHOP = [
     for visit in range(40)
 ]
 """30 users, of whom each buys something every third day up to the end of April 2015."""
+VISITS = [
+    bought(f"v{n}", f"i{n % 9 + click}", START + timedelta(hours=2 * n, minutes=click), "view_item")
+    for n in range(600)
+    for click in range(3)
+]
+"""Every two hours a visitor without a past looks at three items."""
 STRAY = [bought(f"u{n}", "i1", datetime(2026, 1, 2 + n, 9, tzinfo=UTC)) for n in range(5)]
 
 
@@ -129,13 +138,8 @@ def test_old_data_is_said_once_with_the_setting_that_moves_it(prepare_rows: Prep
 
 
 def test_visitors_without_a_past_are_counted_and_the_split_for_them_is_named(prepare_rows: Prepare) -> None:
-    visits = [
-        bought(f"v{n}", f"i{n % 9 + click}", START + timedelta(hours=2 * n, minutes=click), "view_item")
-        for n in range(600)
-        for click in range(3)
-    ]
     settings = ("history.targets={view_item: 1}", "split.window_days=10", "data.shift_to_today=true")
-    report = prepare_rows(visits, *settings)
+    report = prepare_rows(VISITS, *settings)
     assert [window.users_with_history for window in report.windows] == [0, 0]
     (warning,) = report.warnings
     assert "only 0.0% of the 120 users of the test window have an event before it" in warning
@@ -145,6 +149,22 @@ def test_visitors_without_a_past_are_counted_and_the_split_for_them_is_named(pre
     text = console.export_text()
     assert "360 target events of 120 users; 0.0% of them have events before it" in text
     assert "warning" in text
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("window", SHOP), ("leave_one_out", SHOP), ("session", VISITS)])
+def test_the_windows_are_those_that_training_will_split(
+    prepare_rows: Prepare, workspace: Path, kind: str, rows: list[str]
+) -> None:
+    targets = "history.targets={purchase: 1, view_item: 1}"
+    overrides = (targets, f"split.kind={kind}", "split.window_days=10")
+    report = prepare_rows(rows, *overrides)
+    config, dataset = load_config(overrides=overrides), Dataset.open(workspace / "dataset")
+    points = split_points(dataset, config.split)
+    split = [
+        len(targets_between(dataset, *pair, targets=config.history.targets)) for pair in pairwise(points)
+    ]
+    assert [window.users for window in report.windows] == split
+    assert min(split) >= 30
 
 
 def test_the_last_baskets_of_users_are_their_windows() -> None:
