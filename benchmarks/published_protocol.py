@@ -22,14 +22,13 @@ from benchmarks.published_baselines import Baselines, Scorer, TargetEvents
 from configs.console import progress
 from configs.schema import Config
 from features.dataset import Dataset
-from features.splits import SplitPoint
+from features.splits import Timeline
 from models.encoder import Encoder
 from training.encoder.target_ranks import NOWHERE, metrics_of_ranks
 from training.encoder.validation import ValidationBatch, encoder_scores, ranks, validation_loader
 from training.evaluation.ranking_metrics import summarise
 
 CUTOFFS = (5, 10, 20)
-Timeline = tuple[SplitPoint, SplitPoint, SplitPoint]
 
 
 @dataclass(frozen=True)

@@ -50,13 +50,15 @@ def check(config: Config) -> None:
     check_reader(data)
     if (config.split.kind == "given") != (data.test_events is not None):
         raise ConfigError("split.kind=given and data.test_events go together: set both, or neither.")
-    if data.clock == "ordinal" and config.split.kind == "window":
+    if data.clock == "ordinal" and config.split.kind in ("window", "session"):
         raise ConfigError(
-            "data.clock=ordinal has no days, but split.kind=window needs them: set split.kind=leave_one_out."
+            f"data.clock=ordinal has no days, but split.kind={config.split.kind} needs them: set "
+            "split.kind=leave_one_out."
         )
-    if data.shift_to_today and data.clock == "ordinal":
+    if data.clock == "ordinal" and (data.shift_to_today or data.until):
+        name = "shift_to_today" if data.shift_to_today else "until"
         raise ConfigError(
-            "data.shift_to_today needs real times, but data.clock=ordinal has none: remove one of them."
+            f"data.{name} needs real times, but data.clock=ordinal has none: remove one of them."
         )
     if "home" not in config.surfaces:
         raise ConfigError(

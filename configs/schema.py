@@ -5,6 +5,7 @@ Durations are in days unless a name gives another unit. An unknown setting is an
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -111,6 +112,10 @@ class DataConfig(Section):
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
     time."""
 
+    until: date | None = None
+    """Leave out the events after this day (UTC, by the dates of the file): for a few wrong dates long after
+    the rest, which would be all that the windows of `split` hold."""
+
     shift_to_today: bool = False
     """Move all dates by whole days so that the last event is today: for demonstrations with old data."""
 
@@ -136,14 +141,20 @@ class PrepareConfig(Section):
     min_active_users: int = Field(25, ge=1)
     """With fewer users who have two or more item events the verdict is no-go."""
 
+    min_window_users: int = Field(10, ge=0)
+    """With fewer users who have one of `history.targets` in the validation window or in the test window of
+    `split` the verdict is no-go. 0: no check."""
+
 
 class SplitConfig(Section):
     """How events are split into the past and the events to predict."""
 
-    kind: Literal["window", "leave_one_out", "given"] = "window"
-    """`window`: train on all events before one time, test on the days after it. `leave_one_out`: test on each
-    user's last event, as research papers do; it trains on later events of other users, so its metrics are too
-    high. `given`: test on the items of `data.test_events`, validate on a tenth of each user's train items."""
+    kind: Literal["window", "session", "leave_one_out", "given"] = "window"
+    """`window`: train on all events before one time, test on the days after it. `session`, for visitors
+    without accounts: train likewise, test how sessions of the days after it go on from their beginnings.
+    `leave_one_out`: test on each user's last basket, as research papers do; it trains on later events of
+    other users, so its metrics are too high. `given`: test on the items of `data.test_events`, validate on a
+    tenth of each user's train items."""
 
     window_days: float = Field(28, gt=0)
     """Length of the validation window, the ranker's window and the test window."""

@@ -53,7 +53,7 @@ def prepare(
     )
     items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
-    report = make_report(events, items, users, prepare=config.prepare, remarks=raw.remarks)
+    report = make_report(events, items, users, config=config, now=now, remarks=raw.remarks)
     items_from_events = raw.items.from_events if raw.items else ()
     del raw  # frees as much memory as the steps below need
     if config.data.clock == "ordinal":
@@ -109,9 +109,7 @@ def _stop_if_unusable(
     if show:
         show(report)
     if report.no_go:
-        raise TooLittleDataError(
-            f"No-go: {report.no_go}. Bring more data, or lower these settings to try Shopkeeper out."
-        )
+        raise TooLittleDataError(f"No-go: {report.no_go}.")
 
 
 def _stop_if_too_many_rejected(rejected: pl.DataFrame, report: Report, config: Config) -> None:

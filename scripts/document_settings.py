@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any
@@ -97,7 +98,14 @@ def _words(annotation: Any) -> str:
         return "".join([_words(inside[0]), *bounds])
     if origin is dict:
         return f"mapping of {_words(inside[0])} to {_words(inside[1])}"
-    names = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
+    names = {
+        int: "whole number",
+        float: "number",
+        str: "text",
+        bool: "true or false",
+        Path: "path",
+        date: "date",
+    }
     return names.get(annotation, "a section")
 
 

@@ -34,6 +34,7 @@ SMALL = (
     "name=odd",
     "prepare.min_item_events=1",
     "prepare.min_active_users=1",
+    "prepare.min_window_users=1",
     "split.window_days=10",
     "encoder.dim=8",
     "encoder.num_layers=1",

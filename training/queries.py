@@ -14,12 +14,16 @@ NUM_INDEX_QUERIES = 200
 
 
 def query_at(dataset: Dataset, point: SplitPoint, user: int, *, num_results: int = 20) -> Query:
-    """The user's request for the home page at the split point, with all that the server would know of
-    them."""
+    """The user's request for the home page at the split point, or in the middle of their session after it,
+    with all that the server would know of them."""
     history = point.history(dataset, user)
     attributes = np.asarray(dataset.user_attributes[user])
     return Query(
-        history=history, as_of=point.as_of_user(user), num_results=num_results, user_attributes=attributes
+        history=history,
+        as_of=point.as_of_user(user),
+        exclude=point.begun_with(dataset, user),
+        num_results=num_results,
+        user_attributes=attributes,
     )
 
 

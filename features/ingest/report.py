@@ -9,11 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from configs.schema import PrepareConfig
+from configs.schema import Config, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import user_keys
 from features.ingest.validate_catalogue import ValidCatalogue
 from features.ingest.validate_events import ValidEvents
+from features.ingest.windows import Window, inspect_windows, without_times
 
 QUANTILES = (0.1, 0.5, 0.9, 0.99, 1.0)
 BOT_EVENTS_A_DAY = 1000
@@ -64,6 +65,10 @@ class Report:
     """Why there is too little to train on; None when there is enough."""
     remarks: list[str]
     """What the reader reports about the files."""
+    windows: list[Window]
+    """What `split` will validate and test on; empty where it cannot split the data."""
+    warnings: list[str]
+    """What is odd about the times, and the setting for it."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as `report.json` holds it."""
@@ -71,7 +76,8 @@ class Report:
 
     def without_times(self) -> Report:
         """The report for an ordinal clock, whose times mean nothing."""
-        return replace(self, first_time=None, last_time=None, days=0.0, suspected_bots=[])
+        windows = [without_times(window) for window in self.windows]
+        return replace(self, first_time=None, last_time=None, days=0.0, suspected_bots=[], windows=windows)
 
 
 def make_report(
@@ -79,10 +85,11 @@ def make_report(
     items: ValidCatalogue,
     users: ValidCatalogue,
     *,
-    prepare: PrepareConfig,
+    config: Config,
+    now: datetime,
     remarks: tuple[str, ...] = (),
 ) -> Report:
-    """All figures, computed from the valid tables."""
+    """All figures, computed from the valid tables. `now` is what old data is compared with."""
     keys = user_keys(events.events)
     frame = events.events.select(
         c.EVENT_TYPE,
@@ -97,6 +104,7 @@ def make_report(
     num_pairs = item_events.select(_pair().n_unique()).item() if len(item_events) else 0
     first, last, days = _period(frame)
     listed = items.frame[c.ID].cast(pl.Categorical).to_physical()
+    split = inspect_windows(item_events, config=config, now=now, moved_days=events.moved_days)
     tables: dict[str, Valid] = {"events": events, "items": items, "users": users}
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
@@ -120,8 +128,10 @@ def make_report(
         session_length=_sizes(frame, c.SESSION_ID),
         suspected_bots=_bots(frame, keys),
         currency=events.currency,
-        no_go=_no_go(len(item_events), num_active, prepare),
+        no_go=_no_go(len(item_events), num_active, config.prepare) or split.no_go,
         remarks=list(remarks),
+        windows=split.windows,
+        warnings=split.warnings,
     )
 
 
@@ -163,7 +173,9 @@ def _no_go(item_events: int, active_users: int, prepare: PrepareConfig) -> str |
             f"{active_users:,} users have two or more item events, and prepare.min_active_users is "
             f"{prepare.min_active_users:,}"
         )
-    return "; ".join(reasons) or None
+    if not reasons:
+        return None
+    return f"{'; '.join(reasons)}. Bring more data, or lower these settings to try Shopkeeper out"
 
 
 def _counts(values: pl.Series) -> dict[str, int]:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from features.ingest.report import BOT_EVENTS_A_DAY, Report
+from features.ingest.windows import Window
 
 
 def render_report(report: Report) -> RenderableType:
@@ -40,16 +41,26 @@ def _figures(report: Report) -> list[tuple[str, str]]:
     ):
         if quantiles:
             figures.append((name, ", ".join(f"{share} {size:,.0f}" for share, size in quantiles.items())))
+    figures += [(f"{window.name} window", _window(window)) for window in report.windows]
     figures += [("rejected", f"{count:,} × {reason}") for reason, count in report.rejected.items()]
     figures += [("dropped", f"{count:,} × {reason}") for reason, count in report.dropped.items()]
     figures += [
         ("columns not used", f"{table}: {', '.join(names)}") for table, names in report.unused_columns.items()
     ]
     figures += [("remark", remark) for remark in report.remarks]
+    figures += [("warning", f"{warning}.") for warning in report.warnings]
     if report.suspected_bots:
         bots = ", ".join(report.suspected_bots)
         figures.append(("suspected bots", f"{bots} (over {BOT_EVENTS_A_DAY:,} events in a day; kept)"))
     return figures
+
+
+def _window(window: Window) -> str:
+    found = f"{window.target_events:,} target events of {window.users:,} users"
+    if window.first_time is None or window.until is None:
+        return found
+    share = f"{window.users_with_history / window.users:.1%}" if window.users else "none"
+    return f"{window.first_time[:16]} to {window.until[:16]}: {found}; {share} of them have events before it"
 
 
 def _time(report: Report) -> str:

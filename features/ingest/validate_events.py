@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -56,6 +56,8 @@ class ValidEvents:
     """Valid rows left out on purpose, by reason."""
     unused_columns: tuple[str, ...] = ()
     currency: str | None = None
+    moved_days: int = 0
+    """By how many days `data.shift_to_today` moved the times."""
 
 
 def validate_events(
@@ -75,8 +77,10 @@ def validate_events(
     _require_columns(raw, data)
     raw, without_consent = _without_no_consent(raw, no_consent)
     frame = with_event_ids(_typed(raw, data))
-    if data.shift_to_today:
-        frame = _shifted(frame, now)
+    raw, frame, num_later = _until(raw, frame, data.until)
+    moved_days = _days_to_today(frame, now) if data.shift_to_today else 0
+    if moved_days:
+        frame = frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=moved_days))
     currency = shop_currency(frame, prepare)
     rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
     bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
@@ -91,14 +95,16 @@ def validate_events(
     return ValidEvents(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
         rejected=rejected,
-        num_rows=raw.num_rows + without_consent,
+        num_rows=raw.num_rows + without_consent + num_later,
         dropped={
             **raw.dropped,
             "duplicate event": len(good) - len(unique),
             "user without consent": without_consent,
+            f"after data.until={data.until}": num_later,
         },
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
+        moved_days=moved_days,
     )
 
 
@@ -203,12 +209,18 @@ def _event_types(text: pl.Series) -> list[pl.Series]:
     return [types, (types.is_null() & text.is_not_null()).alias("_bad_event_type")]
 
 
-def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Move all times by whole days, so that the last event lies within the 24 hours before `now`."""
+def _until(raw: RawTable, frame: pl.DataFrame, until: date | None) -> tuple[RawTable, pl.DataFrame, int]:
+    """(both without the rows after the day, how many those were)"""
+    if until is None:
+        return raw, frame, 0
+    is_later = (frame[c.TIMESTAMP].dt.date() > until).fill_null(value=False)
+    return replace(raw, frame=raw.frame.filter(~is_later)), frame.filter(~is_later), int(is_later.sum())
+
+
+def _days_to_today(frame: pl.DataFrame, now: datetime) -> int:
+    """The whole days after which the last event lies within the 24 hours before `now`."""
     last = frame[c.TIMESTAMP].max()
-    if not isinstance(last, datetime):
-        return frame
-    return frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=(now - last) // timedelta(days=1)))
+    return (now - last) // timedelta(days=1) if isinstance(last, datetime) else 0
 
 
 def _rejected(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:

@@ -33,14 +33,15 @@ ITEM_STATISTICS: Final = (
     "deal_window",
     "log_price",
 )
-"""The columns of the table. popularity_*: weights in `SHARES` of the recent window. buyers, first_buyers:
-users of that window, and those who had never had the item before it. return_rate: of those who had it in a
-window of the past, the share who had it in the next. category_*, parent_*: the same of the item's category
-and of the one above it. deal_*: how far the price lies below what it was over all time, as a logarithm."""
+"""The columns of the table. popularity_*: weights in `SHARES` of the recent window. buyers: users of that
+window. first_buyers: users who had the item for the first time in one of the last `NUM_WINDOWS` windows.
+return_rate: of those who had it in a window of the past, the share who had it in the next. category_*,
+parent_*: the same of the item's category and of the one above it. deal_*: how far the price lies below what
+it was over all time, as a logarithm."""
 
 NUM_WINDOWS: Final = 4
-"""Windows before the moment that the return rate is learnt from; who had the item in as many before each of
-them counts."""
+"""Windows before the moment that the return rate is learnt from and first buyers are counted in; for the
+return rate, who had the item in as many before each of them counts."""
 
 PRIOR: Final = 10.0
 """A rate counts as if this many average users stood behind it."""
@@ -101,8 +102,8 @@ def _by_code(values: NDArray[np.floating[Any]], codes: IntArray) -> NDArray[np.f
 def _returns(
     users: IntArray, events: History, *, categories: IntArray, as_of: int, days: float | None
 ) -> dict[str, NDArray[np.float64]]:
-    """Users by item: those of the recent window, those new in it, and how many come back from one window to
-    the next."""
+    """Users by item: those of the recent window, those new in the last `NUM_WINDOWS`, and how many come back
+    from one window to the next."""
     num_items = len(categories)
     pair = users.astype(np.int64) * num_items + events.items
     if days is None:

@@ -106,30 +106,28 @@ def test_users_with_one_event_beside_others_get_a_list_of_their_own(tmp_path: Pa
         (
             [bought("u0", "i0")] * 60,
             "leave_one_out",
-            r"Only 1 list with a relevant candidate.*bring users with three or more events",
+            r"0 users have.*in the validation window.*bring users with three or more baskets",
         ),
         (
             [bought("u0", "i0"), bought("u1", "i0")] * 2,
             "leave_one_out",
-            r"Nobody who has events before.*bring users with three or more events",
+            r"0 users have.*in the validation window.*bring users with three or more baskets",
         ),
         ([bought(f"u{n % 9}", f"i{n % 4}") for n in range(90)], "window", r"All 90 events are of one time"),
     ],
 )
-def test_events_that_are_all_one_or_of_one_time_stop_the_training(
+def test_events_that_are_all_one_or_of_one_time_are_a_no_go(
     shopkeeper: RunMain, tmp_path: Path, rows: list[odd_shop.Row], split: str, message: str
 ) -> None:
     config = odd_shop.settings(tmp_path, rows, f"split.kind={split}")
-    prepare(config, now=odd_shop.NOW)
-    refused(shopkeeper, "train", config, message)
+    refused(shopkeeper, "prepare", config, f"No-go: {message}")
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_events_of_one_time_train_when_the_last_of_each_user_is_left_out(tmp_path: Path, model: str) -> None:
+def test_events_of_one_time_train_by_the_order_of_their_rows(tmp_path: Path, model: str) -> None:
     rows = [bought(f"u{number % 16}", f"i{number * 7 % 12}") for number in range(128)]
-    run = odd_shop.fitted(
-        odd_shop.settings(tmp_path, rows, f"encoder.model={model}", "split.kind=leave_one_out")
-    )
+    order = ("data.clock=ordinal", "split.kind=leave_one_out")
+    run = odd_shop.fitted(odd_shop.settings(tmp_path, rows, f"encoder.model={model}", *order))
     assert sorted(path.name for path in run.folder.glob("encoder-*.pt")) == ENCODERS
 
 

@@ -155,7 +155,7 @@ def test_the_next_dataset_has_what_the_live_store_said_at_the_time_of_each_event
             store.append_now(rows, received_at=0)
         export_events(tmp_path / "events.db", tmp_path / "exported")
         overrides = ["data.reader=parquet", f"data.events={tmp_path / 'exported' / 'events.parquet'}"]
-        overrides += ["prepare.min_item_events=1", "prepare.min_active_users=1"]
+        overrides += ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.min_window_users=0"]
         prepare(load_config(overrides=overrides, workspace=tmp_path / "shop"), now=NOW)
         dataset = Dataset.open(tmp_path / "shop" / "dataset")
         people = pl.read_parquet(dataset.folder / "users.parquet")["user_id"].to_list()

@@ -63,6 +63,7 @@ def prepare_shop(workspace: Path, *, reader: str, events: Path) -> Dataset:
         f"data.reader={reader}",
         f"data.events={events}",
         "prepare.min_active_users=1",
+        "prepare.min_window_users=0",
         "prepare.max_rejected_share=0.1",
     ]
     prepare(load_config(overrides=overrides, workspace=workspace), now=NOW)

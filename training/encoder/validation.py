@@ -201,7 +201,8 @@ def validation_rows(
             item_categories=categories,
             has_times=dataset.has_times,
         )
-        excluded = np.unique(history.items) if config.evaluation.exclude_seen else np.empty(0, np.int32)
+        seen = config.evaluation.exclude_seen
+        excluded = np.unique(history.items) if seen else point.begun_with(dataset, user)
         codes = user_codes(np.int32(found.category), attributes[user])
         rows.append(ValidationRow(user, inputs, items, excluded, numbers=found.numbers, codes=codes))
     return rows

@@ -62,7 +62,7 @@ class EvaluationRecord(_Record):
     systems: dict[str, dict[str, dict[str, Interval]]]
     """System → part → metric → (mean, low, high)"""
     coverage: dict[str, dict[str, float]]
-    """System → k → share of the catalogue shown"""
+    """System → k → share of the items that may be shown which stand in some list"""
     breakdowns: list[Breakdown] = []
     over_retrievers: list[Difference] = []
     """The pipeline minus each retriever alone, the closest first"""

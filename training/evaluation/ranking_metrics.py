@@ -46,7 +46,7 @@ def _discounts(depth: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def coverage(lists: Sequence[NDArray[np.int32]], *, k: int, num_items: int) -> float:
-    """The share of the catalogue that stands in anybody's first k places."""
+    """The share of `num_items`, those that may be shown, that stands in anybody's first k places."""
     shown = np.unique(np.concatenate([ranked[:k] for ranked in lists])) if lists else np.empty(0)
     return len(shown) / num_items
 

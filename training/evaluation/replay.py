@@ -46,7 +46,7 @@ class Evaluation:
     rows: Mapping[str, Mapping[str, list[dict[str, float]]]]
     """system → part → one row a user"""
     coverage: Mapping[str, Mapping[int, float]]
-    """system → k → share of the catalogue shown in the part `all`"""
+    """system → k → share of the items that may be shown which stand in some list of the part `all`"""
     relevant: Mapping[int, IntArray]
     """user → items of the window"""
     figures: UserFigures
@@ -127,8 +127,7 @@ class _Found:
             [EVENT_TYPE_CODE[kind] for kind in config.history.target_event_types], np.int8
         )
         self._bands_N = item_bands(np.asarray(pipeline.bundle.item_profiles.popularity_all))
-        bundle = pipeline.bundle
-        self._num_known = int((bundle.recommendable & bundle.item_profiles.known).sum())
+        self._num_recommendable = int(pipeline.bundle.recommendable.sum())
         self.members: dict[str, list[int]] = {part: [] for part in PARTS}
         self.rows: dict[str, dict[str, list[dict[str, float]]]] = {
             name: {part: [] for part in PARTS} for name in self._systems
@@ -156,8 +155,8 @@ class _Found:
                     self._hits[name].append(self._by_band(first[np.isin(first, truth)]))
 
     def coverage(self) -> dict[str, dict[int, float]]:
-        """system → k → share of the catalogue."""
-        num_items = self._num_known
+        """system → k → share of the items that may be shown, those that never sold among them."""
+        num_items = self._num_recommendable
         return {
             name: {k: coverage(lists, k=k, num_items=num_items) for k in self._cutoffs}
             for name, lists in self._shown.items()
@@ -196,7 +195,7 @@ class _Replay:
         own = self._ranked.profile.own.codes
         self._is_own = np.zeros(pipeline.bundle.num_items, bool)
         self._is_own[own] = True
-        seen = np.unique(query.history.items) if exclude_seen else np.empty(0, np.int32)
+        seen = np.unique(query.history.items) if exclude_seen else query.exclude
         self._excluded = {
             "all": seen,
             "new": np.concatenate([own, seen]),
@@ -229,14 +228,19 @@ class _Replay:
 def lists_alone(pipeline: Pipeline, ranked: Ranked) -> dict[str, IntArray]:
     """System → its list, best first, filled up with what is popular as a page would be."""
     own = ranked.profile.own
-    lists = {
-        name: pipeline.alone(name, ranked.user, count=ALONE_DEPTH) for name in pipeline.bundle.retrievers
-    }
+    lists = {name: _alone(pipeline, name, ranked) for name in pipeline.bundle.retrievers}
     lists[MOST_BOUGHT] = own.codes[np.argsort(-own.counts, kind="stable")]
     popular = pipeline.most_popular(len(own) + ALONE_DEPTH)
     return {
         name: _filled(items, popular, num_items=pipeline.bundle.num_items) for name, items in lists.items()
     }
+
+
+def _alone(pipeline: Pipeline, name: str, ranked: Ranked) -> IntArray:
+    """What a retriever has for the user; where that is nothing, what it has for the items of the present
+    session, as for a page that shows them."""
+    for_user = pipeline.alone(name, ranked.user, count=ALONE_DEPTH)
+    return for_user if len(for_user) else ranked.candidates.retrievals[name].for_page.best(ALONE_DEPTH)
 
 
 def _filled(items: IntArray, popular: IntArray, *, num_items: int) -> IntArray:

@@ -1,7 +1,8 @@
 """The ranker's training lists: the candidates that the server would have had at a split point, labelled by
 what the users did after it.
 
-Two lists a user: the home page's, where every target item of the window is relevant; and a page that shows
+Two lists a user: the home page's, where every target item of the window is relevant (for `split.kind=session`
+asked for after the beginning of a session, and every target item that follows there); and a page that shows
 part of one basket of the window, where the rest of the basket is relevant. Shapes: C candidates of a list, F
 features.
 """
@@ -63,7 +64,7 @@ def ranked_lists(
     `num_negatives` None keeps every candidate.
     """
     generator = np.random.default_rng(config.ranker.seed)
-    starts, ends = earlier.ends, later.ends
+    starts, ends = earlier.to_predict(later)
     users = np.flatnonzero(ends > starts)
     if len(users) > config.ranker.max_users:
         users = generator.choice(users, config.ranker.max_users, replace=False)
@@ -74,6 +75,7 @@ def ranked_lists(
             future = whole.take(slice(first, last))
             future = future.take(target_weights(None, future, config.history.targets) > 0)
             query = query_at(dataset, earlier, int(user))
+            future = future.take(~np.isin(future.items, query.exclude))
             lists = _lists_of_user(pipeline, query, future, generator=generator)
             yield [one if num_negatives is None else _thinned(one, num_negatives, generator) for one in lists]
             work.advance()
@@ -99,7 +101,7 @@ def _lists_of_user(
 def _list(
     candidates: Candidates, query: Query, relevant: IntArray, *, weight: float = 1.0
 ) -> RankedList | None:
-    away = np.isin(candidates.items, query.page_items)
+    away = np.isin(candidates.items, np.concatenate([query.page_items, query.exclude]))
     is_relevant = np.isin(candidates.items, relevant) & ~away
     if not is_relevant.any():
         return None

@@ -36,7 +36,12 @@ def make_config(workspace: Path) -> MakeConfig:
     otherwise."""
 
     def make(events: Path, *overrides: str, reader: str = "csv") -> Config:
-        lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.max_rejected_share=1"]
+        lenient = [
+            "prepare.min_item_events=1",
+            "prepare.min_active_users=1",
+            "prepare.min_window_users=0",
+            "prepare.max_rejected_share=1",
+        ]
         return load_config(
             overrides=[f"data.reader={reader}", f"data.events={events}", *lenient, *overrides],
             workspace=workspace,
@@ -63,7 +68,7 @@ def shop_csv() -> str:
     baskets of two."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
     rows = [
-        f"purchase,{(start + timedelta(hours=7 * n + user)).isoformat()},"
+        f"purchase,{(start + timedelta(hours=70 * n + user)).isoformat()},"
         f"u{user},i{(user * 7 + n * 3) % 50},1,{1 + n % 5}.99,u{user}t{n // 2}"
         for user in range(30)
         for n in range(40)

@@ -231,6 +231,7 @@ def test_an_item_that_the_catalogue_does_not_list_is_out_of_stock(tmp_path: Path
     settings = [
         "prepare.min_item_events=1",
         "prepare.min_active_users=1",
+        "prepare.min_window_users=0",
         f"data.events={tmp_path}/events.csv",
     ]
     config = load_config(

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made_dataset import dataset_of
 from numpy.typing import NDArray
 
 from configs.exceptions import TooLittleDataError
 from configs.load import load_config
 from configs.schema import SplitConfig
-from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
+from features.core.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.interactions import Interactions
 from features.profiles.item_profiles import ItemProfiles
@@ -24,40 +25,13 @@ USERS = (
 """For each user: (day, event type, item)"""
 
 
-FOLDER = tempfile.TemporaryDirectory()
-"""For what a dataset has on disk alone; gone when the tests end."""
-
-
-def dataset_of(users: tuple[list[tuple[int, str, int]], ...] = USERS) -> Dataset:
-    flat = [(user, *event) for user, events in enumerate(users) for event in events]
-    days = np.array([day for _, day, _, _ in flat], np.int64)
-    owners = [user for user, *_ in flat]
-    baskets = np.unique(np.array([(user, day) for user, day, _, _ in flat]), axis=0, return_inverse=True)[1]
-    np.save(Path(FOLDER.name) / "item_content.npy", np.zeros((6, 5), np.int32))
-    return Dataset(
-        folder=Path(FOLDER.name),
-        manifest={
-            "first_time": int(days.min()) * MICROSECONDS_PER_DAY,
-            "last_time": int(days.max()) * MICROSECONDS_PER_DAY,
-            "clock": "real",
-        },
-        items=np.array([item for *_, item in flat], np.int32),
-        event_types=np.array([EVENT_TYPE_CODE[kind] for _, _, kind, _ in flat], np.int8),
-        times=days * MICROSECONDS_PER_DAY,
-        baskets=baskets.astype(np.int64),
-        prices=np.ones(len(flat), np.float32),
-        offsets=np.searchsorted(owners, np.arange(len(users) + 1)).astype(np.int64),
-        categories=np.array([0, 0, 1, 1, 2, 2], np.int32),
-    )
-
-
 def days_of(dataset: Dataset, mask: NDArray[np.bool_]) -> list[int]:
     days: list[int] = (dataset.times[mask] // MICROSECONDS_PER_DAY).tolist()
     return days
 
 
 def test_windows_end_with_the_last_event_and_follow_each_other() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(USERS)
     validation, test, full = split_points(dataset, SplitConfig(window_days=2))
     assert [point.as_of for point in (validation, test, full)] == [
         9 * MICROSECONDS_PER_DAY + 1 - windows * 2 * MICROSECONDS_PER_DAY for windows in (2, 1, 0)
@@ -75,13 +49,13 @@ def test_windows_end_with_the_last_event_and_follow_each_other() -> None:
 
 
 def test_an_event_at_the_moment_of_the_cut_is_not_past() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(USERS)
     point = split_point_at(dataset, 5 * MICROSECONDS_PER_DAY, name="test")
     assert days_of(dataset, point.past(dataset)) == [0, 3, 2, 2]
 
 
 def test_windows_that_do_not_fit_are_rejected_with_one_that_does() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(USERS)
     with pytest.raises(
         TooLittleDataError, match=r"spans 9\.0 days.*window_days=5 needs more than two windows \(10 days\)"
     ) as error:
@@ -90,8 +64,16 @@ def test_windows_that_do_not_fit_are_rejected_with_one_that_does() -> None:
     assert len(split_points(dataset, SplitConfig(window_days=suggested))) == 3
 
 
+ORDERED = (
+    USERS[0],
+    USERS[1],
+    [(2, "purchase", 0), (3, "purchase", 5), (6, "purchase", 0), (7, "purchase", 0), (8, "view_item", 1)],
+)
+"""Events at times of their own, as in the files of papers."""
+
+
 def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(ORDERED)
     validation, test, full = split_points(dataset, SplitConfig(kind="leave_one_out"))
     assert [len(validation.history(dataset, user)) for user in range(3)] == [2, 1, 3]
     assert [len(test.history(dataset, user)) for user in range(3)] == [3, 1, 4]
@@ -105,7 +87,7 @@ def test_leave_one_out_holds_back_the_last_two_events_of_all_who_have_three() ->
 
 
 def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(USERS)
     validation, test, full = split_points(dataset, SplitConfig(window_days=2))
     found = targets_between(dataset, validation, test, targets={"purchase": 1.0})
     assert {user: items.tolist() for user, items in found.items()} == {2: [0]}
@@ -115,8 +97,22 @@ def test_targets_between_are_the_distinct_items_of_the_wanted_kind() -> None:
     assert targets_between(dataset, validation, full, targets={"review": 1.0}) == {}
 
 
+def test_leave_one_out_cuts_no_basket() -> None:
+    """Neither a receipt nor a moment is history and target at once."""
+    baskets = [(1, "purchase", 0), (1, "purchase", 1), (4, "purchase", 2), (9, "purchase", 3)]
+    dataset = dataset_of(([*baskets, (9, "purchase", 4), (9, "view_item", 5)], USERS[2]))
+    two_receipts = replace(dataset, baskets=np.arange(len(dataset.items)))
+    for one in (dataset, two_receipts):
+        validation, test, full = split_points(one, SplitConfig(kind="leave_one_out"))
+        assert [len(point.history(one, 0)) for point in (validation, test, full)] == [2, 3, 6]
+        assert [len(point.history(one, 1)) for point in (validation, test, full)] == [5, 5, 5], "two baskets"
+        held_out = targets_between(one, test, full, targets={"purchase": 1.0})
+        assert {user: items.tolist() for user, items in held_out.items()} == {0: [3, 4]}
+        assert test.history(one, 0).times.max() < test.as_of_user(0) == 9 * MICROSECONDS_PER_DAY
+
+
 def test_targets_between_two_leave_one_out_cuts_are_one_event_a_user() -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(ORDERED)
     validation, test, full = split_points(dataset, SplitConfig(kind="leave_one_out"))
     assert {
         u: i.tolist()
@@ -201,7 +197,7 @@ def test_what_was_bought_and_brought_back_within_the_window_is_not_relevant() ->
 
 
 def test_tables_count_targets_alone_and_come_back_from_their_files(tmp_path: Path) -> None:
-    dataset = dataset_of()
+    dataset = dataset_of(USERS)
     tables = tables_at(dataset, 8 * MICROSECONDS_PER_DAY)
     assert tables.popularity_all.tolist() == [3, 1, 0, 1, 0, 1]
     assert tables.known.tolist() == [True, True, False, True, False, True]

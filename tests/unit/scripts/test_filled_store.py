@@ -20,7 +20,7 @@ def prepared(folder: Path, users: int) -> Config:
     """A workspace with tables of two purchases a user."""
     rows = [f"2024-01-0{day},u{user},tea" for user in range(users) for day in (1, 2)]
     (folder / "a.csv").write_text("timestamp,user_id,item_id\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1"]
+    lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.min_window_users=0"]
     settings = [f"data.events={folder / 'a.csv'}", "data.event_type=purchase", *lenient]
     config = load_config(overrides=settings, workspace=folder / "shop")
     prepare(config, now=NOW)

@@ -71,7 +71,7 @@ class Review:
     """The run's settings"""
     num_users: int
     coverage: Mapping[str, float]
-    """system → share of the catalogue shown in the first k positions"""
+    """system → share of the items that may be shown which stand in the first k positions of some list"""
     curves: list[dict[str, Any]]
     """Lines of `metrics.jsonl`"""
     fits: list[Fit]

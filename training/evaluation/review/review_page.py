@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from configs.schema import ExportConfig
 from training.evaluation.breakdowns import Breakdown, Difference
@@ -29,7 +29,7 @@ class SystemRow:
     recall: tuple[float, float, float]
     """(mean, low, high) of capped recall"""
     coverage: float
-    """Share of the catalogue shown"""
+    """Share of the items that may be shown"""
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,15 @@ def review_page(review: Review, drawn: Mapping[str, bytes]) -> str:
     return render("review.html", _context(review, drawn))
 
 
+_WINDOW: Final = {
+    "window": "{days:g} days",
+    "session": "rest of a session of the {days:g} days",
+    "leave_one_out": "next basket",
+    "given": "test set",
+}
+"""What comes after the split point, by `split.kind`"""
+
+
 def _context(review: Review, drawn: Mapping[str, bytes]) -> ReviewPage:
     split = review.config.split
     # a tracking URI may hold a login
@@ -111,7 +120,7 @@ def _context(review: Review, drawn: Mapping[str, bytes]) -> ReviewPage:
         k=review.k,
         headline=review.headline,
         num_users=review.num_users,
-        window=f"{split.window_days:g} days" if split.kind == "window" else "next event",
+        window=_WINDOW[split.kind].format(days=split.window_days),
         conclusion=conclusion(review),
         over_retrievers=review.over_retrievers,
         systems=[

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.histories import History
-from features.profiles.item_statistics import ITEM_STATISTICS, PRIOR, item_statistics
+from features.profiles.item_statistics import ITEM_STATISTICS, NUM_WINDOWS, PRIOR, item_statistics
 
 AS_OF = 100 * MICROSECONDS_PER_DAY
 ROWS = [  # person, days ago, item, price
@@ -61,6 +61,31 @@ def test_people_who_come_back_and_people_who_are_new() -> None:
     of_category = (np.array([3.0, 3.0, 0.0, 0.0]) + PRIOR * mean) / (np.array([4.0, 4.0, 2.0, 0.0]) + PRIOR)
     np.testing.assert_allclose(found["category_return_rate"], of_category, rtol=1e-5)
     np.testing.assert_allclose(found["return_rate"], (back + PRIOR * of_category) / (had + PRIOR), rtol=1e-5)
+
+
+def test_first_buyers_are_those_of_the_last_four_windows_together() -> None:
+    """One user a window, six windows: each has the item once, and the first of them comes back at the end."""
+    users = np.array([0, 0, 1, 2, 3, 4, 5], np.int32)
+    ago = np.array([55, 5, 45, 35, 25, 15, 5])
+    events = History(
+        items=np.zeros(len(ago), np.int32),
+        event_types=np.zeros(len(ago), np.int8),
+        times=AS_OF - ago * MICROSECONDS_PER_DAY,
+        baskets=np.arange(len(ago)),
+        prices=np.ones(len(ago), np.float32),
+    )
+    found = item_statistics(
+        users,
+        events,
+        weights=np.ones(len(ago), np.float32),
+        categories=np.array([-1], np.int32),
+        parents=np.array([-1], np.int32),
+        as_of=AS_OF,
+        days=10.0,
+    )
+    column = dict(zip(ITEM_STATISTICS, np.expm1(found[0]), strict=True))
+    assert column["first_buyers"] == pytest.approx(NUM_WINDOWS)
+    assert column["buyers"] == pytest.approx(2), "of the recent window alone, whoever had it before, too"
 
 
 def test_a_price_below_the_usual_one_is_a_deal() -> None:
