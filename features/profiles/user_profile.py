@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.schema import EventType
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
-from features.histories import History, IntArray, ages_in_days
+from features.histories import History, IntArray, TimeArray, ages_in_days
 from features.profiles.recency_frequency import RecencyFrequency, recency_frequency
 from features.profiles.user_features import UserFeatures, user_features
 from features.sessions import SESSION_GAP_MINUTES
@@ -43,6 +43,12 @@ SESSION_EVENT_TYPES = np.array(
 class UserProfile:
     """Aggregates of one history before `as_of`."""
 
+    target_items: IntArray
+    """(T,) the items of the target events that nothing has undone, oldest first"""
+    target_event_types: NDArray[np.int8]
+    """(T,) their event type codes"""
+    target_times: TimeArray
+    """(T,) when they were, in microseconds"""
     own: RecencyFrequency
     """By item"""
     in_category: RecencyFrequency
@@ -107,6 +113,9 @@ def build_user_profile(
     own, in_category = by(standing.items), by(item_categories[standing.items])
     log_price_mean, log_price_deviation = _log_prices(standing.prices)
     return UserProfile(
+        target_items=standing.items,
+        target_event_types=standing.event_types,
+        target_times=standing.times,
         own=own,
         in_category=in_category,
         in_parent=by(item_parents[standing.items]),

@@ -126,8 +126,8 @@ class UserKNN(Retriever):
         return {"user_knn_score": np.log1p(100 * retrieval.for_user.at(items))}
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
-        """The same for all that was proposed."""
-        text = f"{wording.verb} lately by people with much the same taste"
+        """The same for all that was proposed: somebody who has an item in common with the user had it."""
+        text = f"{wording.done.capitalize()}{wording.lately} by people with items in common"
         reason = Reason("similar_users", text, priority=6)
         return dict.fromkeys(items[np.isin(items, retrieval.proposed)].tolist(), reason)
 
