@@ -422,10 +422,11 @@ class ServingConfig(Section):
     """Number of server processes (Ray Serve replicas)."""
 
     max_body_bytes: int = Field(1_000_000, ge=1_000)
-    """Larger request bodies are refused."""
+    """Larger request bodies are refused. Besides, a request has at most 500 events, which is fixed."""
 
     max_events_kept: int = Field(5_000, ge=10)
-    """Number of a user's latest events that a request reads."""
+    """Number of a user's latest events that a request reads. (`GET /v1/users/{user_id}` shows 50 of them, or
+    as many as its `limit`.)"""
 
 
 class TrackingConfig(Section):

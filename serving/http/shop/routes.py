@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Response
 
 from features.core.columns import BRAND, PRODUCT_TYPE, TITLE
 from serving.http.problems import Problem, problem_responses
+from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.schemas import PERSONAL_HEADERS
 from serving.http.service import Service
 from serving.http.shop.schemas import (
@@ -30,7 +31,12 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 def shop_routes(service: Service) -> APIRouter:
     """The read-only endpoints of the shop page."""
-    router = APIRouter(prefix="/v1", tags=["shop"], responses=problem_responses(422, 503))
+    router = APIRouter(
+        prefix="/v1",
+        tags=["shop"],
+        responses=problem_responses(400, 422, 503),
+        dependencies=ONLY_KNOWN_PARAMETERS,
+    )
     _add_user_routes(router, service)
     _add_catalogue_routes(router, service)
     return router
