@@ -31,11 +31,14 @@ for _name, _word in PARTICIPLES.items():
 def participles(event_types: Iterable[str], *, word: str) -> str:
     """The distinct participles, the one that says most last, joined by `word`: `viewed or bought`.
 
-    What undoes something (a refund, a removal) is named only where there is nothing else.
+    What undoes something (a refund, a removal) is named only where there is nothing else. Of more than two,
+    `and` joins the first and the last, which is shorter and no less true.
     """
     found = set(event_types) & set(PARTICIPLES)
     words = {PARTICIPLES[name] for name in found - set(UNDOES) or found}
     named = sorted(words, key=lambda one: -_PLACE_OF_WORD[one])
+    if word == "and":
+        named = [*named[:-1][:1], *named[-1:]]
     return f" {word} ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 

@@ -35,8 +35,10 @@ export function price(fields) {
   return make("span", "price", money(now), isReduced ? make("s", "", money(fields.price)) : null);
 }
 
+const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
+
 export function ago(time) {
-  const days = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / DAY));
+  const days = Math.max(0, Math.round((midnight(Date.now()) - midnight(time)) / DAY)); // a day may have 23 or 25 hours
   if (days < 2) return days ? "yesterday" : "today";
   return days < 60 ? `${days} days ago` : new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
-from features.core.columns import BRAND, PRODUCT_TYPE, TITLE
+from features.core.columns import BRAND, PRICE, PRODUCT_TYPE, SALE_PRICE, TITLE
 from serving.http.problems import Problem, problem_responses
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.schemas import PERSONAL_HEADERS
@@ -24,7 +24,7 @@ from serving.http.shop.schemas import (
 )
 from serving.state.event_log import Event
 
-_EVENT_FIELDS: Final = (TITLE, PRODUCT_TYPE, BRAND)
+_EVENT_FIELDS: Final = (TITLE, PRODUCT_TYPE, BRAND, PRICE, SALE_PRICE)
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
@@ -101,6 +101,7 @@ def _user_event(service: Service, event: Event) -> UserEvent:
         product_type=fields.get(PRODUCT_TYPE),
         brand=fields.get(BRAND),
         price=event.price,
+        catalogue_price=fields.get(PRICE) if fields.get(SALE_PRICE) is None else fields[SALE_PRICE],
     )
 
 

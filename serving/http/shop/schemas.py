@@ -46,6 +46,9 @@ class UserEvent:
     product_type: str | None
     brand: str | None
     price: Annotated[float | None, Field(description="Of one unit, as sent with the event.")]
+    catalogue_price: Annotated[
+        float | None, Field(description="Of one unit, from the catalogue: the sale price where there is one.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

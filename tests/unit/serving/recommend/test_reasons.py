@@ -46,6 +46,8 @@ Row = tuple[int, str, int]
 
 def joined(event_types: set[str], word: str) -> str:
     named = list(dict.fromkeys(WORDS[name] for name in WORDS if name in event_types))
+    if word == "and" and len(named) > 2:
+        named = [named[0], named[-1]]
     return f" {word} ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
 
 
