@@ -106,7 +106,8 @@ class DataConfig(Section):
 
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
-    time."""
+    time: nothing decays, in training as in serving, and the cart is all that was added and neither removed
+    nor bought since."""
 
     shift_to_today: bool = False
     """Move all dates by whole days so that the last event is today: for demonstrations with old data."""

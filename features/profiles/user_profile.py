@@ -28,6 +28,9 @@ RECENT_WINDOWS: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
 CART_DAYS = 1.0
 """What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
 
+SESSION_DAYS = SESSION_GAP_MINUTES / (24 * 60)
+"""What was touched this long ago belongs to the present session."""
+
 SESSION_EVENT_TYPES = np.array(
     [
         EVENT_TYPE_CODE["select_item"],
@@ -92,7 +95,8 @@ def build_user_profile(
     """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1
     without one.
 
-    `profile_event_types` and `has_times` are for `user_features`.
+    `profile_event_types` are for `user_features`. Without times (an ordinal clock) every event is of age 0:
+    nothing decays, and the session and the cart go back to the first event, whatever the clock of `as_of`.
 
     What was bought and brought back by `as_of` counts nowhere but among what was looked at.
     """
@@ -100,7 +104,7 @@ def build_user_profile(
     weights = target_weights(None, past, targets)
     counts = weights > 0
     standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
-    ages = ages_in_days(standing.times, as_of=as_of)
+    ages = ages_in_days(standing.times, as_of=as_of) if has_times else np.zeros(len(standing), np.float32)
 
     windows = {"half_lives": half_lives, "recent_days": recent_days}
 
@@ -120,8 +124,8 @@ def build_user_profile(
         in_category=in_category,
         in_parent=by(item_parents[standing.items]),
         recent_items=_latest_distinct(standing.items)[:num_recent],
-        session_items=_session_items(past, as_of=as_of),
-        cart_items=_cart_items(past, as_of=as_of),
+        session_items=_session_items(_latest(past, as_of, days=SESSION_DAYS, has_times=has_times)),
+        cart_items=_cart_items(_latest(past, as_of, days=CART_DAYS, has_times=has_times)),
         num_baskets=len(np.unique(standing.baskets)),
         num_baskets_recent=_each(recent_days, lambda limit: len(np.unique(standing.baskets[ages <= limit]))),
         num_new_recent=_each(recent_days, lambda limit: int(np.sum(own.days_since_first <= limit))),
@@ -155,17 +159,19 @@ def _latest_distinct(items: IntArray) -> IntArray:
     return backwards[np.sort(first)]
 
 
-def _session_items(past: History, *, as_of: int) -> IntArray:
-    since = as_of - int(SESSION_GAP_MINUTES * 60e6)
-    visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
+def _latest(past: History, as_of: int, *, days: float, has_times: bool) -> History:
+    """The events of the last `days`; all, where there are no times."""
+    since = as_of - int(days * MICROSECONDS_PER_DAY)
+    return past.take(slice(int(np.searchsorted(past.times, since)), None)) if has_times else past
+
+
+def _session_items(visit: History) -> IntArray:
     if not len(visit):
         return visit.items
     return _latest_distinct(visit.of_event_types(SESSION_EVENT_TYPES).items)
 
 
-def _cart_items(past: History, *, as_of: int) -> IntArray:
-    since = as_of - int(CART_DAYS * MICROSECONDS_PER_DAY)
-    lately = past.take(slice(int(np.searchsorted(past.times, since)), None))
+def _cart_items(lately: History) -> IntArray:
     if not len(lately):
         return lately.items
     event_types = (

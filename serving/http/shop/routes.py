@@ -64,8 +64,13 @@ def _add_user_routes(router: APIRouter, service: Service) -> None:
 def _add_catalogue_routes(router: APIRouter, service: Service) -> None:
     @router.get("/shop", summary="The surfaces of this shop, the columns of its catalogue, its currency")
     async def shop() -> Shop:
-        catalogue, surfaces = service.catalogue, service.pipeline.bundle.surfaces
-        return Shop(surfaces=list(surfaces), columns=list(catalogue.columns), currency=catalogue.currency)
+        catalogue, settings = service.catalogue, service.pipeline.bundle.settings
+        return Shop(
+            surfaces=list(settings.surfaces),
+            columns=list(catalogue.columns),
+            currency=catalogue.currency,
+            has_times=settings.has_times,
+        )
 
     @router.get("/items", summary="Search the catalogue; without a query, the best-selling items")
     async def items(query: Annotated[str, Query(max_length=200)] = "", limit: Limit = 20) -> CatalogueItems:

@@ -15,6 +15,10 @@ class Shop:
     surfaces: list[str]
     columns: Annotated[list[str], Field(description="The columns of the catalogue.")]
     currency: Annotated[str | None, Field(description="None where the catalogue has several currencies.")]
+    has_times: Annotated[
+        bool,
+        Field(description="False with `data.clock: ordinal`: imported events have row numbers as times."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

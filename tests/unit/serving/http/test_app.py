@@ -472,6 +472,7 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
         "surfaces": ["home", "product", "buy_again"],
         "columns": ["id", "title", "product_type", "brand", "price", "currency"],
         "currency": "USD",
+        "has_times": True,
     }
     users = shop.call("GET", "/v1/shop/users").json()["users"]
     assert [user["id"] for user in users] == ["eve", "ann"]

@@ -8,27 +8,20 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pytest
 from hand_made_bundle import AS_OF, NUM_ITEMS, write_bundle
+from random_shop import DAY, HOUR, Row, as_history, fitted_pipeline, random_rows, shop_rows
 
-from configs.load import load_config
-from configs.schema import Config, EventType, HistoryConfig, SurfaceConfig
-from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES
+from configs.schema import EventType, HistoryConfig
 from features.histories import History
-from features.interactions import Interactions
-from features.retrievers import fit_retrievers
-from features.target_weights import target_weights
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
 
-HOUR = 3_600_000_000
-DAY = 24 * HOUR
-NUM_USERS = 80
 WORDS = {
     "select_item": "viewed",
     "view_item": "viewed",
@@ -38,10 +31,6 @@ WORDS = {
     "purchase": "bought",
 }
 """Event type → what it does to an item, what says least first."""
-DISTRIBUTION = np.array([0.1, 0.25, 0.05, 0.1, 0.03, 0.25, 0.06, 0.16])
-"""How often each of `ITEM_EVENT_TYPES`"""
-Row = tuple[int, str, int]
-"""(time, event type, item)"""
 
 
 def joined(event_types: set[str], word: str) -> str:
@@ -49,29 +38,6 @@ def joined(event_types: set[str], word: str) -> str:
     if word == "and" and len(named) > 2:
         named = [named[0], named[-1]]
     return f" {word} ".join(filter(None, [", ".join(named[:-1]), *named[-1:]]))
-
-
-def random_rows(chance: np.random.Generator, *, end: int, days: float) -> list[Row]:
-    """A user's events before `end`: visits of a few events each, at distinct times, about a few items."""
-    rows = []
-    liked = chance.choice(NUM_ITEMS, size=int(chance.integers(1, 8)), replace=False)
-    for _ in range(int(chance.integers(1, 12))):
-        start = end - int(chance.exponential(days / 3) * DAY) - HOUR
-        size = int(chance.integers(1, 6))
-        times = start + np.sort(chance.choice(20, size, replace=False)) * 60_000_000 + chance.integers(1000)
-        names = chance.choice(ITEM_EVENT_TYPES, size=size, p=DISTRIBUTION)
-        rows += list(zip(times.tolist(), names.tolist(), chance.choice(liked, size).tolist(), strict=True))
-    return sorted({row[0]: row for row in rows}.values())
-
-
-def as_history(rows: list[Row], *, first_basket: int = 0) -> History:
-    return History(
-        items=np.array([item for *_, item in rows], np.int32),
-        event_types=np.array([EVENT_TYPE_CODE[name] for _, name, _ in rows], np.int8),
-        times=np.array([time for time, *_ in rows], np.int64),
-        baskets=np.arange(first_basket, first_basket + len(rows)),
-        prices=np.full(len(rows), 2.0, np.float32),
-    )
 
 
 def standing(rows: list[Row], targets: tuple[str, ...]) -> list[Row]:
@@ -169,41 +135,8 @@ def hand_made(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 @pytest.fixture(scope="module", params=["purchase", "purchase view_item", "review", "add_to_cart purchase"])
 def shop(request: pytest.FixtureRequest, hand_made: Bundle) -> Shop:
     targets: tuple[EventType, ...] = tuple(request.param.split())
-    return random_shop(hand_made, targets)
-
-
-def random_shop(bundle: Bundle, targets: tuple[EventType, ...]) -> Shop:
-    """Retrievers fitted on random rows; the encoder is the hand-made one."""
-    chance = np.random.default_rng(5)
-    rows = [random_rows(chance, end=AS_OF, days=120) for _ in range(NUM_USERS)]
-    history = HistoryConfig(targets=dict.fromkeys(targets, 1.0), max_length=20)
-    surfaces = bundle.surfaces | {
-        "shelf": SurfaceConfig(retrievers=("user_knn", "next_basket")),
-        "bare": SurfaceConfig(retrievers=("co_occurrence", "popularity"), fallback=None),
-    }
-    config = load_config().model_copy(update={"history": history, "surfaces": surfaces})
-    settings = bundle.settings.model_copy(update={"history": history, "surfaces": surfaces})
-    retrievers = fit_retrievers(interactions_of(rows, config, bundle), config)
-    pipeline = Pipeline(replace(bundle, settings=settings, retrievers=retrievers))
-    return Shop(Truth(rows, targets), pipeline)
-
-
-def interactions_of(rows: list[list[Row]], config: Config, bundle: Bundle) -> Interactions:
-    users = np.repeat(np.arange(len(rows), dtype=np.int32), [len(of_user) for of_user in rows])
-    events = as_history([row for of_user in rows for row in of_user])
-    weights = target_weights(users, events, config.history.targets)
-    counts = weights > 0
-    return Interactions(
-        users=users[counts],
-        events=events.take(counts),
-        weights=weights[counts],
-        num_items=NUM_ITEMS,
-        as_of=AS_OF,
-        has_times=True,
-        categories=np.asarray(bundle.item_profiles.category),
-        parents=np.asarray(bundle.item_profiles.parent),
-        trained=bundle.retrievers,
-    )
+    rows = shop_rows()
+    return Shop(Truth(rows, targets), fitted_pipeline(hand_made, rows, targets=targets))
 
 
 @dataclass(frozen=True)
