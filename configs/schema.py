@@ -426,8 +426,8 @@ class ServingConfig(Section):
     """Larger request bodies are refused. Besides, a request has at most 500 events, which is fixed."""
 
     max_events_kept: int = Field(5_000, ge=10)
-    """Number of a user's latest events that a request reads. (`GET /v1/users/{user_id}` shows 50 of them, or
-    as many as its `limit`.)"""
+    """Number of a user's latest events that a request reads, of items that the bundle knows.
+    (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""
 
 
 class TrackingConfig(Section):
