@@ -34,6 +34,8 @@ class UserContext:
     profile: UserProfile
     attributes: IntArray
     """(A,) codes of what the shop knows of the user; empty for nothing"""
+    user: str | None = None
+    """Their key, see `features.core.ids.user_key`; None for a stranger"""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def print_recommendations(
         page_items=page,
         num_results=num_results,
         user_attributes=pipeline.bundle.user_attributes(user),
+        user=key,
     )
     answer = pipeline.recommend(query)
     console = stdout()

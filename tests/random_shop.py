@@ -100,5 +100,6 @@ def interactions_of(
         has_times=has_times,
         categories=np.asarray(bundle.item_profiles.category),
         parents=np.asarray(bundle.item_profiles.parent),
+        user_keys=lambda: [f"u{user}" for user in range(len(rows))],
         trained=bundle.retrievers,
     )

@@ -81,6 +81,7 @@ class Service:
                 exclude=self._indices(request.exclude_item_ids),
                 num_results=request.num_results,
                 user_attributes=bundle.user_attributes(request.user_id),
+                user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
             )
         )
         return RecommendResponse(

@@ -31,6 +31,8 @@ class Query:
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
+    user: str | None = None
+    """The user's key, see `features.core.ids.user_key`; None for a stranger."""
 
     @property
     def is_stranger(self) -> bool:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pytest
 from hand_made_bundle import AS_OF, NUM_ITEMS, write_bundle
-from random_shop import DAY, HOUR, Row, as_history, fitted_pipeline, random_rows, shop_rows
+from random_shop import DAY, HOUR, NUM_USERS, Row, as_history, fitted_pipeline, random_rows, shop_rows
 
 from configs.schema import EventType, HistoryConfig
 from features.histories import History
@@ -116,9 +116,10 @@ class Truth:
             ({row[2] for row in rows}, {row[2] for row in rows if row[0] >= since}) for rows in self.events
         ]
 
-    def shared_with_a_buyer_of(self, item: int, own: set[int]) -> bool:
-        """Whether somebody with one of the `own` items had the item in two recent windows."""
-        return any(item in lately and own & ever for ever, lately in self.had)
+    def shared_with_a_buyer_of(self, item: int, own: set[int], *, user: int | None) -> bool:
+        """Whether somebody else with one of the `own` items had the item in two recent windows."""
+        others = (had for number, had in enumerate(self.had) if number != user)
+        return any(item in lately and own & ever for ever, lately in others)
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ class Visit:
     shop: Shop
     rows: list[Row]
     query: Query
+    user: int | None
+    """One of the shop, who has done more since"""
 
     @cached_property
     def standing(self) -> list[Row]:
@@ -196,7 +199,7 @@ class Visit:
     def is_similar_users(self, item: int, text: str, _: int | None) -> bool:
         done = joined(set(self.shop.truth.targets), "or").capitalize()
         assert text == f"{done} lately by people with items in common"
-        return item not in self.own and self.shop.truth.shared_with_a_buyer_of(item, self.own)
+        return item not in self.own and self.shop.truth.shared_with_a_buyer_of(item, self.own, user=self.user)
 
     def is_popular(self, item: int, text: str, _: int | None) -> bool:
         return text == "Popular in the shop lately" and self.shop.truth.sold(item, days=28)
@@ -217,10 +220,16 @@ def visits(shop: Shop, count: int, *, seed: int) -> Iterator[Visit]:
         rows = random_rows(chance, end=as_of, days=float(chance.choice([1.0, 60.0]))) if number % 20 else []
         if number % 7 == 0:
             rows = rows[-1:]
+        user = number % NUM_USERS if number % 3 == 0 else None
+        if user is not None:
+            bought = [row for row in shop.truth.rows[user] if row[1] == "purchase"]
+            returned = [(as_of - place - 1, "refund", row[2]) for place, row in enumerate(bought)]
+            rows = sorted([*shop.truth.rows[user], *returned[:2]])
         page = chance.choice(NUM_ITEMS, int(chance.integers(0, 3)), replace=False).astype(np.int32)
         length = int(chance.choice([4, 35]))
         query = Query(as_history(rows), as_of, names[number % len(names)], page, num_results=length)
-        yield Visit(shop, rows, query)
+        key = None if user is None else f"u{user}"
+        yield Visit(shop, rows, replace(query, user=key), user)
 
 
 def test_every_reason_is_true_and_scores_fall_with_the_rank(shop: Shop) -> None:
