@@ -72,14 +72,17 @@ class Dataset:
 
     @property
     def num_users(self) -> int:
+        """Users in the dataset."""
         return len(self.offsets) - 1
 
     @property
     def num_items(self) -> int:
+        """Items in the dataset."""
         return len(self.categories)
 
     @property
     def fingerprint(self) -> str:
+        """The hash of the dataset's files, as its manifest has it."""
         return str(self.manifest["fingerprint"])
 
     @property

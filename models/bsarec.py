@@ -77,6 +77,7 @@ class FrequencyBlock(AttentionBlock):
             nn.init.zeros_(linear.bias)
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
+        """(B, L, D) hidden states → (B, L, D)."""
         filtered_BLD = self.filter_norm(hidden_BLD + self.dropout(self.filter(hidden_BLD)))
         attended_BLD = self.attention_norm(hidden_BLD + self.dropout(self._attend(hidden_BLD)))
         mixed_BLD = FILTER_WEIGHT * filtered_BLD + (1 - FILTER_WEIGHT) * attended_BLD
@@ -98,6 +99,7 @@ class CausalFilter(nn.Module):
         self.sqrt_beta = nn.Parameter(torch.randn(dim))
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
+        """(B, L, D) hidden states → (B, L, D), filtered along L."""
         batch, length, dim = hidden_BLD.shape
         positions_L = torch.arange(length, device=hidden_BLD.device)
         distance_LL = positions_L[:, None] - positions_L

@@ -30,6 +30,7 @@ class Dropout(nn.Module):
         return F.dropout(values, self.probability)
 
     def extra_repr(self) -> str:
+        """The probability, in what `print` shows of a model."""
         return f"probability={self.probability}"
 
 

@@ -86,6 +86,7 @@ class HSTUBlock(nn.Module):
     def forward(
         self, hidden_BLD: Tensor, distance_LL: Tensor, visible_LL: Tensor, buckets_BLL: Tensor | None
     ) -> Tensor:
+        """(B, L, D) hidden states → (B, L, D)."""
         batch, length, dim = hidden_BLD.shape
         mixed = F.silu(self.gate_value_query_key(self.input_norm(hidden_BLD)))
         gate_BLD, rest = mixed[..., :dim], mixed[..., dim:]

@@ -67,6 +67,7 @@ class AttentionBlock(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(self, hidden_BLD: Tensor) -> Tensor:
+        """(B, L, D) hidden states → (B, L, D)."""
         hidden_BLD = hidden_BLD + self.dropout(self._attend(self.attention_norm(hidden_BLD)))
         out_BLD: Tensor = hidden_BLD + self.dropout(self.network(self.network_norm(hidden_BLD)))
         return out_BLD

@@ -17,6 +17,8 @@ from units import UnitScheduling, place_of
 from configs.schema import Config
 
 if TYPE_CHECKING:
+    from command_line import RunMain
+
     from features.dataset import Dataset
     from serving.recommend.pipeline import Pipeline
     from training.runs.run import Run
@@ -51,6 +53,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """Processes take units instead of tests."""
     return UnitScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.fixture
+def shopkeeper(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunMain:
+    """`shopkeeper("train", "--out", folder)`: the command line, in this process."""
+    from command_line import runner
+
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -22,10 +22,10 @@ LONG = (
     "tests/e2e/test_training_benchmark.py",
     "tests/e2e/test_resume.py",
     "tests/contract/test_encoder_contract.py",
-    "tests/unit/training/review/test_other_questions.py",
-    "tests/unit/scripts/test_bad_shops.py",
-    "tests/unit/training/test_every_model.py",
-    "tests/unit/scripts/test_disk_full.py",
+    "tests/e2e/review/test_other_questions.py",
+    "tests/e2e/test_bad_shops.py",
+    "tests/parity/test_every_model.py",
+    "tests/e2e/test_disk_full.py",
 )
 """Units that take 15 seconds or more on a quiet machine."""
 

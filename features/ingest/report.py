@@ -66,6 +66,7 @@ class Report:
     """What the reader reports about the files."""
 
     def as_dict(self) -> dict[str, Any]:
+        """The report as `report.json` holds it."""
         return asdict(self)
 
     def without_times(self) -> Report:

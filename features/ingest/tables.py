@@ -26,22 +26,27 @@ class Tables:
 
     @property
     def events(self) -> pl.LazyFrame:
+        """The accepted events, unread."""
         return pl.scan_parquet(self.folder / "events.parquet")
 
     @property
     def items(self) -> pl.LazyFrame:
+        """The catalogue, unread."""
         return pl.scan_parquet(self.folder / "items.parquet")
 
     @property
     def users(self) -> pl.LazyFrame:
+        """The users, unread."""
         return pl.scan_parquet(self.folder / "users.parquet")
 
     @property
     def rejected(self) -> pl.LazyFrame:
+        """The rejected rows with their reasons, unread."""
         return pl.scan_parquet(self.folder / "rejected.parquet")
 
     @property
     def fingerprint(self) -> str:
+        """The hash of the tables, as their manifest has it."""
         return str(self.manifest["fingerprint"])
 
     @property

@@ -76,8 +76,11 @@ def recency_frequency(
     half_lives: Sequence[float],
     recent_days: Sequence[float],
 ) -> RecencyFrequency:
-    """Aggregate events by code. `weights` (n,) are above 0; `ages` (n,), `half_lives` and `recent_days` are
-    days."""
+    """Aggregate events by code, but for those whose code is below 0. `weights` (n,) are above 0; `ages` (n,),
+    `half_lives` and `recent_days` are days."""
+    coded = codes >= 0
+    if not coded.all():
+        codes, weights, ages = codes[coded], weights[coded], ages[coded]
     distinct, group, num_events = np.unique(codes, return_inverse=True, return_counts=True)
     days = ages.astype(np.float64)
     total = len(distinct)

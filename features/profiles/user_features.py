@@ -1,7 +1,7 @@
 """Who a user is, in six facts as of a moment: for the user tower and the ranker, in training and in serving
 alike.
 
-`as_of_features.py` gives the same numbers for every event of a dataset at once.
+`point_in_time.py` gives the same numbers for every event of a dataset at once.
 """
 
 from __future__ import annotations

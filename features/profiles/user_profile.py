@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -101,19 +102,11 @@ def build_user_profile(
     What was bought and brought back by `as_of` counts nowhere but among what was looked at.
     """
     past = history.before(as_of)
-    weights = target_weights(None, past, targets)
-    counts = weights > 0
-    standing, weights = (past, weights) if counts.all() else (past.take(counts), weights[counts])
+    standing, weights = _standing(past, targets)
     ages = ages_in_days(standing.times, as_of=as_of) if has_times else np.zeros(len(standing), np.float32)
-
-    windows = {"half_lives": half_lives, "recent_days": recent_days}
-
-    def by(codes: IntArray) -> RecencyFrequency:
-        coded = codes >= 0
-        if coded.all():
-            return recency_frequency(codes, weights=weights, ages=ages, **windows)
-        return recency_frequency(codes[coded], weights=weights[coded], ages=ages[coded], **windows)
-
+    by = partial(
+        recency_frequency, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days
+    )
     own, in_category = by(standing.items), by(item_categories[standing.items])
     log_price_mean, log_price_deviation = _log_prices(standing.prices)
     return UserProfile(
@@ -141,6 +134,13 @@ def build_user_profile(
             has_times=has_times,
         ),
     )
+
+
+def _standing(past: History, targets: Mapping[EventType, float]) -> tuple[History, NDArray[np.float32]]:
+    """The events that count as targets and were not undone, and their weights."""
+    weights = target_weights(None, past, targets)
+    counts = weights > 0
+    return (past, weights) if counts.all() else (past.take(counts), weights[counts])
 
 
 def _each(limits: Sequence[float], count: Callable[[float], int]) -> NDArray[np.int64]:

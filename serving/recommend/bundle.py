@@ -127,10 +127,12 @@ class Bundle:
 
     @property
     def name(self) -> str:
+        """The name of the shop."""
         return str(self.manifest["name"])
 
     @property
     def version(self) -> str:
+        """The hash of the bundle's files."""
         return str(self.manifest["fingerprint"])
 
     @property
@@ -146,10 +148,12 @@ class Bundle:
 
     @property
     def num_items(self) -> int:
+        """Items in the catalogue."""
         return len(self.catalogue)
 
     @property
     def surfaces(self) -> dict[str, SurfaceConfig]:
+        """The surfaces that this bundle answers for, by name."""
         return self.settings.surfaces
 
     @cached_property

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.speed.interactions import synthetic_interactions
+from benchmarks.training_step_ablation import VARIANTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,3 +83,26 @@ def test_the_gpus_benchmark_runs_on_a_processor(prepared_shop: Path) -> None:
     assert re.search(
         r"s per epoch, [\d,]+ interactions/s .*: not measured on a CPU", done.stdout.splitlines()[-1]
     )
+
+
+def test_the_steps_ablation_has_a_row_for_each_variant(tmp_path: Path) -> None:
+    synthetic_interactions(num_users=150, num_items=120, num_events=1500).write(
+        tmp_path / "Beauty.txt", train_only=False
+    )
+    script: list[str | Path] = [
+        sys.executable,
+        ROOT / "benchmarks" / "training_step_ablation.py",
+        "--files",
+        tmp_path,
+        "--out",
+        tmp_path / "out",
+    ]
+    options = ["--steps", "1", "--rounds", "1", "--threads", "1"]
+    done = subprocess.run([*script, *options], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads(
+        (tmp_path / "out" / "results" / "training-step-ablation.json").read_text(encoding="utf-8")
+    )
+    assert [row["without"] for row in kept["rows"]] == [variant.without for variant in VARIANTS]
+    assert kept["rows"][0]["slower"] == 1
+    assert all(row["targets_per_second"] > 0 for row in kept["rows"])

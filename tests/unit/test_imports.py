@@ -1,12 +1,10 @@
-"""Who may import whom: the arrows of the design, read from the source, and tried in fresh interpreters."""
+"""What a fresh interpreter loads. Who may import whom is import-linter's (pyproject.toml)."""
 
 from __future__ import annotations
 
-import ast
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -16,14 +14,7 @@ from configs import schema
 from features.core import columns
 
 ROOT = Path(__file__).parents[2]
-MAY_IMPORT = {
-    "configs": set(),
-    "models": {"configs"},
-    "features": {"configs"},
-    "serving": {"features", "configs"},
-    "training": {"features", "models", "serving", "configs"},
-    "scripts": {"configs", "features", "models", "training", "serving"},
-}
+PACKAGES = ("configs", "models", "features", "serving", "training", "scripts")
 NOT_IN_SERVING = {"torch", "pytorch_lightning", "lightning", "onnx", "onnxscript"}
 ABSENT_FOR_TRAINING = (
     "polars",
@@ -36,65 +27,6 @@ ABSENT_FOR_TRAINING = (
     "fastapi",
     "scipy",
 )
-WITHOUT_POLARS = (
-    "features/dataset.py",
-    "features/histories.py",
-    "features/core/artefact.py",
-    "features/splits.py",
-)
-
-
-def sources(package: str) -> list[Path]:
-    return sorted((ROOT / package).rglob("*.py"))
-
-
-def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """(line, top-level package) of every import, also those inside functions; not those for the type checker
-    alone."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: a relative import"
-            yield node.lineno, str(node.module).partition(".")[0]
-
-
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_imports_follow_the_arrows(package: str) -> None:
-    allowed = MAY_IMPORT[package] | {package}
-    assert sources(package)
-    wrong = [
-        f"{path.relative_to(ROOT)}:{line} imports {name}"
-        for path in sources(package)
-        for line, name in imported(path)
-        if (name in MAY_IMPORT and name not in allowed) or name == "tests"
-    ]
-    assert wrong == []
-
-
-def test_serving_names_no_training_library() -> None:
-    wrong = [
-        f"{path.relative_to(ROOT)}:{line} imports {name}"
-        for path in sources("serving")
-        for line, name in imported(path)
-        if name in NOT_IN_SERVING
-    ]
-    assert wrong == []
-
-
-def test_what_training_reads_a_dataset_with_needs_no_polars() -> None:
-    assert [
-        name for name in WITHOUT_POLARS if "polars" in {found for _, found in imported(ROOT / name)}
-    ] == []
 
 
 def python(code: str) -> None:
@@ -134,7 +66,7 @@ def test_a_machine_with_torch_and_lightning_alone_can_train() -> None:
     )
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_the_package_is_the_one_of_this_repository(package: str) -> None:
     """`configs`, `models` and `serving` are common names: another installed package must not stand before
     ours."""

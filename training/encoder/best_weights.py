@@ -34,6 +34,7 @@ class BestWeights(EarlyStopping):
         self.weights = state_dict["weights"]
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Keep the weights where the validation metric is the best so far."""
         super().on_validation_end(trainer, module)
         if self.wait_count == 0:  # this epoch is the best so far
             self.weights = {

@@ -64,6 +64,7 @@ class Checkpointing(Callback):
         return bool(found["finished"])
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Restore the optimizer of the checkpoint that training resumes from."""
         if self._found is None:
             return
         optimizer = trainer.optimizers[0]
@@ -73,9 +74,11 @@ class Checkpointing(Callback):
             group.update(settings)  # a run may be resumed with a lower learning rate
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin with the batch after the checkpoint."""
         self._batches.set_epoch(trainer.current_epoch, first=self._steps)
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        """Restore the random states at the first batch."""
         if self._found is not None:  # nothing draws random numbers between here and the training step
             restore_random_states(self._found["random"], module.generator)
             self._found = None
@@ -83,6 +86,7 @@ class Checkpointing(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Write a checkpoint where one is due."""
         self._steps += 1
         due = time.monotonic() - self._last_save > 60 * self._minutes
         if due and not trainer.is_last_batch and not trainer.should_stop:
@@ -90,6 +94,7 @@ class Checkpointing(Callback):
             self._save(trainer, module, epoch=trainer.current_epoch, finished=False)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Write a checkpoint at the end of the epoch."""
         self._steps = 0
         done = trainer.current_epoch + 1
         finished = trainer.should_stop or done >= int(trainer.max_epochs or 0)

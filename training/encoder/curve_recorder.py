@@ -58,11 +58,13 @@ class CurveRecorder(Callback):
         return self._num_tokens / max(self._trained_seconds, 1e-9)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Start the epoch's clock."""
         self._last_step = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Add the batch to the epoch's loss and show the progress."""
         note = ""
         if outputs:  # empty for a batch without targets
             self._loss = self._loss + outputs["loss"].detach().double() * len(batch.targets_P)
@@ -76,6 +78,7 @@ class CurveRecorder(Callback):
         self._trained_seconds, self._last_step = self._trained_seconds + now - self._last_step, now
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Write the epoch's line of the curve."""
         self.require_finite(trainer, module)
         self._num_epochs += 1
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}

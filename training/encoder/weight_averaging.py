@@ -47,12 +47,15 @@ class ExponentialMovingAverage(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Move the average towards the present weights."""
         self._average.update_parameters(module.encoder)
 
     def on_validation_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Validate with the average."""
         self._trained, module.encoder = module.encoder, self.encoder
 
     def on_validation_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Go on training with the present weights."""
         module.encoder = self._trained
 
 

@@ -53,6 +53,7 @@ class UserFigures:
 
     @property
     def systems(self) -> tuple[str, ...]:
+        """The systems that have figures, by name."""
         return tuple(self.values)
 
     def slices(self) -> Iterator[Slice]:

@@ -64,6 +64,7 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The name of the run: the name of its folder."""
         return self.folder.name
 
     @property

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.speed.interactions import synthetic_interactions
 from benchmarks.training_step_ablation import VARIANTS, Variant, _last_targets, _plain_softmax
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
@@ -68,26 +64,3 @@ def test_plain_autograd_is_the_same_loss() -> None:
     query, vectors = torch.randn(4, 5, generator=generator), torch.randn(9, 5, generator=generator)
     given = query, torch.arange(4), torch.tensor([3, 0, 8, 8]), vectors
     torch.testing.assert_close(_plain_softmax(*given, pair_weight_P=torch.ones(4)), full_softmax(*given))
-
-
-def test_the_table_has_a_row_for_each_variant(tmp_path: Path) -> None:
-    synthetic_interactions(num_users=150, num_items=120, num_events=1500).write(
-        tmp_path / "Beauty.txt", train_only=False
-    )
-    script: list[str | Path] = [
-        sys.executable,
-        ROOT / "benchmarks" / "training_step_ablation.py",
-        "--files",
-        tmp_path,
-        "--out",
-        tmp_path / "out",
-    ]
-    options = ["--steps", "1", "--rounds", "1", "--threads", "1"]
-    done = subprocess.run([*script, *options], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    kept = json.loads(
-        (tmp_path / "out" / "results" / "training-step-ablation.json").read_text(encoding="utf-8")
-    )
-    assert [row["without"] for row in kept["rows"]] == [variant.without for variant in VARIANTS]
-    assert kept["rows"][0]["slower"] == 1
-    assert all(row["targets_per_second"] > 0 for row in kept["rows"])

@@ -26,22 +26,27 @@ class ComparedRun:
 
     @property
     def name(self) -> str:
+        """The name of the run."""
         return self.review.name
 
     @property
     def k(self) -> int:
+        """The length of the lists of its headline metric."""
         return self.review.k
 
     @property
     def headline(self) -> tuple[float, float, float]:
+        """Its headline metric with the interval."""
         return self.review.headline
 
     @property
     def num_users(self) -> int:
+        """Users whom it was evaluated on."""
         return self.review.num_users
 
     @property
     def index(self) -> MeasuredIndexes:
+        """Recall of its FAISS index."""
         return self.review.index
 
     @property
@@ -56,6 +61,7 @@ class ComparedRun:
 
     @property
     def served(self) -> str:
+        """Whether it was exported, and became champion."""
         exported = self.review.exported
         if exported is None:
             return "not exported"
@@ -63,10 +69,12 @@ class ComparedRun:
 
     @property
     def epochs(self) -> int:
+        """Epochs of all fits together."""
         return sum(fit.epochs for fit in self.review.fits)
 
     @property
     def seconds(self) -> float:
+        """Seconds of all fits together."""
         return sum(fit.seconds for fit in self.review.fits)
 
     @property
@@ -76,6 +84,7 @@ class ComparedRun:
 
     @property
     def processor(self) -> str:
+        """What it was trained on."""
         return str(self.review.made_on["gpu"] or self.review.made_on["cpu"] or "–")
 
 

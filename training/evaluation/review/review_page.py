@@ -42,6 +42,7 @@ class BreakdownChart:
 
     @property
     def heading(self) -> str:
+        """The heading of the chart."""
         return self.kind.title[0].upper() + self.kind.title[1:]
 
 
@@ -73,6 +74,7 @@ class ReviewPage:
 
     @property
     def closest(self) -> Difference:
+        """The difference to the best retriever alone."""
         return self.over_retrievers[0]
 
 

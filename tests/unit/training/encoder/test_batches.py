@@ -222,14 +222,17 @@ def test_a_hidden_state_reads_the_user_as_of_the_basket_it_predicts(shop_dataset
     )
     assert batch.user is not None
     numbers, codes = batch.user.numbers.flatten(0, 1), batch.user.codes.flatten(0, 1)
+    before: dict[int, list[tuple[int, UserFeatures]]] = {}
     for state, of_pair in zip(
         batch.states_S[batch.pair_state_P].tolist(), batch.targets_P.tolist(), strict=True
     ):
+        if of_pair not in before:
+            before[of_pair] = features_before_buying(shop_dataset, of_pair)
         matches = [
             user_codes(np.int32(found.category), shop_dataset.user_attributes[user]).tolist()
             == codes[state].tolist()
             and np.allclose(found.numbers, numbers[state], atol=1e-6)
-            for user, found in features_before_buying(shop_dataset, of_pair)
+            for user, found in before[of_pair]
         ]
         assert any(matches)
 

@@ -23,23 +23,6 @@ URI = "https://ann:s3cret@tracking.example:5000/mlflow"
 BOTS = ["robot-1", "robot-2"]
 
 
-@pytest.mark.parametrize(
-    ("uri", "said"),
-    [
-        (URI, "https://tracking.example:5000/mlflow"),
-        ("https://ann:s3@cret@host", "https://host"),
-        ("https://s3cret@host", "https://host"),
-        ("postgresql://ann:s3/cret@host/db?sslmode=require&password=s3cret", "postgresql://host/db"),
-        ("postgresql://ann:s3?cret@host/db", "postgresql://…"),
-        ("https://host/mlflow", "https://host/mlflow"),
-        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
-        ("databricks", "databricks"),
-    ],
-)
-def test_a_uri_without_its_login(uri: str, said: str) -> None:
-    assert without_login(uri) == said
-
-
 def test_mlflow_gets_no_login_and_the_run_keeps_it(shop_config: Config, tmp_path: Path) -> None:
     """The run's settings name a server with a login; here it is brought into a local MLflow, whose every file
     is looked into."""
