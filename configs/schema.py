@@ -110,7 +110,8 @@ class DataConfig(Section):
 
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
-    time."""
+    time: nothing decays, in training as in serving, and the cart is all that was added and neither removed
+    nor bought since."""
 
     until: date | None = None
     """Leave out the events after this day (UTC, by the dates of the file): for a few wrong dates long after
@@ -439,10 +440,11 @@ class ServingConfig(Section):
     """Number of server processes (Ray Serve replicas)."""
 
     max_body_bytes: int = Field(1_000_000, ge=1_000)
-    """Larger request bodies are refused."""
+    """Larger request bodies are refused. Besides, a request has at most 500 events, which is fixed."""
 
     max_events_kept: int = Field(5_000, ge=10)
-    """Number of a user's latest events that a request reads."""
+    """Number of a user's latest events that a request reads, of items that the bundle knows.
+    (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""
 
 
 class TrackingConfig(Section):

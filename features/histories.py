@@ -71,14 +71,18 @@ class History:
         """Both histories merged by time; on equal times the events of `later` come last."""
         if not len(later):
             return self
-        both = History(
+        both = self.concatenated(later)
+        return both.take(np.argsort(both.times, kind="stable"))
+
+    def concatenated(self, later: History) -> History:
+        """Both histories one after the other, whatever their times."""
+        return History(
             items=np.concatenate([self.items, later.items]),
             event_types=np.concatenate([self.event_types, later.event_types]),
             times=np.concatenate([self.times, later.times]),
             baskets=np.concatenate([self.baskets, later.baskets]),
             prices=np.concatenate([self.prices, later.prices]),
         )
-        return both.take(np.argsort(both.times, kind="stable"))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import SplitPoint, targets_before
+from features.user_keys import user_keys
 
 PARENT_COLUMN: Final = 1
 """The place of `category_2` in `item_content.ITEM_CONTENT`, which needs Polars."""
@@ -36,6 +38,8 @@ class Interactions:
     """(N,) leaf category of each item, -1 without one"""
     parents: IntArray
     """(N,) the category above it (the first two levels of its path), -1 without one"""
+    user_keys: Callable[[], Sequence[str]]
+    """Gives user index → key of the user; not read before it is needed"""
     trained: Mapping[str, object] = field(default_factory=dict)
     """Retrievers that training made, by name: they are taken as they are."""
 
@@ -59,6 +63,7 @@ class Interactions:
             has_times=dataset.has_times,
             categories=np.asarray(dataset.categories),
             parents=parent_categories(dataset),
+            user_keys=partial(user_keys, dataset),
             trained=trained or {},
         )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from configs.schema import EventType, HistoryOrder, Section
 from features.core.columns import EVENT_TYPE_CODE
 from features.core.onnx import onnx_session
-from features.histories import encoder_inputs
+from features.histories import EncoderInputs, encoder_inputs
 from features.profiles.user_features import user_codes
 from features.retriever import UserContext
 
@@ -59,15 +59,19 @@ class QueryEncoder:
         """Whether it reads the user's features and attributes besides the history."""
         return "user_numbers" in self._input_names
 
-    def encode(self, user: UserContext, item_vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """The query vector (D,) to look for among `item_vectors` (N, D); None where no event is an input."""
-        inputs = encoder_inputs(
+    def inputs(self, user: UserContext) -> EncoderInputs:
+        """The events that it reads of a user's history."""
+        return encoder_inputs(
             user.history,
             as_of=user.as_of,
             event_types=self._input_event_types,
             max_length=self._settings.max_length,
             order=self._settings.order,
         )
+
+    def encode(self, user: UserContext, item_vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The query vector (D,) to look for among `item_vectors` (N, D); None where no event is an input."""
+        inputs = self.inputs(user)
         if not len(inputs.items):
             return None
         feed: dict[str, NDArray[Any]] = {

@@ -34,6 +34,8 @@ class UserContext:
     profile: UserProfile
     attributes: IntArray
     """(A,) codes of what the shop knows of the user; empty for nothing"""
+    user: str | None = None
+    """Their key, see `features.core.ids.user_key`; None for a stranger"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Reason:
     """Why an item is in a list: a code for programs, a sentence for people."""
 
     code: str
-    """Such as `bought_before`, `goes_with`, `for_you`, `similar_users` or `popular`"""
+    """Such as `bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or
+    `long_tail`"""
     text: str
     item: int | None = None
     """The item that the sentence speaks of, as an index"""
@@ -93,8 +96,17 @@ class Wording:
 
     titles: Sequence[str]
     """(N,) what people call each item"""
-    verb: str
-    """`Bought` where only purchases are targets, else `Chosen`"""
+    done: str
+    """What a target event does to its item: `bought`, or `viewed or bought` where views are targets, too"""
+    is_recent: bool = True
+    """Whether what was fitted is recent: there are times, and the recent window is not long past"""
+    has_times: bool = True
+    """False on an ordinal clock: then nobody can say when something happened"""
+
+    @property
+    def lately(self) -> str:
+        """` lately` where that is true of the recent window."""
+        return " lately" if self.is_recent and self.has_times else ""
 
 
 @dataclass(frozen=True)

@@ -265,6 +265,10 @@ def recommend(
     user: Annotated[
         str | None, typer.Option("--user", help="The user's id. Default: a user without a history.")
     ] = None,
+    visitor: Annotated[
+        str | None,
+        typer.Option("--visitor", help="The visitor's id, for somebody who has not signed in."),
+    ] = None,
     surface: Annotated[
         str, typer.Option(help="home, product, buy_again, or another of the configuration.")
     ] = "home",
@@ -283,7 +287,13 @@ def recommend(
     from scripts.recommend import print_recommendations
 
     print_recommendations(
-        settings, bundle, user=user, surface=surface, items=item or [], num_results=num_results
+        settings,
+        bundle,
+        user=user,
+        visitor=visitor,
+        surface=surface,
+        items=item or [],
+        num_results=num_results,
     )
 
 

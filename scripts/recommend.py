@@ -13,6 +13,7 @@ from rich.text import Text
 from configs.console import stdout
 from configs.exceptions import ConfigError
 from configs.schema import Config
+from features.core.ids import user_key
 from scripts.store import filled_store
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
@@ -29,19 +30,21 @@ def print_recommendations(
     bundle: Path | None,
     *,
     user: str | None,
+    visitor: str | None = None,
     surface: str,
     items: Sequence[str],
     num_results: int,
 ) -> None:
-    """Print the list as a table, with what the caller should know under it. Raises ConfigError for an unknown
-    surface."""
+    """Print the list as a table, with what the caller should know under it; where both are given, of the user
+    and not of the visitor, as in the API. Raises ConfigError for an unknown surface."""
     pipeline = Pipeline.load(bundle or champion_bundle(config.workspace))
     if surface not in pipeline.bundle.surfaces:
         raise ConfigError(f"--surface {surface!r}: this bundle has {', '.join(pipeline.bundle.surfaces)}.")
     index = pipeline.bundle.item_index
     page = np.array([index[item] for item in items if item in index], np.int32)
     with EventStore.open(filled_store(config)) as store:
-        history = store.history(user or "", index, limit=config.serving.max_events_kept)
+        key = user_key(user_id=user, visitor_id=visitor)
+        history = store.history(key or "", index, limit=config.serving.max_events_kept)
     now = time.time_ns() // 1000
     query = Query(
         history=history,
@@ -50,6 +53,7 @@ def print_recommendations(
         page_items=page,
         num_results=num_results,
         user_attributes=pipeline.bundle.user_attributes(user),
+        user=key,
     )
     answer = pipeline.recommend(query)
     console = stdout()

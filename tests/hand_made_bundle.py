@@ -126,6 +126,7 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
             idf=np.ones(NUM_ITEMS, np.float32),
             weights=sparse.csr_array((NUM_ITEMS, 0), dtype=np.float32),
             recent=sparse.csr_array((0, NUM_ITEMS), dtype=np.float32),
+            users=np.empty(0, np.uint64),
         ),
     }
 

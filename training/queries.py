@@ -8,6 +8,7 @@ from configs.schema import Config
 from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.splits import SplitPoint
+from features.user_keys import user_keys
 from serving.recommend.request import Query
 
 NUM_INDEX_QUERIES = 200
@@ -24,6 +25,7 @@ def query_at(dataset: Dataset, point: SplitPoint, user: int, *, num_results: int
         exclude=point.begun_with(dataset, user),
         num_results=num_results,
         user_attributes=attributes,
+        user=user_keys(dataset)[user],
     )
 
 

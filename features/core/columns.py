@@ -28,6 +28,7 @@ ID: Final = "id"
 TITLE: Final = "title"
 PRODUCT_TYPE: Final = "product_type"
 BRAND: Final = "brand"
+SALE_PRICE: Final = "sale_price"
 AVAILABILITY: Final = "availability"
 
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)

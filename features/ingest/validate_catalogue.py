@@ -36,7 +36,7 @@ ITEM_TEXT: Final = (
 )
 _REQUIRED_TEXT: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
 """Columns that the items table always has, null where the file lacks them."""
-_ITEM_PRICES: Final = (c.PRICE, "sale_price", "cost_of_goods_sold")
+_ITEM_PRICES: Final = (c.PRICE, c.SALE_PRICE, "cost_of_goods_sold")
 _CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
     ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from configs.schema import EventType
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
-from features.histories import History, IntArray, ages_in_days
+from features.histories import History, IntArray, TimeArray, ages_in_days
 from features.profiles.recency_frequency import RecencyFrequency, recency_frequency
 from features.profiles.user_features import UserFeatures, user_features
 from features.sessions import SESSION_GAP_MINUTES
@@ -28,6 +28,9 @@ RECENT_WINDOWS: Final = (0.25, 0.5, 1.0, 2.0, 3.0)
 
 CART_DAYS = 1.0
 """What was put into the cart this long ago, and neither removed nor bought since, still lies there."""
+
+SESSION_DAYS = SESSION_GAP_MINUTES / (24 * 60)
+"""What was touched this long ago belongs to the present session."""
 
 SESSION_EVENT_TYPES = np.array(
     [
@@ -44,6 +47,12 @@ SESSION_EVENT_TYPES = np.array(
 class UserProfile:
     """Aggregates of one history before `as_of`."""
 
+    target_items: IntArray
+    """(T,) the items of the target events that nothing has undone, oldest first"""
+    target_event_types: NDArray[np.int8]
+    """(T,) their event type codes"""
+    target_times: TimeArray
+    """(T,) when they were, in microseconds"""
     own: RecencyFrequency
     """By item"""
     in_category: RecencyFrequency
@@ -87,25 +96,29 @@ def build_user_profile(
     """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1
     without one.
 
-    `profile_event_types` and `has_times` are for `user_features`.
+    `profile_event_types` are for `user_features`. Without times (an ordinal clock) every event is of age 0:
+    nothing decays, and the session and the cart go back to the first event, whatever the clock of `as_of`.
 
     What was bought and brought back by `as_of` counts nowhere but among what was looked at.
     """
     past = history.before(as_of)
     standing, weights = _standing(past, targets)
-    ages = ages_in_days(standing.times, as_of=as_of)
+    ages = ages_in_days(standing.times, as_of=as_of) if has_times else np.zeros(len(standing), np.float32)
     by = partial(
         recency_frequency, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days
     )
     own, in_category = by(standing.items), by(item_categories[standing.items])
     log_price_mean, log_price_deviation = _log_prices(standing.prices)
     return UserProfile(
+        target_items=standing.items,
+        target_event_types=standing.event_types,
+        target_times=standing.times,
         own=own,
         in_category=in_category,
         in_parent=by(item_parents[standing.items]),
         recent_items=_latest_distinct(standing.items)[:num_recent],
-        session_items=_session_items(past, as_of=as_of),
-        cart_items=_cart_items(past, as_of=as_of),
+        session_items=_session_items(_latest(past, as_of, days=SESSION_DAYS, has_times=has_times)),
+        cart_items=_cart_items(_latest(past, as_of, days=CART_DAYS, has_times=has_times)),
         num_baskets=len(np.unique(standing.baskets)),
         num_baskets_recent=_each(recent_days, lambda limit: len(np.unique(standing.baskets[ages <= limit]))),
         num_new_recent=_each(recent_days, lambda limit: int(np.sum(own.days_since_first <= limit))),
@@ -146,17 +159,19 @@ def _latest_distinct(items: IntArray) -> IntArray:
     return backwards[np.sort(first)]
 
 
-def _session_items(past: History, *, as_of: int) -> IntArray:
-    since = as_of - int(SESSION_GAP_MINUTES * 60e6)
-    visit = past.take(slice(int(np.searchsorted(past.times, since)), None))
+def _latest(past: History, as_of: int, *, days: float, has_times: bool) -> History:
+    """The events of the last `days`; all, where there are no times."""
+    since = as_of - int(days * MICROSECONDS_PER_DAY)
+    return past.take(slice(int(np.searchsorted(past.times, since)), None)) if has_times else past
+
+
+def _session_items(visit: History) -> IntArray:
     if not len(visit):
         return visit.items
     return _latest_distinct(visit.of_event_types(SESSION_EVENT_TYPES).items)
 
 
-def _cart_items(past: History, *, as_of: int) -> IntArray:
-    since = as_of - int(CART_DAYS * MICROSECONDS_PER_DAY)
-    lately = past.take(slice(int(np.searchsorted(past.times, since)), None))
+def _cart_items(lately: History) -> IntArray:
     if not len(lately):
         return lately.items
     event_types = (

@@ -71,7 +71,7 @@ class CoOccurrence(Retriever):
         had = closest(items, among=retrieval.user.profile.recent_items, neighbours=self.neighbours)
         titles = wording.titles
         return {
-            item: Reason("goes_with", f"Often bought with {titles[other]}", other, priority=3)
+            item: Reason("goes_with", f"Often {wording.done} with {titles[other]}", other, priority=3)
             for item, other in had.items()
         } | {
             item: Reason("goes_with", f"Goes with {titles[other]}", other, priority=1)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.participles import participles_of_codes
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.query_encoder import QueryEncoder
@@ -77,8 +78,10 @@ class EncoderRetriever(Retriever):
         return {"encoder_score": scores, "encoder_rank": 1.0 / np.sqrt(1.0 + rank)}
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
-        """The same for all of the nearest."""
-        reason = Reason("for_you", "Fits what was bought lately", priority=5)
+        """The same for all of the nearest: it names what the encoder has read."""
+        read = self.query_encoder.inputs(retrieval.user).event_types
+        words = participles_of_codes(read.tolist(), word="and")
+        reason = Reason("for_you", f"Fits what was {words}", priority=5)
         return dict.fromkeys(items[np.isin(items, retrieval.for_user.items)].tolist(), reason)
 
     def save(self, folder: Path) -> None:

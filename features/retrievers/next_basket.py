@@ -63,6 +63,8 @@ class NextBasket(Retriever):
         """The best of the user's latest items."""
         had = closest(items, among=retrieval.user.profile.recent_items, neighbours=self.neighbours)
         return {
-            item: Reason("goes_with", f"Often bought after {wording.titles[other]}", other, priority=4)
+            item: Reason(
+                "goes_with", f"Often {wording.done} after {wording.titles[other]}", other, priority=4
+            )
             for item, other in had.items()
         }

@@ -49,9 +49,11 @@ class Popularity(Retriever):
         return {"popularity": np.log1p(self.recent[items])}
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
-        """The last of all reasons, true of whatever this retriever proposes."""
-        reason = Reason("popular", "Popular in the shop lately")
-        return dict.fromkeys(items[np.isin(items, retrieval.proposed)].tolist(), reason)
+        """The last of all reasons. What had no target event in the recent window is not called popular."""
+        popular = Reason("popular", f"Popular in the shop{wording.lately}")
+        rest = Reason("long_tail", f"{wording.done.capitalize()} in the shop before")
+        proposed = items[np.isin(items, retrieval.proposed)]
+        return {item: popular if self.recent[item] > 0 else rest for item in proposed.tolist()}
 
     @cached_property
     def _found(self) -> ScoredItems:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.columns import EVENT_TYPES
+from features.core.participles import PARTICIPLES, PLACE
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.profiles.recency_frequency import MAX_OVERDUE, overdue
@@ -19,6 +21,8 @@ from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems
 
 HALF_LIFE: Final = HALF_LIVES.index(120.0)
 """The decayed count by which a user's items are ordered: the best of them alone on Complete Journey."""
+
+MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 
 _RECENT: Final = ("own_quarter", "own_half", "own_window", "own_two", "own_three")
 """Counts in each of `user_profile.RECENT_WINDOWS`."""
@@ -96,22 +100,36 @@ class Repurchase(Retriever):
         }
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
-        """How often and how lately."""
-        own = retrieval.user.profile.own
-        rows = own.rows_of(items)
-        times, days = rows.at(own.num_events).astype(int), rows.at(own.days_since).astype(int)
-        return {
-            item: Reason("bought_before", f"{wording.verb} {_times(count)}, last {_ago(since)}", priority=2)
-            for item, is_own, count, since in zip(
-                items.tolist(), rows.found.tolist(), times.tolist(), days.tolist(), strict=True
-            )
-            if is_own
-        }
+        """How often and how lately, of the event type that says most: purchases where there are any."""
+        profile = retrieval.user.profile
+        asked = np.isin(profile.target_items, items)
+        codes, when = profile.target_event_types[asked], profile.target_times[asked]
+        own, group = np.unique(profile.target_items[asked], return_inverse=True)
+        place = PLACE[codes]
+        most = np.full(len(own), len(PLACE))
+        np.minimum.at(most, group, place)
+        counts = place == most[group]
+        times = np.bincount(group[counts], minlength=len(own))
+        last = np.zeros(len(own), np.int64)
+        np.maximum.at(last, group[counts], when[counts])
+        event_type = np.zeros(len(own), np.int8)
+        event_type[group[counts]] = codes[counts]
+        ago = (retrieval.user.as_of - last).tolist()
+        found = zip(own.tolist(), event_type.tolist(), times.tolist(), ago, strict=True)
+        return {item: _reason(EVENT_TYPES[code], often, ago, wording) for item, code, often, ago in found}
 
 
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+def _reason(event_type: str, count: int, ago: int, wording: Wording) -> Reason:
+    """`count` events of a type, the last of them `ago` microseconds ago."""
+    often = {1: "once", 2: "twice"}.get(count, f"{count} times")
+    when = f", last {_ago(ago)}" if wording.has_times else ""
+    code = "bought_before" if event_type == "purchase" else "chosen_before"
+    return Reason(code, f"{PARTICIPLES[event_type].capitalize()} {often}{when}", priority=2)
 
 
-def _ago(days: int) -> str:
-    return {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+def _ago(microseconds: int) -> str:
+    """Hours below two days, so that it is true in every time zone: what is `yesterday` depends on it."""
+    hours = microseconds // MICROSECONDS_PER_HOUR
+    if hours < 48:
+        return f"{hours} hour{'' if hours == 1 else 's'} ago" if hours else "within the hour"
+    return f"{hours // 24} days ago"

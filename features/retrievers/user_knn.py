@@ -7,7 +7,7 @@ Source: user-based collaborative filtering, cosine of counts weighted by inverse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
@@ -17,6 +17,7 @@ from scipy import sparse
 
 from configs.schema import Config
 from features.core.columns import MICROSECONDS_PER_DAY
+from features.core.user_hash import user_hash, user_hashes
 from features.histories import History, IntArray
 from features.interactions import Interactions
 from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
@@ -47,6 +48,8 @@ class UserKNN(Retriever):
     """(N, U) the item's share of each user's vector of length 1"""
     recent: sparse.csr_array
     """(U, N) 1 for the items of each user's recent events"""
+    users: NDArray[np.uint64]
+    """(U,) hash of each user's key"""
 
     @classmethod
     def fit(cls, interactions: Interactions, config: Config) -> Self:
@@ -58,14 +61,22 @@ class UserKNN(Retriever):
             num_items=interactions.num_items,
             as_of=interactions.as_of,
             days=days,
+            keys=interactions.user_keys(),
         )
 
     @classmethod
     def from_events(
-        cls, users: IntArray, events: History, *, num_items: int, as_of: int, days: float | None
+        cls,
+        users: IntArray,
+        events: History,
+        *,
+        num_items: int,
+        as_of: int,
+        days: float | None,
+        keys: Sequence[str],
     ) -> Self:
         """Fit on everyone's target events (E) before `as_of`; recent are those of the `days` before it (None:
-        all).
+        all). `keys` are by user index.
 
         Of more than `MAX_USERS` users, those with the latest events are kept: they say what is had now.
         """
@@ -93,23 +104,32 @@ class UserKNN(Retriever):
             shape=(len(kept), num_items),
         )
         recent.data[:] = 1.0  # an item twice counts once
-        return cls(idf=idf.astype(np.float32), weights=weights.astype(np.float32), recent=recent)
+        return cls(
+            idf=idf.astype(np.float32),
+            weights=weights.astype(np.float32),
+            recent=recent,
+            users=user_hashes(keys[one] for one in everyone[kept].tolist()),
+        )
 
     def for_user(self, user: UserContext) -> ScoredItems:
         """See `Retriever.for_user`."""
         own = user.profile.own
-        return self.scored(own.codes, own.num_events)
+        return self.scored(own.codes, own.num_events, user=user.user)
 
-    def scored(self, items: IntArray, num_events: NDArray[np.int64]) -> ScoredItems:
+    def scored(
+        self, items: IntArray, num_events: NDArray[np.int64], *, user: str | None = None
+    ) -> ScoredItems:
         """For a user who has `items` so often: the share of the nearest users who had each other item lately.
 
-        A user who is in the table is a neighbour of their own, whose items are all known already.
+        Somebody who is in the table is no neighbour of their own: `user` is their key.
         """
         used = items
         if len(items) > MAX_ITEMS:
             most = np.sort(np.argsort(-num_events, kind="stable")[:MAX_ITEMS])
             used, num_events = items[most], num_events[most]
         similarity = self.weights[used].T @ (np.log1p(num_events) * self.idf[used])
+        if user is not None:
+            similarity[self.users == np.uint64(user_hash(user))] = 0.0
         nearest = np.arange(len(similarity))
         if len(similarity) > NUM_NEIGHBOURS:
             nearest = np.argpartition(-similarity, NUM_NEIGHBOURS)[:NUM_NEIGHBOURS]
@@ -126,8 +146,8 @@ class UserKNN(Retriever):
         return {"user_knn_score": np.log1p(100 * retrieval.for_user.at(items))}
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
-        """The same for all that was proposed."""
-        text = f"{wording.verb} lately by people with much the same taste"
+        """The same for all that was proposed: somebody who has an item in common with the user had it."""
+        text = f"{wording.done.capitalize()}{wording.lately} by people with items in common"
         reason = Reason("similar_users", text, priority=6)
         return dict.fromkeys(items[np.isin(items, retrieval.proposed)].tolist(), reason)
 

@@ -22,7 +22,7 @@ logger = logging.getLogger("shopkeeper")
 MEDIA_TYPE: Final = "application/problem+json"
 
 _DESCRIPTIONS: Final = {
-    400: "The body is not JSON",
+    400: "The body is not JSON, or a query parameter is unknown",
     404: "Not found",
     413: "The body is too long",
     422: "Something in the request is invalid; `errors` says what",

@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from configs.exceptions import ServingError
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
+from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.request_body import openapi_body, parse_events_body, read_body
 from serving.http.schemas import (
     PERSONAL_HEADERS,
@@ -26,7 +27,12 @@ from serving.http.service import Service
 
 def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
     """`POST /v1/recommend`."""
-    router = APIRouter(prefix="/v1", tags=["recommend"], responses=problem_responses(400, 413, 422, 503))
+    router = APIRouter(
+        prefix="/v1",
+        tags=["recommend"],
+        responses=problem_responses(400, 413, 422, 503),
+        dependencies=ONLY_KNOWN_PARAMETERS,
+    )
     # One thread, so that the event loop stays free to refuse requests.
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommend")
 
@@ -48,7 +54,12 @@ def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_byte
 
 def event_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
     """`POST /v1/events`."""
-    router = APIRouter(prefix="/v1", tags=["events"], responses=problem_responses(400, 413, 422, 503))
+    router = APIRouter(
+        prefix="/v1",
+        tags=["events"],
+        responses=problem_responses(400, 413, 422, 503),
+        dependencies=ONLY_KNOWN_PARAMETERS,
+    )
 
     @router.post("/events", summary="Record events of users", openapi_extra=openapi_body(EventsRequest))
     async def events(request: Request, response: Response) -> EventsResponse:

@@ -78,7 +78,13 @@ class ItemReason:
     """Why an item is in the list."""
 
     code: Annotated[
-        str, Field(description="`bought_before`, `goes_with`, `for_you`, `similar_users` or `popular`.")
+        str,
+        Field(
+            description=(
+                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or "
+                "`long_tail`."
+            )
+        ),
     ]
     text: str
     item_id: Annotated[str | None, Field(description="The item that the text is about.")]
@@ -90,7 +96,7 @@ class RecommendedItem:
 
     item_id: str
     rank: Annotated[int, Field(description="From 1.")]
-    score: float
+    score: Annotated[float, Field(description="Never above that of the rank before.")]
     source: Annotated[str, Field(description="The retriever behind the first reason.")]
     reasons: list[ItemReason]
     fields: Annotated[dict[str, Any], Field(description="The requested return_fields.")]
@@ -107,7 +113,8 @@ class RecommendResponse:
     returned: int
     shortfall_reason: Annotated[str | None, Field(description="Why there are fewer items than requested.")]
     fallback_used: Annotated[
-        str | None, Field(description="Why the list is not personal, or what completed it.")
+        str | None,
+        Field(description="The retriever behind a list that is not personal, or that completed it, and why."),
     ]
     unknown_item_ids: Annotated[
         list[str], Field(description="Item ids of the request that are not in the catalogue.")

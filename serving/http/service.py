@@ -81,6 +81,7 @@ class Service:
                 exclude=self._indices(request.exclude_item_ids),
                 num_results=request.num_results,
                 user_attributes=bundle.user_attributes(request.user_id),
+                user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
             )
         )
         return RecommendResponse(
@@ -113,7 +114,8 @@ class Service:
         return EventsResponse(accepted=stored.accepted, duplicates=stored.duplicates, rejected=rejected)
 
     def history(self, user_key: str | None) -> History:
-        """The stored history of a user, its latest `max_events_kept` events; empty for None."""
+        """The stored history of a user: the latest `max_events_kept` events of items that the bundle knows;
+        empty for None."""
         if user_key is None:
             return History.empty()
         return self.store.history(user_key, self.pipeline.bundle.item_index, limit=self._max_events_kept)

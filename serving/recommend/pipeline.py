@@ -7,13 +7,15 @@ with reasons
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import SurfaceConfig
+from features.core.columns import MICROSECONDS_PER_DAY
+from features.core.participles import participles
 from features.histories import History, IntArray, distinct
 from features.profiles.user_profile import UserProfile
 from features.retriever import Retrieval, Retriever, ScoredItems, Wording
@@ -24,8 +26,9 @@ from serving.recommend.feature_group import CandidateContext
 from serving.recommend.filter import FilterContext
 from serving.recommend.filters import filters_of
 from serving.recommend.reasons import explain
+from serving.recommend.remarks import fallback_used, shortfall_reason
 from serving.recommend.request import Answer, Query, no_items
-from serving.recommend.selectors import Selected, fill_up, order_by_page
+from serving.recommend.selectors import Selected, fill_up, page_scores
 from serving.recommend.user_context import UserContexts
 
 
@@ -58,9 +61,14 @@ class Pipeline:
         self._filters = {name: filters_of(surface) for name, surface in bundle.surfaces.items()}
         settings = bundle.settings
         self._contexts = UserContexts(bundle.item_profiles, settings)
-        bought = settings.history.target_event_types == ("purchase",)
-        self._wording = Wording(titles=bundle.titles, verb="Bought" if bought else "Chosen")
+        self._wording = Wording(
+            titles=bundle.titles,
+            done=participles(settings.history.target_event_types, word="or"),
+            has_times=settings.has_times,
+        )
         self._stranger = self.know(Query(History.empty(), bundle.as_of))
+        gives_strangers = {name for name, found in self._stranger.retrieved.items() if len(found.items)}
+        self._impersonal = frozenset(gives_strangers)
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
@@ -80,9 +88,23 @@ class Pipeline:
             retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
             retrievals=ranked.candidates.retrievals,
             fallback=self._fallback(query),
-            wording=self._wording,
+            wording=replace(self._wording, is_recent=self._is_recent(query)),
         )
-        return Answer(recommendations, query.num_results, *self._remarks(query, selected))
+        fallback = self.bundle.surfaces[query.surface].fallback
+        return Answer(
+            recommendations,
+            query.num_results,
+            shortfall_reason=shortfall_reason(
+                query, found=len(recommendations), allowed=selected.num_allowed, fallback=fallback
+            ),
+            fallback_used=fallback_used(
+                query,
+                recommendations,
+                num_ranked=selected.num_ranked,
+                fallback=fallback,
+                impersonal=self._impersonal,
+            ),
+        )
 
     def know(self, query: Query) -> KnownUser:
         """What the stored history says by itself at the moment of the query: nothing of the page or
@@ -116,7 +138,7 @@ class Pipeline:
         """
         candidates, known = self.candidates(query, known=known)
         fallback = self._fallback(query)
-        if fallback is not None and _is_stranger(query):
+        if fallback is not None and query.is_stranger:
             scores = known.retrieved[fallback.name].at(candidates.items)
         else:
             assert self.bundle.ranker is not None, (
@@ -130,12 +152,17 @@ class Pipeline:
         """Apply the surface's filters and order, and fill a short list up."""
         surface = self.bundle.surfaces[query.surface]
         allowed = ~self._filtered(query, ranked.profile)
-        order = np.arange(len(ranked.items))
+        order, scores = np.arange(len(ranked.items)), ranked.scores
         if surface.order_by == "page" and len(query.page_items):
             retrievers = self._retrievers(surface).values()
-            order = order_by_page(ranked.items, retrievers=retrievers, page_items=query.page_items)
+            scores = page_scores(
+                ranked.items, ranked.scores, retrievers=retrievers, page_items=query.page_items
+            )
+            order = np.argsort(-scores, kind="stable")
         order = order[allowed[ranked.items[order]]][: query.num_results]
-        selected = Selected(ranked.items[order], ranked.scores[order], num_ranked=len(order))
+        selected = Selected(
+            ranked.items[order], scores[order], num_ranked=len(order), num_allowed=int(allowed.sum())
+        )
         if surface.fallback is None:
             return selected
         fallback = ranked.user.retrieved[surface.fallback]
@@ -169,6 +196,11 @@ class Pipeline:
             found[name] = Retrieval(known.context, for_user, context_items, for_page, np.concatenate(best))
         return found
 
+    def _is_recent(self, query: Query) -> bool:
+        """Whether the bundle's recent window is less than its own length ago."""
+        days = self.bundle.settings.retrievers.popularity_days
+        return query.as_of - self.bundle.as_of <= days * MICROSECONDS_PER_DAY
+
     def _retrievers(self, surface: SurfaceConfig) -> Mapping[str, Retriever]:
         return {name: self.bundle.retrievers[name] for name in retrievers_of(surface)}
 
@@ -183,30 +215,6 @@ class Pipeline:
         for one in self._filters[query.surface]:
             filtered[one.removed(context)] = True
         return filtered
-
-    def _remarks(self, query: Query, selected: Selected) -> tuple[str | None, str | None]:
-        """(why the list is short, what filled it or why it is not personal), each None where there is nothing
-        to say."""
-        name = self.bundle.surfaces[query.surface].fallback
-        is_stranger, num_selected = _is_stranger(query), len(selected.items)
-        shortfall, fallback = None, None
-        if num_selected < query.num_results:
-            if name is not None:
-                shortfall = "the catalogue has no more items that may be shown"
-            elif is_stranger:
-                shortfall = "nothing is known of this user yet"
-            else:
-                shortfall = "the surface's retrievers have no more items"
-        if is_stranger and num_selected:
-            fallback = f"{name}: nothing is known of this user yet"
-        elif selected.num_ranked < num_selected:
-            num_filled = num_selected - selected.num_ranked
-            fallback = f"{name}: the last {num_filled} of the list, since the retrievers gave too few"
-        return shortfall, fallback
-
-
-def _is_stranger(query: Query) -> bool:
-    return not len(query.history) and not len(query.page_items)
 
 
 def _first_of_each(items: IntArray) -> IntArray:

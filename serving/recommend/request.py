@@ -31,6 +31,13 @@ class Query:
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
+    user: str | None = None
+    """The user's key, see `features.core.ids.user_key`; None for a stranger."""
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether there is nothing to go by: neither a history nor a page."""
+        return not len(self.history) and not len(self.page_items)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Recommendation:
 
     item: int
     score: float
+    """Never above that of the place before"""
     source: str
     """The retriever whose reason is named first"""
     reasons: tuple[Reason, ...]
@@ -53,4 +61,4 @@ class Answer:
     shortfall_reason: str | None = None
     """Why there are fewer than `requested`."""
     fallback_used: str | None = None
-    """Why the list is not personal, or what filled it."""
+    """The retriever behind a list that is not personal, or that filled it, and why."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,23 @@ class Selected:
     scores: NDArray[np.float32]
     num_ranked: int
     """How many of the first were ranked candidates; the rest fill the list up."""
+    num_allowed: int
+    """How many items of the catalogue the filters leave"""
 
 
-def order_by_page(
-    items: IntArray, *, retrievers: Iterable[Retriever], page_items: IntArray
-) -> NDArray[np.intp]:
-    """Places of the ranked `items` (C,), what goes best with the page first and in their order among
-    equals."""
-    scores = np.zeros(len(items), np.float32)
+def page_scores(
+    items: IntArray, scores: NDArray[np.float32], *, retrievers: Iterable[Retriever], page_items: IntArray
+) -> NDArray[np.float32]:
+    """Scores (C,) of the ranked `items`, what goes best with the page first.
+
+    What goes with it: 1 and how well, in the ranker's order among equals. The rest: the ranker's score,
+    between 0 and 1.
+    """
+    goes_with = np.zeros(len(items), np.float32)
     for retriever in retrievers:
-        scores = np.maximum(scores, retriever.for_page(page_items).at(items))
-    return np.argsort(-scores, kind="stable")
+        goes_with = np.maximum(goes_with, retriever.for_page(page_items).at(items))
+    between = (0.5 * (1 + np.tanh(scores / 2))).astype(np.float32)  # the logistic function
+    return np.where(goes_with > 0, 1 + goes_with, between)
 
 
 def fill_up(
@@ -44,8 +50,8 @@ def fill_up(
     free[selected.items] = False
     filling = fallback.best(missing, allowed=free)
     lowest = selected.scores.min(initial=0.0)
-    return Selected(
+    return replace(
+        selected,
         items=np.concatenate([selected.items, filling]),
         scores=np.concatenate([selected.scores, np.full(len(filling), lowest, np.float32)]),
-        num_ranked=selected.num_ranked,
     )

@@ -115,8 +115,8 @@ class EventStore:
     def history(self, user_key: str, item_index: Mapping[str, int], *, limit: int) -> History:
         """The latest `limit` item events of a user, oldest first, with items as indices of `item_index`.
 
-        Events with items that `item_index` lacks are left out. Takes microseconds when there are no new
-        events, and one indexed query otherwise.
+        Events with items that `item_index` lacks are left out, and do not count. Takes microseconds when
+        there are no new events, and one indexed query otherwise.
         """
         with self._lock, translate_store_errors(self.path):
             return self._cached(user_key, item_index, limit).history

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -19,7 +21,7 @@ _LAST_NUMBER: Final = (
 )
 _LATEST: Final = f"""
 SELECT {_COLUMNS} FROM events INDEXED BY {USER_TIME_INDEX}
-WHERE user_key = ? AND {ITEM_EVENT} ORDER BY timestamp DESC, number DESC LIMIT ?
+WHERE user_key = ? AND {ITEM_EVENT} ORDER BY timestamp DESC, number DESC
 """
 _SINCE: Final = f"""
 SELECT {_COLUMNS} FROM events INDEXED BY {USER_ARRIVAL_INDEX}
@@ -34,7 +36,11 @@ Baskets = dict[tuple[str, str], int]
 
 
 class UserHistoryCache:
-    """The latest `limit` item events of one user. Not thread-safe."""
+    """The latest `limit` item events of one user whose item is in `item_index`. Not thread-safe.
+
+    What it holds follows from the log alone: one that was extended event by event and one that is loaded
+    afterwards are the same. Latest is by time, then by arrival.
+    """
 
     def __init__(
         self, connection: sqlite3.Connection, user_key: str, *, item_index: Mapping[str, int], limit: int
@@ -43,12 +49,17 @@ class UserHistoryCache:
         self.item_index = item_index
         self.limit = limit
         self.history = History.empty()
+        self._kept = History.empty()
+        """The same events with their own times and a transaction's first number ever as basket"""
+        self._numbers = np.empty(0, np.int64)
+        """Of the kept events, in the log"""
         self._last_number = 0
         self._basket_of: Baskets = {}
         (last_number,) = connection.execute(_LAST_NUMBER, (user_key,)).fetchone()
         if last_number is not None:
-            rows: list[Row] = connection.execute(_LATEST, (user_key, limit)).fetchall()
-            self._extend(sorted(row for row in rows if row[0] <= last_number))
+            with closing(connection.execute(_LATEST, (user_key,))) as rows:
+                known = (row for row in rows if row[0] <= last_number and row[1] in item_index)
+                self._extend(sorted(islice(known, limit)))
             self._last_number = last_number
 
     def refresh(self, connection: sqlite3.Connection) -> None:
@@ -59,10 +70,21 @@ class UserHistoryCache:
             self._last_number = rows[-1][0]
 
     def _extend(self, rows: list[Row]) -> None:
-        """Add rows, given in the order of arrival, and sort the history by time."""
+        """Add rows, given in the order of arrival, and keep the latest."""
         new = history_from_rows(rows, self.item_index, basket_of=self._basket_of)
-        both = in_dataset_order(self.history.followed_by(new))
-        self.history = both.take(slice(max(0, len(both) - self.limit), None))
+        numbers = np.array([row[0] for row in rows if row[1] in self.item_index], np.int64)
+        numbers = np.concatenate([self._numbers, numbers])
+        times = np.concatenate([self._kept.times, new.times])
+        latest = np.lexsort((numbers, times))[-self.limit :]
+        self._kept, self._numbers = self._kept.concatenated(new).take(latest), numbers[latest]
+        self.history = in_dataset_order(self._with_first_of_baskets())
+
+    def _with_first_of_baskets(self) -> History:
+        """What is kept, each basket with the number of the first of its events that is kept."""
+        _, group = np.unique(self._kept.baskets, return_inverse=True)
+        first = np.full(len(group), np.iinfo(np.int64).max)
+        np.minimum.at(first, group, self._numbers)
+        return replace(self._kept, baskets=first[group])
 
 
 def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, basket_of: Baskets) -> History:

@@ -131,7 +131,7 @@ def test_its_columns_are_those_it_names_and_finite(
 def test_it_gives_a_reason_for_whatever_it_proposes(
     fitted: Retriever, users: list[UserContext], tiny_pipeline: Pipeline
 ) -> None:
-    wording = Wording(titles=tiny_pipeline.bundle.titles, verb="Bought")
+    wording = Wording(titles=tiny_pipeline.bundle.titles, done="bought")
     for user in users:
         retrieval = asked(fitted, user, page=[5])
         proposed = np.unique(retrieval.proposed)
@@ -250,7 +250,7 @@ def test_adding_a_retriever_is_adding_one_file(
     ranked = pipeline.rank(Query(History.empty(), bundle.as_of))
     assert toy in lists_alone(pipeline, ranked)
     assert system_label(toy) == "new arrivals"
-    wording = Wording(titles=bundle.titles, verb="Bought")
+    wording = Wording(titles=bundle.titles, done="bought")
     reasons = pipeline.bundle.retrievers[toy].reasons(proposed, candidates.retrievals[toy], wording)
     assert reasons[int(proposed[0])].text == f"New: {bundle.titles[proposed[0]]}"
 

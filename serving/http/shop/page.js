@@ -1,7 +1,7 @@
 // Building blocks of the page: elements, buttons, prices, times. Data is inserted as text by append, never as innerHTML.
 import { levelsOf } from "./pictures.js";
 
-export const shop = { surfaces: [], columns: [], currency: null }; // filled from GET /v1/shop
+export const shop = { surfaces: [], columns: [], currency: null, has_times: true }; // filled from GET /v1/shop
 export const DAY = 86_400_000; // milliseconds
 export const $ = (id) => document.getElementById(id);
 
@@ -35,8 +35,11 @@ export function price(fields) {
   return make("span", "price", money(now), isReduced ? make("s", "", money(fields.price)) : null);
 }
 
+const midnight = (time) => new Date(time).setHours(0, 0, 0, 0);
+
 export function ago(time) {
-  const days = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / DAY));
+  if (!shop.has_times && new Date(time).getUTCFullYear() < 1973) return "earlier"; // a row number, of an event that was imported
+  const days = Math.max(0, Math.round((midnight(Date.now()) - midnight(time)) / DAY)); // a day may have 23 or 25 hours
   if (days < 2) return days ? "yesterday" : "today";
   return days < 60 ? `${days} days ago` : new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }

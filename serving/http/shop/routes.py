@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
-from features.core.columns import BRAND, PRODUCT_TYPE, TITLE
+from features.core.columns import BRAND, PRICE, PRODUCT_TYPE, SALE_PRICE, TITLE
 from serving.http.problems import Problem, problem_responses
+from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.schemas import PERSONAL_HEADERS
 from serving.http.service import Service
 from serving.http.shop.schemas import (
@@ -23,14 +24,19 @@ from serving.http.shop.schemas import (
 )
 from serving.state.event_log import Event
 
-_EVENT_FIELDS: Final = (TITLE, PRODUCT_TYPE, BRAND)
+_EVENT_FIELDS: Final = (TITLE, PRODUCT_TYPE, BRAND, PRICE, SALE_PRICE)
 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 def shop_routes(service: Service) -> APIRouter:
     """The read-only endpoints of the shop page."""
-    router = APIRouter(prefix="/v1", tags=["shop"], responses=problem_responses(422, 503))
+    router = APIRouter(
+        prefix="/v1",
+        tags=["shop"],
+        responses=problem_responses(400, 422, 503),
+        dependencies=ONLY_KNOWN_PARAMETERS,
+    )
     _add_user_routes(router, service)
     _add_catalogue_routes(router, service)
     return router
@@ -58,8 +64,13 @@ def _add_user_routes(router: APIRouter, service: Service) -> None:
 def _add_catalogue_routes(router: APIRouter, service: Service) -> None:
     @router.get("/shop", summary="The surfaces of this shop, the columns of its catalogue, its currency")
     async def shop() -> Shop:
-        catalogue, surfaces = service.catalogue, service.pipeline.bundle.surfaces
-        return Shop(surfaces=list(surfaces), columns=list(catalogue.columns), currency=catalogue.currency)
+        catalogue, settings = service.catalogue, service.pipeline.bundle.settings
+        return Shop(
+            surfaces=list(settings.surfaces),
+            columns=list(catalogue.columns),
+            currency=catalogue.currency,
+            has_times=settings.has_times,
+        )
 
     @router.get("/items", summary="Search the catalogue; without a query, the best-selling items")
     async def items(query: Annotated[str, Query(max_length=200)] = "", limit: Limit = 20) -> CatalogueItems:
@@ -95,6 +106,7 @@ def _user_event(service: Service, event: Event) -> UserEvent:
         product_type=fields.get(PRODUCT_TYPE),
         brand=fields.get(BRAND),
         price=event.price,
+        catalogue_price=fields.get(PRICE) if fields.get(SALE_PRICE) is None else fields[SALE_PRICE],
     )
 
 

@@ -15,6 +15,10 @@ class Shop:
     surfaces: list[str]
     columns: Annotated[list[str], Field(description="The columns of the catalogue.")]
     currency: Annotated[str | None, Field(description="None where the catalogue has several currencies.")]
+    has_times: Annotated[
+        bool,
+        Field(description="False with `data.clock: ordinal`: imported events have row numbers as times."),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class UserEvent:
     product_type: str | None
     brand: str | None
     price: Annotated[float | None, Field(description="Of one unit, as sent with the event.")]
+    catalogue_price: Annotated[
+        float | None, Field(description="Of one unit, from the catalogue: the sale price where there is one.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

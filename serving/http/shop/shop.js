@@ -3,7 +3,7 @@ import { addArrows, card, scrolling, showCards, showSkeletons } from "./cards.js
 import { $, ago, button, count, DAY, make, money, price, priceOf, shop, titleOf } from "./page.js";
 import { levelsOf, picture } from "./pictures.js";
 
-const ROWS = ["home", "buy_again", "product"];
+const ROWS = ["product", "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
 const CARDS = 12;
 const state = { users: [], userKey: null, opened: null, refreshes: 0, recommended: {} };
 const railOf = (row) => $(row).querySelector(".rail");
@@ -61,25 +61,38 @@ async function refresh() {
   const refreshNumber = ++state.refreshes;
   const rows = ROWS.filter((row) => shop.surfaces.includes(row) && (row !== "product" || state.opened));
   for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
-  const [user, ...answers] = await Promise.all([call(`users/${encodeURIComponent(state.userKey)}?limit=300`), ...rows.map(recommend)]);
+  const [user, answers] = await Promise.all([call(`users/${encodeURIComponent(state.userKey)}?limit=300`), recommendAll(rows)]);
   if (refreshNumber !== state.refreshes) return; // a later refresh has started
   showCart(cartOf(user.events));
-  showPurchases(user.events.filter((event) => event.event_type === "purchase"));
-  rows.forEach((row, index) => showAnswer(row, answers[index]));
+  const purchases = user.events.filter((event) => event.event_type === "purchase");
+  showPurchases(purchases);
+  const noneAgain = purchases.length ? "What there is to buy again is on this page or in the cart already." : "Nothing to buy again yet. Purchases appear here.";
+  rows.forEach((row, index) => showAnswer(row, answers[index], row === "buy_again" ? noneAgain : "Nothing to show here."));
   showStrip(rows, answers);
 }
 
-async function recommend(surface) {
+// The answers of the rows, one after the other: no product stands twice on the page.
+async function recommendAll(rows) {
+  const shown = state.opened ? [state.opened.item_id] : [];
+  const answers = [];
+  for (const row of rows) {
+    answers.push(await recommend(row, shown));
+    shown.push(...answers.at(-1).items.map((item) => item.item_id));
+  }
+  return answers;
+}
+
+async function recommend(surface, shown) {
   const wanted = ["title", "product_type", "brand", "size", "price", "sale_price"];
   const started = performance.now();
   const answer = await call("recommend", {
-    ...userFields(), surface, num_results: CARDS, item_ids: surface === "product" ? [state.opened.item_id] : [],
+    ...userFields(), surface, num_results: CARDS, item_ids: surface === "product" ? [state.opened.item_id] : [], exclude_item_ids: shown,
     return_fields: wanted.filter((name) => shop.columns.includes(name)),
   });
   return { ...answer, milliseconds: performance.now() - started };
 }
 
-function showAnswer(row, answer) {
+function showAnswer(row, answer, empty) {
   const key = `${state.userKey} ${row === "product" ? state.opened.item_id : ""}`;
   const before = state.recommended[row];
   const shown = before?.key === key ? new Set(before.ids) : null;
@@ -88,9 +101,8 @@ function showAnswer(row, answer) {
     return cardOf(item, origin, { reason: reasonOf(item), isNew: shown !== null && !shown.has(item.item_id) });
   });
   state.recommended[row] = { key, ids: answer.items.map((item) => item.item_id) };
-  const empty = row === "buy_again" ? "Nothing to buy again yet. Purchases appear here." : "Nothing to show here.";
   showCards(railOf(row), cards, empty);
-  const isPopular = answer.items.length > 0 && answer.items.every((item) => item.reasons[0]?.code === "popular");
+  const isPopular = answer.items.length > 0 && answer.items.every((item) => ["popular", "long_tail"].includes(item.reasons[0]?.code));
   if (row === "home") $(row).querySelector(".note").textContent = isPopular ? "Popular items, until we know you better" : "";
 }
 
@@ -108,7 +120,8 @@ function reasonOf(item) {
 // --- cart and purchases, from the events that the server returns ---
 
 function itemOf(event) {
-  return { item_id: event.item_id, fields: { title: event.title, product_type: event.product_type, price: event.price } };
+  const price = event.catalogue_price ?? event.price; // what it costs now, not what it was when it was put into the cart
+  return { item_id: event.item_id, fields: { title: event.title, product_type: event.product_type, price } };
 }
 
 function cartOf(events) {
@@ -136,7 +149,8 @@ function showCart(cart) {
   });
   $("cart").replaceChildren(...(lines.length ? lines : [make("li", "empty", "Your cart is empty.")]));
   $("to-cart").textContent = cart.length ? `Cart · ${cart.length}` : "Cart";
-  $("total").textContent = money(cart.reduce((sum, item) => sum + item.quantity * (item.fields.price ?? 0), 0));
+  const isPriced = cart.every((item) => item.fields.price !== null);
+  $("total").textContent = money(isPriced ? cart.reduce((sum, item) => sum + item.quantity * item.fields.price, 0) : null);
   $("buy").disabled = cart.length === 0;
   $("buy").onclick = () => buy(cart);
 }
@@ -172,6 +186,7 @@ function go(userKey, item = null) {
 }
 
 function show(userKey, item) {
+  if (item) closeSearch();
   if (userKey !== state.userKey) for (const row of ROWS) showSkeletons(railOf(row));
   if (item && item.item_id !== state.opened?.item_id) showSkeletons(railOf("product"));
   Object.assign(state, { userKey, opened: item });
@@ -242,9 +257,14 @@ function pick(userKey) {
 
 // --- searching the catalogue ---
 
+function closeSearch() {
+  $("query").value = "";
+  $("found").hidden = true;
+}
+
 async function search() {
   const typed = $("query").value.trim();
-  if (!typed) return void ($("found").hidden = true);
+  if (!typed) return closeSearch();
   const { items } = await call(`items?limit=24&query=${encodeURIComponent(typed)}`);
   if (typed !== $("query").value.trim()) return;
   $("found-title").textContent = `Results for “${typed}”`;
@@ -264,7 +284,7 @@ async function start() {
 let typing;
 $("query").addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => attempt(search), 200); });
 $("search").addEventListener("submit", (event) => { event.preventDefault(); attempt(search); });
-$("brand").addEventListener("click", (event) => { event.preventDefault(); $("query").value = ""; attempt(search); go(state.userKey); attempt(refresh); });
+$("brand").addEventListener("click", (event) => { event.preventDefault(); closeSearch(); go(state.userKey); attempt(refresh); });
 $("user").addEventListener("click", () => attempt(openPicker));
 $("user-search").addEventListener("input", showUsers);
 $("pick").addEventListener("submit", (event) => { event.preventDefault(); if ($("user-search").value.trim()) pick($("user-search").value.trim()); });

@@ -268,7 +268,9 @@ AGGREGATES: dict[str, Callable[[IntArray, History], Any]] = {
     "next_neighbours": lambda u, e: next_neighbours(
         u, e, num_items=NUM_ITEMS, as_of=AS_OF, num_neighbours=3, days=5
     ),
-    "user_knn": lambda u, e: UserKNN.from_events(u, e, num_items=NUM_ITEMS, as_of=AS_OF, days=5),
+    "user_knn": lambda u, e: UserKNN.from_events(
+        u, e, num_items=NUM_ITEMS, as_of=AS_OF, days=5, keys=[str(user) for user in range(100)]
+    ),
     "item_statistics": lambda u, e: item_statistics(
         u, e, weights=ones(e), categories=CATEGORIES, parents=CATEGORIES // 2, as_of=AS_OF, days=2.0
     ),

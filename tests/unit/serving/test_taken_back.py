@@ -64,9 +64,12 @@ def store(tmp_path: Path) -> Iterator[EventStore]:
 def test_what_was_brought_back_is_gone_from_the_next_answer(pipeline: Pipeline, store: EventStore) -> None:
     shop = Shop(pipeline, store)
     shop.send("purchase", "bread1", "bread2", "bread2", transaction_id="t1")
-    assert shop.buy_again() == {"bread1": "Bought once, last today", "bread2": "Bought twice, last today"}
+    assert shop.buy_again() == {
+        "bread1": "Bought once, last within the hour",
+        "bread2": "Bought twice, last within the hour",
+    }
     shop.send("refund", "bread1", "bread2", transaction_id="t1")
-    assert shop.buy_again() == {"bread2": "Bought once, last today"}
+    assert shop.buy_again() == {"bread2": "Bought once, last within the hour"}
     shop.send("Order Refunded", "bread2")
     assert shop.buy_again() == {}
     shop.send("purchase", "bread1")
@@ -88,8 +91,8 @@ def test_where_the_cart_is_a_target_a_removal_takes_it_back(pipeline: Pipeline, 
     long_ago = {"timestamp": (AS_OF - 3 * MICROSECONDS_PER_DAY) // 1_000_000}
     shop.send("add_to_cart", "bread1", "bread2", **long_ago)
     assert shop.buy_again() == {
-        "bread1": "Chosen once, last 4 days ago",
-        "bread2": "Chosen once, last 4 days ago",
+        "bread1": "Put into the cart once, last 4 days ago",
+        "bread2": "Put into the cart once, last 4 days ago",
     }
     shop.send("Product Removed", "bread1")
     assert set(shop.buy_again()) == {"bread2"}

@@ -31,7 +31,14 @@ def events_of(rows: Rows) -> tuple[np.ndarray, History]:
     return np.array([person for person, _, _ in rows], np.int32), events
 
 
-def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: int) -> dict[int, float]:
+def fitted(rows: Rows, *, days: float | None) -> UserKNN:
+    keys = [f"u{user}" for user in range(5)]
+    return UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=days, keys=keys)
+
+
+def slow_scores(
+    rows: Rows, own: dict[int, int], *, days: int, num_neighbours: int, user: int | None
+) -> dict[int, float]:
     counts: dict[int, Counter[int]] = defaultdict(Counter)
     for person, _, item in rows:
         counts[person][item] += 1
@@ -52,7 +59,7 @@ def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: i
     nearest = [
         person
         for person in sorted(likeness, key=lambda one: -likeness[one])[:num_neighbours]
-        if likeness[person] > 0
+        if likeness[person] > 0 and person != user
     ]
     total = sum(likeness[person] for person in nearest)
     scores: dict[int, float] = defaultdict(float)
@@ -62,16 +69,22 @@ def slow_scores(rows: Rows, own: dict[int, int], *, days: int, num_neighbours: i
     return scores
 
 
-@given(rows_of_events, st.dictionaries(st.integers(0, NUM_ITEMS - 1), st.integers(1, 3), max_size=4))
+@given(
+    rows_of_events,
+    st.dictionaries(st.integers(0, NUM_ITEMS - 1), st.integers(1, 3), max_size=4),
+    st.none() | st.integers(0, 6),
+)
 @settings(max_examples=80)
 def test_scores_are_what_the_nearest_users_had_lately_and_the_user_has_not(
-    rows: Rows, own: dict[int, int]
+    rows: Rows, own: dict[int, int], user: int | None
 ) -> None:
-    table = UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
+    """Of the others: a user of the table (0 to 4) is none of their own neighbours."""
+    table = fitted(rows, days=6)
     items = np.array(sorted(own), np.int32)
-    scored = table.scored(items, np.array([own[item] for item in sorted(own)], np.int64))
+    key = None if user is None else f"u{user}"
+    scored = table.scored(items, np.array([own[item] for item in sorted(own)], np.int64), user=key)
     found, scores = scored.items, scored.scores
-    expected = slow_scores(rows, own, days=6, num_neighbours=200)
+    expected = slow_scores(rows, own, days=6, num_neighbours=200, user=user)
     assert found.tolist() == sorted(item for item, score in expected.items() if score > 0)
     assert scores.tolist() == pytest.approx([expected[item] for item in found.tolist()], rel=1e-4)
 
@@ -79,19 +92,17 @@ def test_scores_are_what_the_nearest_users_had_lately_and_the_user_has_not(
 def test_only_the_nearest_and_only_those_seen_last_count(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [(0, 15, 0), (0, 15, 1), (1, 16, 0), (1, 16, 1), (1, 16, 2), (2, 17, 0), (2, 17, 3), (3, 18, 6)]
     mine = np.array([0, 1], np.int32), np.array([1, 1])
-    table = UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
+    table = fitted(rows, days=6)
     assert table.scored(*mine).items.tolist() == [2, 3]
     monkeypatch.setattr(module, "NUM_NEIGHBOURS", 2)
     assert table.scored(*mine).items.tolist() == [2]
     monkeypatch.setattr(module, "MAX_USERS", 2)
-    kept = UserKNN.from_events(*events_of(rows), num_items=NUM_ITEMS, as_of=AS_OF, days=6)
+    kept = fitted(rows, days=6)
     assert kept.recent.shape == (2, NUM_ITEMS)
     assert kept.recent.indices.tolist() == [0, 3, 6]
 
 
 def test_a_stranger_is_like_nobody() -> None:
-    table = UserKNN.from_events(
-        *events_of([(0, 15, 0), (1, 16, 1)]), num_items=NUM_ITEMS, as_of=AS_OF, days=None
-    )
+    table = fitted([(0, 15, 0), (1, 16, 1)], days=None)
     found = table.scored(np.empty(0, np.int32), np.empty(0, np.int64))
     assert len(found.items) == len(found.scores) == 0

@@ -330,6 +330,49 @@ def test_unknown_paths_and_methods_are_problems_too(shop: Shop) -> None:
     problem(shop.call("GET", "/v1/items/ghost"), 404)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "unknown", "known"),
+    [
+        ("GET", "/v1/items?q=tea", "q", "query, limit"),
+        ("GET", "/v1/items/fruit1?fields=title", "fields", "none"),
+        ("GET", "/v1/users/ann?limit=3&page=2&from=1", "page, from", "limit"),
+        ("GET", "/v1/shop?lang=en", "lang", "none"),
+        ("GET", "/v1/shop/users?num=3", "num", "limit"),
+        ("POST", "/v1/recommend?user_id=ann", "user_id", "none"),
+        ("POST", "/v1/events?debug=1", "debug", "none"),
+    ],
+)
+def test_an_unknown_query_parameter_is_refused_with_the_known_ones(
+    shop: Shop, method: str, path: str, unknown: str, known: str
+) -> None:
+    body = {"json": {"events": [bought("fruit1")]}} if method == "POST" else {}
+    details = problem(shop.call(method, path, **body), 400)
+    assert details["detail"].startswith(f"{unknown}: not a query parameter of /v1/")
+    assert details["detail"].endswith(f"it has {known}.")
+    assert [error["field"] for error in details["errors"]] == unknown.split(", ")
+    assert shop.store.num_events("ann") == 0, "nothing of it was stored"
+
+
+def test_the_order_of_a_page_is_that_of_its_scores(shop: Shop) -> None:
+    shop.send(bought("cheese4"), bought("cheese5"))
+    for surface in ("home", "product", "buy_again"):
+        answer = shop.recommend(user_id="ann", surface=surface, item_ids=["fruit3"], num_results=30)
+        scores = [item["score"] for item in answer["items"]]
+        assert scores == sorted(scores, reverse=True), surface
+
+
+def test_a_list_that_is_all_popular_names_the_retriever_behind_it(shop: Shop) -> None:
+    """The encoder does not read reviews, which are no targets either."""
+    shop.send(bought("fruit1", event_type="review"))
+    for surface in ("home", "product"):
+        for body in ({}, {"user_id": "ann"}, {"user_id": "ann", "item_ids": ["ghost"]}):
+            answer = shop.recommend(surface=surface, num_results=5, **body)
+            assert {item["source"] for item in answer["items"]} == {"popularity"}
+            who = "this user or page leads" if body else "this user yet"
+            assert answer["fallback_used"].startswith("popularity: nothing")
+            assert who in answer["fallback_used"]
+
+
 def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pipeline, "recommend", lambda *_: 1 / 0)
     assert "ZeroDivision" not in json.dumps(problem(shop.call("POST", "/v1/recommend", json={}), 500))
@@ -429,6 +472,7 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
         "surfaces": ["home", "product", "buy_again"],
         "columns": ["id", "title", "product_type", "brand", "price", "currency"],
         "currency": "USD",
+        "has_times": True,
     }
     users = shop.call("GET", "/v1/shop/users").json()["users"]
     assert [user["id"] for user in users] == ["eve", "ann"]

@@ -14,7 +14,7 @@ import shop
 
 from configs.exceptions import ArtefactError
 from configs.schema import Config
-from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
+from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import History
 from features.splits import split_points
@@ -232,9 +232,9 @@ def test_reasons_are_true_and_name_real_items(
                 codes.add(reason.code)
                 if reason.code == "bought_before":
                     times = bought.times[bought.items == place.item]
-                    days = (now - int(times[-1])) // MICROSECONDS_PER_DAY
+                    hours = (now - int(times[-1])) // (60 * MINUTE)
                     often = {1: "once", 2: "twice"}.get(len(times), f"{len(times)} times")
-                    when = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
+                    when = f"{hours} hours ago" if hours < 48 else f"{hours // 24} days ago"
                     assert reason.text == f"Bought {often}, last {when}"
                 elif reason.code == "goes_with":
                     assert reason.item is not None
