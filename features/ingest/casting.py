@@ -3,6 +3,8 @@ example."""
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from configs.exceptions import ConfigError, DataError
@@ -57,7 +59,7 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
     values = raw.frame[column]
     expected = "whole numbers" if whole else "numbers"
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        values = _with_point(as_ids(raw, column).str.strip_chars(), raw.decimal)
+        values = _plain_numbers(as_ids(raw, column).str.strip_chars(), raw.decimal)
     elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
         raise _wrong_type(raw, column, expected=expected)
     if values.dtype.is_float():
@@ -107,13 +109,22 @@ def _formatted(text: pl.Series, time_format: str) -> pl.Series:
         ) from None
 
 
-def _with_point(text: pl.Series, decimal: str) -> pl.Series:
-    """Text with a decimal comma → text with a decimal point. Other text becomes text that is not a number."""
+def _plain_numbers(text: pl.Series, decimal: str) -> pl.Series:
+    """1,249.00 → 1249.00; with a decimal comma 1.249,00 and 0,5 → 1249.00 and 0.5.
+
+    Thousands are groups of three digits, apart by the other of point and comma, by a space or by an
+    apostrophe. What is neither such a number nor one without groups is no number: 1,24 may be 1.24 or 124.
+    """
+    point, other = re.escape(decimal), "," if decimal == "." else "."
+    between = rf"[{other}\s’']"
+    grouped = text.str.contains(rf"^[+-]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+(?:{point}\d*)?$")
     if decimal == ".":
-        return text
-    pattern = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
-    plain = text.str.replace_all(r"[.\s\x{202f}’']", "").str.replace(",", ".", literal=True)
-    return plain.zip_with(text.str.contains(pattern) | text.is_null(), "not a number: " + text)
+        if not grouped.any():
+            return text
+        return text.str.replace_all(between, "").zip_with(grouped, text)
+    plain = text.str.replace_all(between, "").str.replace(",", ".", literal=True)
+    is_number = grouped | text.str.contains(r"^[+-]?\d+(?:,\d*)?$") | text.is_null()
+    return plain.zip_with(is_number, "not a number: " + text)
 
 
 def _checked(

@@ -12,6 +12,7 @@ from configs.schema import PrepareConfig
 from features.core import columns as c
 from features.ingest.casting import as_ids, as_numbers
 from features.ingest.currency import shop_currency, to_shop_currency
+from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
 
 ITEM_TEXT: Final = (
@@ -54,6 +55,8 @@ class ValidCatalogue:
     num_rows: int
     duplicates: int = 0
     """Earlier rows of an id that a later row replaces."""
+    lost: LostRows | None = None
+    """Ids and prices that are lost with the rejected rows."""
     unused_columns: tuple[str, ...] = ()
     no_consent: pl.Series | None = None
     """Of users: the ids without a clear consent. They are in no table."""
@@ -190,6 +193,8 @@ def _finish(
     )
     reasons = frame.select(reason.alias("reason")).to_series()
     good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_bad_.*$"))
+    bad = reasons.is_not_null()
+    refused = with_legible_prices(frame.filter(bad), replace(raw, frame=raw.frame.filter(bad)))
     unique = good.unique(key, keep="last", maintain_order=True)
     unused = [
         raw.name_in_file(name)
@@ -201,5 +206,6 @@ def _finish(
         rejected=pl.concat([raw.rejected, rejected_rows(raw, reasons)]),
         num_rows=raw.num_rows,
         duplicates=len(good) - len(unique),
+        lost=find_lost_rows(good, refused, item=key),
         unused_columns=tuple(unused),
     )

@@ -16,6 +16,7 @@ from features.core.timestamps import UTC_MICROSECONDS
 from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_timestamps
 from features.ingest.currency import shop_currency, to_shop_currency
 from features.ingest.event_ids import SENT, with_event_ids
+from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.ingest.session_ids import with_session_ids
 from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
 
@@ -54,6 +55,8 @@ class ValidEvents:
     """Rows found in the files."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Valid rows left out on purpose, by reason."""
+    lost: LostRows | None = None
+    """Items and prices that are lost with the rejected rows."""
     unused_columns: tuple[str, ...] = ()
     currency: str | None = None
 
@@ -80,8 +83,15 @@ def validate_events(
     currency = shop_currency(frame, prepare)
     rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
     bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
-    rejected = pl.concat([raw.rejected, _rejected(raw, frame, bad, rules)]) if bad.any() else raw.rejected
     good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
+    rejected, lost = raw.rejected, None
+    if bad.any():
+        refused, of_raw = frame.filter(bad), replace(raw, frame=raw.frame.filter(bad))
+        rejected = pl.concat([rejected, _rejected(of_raw, refused, rules)])
+        priced = with_legible_prices(refused, of_raw)
+        lost = find_lost_rows(
+            good, to_shop_currency(priced, currency, prepare.exchange_rates), item=c.ITEM_ID
+        )
     del frame  # frees a copy of all events
     unique = _deduplicated(good)
     events = unique.sort(c.TIMESTAMP, maintain_order=True)
@@ -97,6 +107,7 @@ def validate_events(
             "duplicate event": len(good) - len(unique),
             "user without consent": without_consent,
         },
+        lost=lost,
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
     )
@@ -111,7 +122,7 @@ _SCHEMA: Final = {
     c.VISITOR_ID: pl.String,
     c.SESSION_ID: pl.String,
     c.ITEM_ID: pl.String,
-    c.QUANTITY: pl.Int64,
+    c.QUANTITY: pl.Float64,
     c.PRICE: pl.Float64,
     c.CURRENCY: pl.String,
     c.TRANSACTION_ID: pl.String,
@@ -172,7 +183,7 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
     else:
         frame = frame.with_columns(as_timestamps(raw, c.TIMESTAMP))
-    for name, whole in ((c.QUANTITY, True), (c.PRICE, False), (c.LINE, True)):
+    for name, whole in ((c.QUANTITY, False), (c.PRICE, False), (c.LINE, True)):
         frame = frame.with_columns(as_numbers(raw, name, whole=whole))
     for name, dtype in OPTIONAL.items():
         if name in found:
@@ -211,14 +222,12 @@ def _shifted(frame: pl.DataFrame, now: datetime) -> pl.DataFrame:
     return frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=(now - last) // timedelta(days=1)))
 
 
-def _rejected(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
-    """The bad rows, each with the first rule that it breaks as the reason."""
+def _rejected(raw: RawTable, frame: pl.DataFrame, rules: dict[str, pl.Expr]) -> pl.DataFrame:
+    """Bad rows, as they were read and typed, each with the first rule that it breaks as the reason."""
     first = pl.coalesce(
         [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
     )
-    return rejected_rows(
-        replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series()
-    )
+    return rejected_rows(raw, frame.select(first.alias("reason")).to_series())
 
 
 def _rules(
@@ -242,8 +251,9 @@ def _rules(
         "price is not a number": pl.col("_bad_price"),
         "price is negative": pl.col(c.PRICE) < 0,
         f"price is above {c.MAX_PRICE:g}": pl.col(c.PRICE) > c.MAX_PRICE,
-        "quantity is not a whole number": pl.col("_bad_quantity"),
+        "quantity is not a number": pl.col("_bad_quantity"),
         "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
+        f"quantity is above {c.MAX_QUANTITY:g}": pl.col(c.QUANTITY) > c.MAX_QUANTITY,
         "line is not a whole number": pl.col("_bad_line"),
         "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in(known),
     }

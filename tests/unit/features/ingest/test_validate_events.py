@@ -223,3 +223,15 @@ def test_catalogue_rows_keep_the_last_of_an_id_and_refuse_bad_ones(
         ("items", 5),
     ]
     assert report.dropped == {"earlier row of an item id": 1}
+
+
+def test_goods_by_weight_and_prices_of_a_thousand_and_more_keep_their_rows(
+    prepare_csv: PrepareCsv, workspace: Path
+) -> None:
+    report = prepare_csv(
+        "event_type,timestamp,user_id,item_id,quantity,price\n"
+        'purchase,2024-05-01,ann,sofa,12.00,"1,249.00"\n'
+        "purchase,2024-05-02,ann,bananas,0.735,2.2\n"
+    )
+    assert report.rejected == {}
+    assert events_in(workspace).select("quantity", "price").rows() == [(12.0, 1249.0), (0.735, 2.2)]
