@@ -105,6 +105,10 @@ class DataConfig(Section):
     """The decimal separator in text. Thousands may be apart by a comma (with `,` by a point), a space or an
     apostrophe: 1,234.50."""
 
+    encoding: str = "utf-8"
+    """The encoding of csv and jsonl files, by its name in Python: `cp1252` for spreadsheets saved in Western
+    Europe, `utf-16`, `latin-1`, `gb18030` …"""
+
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
     time."""

@@ -13,7 +13,7 @@ from features.core import columns as c
 from features.ingest.casting import as_ids, as_numbers
 from features.ingest.currency import shop_currency, to_shop_currency
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
-from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
+from features.readers.raw_table import FILE, ROW, RawTable, is_unnamed, no_rejected, rejected_rows
 
 ITEM_TEXT: Final = (
     c.TITLE,
@@ -74,6 +74,8 @@ def validate_items(
     if raw is None:
         schema = {c.ID: pl.String} | dict.fromkeys(_REQUIRED_TEXT, pl.String) | {c.PRICE: pl.Float64}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
+    known = {*ITEM_TEXT, *_ITEM_PRICES, c.ID}
+    raw.check_unambiguous(known)
     _require(raw, c.ID, setting="item_columns")
     found = raw.frame.columns
     frame = pl.DataFrame([as_ids(raw, c.ID)])
@@ -102,7 +104,7 @@ def validate_items(
             c.AVAILABILITIES
         ),
     }
-    valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_PRICES, c.ID})
+    valid = _finish(raw, frame, rules, key=c.ID, known=known)
     if c.CURRENCY not in found:
         return valid
     return replace(
@@ -127,10 +129,12 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     if raw is None:
         schema = {c.USER_ID: pl.String, "attributes": pl.String, "created_at": pl.String}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
+    raw.check_unambiguous(_NOT_AN_ATTRIBUTE)
     _require(raw, c.USER_ID, setting="user_columns")
     found = raw.frame.columns
     frame = pl.DataFrame([as_ids(raw, c.USER_ID)])
-    extra = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
+    other = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
+    extra = [name for name in other if not is_unnamed(name)]
     if "attributes" in found:
         frame = frame.with_columns(as_ids(raw, "attributes"))
     elif extra:
@@ -150,7 +154,7 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     return replace(
         valid,
         frame=valid.frame.filter(~pl.col(c.USER_ID).is_in(no_consent.implode())).drop("_consent"),
-        unused_columns=tuple(extra) if "attributes" in found else (),
+        unused_columns=tuple(name for name in other if "attributes" in found or is_unnamed(name)),
         no_consent=no_consent,
     )
 

@@ -75,6 +75,7 @@ def validate_events(
     events are left out. Raises DataError when a required column is missing or has the wrong type, or when the
     shop's currency is not clear.
     """
+    raw.check_unambiguous({*_SCHEMA, *OPTIONAL})
     _require_columns(raw, data)
     raw, without_consent = _without_no_consent(raw, no_consent)
     frame = with_event_ids(_typed(raw, data))

@@ -39,7 +39,11 @@ def read_files(data: DataConfig) -> RawTables:
             "as 'logs/*.csv')."
         )
     categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
-    readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
+    readers: dict[str, Reader] = {
+        "csv": partial(_read_csv, encoding=data.encoding),
+        "parquet": _read_parquet,
+        "jsonl": partial(read_jsonl_rows, encoding=data.encoding),
+    }
     read = readers[data.reader]
     read_events = partial(_read_parquet, categorical=categorical) if data.reader == "parquet" else read
     return RawTables(
@@ -104,9 +108,9 @@ def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str
     return frame.select(*ours, *(column for column in frame.columns if column not in taken))
 
 
-def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_csv(path: Path, table: str, *, encoding: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows with the spaces around values removed."""
-    rows, rejected = read_csv_rows(path, table)
+    rows, rejected = read_csv_rows(path, table, encoding=encoding)
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 

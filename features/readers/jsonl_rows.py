@@ -10,12 +10,12 @@ import polars as pl
 
 from configs.exceptions import DataError
 from features.readers.raw_table import FILE, ROW
-from features.readers.text_lines import TEXT, read_lines, rejected_lines
+from features.readers.text_lines import TEXT, UTF8, read_lines, rejected_lines
 
 
-def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_jsonl_rows(path: Path, table: str, *, encoding: str = UTF8) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(one row a line, values as text, nested ones as JSON; the rejected lines). Blank lines are skipped."""
-    lines, rejected = read_lines(path, table=table)
+    lines, rejected = read_lines(path, table=table, encoding=encoding)
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_parse(text) for text in lines[TEXT]]
     rows = [row for row in parsed if row is not None]
