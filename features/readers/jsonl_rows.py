@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from configs.exceptions import DataError
+from features.core.json_text import replace_lone_surrogates
 from features.readers.raw_table import FILE, ROW
 from features.readers.text_lines import TEXT, UTF8, read_lines, rejected_lines
 
@@ -36,8 +37,8 @@ def read_jsonl_rows(path: Path, table: str, *, encoding: str = UTF8) -> tuple[pl
 
 def _parse(text: str) -> dict[str, Any] | None:
     try:
-        row = json.loads(text)
-    except ValueError:
+        row = json.loads(replace_lone_surrogates(text))
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 

@@ -189,6 +189,15 @@ def test_goods_sold_by_weight(shop: Shop, sent: float, stored: float | None) -> 
     ]
 
 
+def test_half_an_emoji_loses_neither_its_event_nor_the_others(shop: Shop) -> None:
+    """As a browser writes a text that was cut in the middle of a character."""
+    body = json.dumps({"events": [bought("fruit1"), bought("fruit2", search_term="tea \ud83d")]})
+    assert r"tea \ud83d" in body
+    response = shop.call("POST", "/v1/events", content=body)
+    assert response.json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+    assert {event.search_term for event in shop.store.latest_events("ann", limit=2)} == {None, "tea \ufffd"}
+
+
 def test_a_retry_with_the_senders_id_counts_once(shop: Shop) -> None:
     event = bought("fruit1", event_id="order-1")
     assert shop.send(event)["accepted"] == 1
