@@ -4,6 +4,8 @@ example."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Final
 
 import polars as pl
 
@@ -11,6 +13,8 @@ from configs.exceptions import ConfigError, DataError
 from features.core.categorical import on_distinct
 from features.core.timestamps import parse_formatted, parse_timestamps
 from features.readers.raw_table import RawTable
+
+_CURRENCY_CODE: Final = r"\s+([A-Z]{3})\s*$"
 
 
 def as_ids(raw: RawTable, column: str) -> pl.Series:
@@ -45,6 +49,19 @@ def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
     if blank.is_empty():
         return values
     return on_distinct(values, lambda text: text.set(text.is_in(blank.implode()), None)).cast(pl.Categorical)
+
+
+def as_prices(raw: RawTable, column: str) -> list[pl.Series]:
+    """`as_numbers`, and `_currency_<column>`: the code in a price such as 15.00 USD, as the Google Merchant
+    feed prescribes it (a number, a space, an ISO 4217 code); null elsewhere."""
+    code = pl.Series(f"_currency_{column}", [None] * len(raw.frame), dtype=pl.String)
+    if column in raw.frame.columns and raw.frame.schema[column] == pl.String:
+        text = raw.frame[column]
+        code = text.str.extract(_CURRENCY_CODE).alias(code.name)
+        if code.null_count() < len(code):
+            plain = text.str.replace(_CURRENCY_CODE, "").alias(column)
+            raw = replace(raw, frame=raw.frame.with_columns(plain))
+    return [*as_numbers(raw, column, whole=False), code]
 
 
 def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
@@ -149,7 +166,8 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
 
 _REMEDIES = {
     "times": "Set data.timestamp_format to their format, such as '%d.%m.%Y %H:%M'. ",
-    "numbers": "If the decimal separator is a comma, set data.decimal=','; remove currency signs. ",
+    "numbers": "If the decimal separator is a comma, set data.decimal=','; write a currency as a code after "
+    "the number (15.00 USD), not as a sign. ",
     "whole": "",
     "text": "",
 }

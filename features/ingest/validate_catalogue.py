@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,8 +11,8 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import PrepareConfig
 from features.core import columns as c
-from features.ingest.casting import as_ids, as_numbers
-from features.ingest.currency import shop_currency, to_shop_currency
+from features.ingest.casting import as_ids, as_prices
+from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.readers.raw_table import FILE, ROW, RawTable, is_unnamed, no_rejected, rejected_rows
 
@@ -86,13 +87,14 @@ def validate_items(
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     for name in _ITEM_PRICES:
         if name in found or name == c.PRICE:
-            frame = frame.with_columns(as_numbers(raw, name, whole=False))
+            frame = frame.with_columns(as_prices(raw, name))
     frame = frame.with_columns(
         pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_")
     )
     prices = [name for name in _ITEM_PRICES if name in frame.columns]
-    if c.CURRENCY in found:
-        frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
+    frame = _with_currency(frame, prices)
+    has_currency = c.CURRENCY in frame.columns
+    if has_currency:
         currency = currency or shop_currency(frame, prepare, table="items")
     rules = {
         **_id_rules(c.ID),
@@ -105,18 +107,28 @@ def validate_items(
         ),
     }
     valid = _finish(raw, frame, rules, key=c.ID, known=known)
-    if c.CURRENCY not in found:
+    if not has_currency:
         return valid
     return replace(
         valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=prices)
     )
 
 
+def _with_currency(frame: pl.DataFrame, prices: Sequence[str]) -> pl.DataFrame:
+    """The currency of each row, from its column and its prices; no column where neither names one."""
+    own = pl.col(c.CURRENCY) if c.CURRENCY in frame.columns else pl.lit(None, dtype=pl.String)
+    frame = with_price_currencies(
+        frame.with_columns(own.str.strip_chars().str.to_uppercase().alias(c.CURRENCY)), prices
+    )
+    return frame.drop(c.CURRENCY) if frame[c.CURRENCY].is_null().all() else frame
+
+
 def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareConfig) -> dict[str, pl.Expr]:
     if c.CURRENCY not in frame.columns or currency is None:
         return {}
     return {
-        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates])
+        CONTRADICTION: pl.col("_bad_currency"),
+        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates]),
     }
 
 
@@ -177,7 +189,7 @@ def _consent(raw: RawTable) -> list[pl.Series]:
 def _require(raw: RawTable, column: str, *, setting: str) -> None:
     if column not in raw.frame.columns:
         raise DataError(
-            f"{raw.where}: no column {column!r}. The columns found are: {', '.join(raw.found)}. Name yours "
+            f"{raw.where}: no column {column!r}. {raw.columns_found} Name yours "
             f"in the configuration: data.{setting}: {{{column}: <your column>}}."
         )
 

@@ -13,8 +13,8 @@ from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
 from features.core.timestamps import UTC_MICROSECONDS
-from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_timestamps
-from features.ingest.currency import shop_currency, to_shop_currency
+from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_prices, as_timestamps
+from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
 from features.ingest.event_ids import SENT, with_event_ids
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.ingest.session_ids import with_session_ids
@@ -149,8 +149,8 @@ def _require_columns(raw: RawTable, data: DataConfig) -> None:
     )
     clock = " If the file has no times, set data.clock=ordinal." if c.TIMESTAMP in missing else ""
     raise DataError(
-        f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: "
-        f"{', '.join(raw.found)}. Name yours in the configuration: data.event_columns: "
+        f"{raw.where}: no column {', '.join(map(repr, missing))}. "
+        f"{raw.columns_found} Name yours in the configuration: data.event_columns: "
         f"{{{example}}}.{hint}{clock}"
     )
 
@@ -184,21 +184,21 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
     else:
         frame = frame.with_columns(as_timestamps(raw, c.TIMESTAMP))
-    for name, whole in ((c.QUANTITY, False), (c.PRICE, False), (c.LINE, True)):
-        frame = frame.with_columns(as_numbers(raw, name, whole=whole))
+    frame = frame.with_columns(
+        *as_numbers(raw, c.QUANTITY, whole=False),
+        *as_prices(raw, c.PRICE),
+        *as_numbers(raw, c.LINE, whole=True),
+    )
     for name, dtype in OPTIONAL.items():
         if name in found:
             text = as_ids(raw, name)
             frame = frame.with_columns(
                 text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
             )
-    if c.CURRENCY not in found:
-        return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
-    return frame.with_columns(
-        on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(
-            c.CURRENCY
-        )
-    )
+    if c.CURRENCY in found:
+        codes = on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase())
+        return with_price_currencies(frame.with_columns(codes.alias(c.CURRENCY)))
+    return with_price_currencies(frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY)))
 
 
 def _event_types(text: pl.Series) -> list[pl.Series]:
@@ -256,6 +256,7 @@ def _rules(
         "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
         f"quantity is above {c.MAX_QUANTITY:g}": pl.col(c.QUANTITY) > c.MAX_QUANTITY,
         "line is not a whole number": pl.col("_bad_line"),
+        CONTRADICTION: pl.col("_bad_currency"),
         "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in(known),
     }
 

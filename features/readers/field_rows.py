@@ -12,7 +12,15 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from features.readers.raw_table import FILE, REJECTED_SCHEMA, ROW, RawTable, no_rejected, rejected_rows
+from features.readers.raw_table import (
+    FILE,
+    REJECTED_SCHEMA,
+    ROW,
+    RawTable,
+    columns_found,
+    no_rejected,
+    rejected_rows,
+)
 from features.readers.text_lines import TEXT, read_lines, rejected_lines
 
 Lines = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
@@ -136,10 +144,9 @@ def named_columns(
     }
     missing = [our for our, name in found.items() if name is None and our not in optional]
     if missing:
-        columns = ", ".join(name for name in frame.columns if name not in (FILE, ROW))
         raise DataError(
-            f"{path}: no column {' or '.join(map(repr, wanted[missing[0]]))} with the {missing[0]}. The "
-            f"columns found are: {columns}. If this is not the published file, read it with data.reader=csv "
+            f"{path}: no column {' or '.join(map(repr, wanted[missing[0]]))} with the {missing[0]}. "
+            f"{columns_found(frame.columns)} If this is not the published file, read it with data.reader=csv "
             "and data.event_columns."
         )
     return frame.select(*(pl.col(name).alias(our) for our, name in found.items() if name), FILE, ROW)

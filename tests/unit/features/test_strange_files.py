@@ -168,3 +168,11 @@ def test_two_columns_for_one_of_ours(prepare_csv: PrepareCsv, workspace: Path) -
         prepare_csv(rows)
     prepare_csv(rows, "data.event_columns={price: price (column 6)}")
     assert events_in(workspace)["price"].to_list() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("columns", ["{item_id: sku}", "{}"])
+def test_a_file_without_a_header_is_an_error_that_shows_no_row(prepare_csv: PrepareCsv, columns: str) -> None:
+    rows = "2024-05-01,ann,tea,purchase\n2024-05-02,bob,jam,purchase\n"
+    with pytest.raises(DataError, match=r"first line looks like a row of data: put a line with") as error:
+        prepare_csv(rows, f"data.event_columns={columns}")
+    assert "ann" not in str(error.value)
