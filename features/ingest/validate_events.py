@@ -89,10 +89,8 @@ def validate_events(
     if bad.any():
         refused, of_raw = frame.filter(bad), replace(raw, frame=raw.frame.filter(bad))
         rejected = pl.concat([rejected, _rejected(of_raw, refused, rules)])
-        priced = with_legible_prices(refused, of_raw)
-        lost = find_lost_rows(
-            good, to_shop_currency(priced, currency, prepare.exchange_rates), item=c.ITEM_ID
-        )
+        priced = to_shop_currency(with_legible_prices(refused, of_raw), currency, prepare.exchange_rates)
+        lost = find_lost_rows(good, priced, item=c.ITEM_ID)
     del frame  # frees a copy of all events
     unique = _deduplicated(good)
     events = unique.sort(c.TIMESTAMP, maintain_order=True)
