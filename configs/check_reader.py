@@ -7,7 +7,14 @@ from typing import Final
 from configs.exceptions import ConfigError
 from configs.schema import DataConfig
 
-_FILE_FORMAT: Final = ("event_columns", "item_columns", "user_columns", "timestamp_format", "decimal")
+_FILE_FORMAT: Final = (
+    "event_columns",
+    "item_columns",
+    "user_columns",
+    "timestamp_format",
+    "decimal",
+    "encoding",
+)
 """Settings for files in a shop's own format. The format of published files is known."""
 _USED: Final[dict[str, tuple[str, ...]]] = {
     "complete_journey": (),
@@ -23,9 +30,21 @@ _SESSION_TEXT_ONLY: Final = ("test_events", "layout")
 """Settings that only session_text uses."""
 
 
+def _check_encoding(encoding: str) -> None:
+    try:
+        " ".encode(encoding)
+    except (LookupError, ValueError):
+        raise ConfigError(
+            f"data.encoding={encoding!r} is no encoding of text that Python knows: give one such as utf-8, "
+            "cp1252, utf-16, latin-1 or gb18030."
+        ) from None
+
+
 def check_reader(data: DataConfig) -> None:
-    """Raise ConfigError for a setting that the reader does not use, and for session_text on a real clock."""
-    used = _USED.get(data.reader, tuple(name for name in _SETTINGS if name not in _SESSION_TEXT_ONLY))
+    """Raise ConfigError for a setting that the reader does not use, for an encoding that does not exist, and
+    for session_text on a real clock."""
+    not_used = (*_SESSION_TEXT_ONLY, "encoding") if data.reader == "parquet" else _SESSION_TEXT_ONLY
+    used = _USED.get(data.reader, tuple(name for name in _SETTINGS if name not in not_used))
     unused = [
         f"data.{name}"
         for name in _SETTINGS
@@ -39,6 +58,7 @@ def check_reader(data: DataConfig) -> None:
         raise ConfigError(
             f"data.reader={data.reader} does not use {', '.join(unused)}: remove that. It uses {settings}."
         )
+    _check_encoding(data.encoding)
     if data.reader == "session_text" and data.clock != "ordinal":
         raise ConfigError(
             "data.reader=session_text reads files without times: set data.clock=ordinal and "

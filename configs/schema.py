@@ -106,7 +106,12 @@ class DataConfig(Section):
     time zone are read as UTC."""
 
     decimal: Literal[".", ","] = "."
-    """The decimal separator in text. With `,` a point or a space may separate thousands: 1.234,50."""
+    """The decimal separator in text. Thousands may be apart by a comma (with `,` by a point), a space or an
+    apostrophe: 1,234.50."""
+
+    encoding: str = "utf-8"
+    """The encoding of csv and jsonl files, by its name in Python: `cp1252` for spreadsheets saved in Western
+    Europe, `utf-16`, `latin-1`, `gb18030` …"""
 
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of

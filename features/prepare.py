@@ -131,10 +131,11 @@ def _stop_if_too_many_rejected(rejected: pl.DataFrame, report: Report, config: C
             f"  {count:,} × {reason} (first in {file}, line {line})"
             for reason, count, file, line in first.head(5).iter_rows()
         ]
+        encoding = " (or set data.encoding)" if first["reason"].str.ends_with(" text").any() else ""
         raise DataError(
             f"{len(of_table):,} of {num_rows:,} rows of the {table} were rejected, more than "
             f"prepare.max_rejected_share={config.prepare.max_rejected_share:g} allows:\n"
             + "\n".join(lines)
             + f"\nThe rejected rows are in {path}; nothing else was written. Correct the data or its column "
-            "mapping, or raise the share."
+            f"mapping{encoding}, or raise the share."
         )

@@ -80,3 +80,6 @@ MAX_ID_BYTES: Final = 256
 
 MAX_PRICE: Final = 1e12
 """Price of one unit, in any currency. Prices are kept as float32; a larger one is an error in the data."""
+
+MAX_QUANTITY: Final = 1e12
+"""Units of an event: pieces, or kilograms or metres. A larger one is an error in the data."""

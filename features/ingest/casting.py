@@ -3,12 +3,18 @@ example."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from typing import Final
+
 import polars as pl
 
 from configs.exceptions import ConfigError, DataError
 from features.core.categorical import on_distinct
 from features.core.timestamps import parse_formatted, parse_timestamps
 from features.readers.raw_table import RawTable
+
+_CURRENCY_CODE: Final = r"\s+([A-Z]{3})\s*$"
 
 
 def as_ids(raw: RawTable, column: str) -> pl.Series:
@@ -45,6 +51,19 @@ def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
     return on_distinct(values, lambda text: text.set(text.is_in(blank.implode()), None)).cast(pl.Categorical)
 
 
+def as_prices(raw: RawTable, column: str) -> list[pl.Series]:
+    """`as_numbers`, and `_currency_<column>`: the code in a price such as 15.00 USD, as the Google Merchant
+    feed prescribes it (a number, a space, an ISO 4217 code); null elsewhere."""
+    code = pl.Series(f"_currency_{column}", [None] * len(raw.frame), dtype=pl.String)
+    if column in raw.frame.columns and raw.frame.schema[column] == pl.String:
+        text = raw.frame[column]
+        code = text.str.extract(_CURRENCY_CODE).alias(code.name)
+        if code.null_count() < len(code):
+            plain = text.str.replace(_CURRENCY_CODE, "").alias(column)
+            raw = replace(raw, frame=raw.frame.with_columns(plain))
+    return [*as_numbers(raw, column, whole=False), code]
+
+
 def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
     """(the numbers, `_bad_<column>`: true where a value is not a number). An absent column is all null."""
     dtype = pl.Int64 if whole else pl.Float64
@@ -57,7 +76,7 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
     values = raw.frame[column]
     expected = "whole numbers" if whole else "numbers"
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        values = _with_point(as_ids(raw, column).str.strip_chars(), raw.decimal)
+        values = _plain_numbers(as_ids(raw, column).str.strip_chars(), raw.decimal)
     elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
         raise _wrong_type(raw, column, expected=expected)
     if values.dtype.is_float():
@@ -107,13 +126,22 @@ def _formatted(text: pl.Series, time_format: str) -> pl.Series:
         ) from None
 
 
-def _with_point(text: pl.Series, decimal: str) -> pl.Series:
-    """Text with a decimal comma → text with a decimal point. Other text becomes text that is not a number."""
+def _plain_numbers(text: pl.Series, decimal: str) -> pl.Series:
+    """1,249.00 → 1249.00; with a decimal comma 1.249,00 and 0,5 → 1249.00 and 0.5.
+
+    Thousands are groups of three digits, apart by the other of point and comma, by a space or by an
+    apostrophe. What is neither such a number nor one without groups is no number: 1,24 may be 1.24 or 124.
+    """
+    point, other = re.escape(decimal), "," if decimal == "." else "."
+    between = rf"[{other}\s’']"
+    grouped = text.str.contains(rf"^[+-]?[1-9]\d{{0,2}}(?:{between}\d{{3}})+(?:{point}\d*)?$")
     if decimal == ".":
-        return text
-    pattern = r"^[+-]?(?:\d+|\d{1,3}(?:[.\s\x{202f}’']\d{3})+)(?:,\d*)?$"
-    plain = text.str.replace_all(r"[.\s\x{202f}’']", "").str.replace(",", ".", literal=True)
-    return plain.zip_with(text.str.contains(pattern) | text.is_null(), "not a number: " + text)
+        if not grouped.any():
+            return text
+        return text.str.replace_all(between, "").zip_with(grouped, text)
+    plain = text.str.replace_all(between, "").str.replace(",", ".", literal=True)
+    is_number = grouped | text.str.contains(r"^[+-]?\d+(?:,\d*)?$") | text.is_null()
+    return plain.zip_with(is_number, "not a number: " + text)
 
 
 def _checked(
@@ -138,7 +166,8 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
 
 _REMEDIES = {
     "times": "Set data.timestamp_format to their format, such as '%d.%m.%Y %H:%M'. ",
-    "numbers": "If the decimal separator is a comma, set data.decimal=','; remove currency signs. ",
+    "numbers": "If the decimal separator is a comma, set data.decimal=','; write a currency as a code after "
+    "the number (15.00 USD), not as a sign. ",
     "whole": "",
     "text": "",
 }

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import polars as pl
 
 from configs.exceptions import DataError
 from configs.schema import PrepareConfig
 from features.core import columns as c
+
+CONTRADICTION: Final = "price and currency are of different currencies"
+"""Why a row is rejected whose price (15.00 USD) names another currency than its other prices or its column
+`currency`."""
+
+
+def with_price_currencies(rows: pl.DataFrame, prices: Sequence[str] = (c.PRICE,)) -> pl.DataFrame:
+    """Fill `currency` from the codes in `prices`, the columns `_currency_<price>` of `as_prices`.
+
+    Adds `_bad_currency`: true where two of them differ.
+    """
+    names = [f"_currency_{price}" for price in prices]
+    codes = [pl.col(name) for name in (c.CURRENCY, *names)]
+    differ = pl.any_horizontal((code != pl.coalesce(codes)).fill_null(value=False) for code in codes)
+    return rows.with_columns(pl.coalesce(codes).alias(c.CURRENCY), differ.alias("_bad_currency")).drop(names)
 
 
 def shop_currency(rows: pl.DataFrame, prepare: PrepareConfig, *, table: str = "events") -> str | None:

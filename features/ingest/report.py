@@ -12,6 +12,7 @@ import polars as pl
 from configs.schema import Config, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import user_keys
+from features.ingest.lost_rows import LostRows
 from features.ingest.validate_catalogue import ValidCatalogue
 from features.ingest.validate_events import ValidEvents
 from features.ingest.windows import Window, inspect_windows, without_times
@@ -34,6 +35,8 @@ class Report:
     """Rows found, by table."""
     rejected: dict[str, int]
     """Rows rejected, by table and reason."""
+    lost: dict[str, LostRows]
+    """Items and prices of which every row was rejected, by table."""
     dropped: dict[str, int]
     """Valid rows left out on purpose, by reason."""
     unused_columns: dict[str, list[str]]
@@ -109,6 +112,7 @@ def make_report(
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
         rejected=_rejected(tables),
+        lost={name: table.lost for name, table in tables.items() if name != "users" and table.lost},
         dropped=_dropped(events, items, users),
         unused_columns=_unused_columns(tables),
         num_events=len(frame),

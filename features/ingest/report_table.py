@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from features.ingest.lost_rows import LostRows
 from features.ingest.report import BOT_EVENTS_A_DAY, Report
 from features.ingest.windows import Window
 
@@ -43,6 +44,8 @@ def _figures(report: Report) -> list[tuple[str, str]]:
             figures.append((name, ", ".join(f"{share} {size:,.0f}" for share, size in quantiles.items())))
     figures += [(f"{window.name} window", _window(window)) for window in report.windows]
     figures += [("rejected", f"{count:,} × {reason}") for reason, count in report.rejected.items()]
+    for table, lost in report.lost.items():
+        figures += _lost(table, lost)
     figures += [("dropped", f"{count:,} × {reason}") for reason, count in report.dropped.items()]
     figures += [
         ("columns not used", f"{table}: {', '.join(names)}") for table, names in report.unused_columns.items()
@@ -61,6 +64,23 @@ def _window(window: Window) -> str:
         return found
     share = f"{window.users_with_history / window.users:.1%}" if window.users else "none"
     return f"{window.first_time[:16]} to {window.until[:16]}: {found}; {share} of them have events before it"
+
+
+def _lost(table: str, lost: LostRows) -> list[tuple[str, str]]:
+    """What the rejected rows of a table take away as a whole."""
+    figures = []
+    if lost.num_items:
+        names = ", ".join(lost.items) + (" …" if lost.num_items > len(lost.items) else "")
+        share = f"{lost.row_share:.1%} of the {table}"
+        if lost.revenue_share is not None:
+            share += f", {lost.revenue_share:.1%} of the revenue"
+        rows = f"all their {lost.num_rows:,} rows of the {table} were rejected ({share})"
+        figures.append(("lost items", f"{lost.num_items:,}: {names}; {rows}"))
+    figures += [
+        ("lost prices", f"{prices}: all {count:,} rows of the {table} with such a price were rejected")
+        for prices, count in lost.price_ranges.items()
+    ]
+    return figures
 
 
 def _time(report: Report) -> str:

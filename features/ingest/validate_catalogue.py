@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,9 +11,10 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import PrepareConfig
 from features.core import columns as c
-from features.ingest.casting import as_ids, as_numbers
-from features.ingest.currency import shop_currency, to_shop_currency
-from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
+from features.ingest.casting import as_ids, as_prices
+from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
+from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
+from features.readers.raw_table import FILE, ROW, RawTable, is_unnamed, no_rejected, rejected_rows
 
 ITEM_TEXT: Final = (
     c.TITLE,
@@ -54,6 +56,8 @@ class ValidCatalogue:
     num_rows: int
     duplicates: int = 0
     """Earlier rows of an id that a later row replaces."""
+    lost: LostRows | None = None
+    """Ids and prices that are lost with the rejected rows."""
     unused_columns: tuple[str, ...] = ()
     no_consent: pl.Series | None = None
     """Of users: the ids without a clear consent. They are in no table."""
@@ -71,6 +75,8 @@ def validate_items(
     if raw is None:
         schema = {c.ID: pl.String} | dict.fromkeys(_REQUIRED_TEXT, pl.String) | {c.PRICE: pl.Float64}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
+    known = {*ITEM_TEXT, *_ITEM_PRICES, c.ID}
+    raw.check_unambiguous(known)
     _require(raw, c.ID, setting="item_columns")
     found = raw.frame.columns
     frame = pl.DataFrame([as_ids(raw, c.ID)])
@@ -81,13 +87,14 @@ def validate_items(
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     for name in _ITEM_PRICES:
         if name in found or name == c.PRICE:
-            frame = frame.with_columns(as_numbers(raw, name, whole=False))
+            frame = frame.with_columns(as_prices(raw, name))
     frame = frame.with_columns(
         pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_")
     )
     prices = [name for name in _ITEM_PRICES if name in frame.columns]
-    if c.CURRENCY in found:
-        frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
+    frame = _with_currency(frame, prices)
+    has_currency = c.CURRENCY in frame.columns
+    if has_currency:
         currency = currency or shop_currency(frame, prepare, table="items")
     rules = {
         **_id_rules(c.ID),
@@ -99,19 +106,29 @@ def validate_items(
             c.AVAILABILITIES
         ),
     }
-    valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_PRICES, c.ID})
-    if c.CURRENCY not in found:
+    valid = _finish(raw, frame, rules, key=c.ID, known=known)
+    if not has_currency:
         return valid
     return replace(
         valid, frame=to_shop_currency(valid.frame, currency, prepare.exchange_rates, prices=prices)
     )
 
 
+def _with_currency(frame: pl.DataFrame, prices: Sequence[str]) -> pl.DataFrame:
+    """The currency of each row, from its column and its prices; no column where neither names one."""
+    own = pl.col(c.CURRENCY) if c.CURRENCY in frame.columns else pl.lit(None, dtype=pl.String)
+    frame = with_price_currencies(
+        frame.with_columns(own.str.strip_chars().str.to_uppercase().alias(c.CURRENCY)), prices
+    )
+    return frame.drop(c.CURRENCY) if frame[c.CURRENCY].is_null().all() else frame
+
+
 def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareConfig) -> dict[str, pl.Expr]:
     if c.CURRENCY not in frame.columns or currency is None:
         return {}
     return {
-        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates])
+        CONTRADICTION: pl.col("_bad_currency"),
+        "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in([currency, *prepare.exchange_rates]),
     }
 
 
@@ -124,10 +141,12 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     if raw is None:
         schema = {c.USER_ID: pl.String, "attributes": pl.String, "created_at": pl.String}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
+    raw.check_unambiguous(_NOT_AN_ATTRIBUTE)
     _require(raw, c.USER_ID, setting="user_columns")
     found = raw.frame.columns
     frame = pl.DataFrame([as_ids(raw, c.USER_ID)])
-    extra = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
+    other = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
+    extra = [name for name in other if not is_unnamed(name)]
     if "attributes" in found:
         frame = frame.with_columns(as_ids(raw, "attributes"))
     elif extra:
@@ -147,7 +166,7 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     return replace(
         valid,
         frame=valid.frame.filter(~pl.col(c.USER_ID).is_in(no_consent.implode())).drop("_consent"),
-        unused_columns=tuple(extra) if "attributes" in found else (),
+        unused_columns=tuple(name for name in other if "attributes" in found or is_unnamed(name)),
         no_consent=no_consent,
     )
 
@@ -170,7 +189,7 @@ def _consent(raw: RawTable) -> list[pl.Series]:
 def _require(raw: RawTable, column: str, *, setting: str) -> None:
     if column not in raw.frame.columns:
         raise DataError(
-            f"{raw.where}: no column {column!r}. The columns found are: {', '.join(raw.found)}. Name yours "
+            f"{raw.where}: no column {column!r}. {raw.columns_found} Name yours "
             f"in the configuration: data.{setting}: {{{column}: <your column>}}."
         )
 
@@ -190,6 +209,8 @@ def _finish(
     )
     reasons = frame.select(reason.alias("reason")).to_series()
     good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_bad_.*$"))
+    bad = reasons.is_not_null()
+    refused = with_legible_prices(frame.filter(bad), replace(raw, frame=raw.frame.filter(bad)))
     unique = good.unique(key, keep="last", maintain_order=True)
     unused = [
         raw.name_in_file(name)
@@ -201,5 +222,6 @@ def _finish(
         rejected=pl.concat([raw.rejected, rejected_rows(raw, reasons)]),
         num_rows=raw.num_rows,
         duplicates=len(good) - len(unique),
+        lost=find_lost_rows(good, refused, item=key),
         unused_columns=tuple(unused),
     )

@@ -13,9 +13,10 @@ from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
 from features.core.timestamps import UTC_MICROSECONDS
-from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_timestamps
-from features.ingest.currency import shop_currency, to_shop_currency
+from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_prices, as_timestamps
+from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
 from features.ingest.event_ids import SENT, with_event_ids
+from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.ingest.session_ids import with_session_ids
 from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
 
@@ -54,6 +55,8 @@ class ValidEvents:
     """Rows found in the files."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Valid rows left out on purpose, by reason."""
+    lost: LostRows | None = None
+    """Items and prices that are lost with the rejected rows."""
     unused_columns: tuple[str, ...] = ()
     currency: str | None = None
     moved_days: int = 0
@@ -74,6 +77,7 @@ def validate_events(
     events are left out. Raises DataError when a required column is missing or has the wrong type, or when the
     shop's currency is not clear.
     """
+    raw.check_unambiguous({*_SCHEMA, *OPTIONAL})
     _require_columns(raw, data)
     raw, without_consent = _without_no_consent(raw, no_consent)
     frame = with_event_ids(_typed(raw, data))
@@ -84,8 +88,13 @@ def validate_events(
     currency = shop_currency(frame, prepare)
     rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
     bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
-    rejected = pl.concat([raw.rejected, _rejected(raw, frame, bad, rules)]) if bad.any() else raw.rejected
     good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
+    rejected, lost = raw.rejected, None
+    if bad.any():
+        refused, of_raw = frame.filter(bad), replace(raw, frame=raw.frame.filter(bad))
+        rejected = pl.concat([rejected, _rejected(of_raw, refused, rules)])
+        priced = to_shop_currency(with_legible_prices(refused, of_raw), currency, prepare.exchange_rates)
+        lost = find_lost_rows(good, priced, item=c.ITEM_ID)
     del frame  # frees a copy of all events
     unique = _deduplicated(good)
     events = unique.sort(c.TIMESTAMP, maintain_order=True)
@@ -102,6 +111,7 @@ def validate_events(
             "user without consent": without_consent,
             f"after data.until={data.until}": num_later,
         },
+        lost=lost,
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
         moved_days=moved_days,
@@ -117,7 +127,7 @@ _SCHEMA: Final = {
     c.VISITOR_ID: pl.String,
     c.SESSION_ID: pl.String,
     c.ITEM_ID: pl.String,
-    c.QUANTITY: pl.Int64,
+    c.QUANTITY: pl.Float64,
     c.PRICE: pl.Float64,
     c.CURRENCY: pl.String,
     c.TRANSACTION_ID: pl.String,
@@ -143,8 +153,8 @@ def _require_columns(raw: RawTable, data: DataConfig) -> None:
     )
     clock = " If the file has no times, set data.clock=ordinal." if c.TIMESTAMP in missing else ""
     raise DataError(
-        f"{raw.where}: no column {', '.join(map(repr, missing))}. The columns found are: "
-        f"{', '.join(raw.found)}. Name yours in the configuration: data.event_columns: "
+        f"{raw.where}: no column {', '.join(map(repr, missing))}. "
+        f"{raw.columns_found} Name yours in the configuration: data.event_columns: "
         f"{{{example}}}.{hint}{clock}"
     )
 
@@ -178,21 +188,21 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
     else:
         frame = frame.with_columns(as_timestamps(raw, c.TIMESTAMP))
-    for name, whole in ((c.QUANTITY, True), (c.PRICE, False), (c.LINE, True)):
-        frame = frame.with_columns(as_numbers(raw, name, whole=whole))
+    frame = frame.with_columns(
+        *as_numbers(raw, c.QUANTITY, whole=False),
+        *as_prices(raw, c.PRICE),
+        *as_numbers(raw, c.LINE, whole=True),
+    )
     for name, dtype in OPTIONAL.items():
         if name in found:
             text = as_ids(raw, name)
             frame = frame.with_columns(
                 text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
             )
-    if c.CURRENCY not in found:
-        return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
-    return frame.with_columns(
-        on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(
-            c.CURRENCY
-        )
-    )
+    if c.CURRENCY in found:
+        codes = on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase())
+        return with_price_currencies(frame.with_columns(codes.alias(c.CURRENCY)))
+    return with_price_currencies(frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY)))
 
 
 def _event_types(text: pl.Series) -> list[pl.Series]:
@@ -223,14 +233,12 @@ def _days_to_today(frame: pl.DataFrame, now: datetime) -> int:
     return (now - last) // timedelta(days=1) if isinstance(last, datetime) else 0
 
 
-def _rejected(raw: RawTable, frame: pl.DataFrame, bad: pl.Series, rules: dict[str, pl.Expr]) -> pl.DataFrame:
-    """The bad rows, each with the first rule that it breaks as the reason."""
+def _rejected(raw: RawTable, frame: pl.DataFrame, rules: dict[str, pl.Expr]) -> pl.DataFrame:
+    """Bad rows, as they were read and typed, each with the first rule that it breaks as the reason."""
     first = pl.coalesce(
         [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
     )
-    return rejected_rows(
-        replace(raw, frame=raw.frame.filter(bad)), frame.filter(bad).select(first.alias("reason")).to_series()
-    )
+    return rejected_rows(raw, frame.select(first.alias("reason")).to_series())
 
 
 def _rules(
@@ -254,9 +262,11 @@ def _rules(
         "price is not a number": pl.col("_bad_price"),
         "price is negative": pl.col(c.PRICE) < 0,
         f"price is above {c.MAX_PRICE:g}": pl.col(c.PRICE) > c.MAX_PRICE,
-        "quantity is not a whole number": pl.col("_bad_quantity"),
+        "quantity is not a number": pl.col("_bad_quantity"),
         "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
+        f"quantity is above {c.MAX_QUANTITY:g}": pl.col(c.QUANTITY) > c.MAX_QUANTITY,
         "line is not a whole number": pl.col("_bad_line"),
+        CONTRADICTION: pl.col("_bad_currency"),
         "no exchange rate for the currency": ~pl.col(c.CURRENCY).is_in(known),
     }
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from configs.exceptions import DataError
+from features.core.json_text import replace_lone_surrogates
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns
 from features.readers.raw_table import FILE, ROW, RawTable
@@ -76,6 +77,7 @@ def _lines(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _record(text: str) -> dict[str, Any] | None:
     """A JSON object, or the repr of a dict (2014), which is parsed as a literal: no code is ever run."""
+    text = replace_lone_surrogates(text)
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):

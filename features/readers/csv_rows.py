@@ -8,37 +8,43 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from configs.exceptions import DataError
-from features.readers.raw_table import FILE, ROW, no_rejected
-from features.readers.text_lines import TEXT, no_lines, read_lines, rejected_lines
+from features.readers.raw_table import FILE, ROW, no_rejected, numbered
+from features.readers.text_lines import TEXT, UTF8, no_lines, not_text, read_lines, rejected_lines
 
 SEPARATORS: Final = ",;\t|"
-"""The most frequent one in the header is the separator."""
+"""The most frequent one in the header is the separator, unless the line before says (`sep=;`, for Excel)."""
+_SEPARATOR_LINE: Final = re.compile(r'"?sep=([!-~\t])"?', re.IGNORECASE)
 MAX_RECORD_LINES: Final = 1000
 """A quoted field that runs over more lines than this counts as a quote that is never closed."""
 _CHUNK: Final = 1_000_000
 
 
-def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_csv_rows(path: Path, table: str, *, encoding: str = UTF8) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(rows, all strings, with FILE and ROW; rejected records). The first line is the header; blank lines are
-    skipped.
+    skipped. A column without a name is called `Unnamed: 0` by its place, as pandas does; columns that share
+    a name are told apart by it: `note (column 3)`.
 
-    Raises DataError for an empty file, or for two columns with the same name.
+    Raises DataError for an empty file, or for a header that is not text in `encoding`.
     """
-    lines, rejected = read_lines(path, table=table)
-    while len(lines) and not lines[TEXT][0].strip():
-        lines = lines.slice(1)
+    lines, rejected = read_lines(path, table=table, encoding=encoding)
+    lines = _from_first_text(lines)
+    named = None if lines.is_empty() else _SEPARATOR_LINE.fullmatch(lines[TEXT][0].strip(" "))
+    lines = _from_first_text(lines.slice(1)) if named else lines
+    if len(rejected) and (lines.is_empty() or rejected["line"][0] < lines[ROW][0]):
+        raise _wrong_encoding(path, int(rejected["line"][0]), encoding)
     if lines.is_empty():
         raise DataError(
             f"{path}: is empty. It needs a header line with the column names, then a line for each row."
         )
-    separator = max(SEPARATORS, key=lines[TEXT][0].count)
-    names = _header(path, lines[TEXT][0], separator)
+    separator = named[1] if named else max(SEPARATORS, key=lines[TEXT][0].count)
+    names = _header(lines[TEXT][0], separator)
     records, unclosed = _records(lines.slice(1), num_fields=len(names), separator=separator)
     records = records.with_columns(_fields(separator).alias("fields"))
     good = records.filter(pl.col("fields") == len(names))
@@ -55,12 +61,26 @@ def read_csv_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     return frame, pl.concat([no_rejected(), rejected, *broken])
 
 
-def _header(path: Path, line: str, separator: str) -> list[str]:
+def _from_first_text(lines: pl.DataFrame) -> pl.DataFrame:
+    while len(lines) and not lines[TEXT][0].strip():
+        lines = lines.slice(1)
+    return lines
+
+
+def _wrong_encoding(path: Path, line: int, encoding: str) -> DataError:
+    return DataError(
+        f"{path}: the header (line {line}) is {not_text(encoding)}. Set data.encoding to the encoding of the "
+        "file: spreadsheets in Western Europe save cp1252 (Windows-1252). Or save or convert it as UTF-8: "
+        f"`iconv -f WINDOWS-1252 -t UTF-8 {path.name} > utf8-{path.name}`."
+    )
+
+
+def _header(line: str, separator: str) -> list[str]:
     names = [name.strip() for name in next(csv.reader([line], delimiter=separator))]
-    doubles = sorted({name for name in names if names.count(name) > 1})
-    if doubles:
-        raise DataError(f"{path}: two columns are named {doubles[0]!r}. Rename one of them in the header.")
-    return names
+    names = [name or f"Unnamed: {place}" for place, name in enumerate(names)]
+    return [
+        numbered(name, place) if names.count(name) > 1 else name for place, name in enumerate(names, start=1)
+    ]
 
 
 def _records(lines: pl.DataFrame, *, num_fields: int, separator: str) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -12,7 +12,15 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from features.readers.raw_table import FILE, REJECTED_SCHEMA, ROW, RawTable, no_rejected, rejected_rows
+from features.readers.raw_table import (
+    FILE,
+    REJECTED_SCHEMA,
+    ROW,
+    RawTable,
+    columns_found,
+    no_rejected,
+    rejected_rows,
+)
 from features.readers.text_lines import TEXT, read_lines, rejected_lines
 
 Lines = Callable[..., tuple[pl.DataFrame, pl.DataFrame]]
@@ -83,7 +91,10 @@ def with_numbers(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(rows with the columns `numbers` cast, rejected rows with a value that is not a number). Null stays
     null."""
-    cast = rows.select(pl.col(name).cast(dtype, strict=False) for name, dtype in numbers.items())
+    cast = rows.select(
+        _whole(rows[name]) if dtype == pl.Int64 else rows[name].cast(dtype, strict=False)
+        for name, dtype in numbers.items()
+    )
     finite = {name: cast[name].is_finite() for name, dtype in numbers.items() if dtype == pl.Float64}
     cast = cast.with_columns(
         cast[name].set(~good.fill_null(value=True), None) for name, good in finite.items()
@@ -95,6 +106,15 @@ def with_numbers(
         reasons = reasons.set(wrong, f"{name} is not {names[dtype]}")
     rejected = rejected_rows(RawTable(name=table, where="", frame=rows, rejected=no_rejected()), reasons)
     return rows.with_columns(cast.get_columns()).filter(reasons.is_null()), rejected
+
+
+def _whole(values: pl.Series) -> pl.Series:
+    """Whole numbers, also those that are written as 12.0; null where a value is none."""
+    if values.dtype.is_integer():
+        return values.cast(pl.Int64, strict=False)
+    numbers = values.cast(pl.Float64, strict=False)
+    usable = (numbers == numbers.floor()) & (numbers.abs() < 2**53)
+    return numbers.set(~usable.fill_null(value=False), None).cast(pl.Int64)
 
 
 def read_latin1_lines(path: Path, *, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -124,10 +144,9 @@ def named_columns(
     }
     missing = [our for our, name in found.items() if name is None and our not in optional]
     if missing:
-        columns = ", ".join(name for name in frame.columns if name not in (FILE, ROW))
         raise DataError(
-            f"{path}: no column {' or '.join(map(repr, wanted[missing[0]]))} with the {missing[0]}. The "
-            f"columns found are: {columns}. If this is not the published file, read it with data.reader=csv "
+            f"{path}: no column {' or '.join(map(repr, wanted[missing[0]]))} with the {missing[0]}. "
+            f"{columns_found(frame.columns)} If this is not the published file, read it with data.reader=csv "
             "and data.event_columns."
         )
     return frame.select(*(pl.col(name).alias(our) for our, name in found.items() if name), FILE, ROW)

@@ -14,7 +14,7 @@ from configs.schema import DataConfig
 from features.core import columns as c
 from features.readers.csv_rows import read_csv_rows
 from features.readers.jsonl_rows import read_jsonl_rows
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables, columns_found, no_rejected
 
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
 """(path, name of the table) → (rows with FILE and ROW, rejected rows)"""
@@ -39,7 +39,11 @@ def read_files(data: DataConfig) -> RawTables:
             "as 'logs/*.csv')."
         )
     categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
-    readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
+    readers: dict[str, Reader] = {
+        "csv": partial(_read_csv, encoding=data.encoding),
+        "parquet": _read_parquet,
+        "jsonl": partial(read_jsonl_rows, encoding=data.encoding),
+    }
     read = readers[data.reader]
     read_events = partial(_read_parquet, categorical=categorical) if data.reader == "parquet" else read
     return RawTables(
@@ -94,19 +98,18 @@ def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str
     setting = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[name]
     absent = [theirs for theirs in mapping.values() if theirs not in frame.columns]
     if absent:
-        found = ", ".join(column for column in frame.columns if column not in (FILE, ROW))
         raise DataError(
-            f"{where}: data.{setting} names the column {absent[0]!r}, which the file lacks. The columns "
-            f"found are: {found}."
+            f"{where}: data.{setting} names the column {absent[0]!r}, which the file lacks. "
+            f"{columns_found(frame.columns)}"
         )
     ours = [pl.col(theirs).alias(our) for our, theirs in mapping.items()]
     taken = {*mapping.values(), *mapping}
     return frame.select(*ours, *(column for column in frame.columns if column not in taken))
 
 
-def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_csv(path: Path, table: str, *, encoding: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows with the spaces around values removed."""
-    rows, rejected = read_csv_rows(path, table)
+    rows, rejected = read_csv_rows(path, table, encoding=encoding)
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from configs.exceptions import DataError
+from features.core.json_text import replace_lone_surrogates
 from features.readers.raw_table import FILE, ROW
-from features.readers.text_lines import TEXT, read_lines, rejected_lines
+from features.readers.text_lines import TEXT, UTF8, read_lines, rejected_lines
 
 
-def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_jsonl_rows(path: Path, table: str, *, encoding: str = UTF8) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(one row a line, values as text, nested ones as JSON; the rejected lines). Blank lines are skipped."""
-    lines, rejected = read_lines(path, table=table)
+    lines, rejected = read_lines(path, table=table, encoding=encoding)
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_parse(text) for text in lines[TEXT]]
     rows = [row for row in parsed if row is not None]
@@ -36,8 +37,8 @@ def read_jsonl_rows(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]
 
 def _parse(text: str) -> dict[str, Any] | None:
     try:
-        row = json.loads(text)
-    except ValueError:
+        row = json.loads(replace_lone_surrogates(text))
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 

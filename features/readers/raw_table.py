@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
+
+from configs.exceptions import DataError
 
 FILE: Final = "_file"
 """Name of the file that a raw row came from."""
@@ -19,6 +23,34 @@ REJECTED_SCHEMA: Final = {
     "reason": pl.String,
     "raw": pl.String,
 }
+
+
+_UNNAMED: Final = re.compile(r"Unnamed: \d+|__index_level_\d+__|$")
+_NUMBERED: Final = re.compile(r" \(column \d+\)$")
+_VALUE: Final = re.compile(r"^[+-]?\d[\d.,:/T Z+-]*$|@")
+_SETTING: Final = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}
+
+
+def numbered(name: str, place: int) -> str:
+    """The name of a column that is not the only one of its name in a file. `place` counts from 1."""
+    return f"{name} (column {place})"
+
+
+def is_unnamed(column: str) -> bool:
+    """Whether nobody named the column: an empty cell of a header, or the index of a pandas table."""
+    return _UNNAMED.match(column) is not None
+
+
+def columns_found(names: Iterable[str]) -> str:
+    """For messages: a sentence with the columns of a file, by their names there.
+
+    Where one of them is a number, a date or an address, the file has no header: its first row is not shown,
+    because it may be about a person.
+    """
+    found = [name for name in names if name not in (FILE, ROW)]
+    if any(_VALUE.search(name) for name in found):
+        return "Its first line looks like a row of data: put a line with the names of the columns above it."
+    return f"The columns found are: {', '.join(found)}."
 
 
 @dataclass(frozen=True)
@@ -54,9 +86,19 @@ class RawTable:
         return self.names_in_file.get(column, column)
 
     @property
-    def found(self) -> list[str]:
-        """The columns of the file, by their names there."""
-        return [self.name_in_file(column) for column in self.frame.columns if column not in (FILE, ROW)]
+    def columns_found(self) -> str:
+        """`columns_found` of the file."""
+        return columns_found(self.name_in_file(column) for column in self.frame.columns)
+
+    def check_unambiguous(self, known: Collection[str]) -> None:
+        """Raise DataError when two columns of the file have the name of the same `known` column."""
+        for column in self.frame.columns:
+            name = _NUMBERED.sub("", column)
+            if name != column and name in known and name not in self.frame.columns:
+                raise DataError(
+                    f"{self.where}: two columns are named {name!r}. Rename one of them in the header, or "
+                    f"name the one you mean in data.{_SETTING[self.name]}: {{{name}: {column!r}}}."
+                )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from features.core.json_text import replace_lone_surrogates
 from serving.http.problems import Problem
 from serving.http.schemas import MAX_LIST_LENGTH, FieldError
 
@@ -33,9 +34,9 @@ async def read_body(request: Request, *, max_bytes: int) -> bytes:
 
 
 def parse_events_body(body: bytes) -> list[object]:
-    """The events of `{"events": [...]}`, each still unchecked. Raises Problem."""
+    """The events of `{"events": [...]}`, each still unchecked; half an emoji is U+FFFD. Raises Problem."""
     try:
-        content = from_json(body, allow_inf_nan=False)
+        content = from_json(_without_lone_surrogates(body), allow_inf_nan=False)
     except ValueError as error:
         raise Problem(400, f"The body is not JSON: {error}.") from None
     expected = f'send {{"events": [...]}} with 1 to {MAX_LIST_LENGTH} events'
@@ -46,6 +47,16 @@ def parse_events_body(body: bytes) -> list[object]:
     if not 1 <= len(events) <= MAX_LIST_LENGTH:
         raise Problem(422, f"The body has {len(events)} events: {expected}.", errors=errors)
     return events
+
+
+def _without_lone_surrogates(body: bytes) -> bytes:
+    """The parser would refuse all events for one of them."""
+    if b"\\ud" not in body and b"\\uD" not in body:
+        return body
+    try:
+        return replace_lone_surrogates(body.decode()).encode()
+    except UnicodeDecodeError:
+        return body
 
 
 def openapi_body(model: type[BaseModel]) -> dict[str, Any]:

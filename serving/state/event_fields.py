@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from configs.schema import EventType
-from features.core.columns import EVENT_TYPE_ALIASES, MAX_ID_BYTES, MAX_PRICE
+from features.core.columns import EVENT_TYPE_ALIASES, MAX_ID_BYTES, MAX_PRICE, MAX_QUANTITY
 from features.core.timestamps import parse_timestamps
 
 MAX_INTEGER: Final = 2**53
@@ -77,7 +77,7 @@ def _upper(value: object) -> object:
 Id = Annotated[str, BeforeValidator(_id), Field(json_schema_extra={"maxLength": MAX_ID_BYTES})]
 Text = Annotated[str, Field(max_length=1_000)]
 Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
-Quantity = Annotated[int, Field(ge=0, lt=MAX_INTEGER)]
+Quantity = Annotated[float, Field(ge=0, le=MAX_QUANTITY, allow_inf_nan=False)]
 Position = Annotated[int, Field(ge=0, lt=MAX_INTEGER)]
 Currency = Annotated[str, BeforeValidator(_upper), Field(pattern="^[A-Z]{3}$")]
 Timestamp = Annotated[datetime, BeforeValidator(_time)]

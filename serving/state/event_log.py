@@ -37,7 +37,7 @@ class Event:
     visitor_id: str | None = None
     session_id: str | None = None
     item_id: str | None = None
-    quantity: int | None = None
+    quantity: float | None = None
     price: float | None = None
     currency: str | None = None
     transaction_id: str | None = None

@@ -44,7 +44,7 @@ class UserEvent:
     event_type: str
     timestamp: Annotated[str, Field(description="ISO 8601 in UTC.")]
     item_id: str | None
-    quantity: int | None
+    quantity: float | None
     transaction_id: str | None
     title: str | None
     product_type: str | None

@@ -143,7 +143,7 @@ function line(item, amount, ...more) {
 
 function showCart(cart) {
   const lines = cart.map((item) => {
-    const many = item.quantity > 1 ? `${item.quantity} × ` : "";
+    const many = item.quantity === 1 ? "" : `${Number(item.quantity.toFixed(3))} × `;
     const out = button("round", `Remove ${titleOf(item)} from the cart`, "×", () => remove(item));
     return line(item, many + money(item.fields.price), out);
   });

@@ -21,6 +21,10 @@ from configs.load import load_config
             r"movielens does not use data\.event_columns",
         ),
         (["data.reader=csv", "data.layout=line_a_user"], r"csv does not use data\.layout"),
+        (["data.reader=parquet", "data.encoding=cp1252"], r"parquet does not use data\.encoding"),
+        (["data.reader=movielens", "data.encoding=cp1252"], r"movielens does not use data\.encoding"),
+        (["data.encoding=windows"], r"data\.encoding='windows' is no encoding.*cp1252"),
+        (["data.encoding=base64"], r"data\.encoding='base64' is no encoding"),
         (["data.reader=session_text"], r"data\.clock=ordinal and split\.kind=leave_one_out"),
     ],
 )

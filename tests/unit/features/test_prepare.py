@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from configs.exceptions import ArtefactError, DataError, TooLittleDataError
 from configs.load import load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.ingest.report import Report
+from features.ingest.report_table import render_report
 from features.ingest.tables import Tables
 from features.prepare import prepare
 
@@ -130,7 +133,8 @@ def test_one_event_is_a_no_go_that_is_shown_first(tmp_path: Path, workspace: Pat
         (GOOD.replace("2.50", "-0.01"), "price is negative"),
         (GOOD.replace("2.50", "nan"), "price is not a number"),
         (GOOD.replace(",1,", ",-1,"), "quantity is negative (a refund is an event type)"),
-        (GOOD.replace(",1,", ",1.5,"), "quantity is not a whole number"),
+        (GOOD.replace(",1,", ",some,"), "quantity is not a number"),
+        (GOOD.replace(",1,", ",1e13,"), "quantity is above 1e+12"),
         ("purchase,2024-05-01\n", "too few fields"),
     ],
 )
@@ -243,3 +247,27 @@ def test_an_item_that_the_catalogue_does_not_list_is_out_of_stock(tmp_path: Path
         "listed": None,
         "unlisted": "out_of_stock",
     }
+
+
+def test_items_and_prices_that_are_lost_with_the_rejected_rows_are_reported(
+    prepare_csv: PrepareCsv, tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text("id,price\ntea,2.50\nsofa,$1249\n", encoding="utf-8")
+    dear = GOOD.replace("tea", "sofa").replace("2.50", "$1249.00") + GOOD.replace("tea,1,2.50", "bed,2,$1000")
+    report = prepare_csv(HEADER + GOOD * 4 + dear, f"data.items={tmp_path / 'items.csv'}")
+    lost = report.lost["events"]
+    assert (lost.num_items, lost.items, lost.num_rows) == (2, ["bed", "sofa"], 2)
+    assert (lost.row_share, lost.price_ranges) == (2 / 6, {"1,000 to 10,000": 2})
+    assert lost.revenue_share == pytest.approx(3249 / 3259)
+    assert report.lost["items"].items == ["sofa"]
+    console = Console(width=300, record=True, file=io.StringIO())
+    console.print(render_report(report))
+    text = console.export_text()
+    assert "2: bed, sofa; all their 2 rows of the events were rejected (33.3% of the events, 99.7%" in text
+    assert "1,000 to 10,000: all 2 rows of the events with such a price were rejected" in text
+
+
+def test_an_item_with_a_row_left_and_a_price_beside_others_are_not_lost(prepare_csv: PrepareCsv) -> None:
+    report = prepare_csv(HEADER + GOOD * 2 + GOOD.replace("2.50", "2.50 or so") * 2)
+    assert sum(report.rejected.values()) == 2
+    assert report.lost == {}

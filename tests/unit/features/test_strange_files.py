@@ -119,3 +119,60 @@ def test_files_of_one_name_in_several_folders_are_all_there(
     config = make_config(tmp_path / "2024-*" / "sales.csv")
     prepare(config, now=now)
     assert import_events(config.workspace / "tables", tmp_path / "events.db").imported == 4
+
+
+def test_a_german_export_in_the_encoding_of_windows(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    head, row = "sep=;\r\n" + HEADER, "31.12.2023 18:30;Jörg;Größe 3;12,00;1.234,50\r\n"
+    report = prepare_csv((head + row * 2).encode("cp1252"), *GERMAN, "data.encoding=cp1252")
+    assert report.rejected == {}
+    assert (
+        events_in(workspace).select("user_id", "item_id", "quantity").rows()
+        == [("Jörg", "Größe 3", 12.0)] * 2
+    )
+
+
+def test_rows_in_the_encoding_of_windows_are_rejected_and_the_error_names_the_setting(
+    prepare_csv: PrepareCsv,
+) -> None:
+    rows = "event_type,timestamp,user_id,item_id\n" + "purchase,2024-05-01,Jörg,tea\n" * 2
+    with pytest.raises(DataError, match=r"2 × not UTF-8 text(.|\n)*or set data\.encoding"):
+        prepare_csv(rows.encode("cp1252"), "prepare.max_rejected_share=0.05")
+
+
+def test_columns_nobody_named_do_no_harm_and_are_reported(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
+    """Two exports of pandas with its index, and the empty columns of a spreadsheet."""
+    (tmp_path / "users.csv").write_text(",Unnamed: 0,user_id,age,\n7,8,ann,30,\n", encoding="utf-8")
+    report = prepare_csv(
+        ",Unnamed: 0,event_type,timestamp,user_id,item_id,note,note,,\n"
+        "0,0,purchase,2024-05-01,ann,tea,a,b,,\n1,1,purchase,2024-05-02,ann,jam,a,b,,\n",
+        f"data.users={tmp_path / 'users.csv'}",
+    )
+    assert report.num_events == 2
+    names = ["Unnamed: 0 (column 1)", "Unnamed: 0 (column 2)"]
+    assert report.unused_columns["events"] == [
+        *names,
+        "note (column 7)",
+        "note (column 8)",
+        "Unnamed: 8",
+        "Unnamed: 9",
+    ]
+    assert report.unused_columns["users"] == [*names, "Unnamed: 4"]
+    assert Tables.open(workspace / "tables").users.collect()["attributes"].to_list() == ['{"age":"30"}']
+
+
+def test_two_columns_for_one_of_ours(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    rows = "event_type,timestamp,user_id,item_id,price,price\n" + "purchase,2024-05-01,ann,tea,1,2\n" * 2
+    with pytest.raises(DataError, match=r"two columns are named 'price'.*event_columns: \{price: 'price \("):
+        prepare_csv(rows)
+    prepare_csv(rows, "data.event_columns={price: price (column 6)}")
+    assert events_in(workspace)["price"].to_list() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("columns", ["{item_id: sku}", "{}"])
+def test_a_file_without_a_header_is_an_error_that_shows_no_row(prepare_csv: PrepareCsv, columns: str) -> None:
+    rows = "2024-05-01,ann,tea,purchase\n2024-05-02,bob,jam,purchase\n"
+    with pytest.raises(DataError, match=r"first line looks like a row of data: put a line with") as error:
+        prepare_csv(rows, f"data.event_columns={columns}")
+    assert "ann" not in str(error.value)

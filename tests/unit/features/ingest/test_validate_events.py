@@ -223,3 +223,65 @@ def test_catalogue_rows_keep_the_last_of_an_id_and_refuse_bad_ones(
         ("items", 5),
     ]
     assert report.dropped == {"earlier row of an item id": 1}
+
+
+def test_goods_by_weight_and_prices_of_a_thousand_and_more_keep_their_rows(
+    prepare_csv: PrepareCsv, workspace: Path
+) -> None:
+    report = prepare_csv(
+        "event_type,timestamp,user_id,item_id,quantity,price\n"
+        'purchase,2024-05-01,ann,sofa,12.00,"1,249.00"\n'
+        "purchase,2024-05-02,ann,bananas,0.735,2.2\n"
+    )
+    assert report.rejected == {}
+    assert events_in(workspace).select("quantity", "price").rows() == [(12.0, 1249.0), (0.735, 2.2)]
+
+
+def test_prices_as_a_merchant_feed_writes_them(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
+    items = tmp_path / "feed.tsv"
+    items.write_text(
+        "id\tprice\tsale_price\tavailability\n"
+        "tea\t15.00 USD\t12.50 USD\tin stock\n"
+        "jam\t1,249.00 USD\t\tin stock\n",
+        encoding="utf-8",
+    )
+    report = prepare_csv(
+        "event_type,timestamp,user_id,item_id,price,currency\n"
+        "purchase,2024-05-01,ann,tea,15.00 USD,\n"
+        "purchase,2024-05-02,ann,tea,14.00  USD,usd\n"
+        "purchase,2024-05-03,ann,tea,13.00,USD\n"
+        "purchase,2024-05-04,ann,tea,12.00 USD,EUR\n"
+        "purchase,2024-05-05,ann,tea,12.00 $,\n",
+        f"data.items={items}",
+        "prepare.exchange_rates={EUR: 2}",
+    )
+    assert report.rejected == {
+        "events: price and currency are of different currencies": 1,
+        "events: price is not a number": 1,
+    }
+    assert events_in(workspace).select("price", "currency").rows() == [
+        (15.0, "USD"),
+        (14.0, "USD"),
+        (13.0, "USD"),
+    ]
+    listed = Tables.open(workspace / "tables").items.collect()
+    assert listed.select("id", "price", "sale_price", "currency").rows() == [
+        ("tea", 15.0, 12.5, "USD"),
+        ("jam", 1249.0, None, "USD"),
+    ]
+
+
+def test_prices_that_name_two_currencies_are_converted_or_an_error(
+    prepare_csv: PrepareCsv, workspace: Path, tmp_path: Path
+) -> None:
+    items = tmp_path / "items.csv"
+    items.write_text("id,price,sale_price\ntea,10 EUR,\njam,10 USD,\nnut,10 EUR,9 USD\n", encoding="utf-8")
+    rows = "event_type,timestamp,user_id,item_id\n" + "purchase,2024-05-01,ann,tea\n" * 2
+    with pytest.raises(DataError, match=r"items have 2 currencies"):
+        prepare_csv(rows, f"data.items={items}")
+    report = prepare_csv(rows, f"data.items={items}", "prepare.exchange_rates={USD: 0.5}")
+    assert report.rejected == {"items: price and currency are of different currencies": 1}
+    listed = Tables.open(workspace / "tables").items.collect()
+    assert listed.select("id", "price", "currency").rows() == [("tea", 10.0, "EUR"), ("jam", 5.0, "EUR")]

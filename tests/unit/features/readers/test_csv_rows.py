@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,12 @@ from hypothesis import strategies as st
 from configs.exceptions import DataError
 from features.readers.csv_rows import read_csv_rows
 from features.readers.raw_table import FILE, ROW
+
+
+def zstd(content: bytes) -> bytes:
+    """A frame of zstd with one raw block (RFC 8878)."""
+    size, block = len(content).to_bytes(1, "little"), (len(content) << 3 | 1).to_bytes(3, "little")
+    return b"\x28\xb5\x2f\xfd\x20" + size + block + content
 
 
 def read(tmp_path: Path, content: bytes) -> tuple[list[tuple[object, ...]], dict[int, str]]:
@@ -70,13 +78,79 @@ def test_an_empty_file_is_said_to_be_empty(tmp_path: Path, content: bytes) -> No
         read(tmp_path, content)
 
 
-def test_two_columns_of_one_name_are_rejected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="two columns are named 'a'"):
-        read(tmp_path, b"a,b,a\n1,2,3\n")
+def test_columns_without_a_name_or_with_the_same_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b",a,b,a,\n1,2,3,4,5\n")
+    rows, rejected = read_csv_rows(path, "events")
+    assert rows.columns == ["Unnamed: 0", "a (column 2)", "b", "a (column 4)", "Unnamed: 4", FILE, ROW]
+    assert rejected.is_empty()
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;\r"])
+def test_a_first_line_that_names_the_separator(tmp_path: Path, first: str) -> None:
+    content = f"\ufeff{first}\na,x;b\n1,5;2,5\n".encode()
+    assert read(tmp_path, content) == ([("1,5", "2,5", 3)], {})
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-le", "gb18030", "utf-8", "UTF8"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_other_encodings(tmp_path: Path, encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(pack("kunde;stück\r\nJörg;1\r\n".encode(encoding)))
+    rows, rejected = read_csv_rows(path, "events", encoding=encoding)
+    assert rows.drop(FILE).rows() == [("Jörg", "1", 2)]
+    assert rows.columns[:2] == ["kunde", "stück"]
+    assert rejected.is_empty()
+
+
+def test_a_mark_of_utf_8_counts_for_more_than_the_setting(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes("\ufeffkunde\nJörg\n".encode())
+    assert read_csv_rows(path, "events", encoding="cp1252")[0]["kunde"].to_list() == ["Jörg"]
+
+
+def test_a_line_that_is_not_in_the_encoding_is_rejected_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"a,b\n1,2\n\x81,3\n4,\xfc\n")
+    rows, rejected = read_csv_rows(path, "events", encoding="cp1252")
+    assert rows.drop(FILE).rows() == [("1", "2", 2), ("4", "ü", 4)]
+    assert rejected.select("line", "reason", "raw").rows() == [(3, "not cp1252 text", "\ufffd,3")]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("first", [b"", b"\n", b"sep=;\n"])
+def test_a_header_in_another_encoding_is_an_error_that_shows_no_row(
+    tmp_path: Path, pack: Callable[[bytes], bytes], first: bytes
+) -> None:
+    content = first + "sold_at;kunde;stück\n2026-03-01;ann;1\n".encode("cp1252")
+    with pytest.raises(DataError, match=r"header \(line \d\) is not UTF-8 .*data\.encoding.*iconv") as error:
+        read(tmp_path, pack(content))
+    assert "ann" not in str(error.value)
+
+
+def test_text_packed_with_zstd_is_read_and_in_another_encoding_an_error(tmp_path: Path) -> None:
+    """The frames are written by hand: raw blocks, as `zstd` writes what cannot be made smaller."""
+    assert read(tmp_path, zstd("a,b\n1,ü\n".encode())) == ([("1", "ü", 2)], {})
+    with pytest.raises(DataError, match=r"packed with zstd.*not UTF-8.*zstd -d.*data\.encoding"):
+        read(tmp_path, zstd("a,b\n1,ü\n".encode("cp1252")))
+
+
+@pytest.mark.parametrize("cut", [5, 20])
+def test_a_packed_file_that_is_cut_off(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(DataError, match=r"rows\.csv: cannot be read"):
+        read(tmp_path, gzip.compress(b"a,b\n1,2\n" * 3)[:-cut])
 
 
 @pytest.mark.parametrize(
-    ("content", "remedy"), [("a,b\n1,2\n".encode("utf-16"), "iconv"), (b"PAR1xxxx", "data.reader=parquet")]
+    ("content", "remedy"),
+    [
+        ("a,b\n1,2\n".encode("utf-16"), r"data\.encoding=utf-16, .*iconv"),
+        (gzip.compress("a,b\n1,2\n".encode("utf-16")), r"data\.encoding=utf-16, "),
+        ("a,b\n1,2\n".encode("utf-16-le"), r"data\.encoding=utf-16-le"),
+        ("a,b\n1,2\n".encode("utf-16-be"), r"data\.encoding=utf-16-be"),
+        (b"PAR1xxxx", r"data\.reader=parquet"),
+        (b"PK\x03\x04xxxx", "unzip"),
+    ],
 )
 def test_a_file_of_another_kind_is_named(tmp_path: Path, content: bytes, remedy: str) -> None:
     with pytest.raises(DataError, match=remedy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,3 +100,25 @@ def test_a_csv_given_as_json_lines(tmp_path: Path, make_config: MakeConfig, now:
     (tmp_path / "a.jsonl").write_text("event_type,timestamp\npurchase,2024-01-01\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"none of 2 lines is a JSON object"):
         prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
+
+
+def test_json_lines_in_another_encoding(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    line = '{"event_type": "purchase", "timestamp": 1714557600, "user_id": "Änne", "item_id": "tea"}\n'
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress((line * 2).encode("utf-16")))
+    prepare(make_config(tmp_path / "a.jsonl.gz", "data.encoding=utf-16", reader="jsonl"), now=now)
+    assert events_in(workspace)["user_id"].to_list() == ["Änne"] * 2
+
+
+def test_a_line_of_json_with_half_an_emoji_is_kept(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    line = '{"event_type": "purchase", "timestamp": 1714557600, "user_id": "ann", "item_id": "tea", '
+    searched = (r'"search_term": "tea \ud83d"}', r'"attributes": {"note": "\ude00"}}')
+    deep = '{"a": ' + "[" * 100_000 + "\n"
+    (tmp_path / "a.jsonl").write_text(deep + "\n".join(line + end for end in searched), encoding="utf-8")
+    report = prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
+    assert report.rejected == {"events: not a JSON object": 1}
+    found = events_in(workspace).select("search_term", "attributes").rows()
+    assert found == [("tea \ufffd", None), (None, '{"note": "\ufffd"}')]

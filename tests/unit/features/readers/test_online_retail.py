@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +103,12 @@ def test_a_quarter_without_a_customer_is_left_out_on_purpose_and_rubbish_is_reje
         (15, "timestamp is not understood"),
         (16, "too few fields"),
     ]
+
+
+def test_quantities_as_pandas_writes_them_beside_a_gap(prepare_retail: Callable[..., Report]) -> None:
+    sold = re.sub(rb",(-?\d+),(\d+/)", rb",\1.0,\2", as_csv())
+    assert sold != as_csv()
+    assert prepare_retail("online.csv", sold).num_events == prepare_retail("plain.csv", as_csv()).num_events
 
 
 def test_rows_left_out_on_purpose_do_not_count_as_rejected(

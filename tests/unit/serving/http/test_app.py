@@ -180,6 +180,24 @@ def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
     assert "attributes" in found[9][1]
 
 
+@pytest.mark.parametrize(("sent", "stored"), [(0.735, 0.735), (2, 2.0), (1e300, None)])
+def test_goods_sold_by_weight(shop: Shop, sent: float, stored: float | None) -> None:
+    answer = shop.send(bought("fruit1", quantity=sent))
+    assert [rejected["field"] for rejected in answer["rejected"]] == ["quantity"] * (stored is None)
+    assert [event.quantity for event in shop.store.latest_events("ann", limit=1)] == [stored] * answer[
+        "accepted"
+    ]
+
+
+def test_half_an_emoji_loses_neither_its_event_nor_the_others(shop: Shop) -> None:
+    """As a browser writes a text that was cut in the middle of a character."""
+    body = json.dumps({"events": [bought("fruit1"), bought("fruit2", search_term="tea \ud83d")]})
+    assert r"tea \ud83d" in body
+    response = shop.call("POST", "/v1/events", content=body)
+    assert response.json() == {"accepted": 2, "duplicates": 0, "rejected": []}
+    assert {event.search_term for event in shop.store.latest_events("ann", limit=2)} == {None, "tea \ufffd"}
+
+
 def test_a_retry_with_the_senders_id_counts_once(shop: Shop) -> None:
     event = bought("fruit1", event_id="order-1")
     assert shop.send(event)["accepted"] == 1

@@ -24,6 +24,7 @@ ROWS = pl.DataFrame(
         "user_id": ["ann", "ann", None, "ann"],
         "visitor_id": [None, None, "v7", "v8"],
         "item_id": ["apple", "bread", "apple", None],
+        "quantity": [0.735, 2.0, None, None],
         "price": [1.25, None, None, None],
         "transaction_id": ["t1", "t1", None, None],
         "search_term": [None, None, None, "cheese"],
