@@ -13,6 +13,7 @@ from rich.text import Text
 from configs.console import stdout
 from configs.exceptions import ConfigError
 from configs.schema import Config
+from features.core.ids import clean_id
 from scripts.store import filled_store
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
@@ -39,9 +40,10 @@ def print_recommendations(
     if surface not in pipeline.bundle.surfaces:
         raise ConfigError(f"--surface {surface!r}: this bundle has {', '.join(pipeline.bundle.surfaces)}.")
     index = pipeline.bundle.item_index
+    user, items = clean_id(user or ""), [clean_id(item) for item in items]
     page = np.array([index[item] for item in items if item in index], np.int32)
     with EventStore.open(filled_store(config)) as store:
-        history = store.history(user or "", index, limit=config.serving.max_events_kept)
+        history = store.history(user, index, limit=config.serving.max_events_kept)
     now = time.time_ns() // 1000
     query = Query(
         history=history,

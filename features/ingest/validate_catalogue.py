@@ -10,7 +10,8 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import PrepareConfig
 from features.core import columns as c
-from features.ingest.casting import as_ids, as_numbers
+from features.core.ids import ROUNDED, are_rounded
+from features.ingest.casting import as_ids, as_numbers, as_text
 from features.ingest.currency import shop_currency, to_shop_currency
 from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
 
@@ -22,7 +23,7 @@ ITEM_TEXT: Final = (
     c.AVAILABILITY,
     "link",
     "image_link",
-    "item_group_id",
+    c.ITEM_GROUP_ID,
     "description",
     "color",
     "size",
@@ -76,7 +77,7 @@ def validate_items(
     frame = pl.DataFrame([as_ids(raw, c.ID)])
     for name in ITEM_TEXT:
         if name in found:
-            frame = frame.with_columns(as_ids(raw, name))
+            frame = frame.with_columns((as_ids if name == c.ITEM_GROUP_ID else as_text)(raw, name))
         elif name in _REQUIRED_TEXT:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     for name in _ITEM_PRICES:
@@ -129,7 +130,7 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     frame = pl.DataFrame([as_ids(raw, c.USER_ID)])
     extra = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
     if "attributes" in found:
-        frame = frame.with_columns(as_ids(raw, "attributes"))
+        frame = frame.with_columns(as_text(raw, "attributes"))
     elif extra:
         frame = frame.with_columns(
             raw.frame.select(pl.struct(extra).struct.json_encode().alias("attributes"))
@@ -178,6 +179,7 @@ def _require(raw: RawTable, column: str, *, setting: str) -> None:
 def _id_rules(column: str) -> dict[str, pl.Expr]:
     return {
         f"{column} is missing": pl.col(column).is_null(),
+        f"{column} {ROUNDED}": are_rounded(pl.col(column)),
         f"{column} is longer than {c.MAX_ID_BYTES} bytes": pl.col(column).str.len_bytes() > c.MAX_ID_BYTES,
     }
 

@@ -12,8 +12,16 @@ from configs.exceptions import DataError
 from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
+from features.core.ids import ROUNDED, are_rounded
 from features.core.timestamps import UTC_MICROSECONDS
-from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_timestamps
+from features.ingest.casting import (
+    as_categorical_ids,
+    as_categorical_text,
+    as_ids,
+    as_numbers,
+    as_text,
+    as_timestamps,
+)
 from features.ingest.currency import shop_currency, to_shop_currency
 from features.ingest.event_ids import SENT, with_event_ids
 from features.ingest.session_ids import with_session_ids
@@ -162,11 +170,14 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
             for name in _CATEGORICAL
         ),
     )
+    rounded = [on_distinct(frame[name], are_rounded) for name in _CATEGORICAL if name in found]
+    rounded.append(are_rounded(frame[c.EVENT_ID]))
+    frame = frame.with_columns(_bad_id=pl.any_horizontal(rounded))
     if data.event_type is not None:
         fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
         frame = frame.with_columns(fixed, _bad_event_type=pl.lit(value=False))
     else:
-        frame = frame.with_columns(_event_types(as_categorical_ids(raw, c.EVENT_TYPE)))
+        frame = frame.with_columns(_event_types(as_categorical_text(raw, c.EVENT_TYPE)))
     if data.clock == "ordinal":
         row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
@@ -176,14 +187,15 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
         frame = frame.with_columns(as_numbers(raw, name, whole=whole))
     for name, dtype in OPTIONAL.items():
         if name in found:
-            text = as_ids(raw, name)
             frame = frame.with_columns(
-                text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
+                as_text(raw, name)
+                if dtype == pl.String
+                else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
             )
     if c.CURRENCY not in found:
         return frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY))
     return frame.with_columns(
-        on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(
+        on_distinct(as_categorical_text(raw, c.CURRENCY), lambda text: text.str.to_uppercase()).alias(
             c.CURRENCY
         )
     )
@@ -236,6 +248,7 @@ def _rules(
         "timestamp is before 1970": pl.col(c.TIMESTAMP).dt.epoch("us") < 0,
         "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
         f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
+        f"an id {ROUNDED}": pl.col("_bad_id"),
         "event_type is not known": pl.col("_bad_event_type"),
         "event_type is missing": pl.col(c.EVENT_TYPE).is_null(),
         "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),

@@ -443,3 +443,13 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
     assert [item["item_id"] for item in shop.call("GET", "/v1/items?limit=1").json()["items"]] == ["fruit0"]
     assert shop.call("GET", "/v1/items", params={"query": "(.*"}).json()["items"] == []
     assert shop.call("GET", "/v1/items/fruit1").json()["fields"]["brand"] == "Acme"
+
+
+def test_an_id_is_the_same_with_a_decimal_zero_and_a_rounded_one_is_refused(shop: Shop) -> None:
+    assert shop.send(bought("fruit1", user_id="12.0"), bought("fruit1", user_id=12.0))["accepted"] == 2
+    assert shop.store.num_events("12") == 2
+    assert shop.call("GET", "/v1/users/12.0").json()["num_events"] == 2
+    assert shop.recommend(user_id="12.0")["fallback_used"] == shop.recommend(user_id=12)["fallback_used"]
+    (rejected,) = shop.send(bought("fruit1", user_id="1.2345E+11"))["rejected"]
+    assert rejected["field"] == "user_id"
+    assert "save the ids as text" in rejected["message"]
