@@ -133,6 +133,10 @@ class PrepareConfig(Section):
     min_active_users: int = Field(25, ge=1)
     """With fewer users who have two or more item events the verdict is no-go."""
 
+    min_catalogue_share: float = Field(0.05, ge=0, le=1)
+    """Where there is a catalogue and it lists the item of a smaller share of the item events, the verdict is
+    no-go: the ids are of two kinds."""
+
 
 class SplitConfig(Section):
     """How events are split into the past and the events to predict."""

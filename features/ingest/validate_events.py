@@ -64,6 +64,8 @@ class ValidEvents:
     """Valid rows left out on purpose, by reason."""
     unused_columns: tuple[str, ...] = ()
     currency: str | None = None
+    user_ids: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+    """Every user_id of the files once, of those without consent too."""
 
 
 def validate_events(
@@ -81,6 +83,7 @@ def validate_events(
     shop's currency is not clear.
     """
     _require_columns(raw, data)
+    user_ids = _user_ids(raw)
     raw, without_consent = _without_no_consent(raw, no_consent)
     frame = with_event_ids(_typed(raw, data))
     if data.shift_to_today:
@@ -107,6 +110,7 @@ def validate_events(
         },
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
+        user_ids=user_ids,
     )
 
 
@@ -149,6 +153,12 @@ def _require_columns(raw: RawTable, data: DataConfig) -> None:
         f"{', '.join(raw.found)}. Name yours in the configuration: data.event_columns: "
         f"{{{example}}}.{hint}{clock}"
     )
+
+
+def _user_ids(raw: RawTable) -> pl.Series:
+    if c.USER_ID not in raw.frame.columns:
+        return pl.Series(dtype=pl.String)
+    return as_categorical_ids(raw, c.USER_ID).unique().drop_nulls().cast(pl.String)
 
 
 def _without_no_consent(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int]:

@@ -214,7 +214,11 @@ def test_the_report_tells_catalogue_gaps_repeats_bots_and_unused_columns(
     robot = "".join(f"view_item,2024-05-02T10:00:00Z,robot,jam,,,,{n}\n" for n in range(1001))
     again = GOOD.replace("t1", "t2").replace("05-01", "05-03")
     rows = "".join(line + ",\n" for line in (GOOD + again).splitlines())
-    report = prepare_csv(HEADER.strip() + ",note\n" + rows + robot, f"data.items={tmp_path / 'items.csv'}")
+    report = prepare_csv(
+        HEADER.strip() + ",note\n" + rows + robot,
+        f"data.items={tmp_path / 'items.csv'}",
+        "prepare.min_catalogue_share=0",
+    )
     assert report.suspected_bots == ["robot"]
     assert report.repeat_purchase_share == 0.5
     assert report.events_without_catalogue == 1001
