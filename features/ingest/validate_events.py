@@ -12,6 +12,7 @@ from configs.exceptions import DataError
 from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
+from features.core.event_ids import SENT, is_order, with_event_ids
 from features.core.ids import ROUNDED, are_rounded
 from features.core.timestamps import UTC_MICROSECONDS
 from features.ingest.casting import (
@@ -23,7 +24,6 @@ from features.ingest.casting import (
     as_timestamps,
 )
 from features.ingest.currency import shop_currency, to_shop_currency
-from features.ingest.event_ids import SENT, with_event_ids
 from features.ingest.session_ids import with_session_ids
 from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
 
@@ -85,7 +85,7 @@ def validate_events(
     _require_columns(raw, data)
     user_ids = _user_ids(raw)
     raw, without_consent = _without_no_consent(raw, no_consent)
-    frame = with_event_ids(_typed(raw, data))
+    frame = with_event_ids(_typed(raw, data), has_times=data.clock == "real")
     if data.shift_to_today:
         frame = _shifted(frame, now)
     currency = shop_currency(frame, prepare)
@@ -94,8 +94,8 @@ def validate_events(
     rejected = pl.concat([raw.rejected, _rejected(raw, frame, bad, rules)]) if bad.any() else raw.rejected
     good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
     del frame  # frees a copy of all events
-    unique = _deduplicated(good)
-    events = unique.sort(c.TIMESTAMP, maintain_order=True)
+    events, duplicates = _deduplicated(good.sort(c.TIMESTAMP, maintain_order=True))
+    del good
     if data.clock == "real":
         events = with_session_ids(events, gap_minutes=prepare.session_gap_minutes)
     known = {*_SCHEMA, *OPTIONAL, FILE, ROW}
@@ -105,7 +105,7 @@ def validate_events(
         num_rows=raw.num_rows + without_consent,
         dropped={
             **raw.dropped,
-            "duplicate event": len(good) - len(unique),
+            **duplicates,
             "user without consent": without_consent,
         },
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
@@ -272,16 +272,19 @@ def _rules(
     }
 
 
-def _deduplicated(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row for each (event_id, line) in the file; an absent line is line 0.
+def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """(the first row of each key, see `features.core.event_ids`; the rows dropped, by reason).
 
-    When no row has a line, rows with the same event_id and different items are the lines of one event.
+    A line tells apart the rows of one item in an event with a sender's id; an absent one is 0. Without such
+    an id it means nothing, and only rows of orders can have the key of an earlier row.
     """
-    has_lines = frame[c.LINE].is_not_null().any()
-    frame = frame.with_columns(pl.col(c.LINE).fill_null(0))
-    key = [c.EVENT_ID, c.LINE] if has_lines else [c.EVENT_ID, c.ITEM_ID]
-    if frame[SENT].any():
-        frame = frame.filter(~pl.col(SENT) | pl.struct(key).is_first_distinct())
-    if not has_lines and frame[SENT].any():
-        return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over(c.EVENT_ID).alias(c.LINE))
-    return frame
+    line = pl.when(SENT).then(pl.col(c.LINE).fill_null(0)).otherwise(0)
+    frame = frame.with_columns(line.alias(c.LINE))
+    repeats = frame[SENT] | frame.select(is_order().fill_null(value=False)).to_series()
+    if not repeats.any():
+        return frame, {}
+    is_first = frame.select(pl.struct(c.EVENT_ID, c.EVENT_TYPE, c.ITEM_ID, c.LINE).is_first_distinct())
+    keep = is_first.to_series() | ~repeats
+    sent = int((frame[SENT] & ~keep).sum())
+    orders = len(frame) - int(keep.sum()) - sent
+    return frame.filter(keep), {"duplicate event": sent, "order sent again": orders}

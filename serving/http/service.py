@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -30,7 +31,7 @@ from serving.http.schemas import (
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
 from serving.state.event_log import Event
-from serving.state.live_events import ExchangeRates, InvalidEventError, parse_event, to_rows
+from serving.state.live_events import ExchangeRates, InvalidEventError, Seen, parse_event, to_rows
 from serving.state.store import EventStore
 from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
@@ -102,9 +103,11 @@ class Service:
         now = self._clock()
         rows: list[Event] = []
         rejected: list[RejectedEvent] = []
+        seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                rows += to_rows(parse_event(value), now=now, exchange_rates=self._exchange_rates)
+                event = parse_event(value)
+                rows += to_rows(event, now=now, exchange_rates=self._exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
         if not rows:
@@ -140,10 +143,12 @@ class Service:
     def _request_events(self, request: RecommendRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
         rows: list[Event] = []
+        seen: Seen = Counter()
         user = {"user_id": request.user_id, "visitor_id": request.visitor_id or _ANONYMOUS}
         for index, event in enumerate(request.events):
             try:
-                rows += to_rows(event.model_copy(update=user), now=now, exchange_rates=self._exchange_rates)
+                own = event.model_copy(update=user)
+                rows += to_rows(own, now=now, exchange_rates=self._exchange_rates, seen=seen)
             except InvalidEventError as error:
                 field = f"events.{index}.{error.field}"
                 errors = [FieldError(field, error.message)]

@@ -101,7 +101,7 @@ class EventStore:
         """Store events; returns when they would survive a power cut. Raises ServingError when they could not
         be stored.
 
-        An event whose (event_id, line) is already in the log counts as a duplicate. The next `history` of any
+        An event whose key is already in the log counts as a duplicate. The next `history` of any
         process includes the new events. `received_at` in microseconds since 1970 UTC.
         """
         rows = [log_row(event, received_at=received_at) for event in events]

@@ -64,6 +64,17 @@ def test_a_repeated_event_is_counted_and_not_stored_again(store: EventStore) -> 
     assert store.history("ann", ITEMS, limit=10).times.tolist() == [1, 2, 3]
 
 
+def test_type_and_item_are_part_of_the_key(store: EventStore) -> None:
+    order = [
+        Event("17", 0, kind, 1, user_id="ann", item_id=item)
+        for kind in ("purchase", "refund")
+        for item in ("apple", "bread")
+    ]
+    search = Event("17", 0, "search", 1, user_id="ann")
+    assert store.append_now([*order, search], received_at=5).accepted == 5
+    assert store.append_now([*reversed(order), search], received_at=6).duplicates == 5
+
+
 def test_late_events_are_sorted_in_and_only_the_latest_are_kept(store: EventStore) -> None:
     store.append_now([event(n) for n in (10, 20, 30)], received_at=5)
     assert store.history("ann", ITEMS, limit=3).times.tolist() == [10, 20, 30]
@@ -218,7 +229,7 @@ def test_a_store_of_another_schema_is_refused_with_the_remedy(tmp_path: Path) ->
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(ServingError, match=r"schema 1, expected 2\): move it away.*events import"):
+    with pytest.raises(ServingError, match=r"schema 1, expected 3\): move it away.*events import"):
         EventStore.open(path)
 
 
