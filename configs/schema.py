@@ -104,6 +104,10 @@ class DataConfig(Section):
     decimal: Literal[".", ","] = "."
     """The decimal separator in text. With `,` a point or a space may separate thousands: 1.234,50."""
 
+    exclude: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = ()
+    """User and visitor ids that are no people, such as `[0, "NULL", guest]` for guests: they are read as
+    missing, in files and live. Rows with no other id are left out and counted."""
+
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
     time."""

@@ -13,6 +13,7 @@ from configs.schema import PrepareConfig
 from features.core import columns as c
 from features.core.categorical import user_keys
 from features.ingest.id_kinds import why_ids_differ
+from features.ingest.no_person import no_person
 from features.ingest.validate_catalogue import ValidCatalogue
 from features.ingest.validate_events import ValidEvents
 
@@ -128,7 +129,11 @@ def make_report(
         suspected_bots=_bots(frame, keys),
         currency=events.currency,
         no_go="; ".join(reasons) or None,
-        remarks=[*remarks, *_user_remarks(events, users, in_no_event)],
+        remarks=[
+            *remarks,
+            *_user_remarks(events, users, in_no_event),
+            *no_person(item_events, frame["_user"], keys),
+        ],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +14,7 @@ from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
 from features.core.event_ids import SENT, is_order, with_event_ids
-from features.core.ids import ROUNDED, are_rounded
+from features.core.ids import ROUNDED, are_rounded, clean_id
 from features.core.timestamps import UTC_MICROSECONDS
 from features.ingest.casting import (
     as_categorical_ids,
@@ -85,6 +86,7 @@ def validate_events(
     _require_columns(raw, data)
     user_ids = _user_ids(raw)
     raw, without_consent = _without_no_consent(raw, no_consent)
+    raw, nobody = _without_excluded(raw, data.exclude)
     frame = with_event_ids(_typed(raw, data), has_times=data.clock == "real")
     if data.shift_to_today:
         frame = _shifted(frame, now)
@@ -102,11 +104,12 @@ def validate_events(
     return ValidEvents(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
         rejected=rejected,
-        num_rows=raw.num_rows + without_consent,
+        num_rows=raw.num_rows + without_consent + nobody,
         dropped={
             **raw.dropped,
             **duplicates,
             "user without consent": without_consent,
+            "id in data.exclude, and no other": nobody,
         },
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
@@ -167,6 +170,20 @@ def _without_no_consent(raw: RawTable, no_consent: pl.Series | None) -> tuple[Ra
         return raw, 0
     is_theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
     return replace(raw, frame=raw.frame.filter(~is_theirs)), int(is_theirs.sum())
+
+
+def _without_excluded(raw: RawTable, exclude: Sequence[str]) -> tuple[RawTable, int]:
+    """(the table with the ids of `exclude` as missing, and without the rows that then have no id of a user
+    or visitor; the number of those rows)"""
+    if not exclude:
+        return raw, 0
+    names = [name for name in (c.USER_ID, c.VISITOR_ID) if name in raw.frame.columns]
+    ids = pl.DataFrame([as_ids(raw, name) for name in names])
+    is_excluded = pl.col(names).is_in([clean_id(text) for text in exclude])
+    had_one = ids.select(pl.any_horizontal(is_excluded.fill_null(value=False))).to_series()
+    ids = ids.with_columns(pl.when(~is_excluded).then(pl.col(names)))
+    nobody = had_one & ids.select(pl.all_horizontal(pl.col(names).is_null())).to_series()
+    return replace(raw, frame=raw.frame.with_columns(ids).filter(~nobody)), int(nobody.sum())
 
 
 def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
-from features.core.ids import user_key
+from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
 from serving.http.problems import Problem, invalid_field
@@ -31,7 +31,15 @@ from serving.http.schemas import (
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
 from serving.state.event_log import Event
-from serving.state.live_events import ExchangeRates, InvalidEventError, Seen, parse_event, to_rows
+from serving.state.live_events import (
+    ExchangeRates,
+    InvalidEventError,
+    LiveEvent,
+    Seen,
+    parse_event,
+    to_rows,
+    without_excluded,
+)
 from serving.state.store import EventStore
 from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
@@ -54,9 +62,11 @@ class Service:
         *,
         max_events_kept: int,
         exchange_rates: ExchangeRates | None = None,
+        exclude: Sequence[str] = (),
         clock: Callable[[], int] = now_in_microseconds,
     ) -> None:
-        """Where `exchange_rates` names no currency, it is the one of the bundle, or of its catalogue."""
+        """`exclude`: ids that are no people, see `data.exclude`. Where `exchange_rates` names no currency, it is
+        the one of the bundle, or of its catalogue."""
         self.pipeline, self.store = pipeline, store
         bundle, rates = pipeline.bundle, exchange_rates or ExchangeRates()
         currency = rates.currency or bundle.currency
@@ -64,6 +74,7 @@ class Service:
             bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
         )
         self._exchange_rates = replace(rates, currency=currency or self.catalogue.currency)
+        self._exclude = frozenset(clean_id(text) for text in exclude)
         self._max_events_kept = max_events_kept
         self._clock = clock
 
@@ -71,6 +82,7 @@ class Service:
         """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
         bundle = self.pipeline.bundle
         self._check(request)
+        request = without_excluded(request, self._exclude)
         now = self._clock()
         events = self._request_events(request, now=now)
         answer = self.pipeline.recommend(
@@ -106,7 +118,7 @@ class Service:
         seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                event = parse_event(value)
+                event = self._of_a_person(parse_event(value))
                 rows += to_rows(event, now=now, exchange_rates=self._exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
@@ -114,6 +126,15 @@ class Service:
             return EventsResponse(accepted=0, duplicates=0, rejected=rejected)
         stored = await self.store.append(rows, received_at=now)
         return EventsResponse(accepted=stored.accepted, duplicates=stored.duplicates, rejected=rejected)
+
+    def _of_a_person(self, event: LiveEvent) -> LiveEvent:
+        """The event without an id that is no person's. Raises InvalidEventError when it has no other."""
+        own = without_excluded(event, self._exclude)
+        if own is not event and own.user_id is None and own.visitor_id is None:
+            raise InvalidEventError(
+                "user_id", "is in data.exclude: it is no person, and there is no other id"
+            )
+        return own
 
     def history(self, user_key: str | None) -> History:
         """The stored history of a user, its latest `max_events_kept` events; empty for None."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
@@ -109,6 +109,8 @@ _ITEM_COLUMNS: Final = ("item_id", "quantity", "price", "currency", "coupon", "p
 """Columns that an item of `items` may set for its own row."""
 
 
+Sent = TypeVar("Sent", bound=BaseModel)
+
 Seen = Counter[tuple[object, ...]]
 """How often each row without a sender's id stood in a request so far."""
 
@@ -139,6 +141,13 @@ def parse_event(value: object) -> LiveEvent:
         first = error.errors(include_url=False, include_input=False)[0]
         path = ".".join(str(part) for part in first["loc"]) or "event"
         raise InvalidEventError(path, _message(first["type"], first["msg"])) from None
+
+
+def without_excluded(sent: Sent, exclude: Collection[str]) -> Sent:
+    """An event or a request without its user_id and visitor_id where they are in `exclude` (see
+    `data.exclude`)."""
+    names = [name for name in ("user_id", "visitor_id") if getattr(sent, name) in exclude]
+    return sent.model_copy(update=dict.fromkeys(names)) if names else sent
 
 
 def to_rows(

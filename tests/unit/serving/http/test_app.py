@@ -33,9 +33,17 @@ MAX_BODY = 100_000
 class Shop:
     """A client of the app."""
 
-    def __init__(self, pipeline: Pipeline, store: EventStore, rates: ExchangeRates | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: EventStore,
+        rates: ExchangeRates | None = None,
+        exclude: tuple[str, ...] = (),
+    ) -> None:
         self.store = store
-        service = Service(pipeline, store, max_events_kept=100, exchange_rates=rates, clock=lambda: NOW)
+        service = Service(
+            pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
+        )
         self.app = build_app(service, max_body_bytes=MAX_BODY)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -486,3 +494,21 @@ def test_an_id_is_the_same_with_a_decimal_zero_and_a_rounded_one_is_refused(shop
     (rejected,) = shop.send(bought("fruit1", user_id="1.2345E+11"))["rejected"]
     assert rejected["field"] == "user_id"
     assert "save the ids as text" in rejected["message"]
+
+
+def test_an_excluded_id_is_nobody(pipeline: Pipeline, tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = Shop(pipeline, store, exclude=("0", "guest"))
+        answer = shop.send(bought("fruit1", user_id=0), bought("fruit1", user_id="guest", visitor_id="v1"))
+        assert answer["accepted"] == 1
+        assert "data.exclude" in answer["rejected"][0]["message"]
+        assert store.num_events("visitor:v1") == 1
+        stranger = shop.recommend()
+        event = bought("cheese4")
+        for body in ({"user_id": "0"}, {"user_id": "0", "events": [event]}, {"events": [event]}):
+            assert (
+                shop.recommend(**body)["fallback_used"]
+                == (shop.recommend(events=[event]) if "events" in body else stranger)["fallback_used"]
+            )
+        same = shop.recommend(user_id="guest", visitor_id="v1")["items"][0]["item_id"]
+        assert same == shop.recommend(visitor_id="v1")["items"][0]["item_id"] == "fruit1"
