@@ -65,8 +65,8 @@ class Service:
         exclude: Sequence[str] = (),
         clock: Callable[[], int] = now_in_microseconds,
     ) -> None:
-        """`exclude`: ids that are no people, see `data.exclude`. Where `exchange_rates` names no currency, it is
-        the one of the bundle, or of its catalogue."""
+        """`exclude`: ids that are no people, see `data.exclude`. Where `exchange_rates` names no currency, it
+        is the one of the bundle, or of its catalogue."""
         self.pipeline, self.store = pipeline, store
         bundle, rates = pipeline.bundle, exchange_rates or ExchangeRates()
         currency = rates.currency or bundle.currency
@@ -177,14 +177,14 @@ class Service:
         return rows
 
     def _history(self, request: RecommendRequest, events: Sequence[Event]) -> History:
-        """The stored history of the user, followed by the events in the request."""
+        """The stored history of the user, followed by the events in the request that are not stored."""
         stored = self.history(user_key(user_id=request.user_id, visitor_id=request.visitor_id))
         if not events:
             return stored
         first = int(stored.baskets.max(initial=0)) + 1
         rows = [
             (first + place, row.item_id or "", row.event_type, row.timestamp, row.transaction_id, row.price)
-            for place, row in enumerate(events)
+            for place, row in enumerate(self.store.without_stored(events))
             if row.event_type in ITEM_EVENT_TYPES
         ]
         new = history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={})

@@ -215,6 +215,29 @@ def test_an_order_sent_again_without_an_id_is_bought_once(shop: Shop) -> None:
     assert shop.send(again[0] | {"transaction_id": "t2"})["accepted"] == 2
 
 
+@pytest.mark.parametrize(
+    "known_by",
+    [
+        {"event_id": "e1"},
+        {"timestamp": NOW / 1e6 - 60},
+        {"transaction_id": "t1"},
+        {"event_id": "e2", "visitor_id": "v1"},
+    ],
+)
+def test_an_event_that_is_stored_and_sent_with_the_request_counts_once(
+    shop: Shop, known_by: dict[str, Any]
+) -> None:
+    event = bought("cheese4", **known_by)
+    shop.send(event)
+    for events in ([event], [event, event] if "event_id" in known_by else [event]):
+        found = shop.recommend(user_id="ann", num_results=1, events=events)["items"][0]
+        assert found["item_id"] == "cheese4"
+        assert found["reasons"][0]["text"].startswith("Bought once")
+    other = bought("cheese4", event_id="e9")
+    found = shop.recommend(user_id="ann", num_results=1, events=[event, other])["items"][0]
+    assert found["reasons"][0]["text"].startswith("Bought twice")
+
+
 def test_an_event_with_a_time_counts_once_and_one_without_each_time(shop: Shop) -> None:
     timed = bought("fruit1", timestamp="2023-11-14T12:00:00Z")
     assert shop.send(timed)["accepted"] == 1

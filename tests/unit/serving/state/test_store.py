@@ -16,8 +16,8 @@ import pytest
 
 from configs.exceptions import ServingError
 from features.core.columns import EVENT_TYPE_CODE
-from serving.state.event_log import Event
-from serving.state.store import EventStore
+from serving.state.event_log import EVENT_KEY_INDEX, Event
+from serving.state.store import _HAS_KEY, EventStore
 
 ITEMS = {"apple": 0, "bread": 1, "cheese": 2}
 
@@ -73,6 +73,17 @@ def test_type_and_item_are_part_of_the_key(store: EventStore) -> None:
     search = Event("17", 0, "search", 1, user_id="ann")
     assert store.append_now([*order, search], received_at=5).accepted == 5
     assert store.append_now([*reversed(order), search], received_at=6).duplicates == 5
+
+
+def test_what_is_stored_is_found_by_its_key(store: EventStore) -> None:
+    """By the index: a look at every event would take a request's time."""
+    search = Event("17", 0, "search", 1, user_id="ann")
+    store.append_now([event(1), search], received_at=5)
+    assert store.without_stored([event(1), event(2), event(2), search]) == [event(2)]
+    with sqlite3.connect(store.path) as connection:
+        (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {_HAS_KEY}", ("e", "search", "", 0)).fetchall()
+    connection.close()
+    assert f"INDEX {EVENT_KEY_INDEX} (event_id=? AND event_type=? AND <expr>=? AND line=?)" in plan[3]
 
 
 def test_late_events_are_sorted_in_and_only_the_latest_are_kept(store: EventStore) -> None:
@@ -161,8 +172,8 @@ def test_the_most_recently_active_users_come_first(store: EventStore) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from serving.state.event_log import Event
-from serving.state.store import EventStore
+from serving.state.event_log import EVENT_KEY_INDEX, Event
+from serving.state.store import _HAS_KEY, EventStore
 
 store = EventStore.open(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
