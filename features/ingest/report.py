@@ -87,24 +87,18 @@ def make_report(
 ) -> Report:
     """All figures, computed from the valid tables."""
     keys = user_keys(events.events)
-    frame = events.events.select(
-        c.EVENT_TYPE,
-        c.TIMESTAMP,
-        keys.to_physical().alias("_user"),
-        *(pl.col(name).to_physical() for name in _CATEGORICAL),
-    )
+    frame = _coded(events.events, keys)
     item_events = frame.filter(_IS_ITEM_EVENT)
     per_user = item_events.group_by("_user").len()["len"]
     num_users, num_active = len(per_user), int((per_user >= 2).sum())
     num_items = item_events[c.ITEM_ID].n_unique()
-    num_pairs = item_events.select(_pair().n_unique()).item() if len(item_events) else 0
     first, last, days = _period(frame)
     unlisted = _without_catalogue(item_events, items)
     in_no_event = _users_in_no_event(events, users)
+    user_remarks = _user_remarks(events, users, in_no_event)
     tables: dict[str, Valid] = {"events": events, "items": items, "users": users}
-    reasons = _too_little(len(item_events), num_active, prepare)
-    if unlisted is not None and len(item_events) - unlisted < prepare.min_catalogue_share * len(item_events):
-        reasons.append(_ids_of_two_kinds(events, items, unlisted, len(item_events), prepare))
+    no_go = _too_little(len(item_events), num_active, prepare)
+    no_go += _ids_of_two_kinds(events, items, unlisted, len(item_events), prepare)
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
         rejected=_rejected(tables),
@@ -120,7 +114,7 @@ def make_report(
         first_time=first,
         last_time=last,
         days=days,
-        density=num_pairs / (num_users * num_items) if num_pairs else 0.0,
+        density=_density(item_events, num_users=num_users, num_items=num_items),
         events_without_catalogue=unlisted,
         users_without_events=None if in_no_event is None else len(in_no_event),
         repeat_purchase_share=_repeat_share(item_events),
@@ -128,13 +122,25 @@ def make_report(
         session_length=_sizes(frame, c.SESSION_ID),
         suspected_bots=_bots(frame, keys),
         currency=events.currency,
-        no_go="; ".join(reasons) or None,
-        remarks=[
-            *remarks,
-            *_user_remarks(events, users, in_no_event),
-            *no_person(item_events, frame["_user"], keys),
-        ],
+        no_go="; ".join(no_go) or None,
+        remarks=[*remarks, *user_remarks, *no_person(item_events, frame["_user"], keys)],
     )
+
+
+def _coded(events: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Type and time of the events, with codes for their ids and `_user` for the key of their user."""
+    return events.select(
+        c.EVENT_TYPE,
+        c.TIMESTAMP,
+        keys.to_physical().alias("_user"),
+        *(pl.col(name).to_physical() for name in _CATEGORICAL),
+    )
+
+
+def _density(item_events: pl.DataFrame, *, num_users: int, num_items: int) -> float:
+    if item_events.is_empty():
+        return 0.0
+    return float(item_events.select(_pair().n_unique()).item() / (num_users * num_items))
 
 
 def _period(frame: pl.DataFrame) -> tuple[str | None, str | None, float]:
@@ -172,15 +178,17 @@ def _without_catalogue(item_events: pl.DataFrame, items: ValidCatalogue) -> int 
 
 
 def _ids_of_two_kinds(
-    events: ValidEvents, items: ValidCatalogue, unlisted: int, num_events: int, prepare: PrepareConfig
-) -> str:
+    events: ValidEvents, items: ValidCatalogue, unlisted: int | None, num_events: int, prepare: PrepareConfig
+) -> list[str]:
     """The reason for a no-go when the catalogue lists too few of the items of the events."""
+    if unlisted is None or num_events - unlisted >= prepare.min_catalogue_share * num_events:
+        return []
     item_ids = events.events.filter(_IS_ITEM_EVENT)[c.ITEM_ID].unique().cast(pl.String)
-    return (
+    return [
         f"the catalogue lacks the item of {unlisted:,} of {num_events:,} item events, and "
         f"prepare.min_catalogue_share is {prepare.min_catalogue_share:g}: "
         + why_ids_differ(item_ids, items.frame[c.ID], table="catalogue")
-    )
+    ]
 
 
 def _users_in_no_event(events: ValidEvents, users: ValidCatalogue) -> pl.Series | None:
