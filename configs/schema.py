@@ -113,6 +113,10 @@ class DataConfig(Section):
     """The encoding of csv and jsonl files, by its name in Python: `cp1252` for spreadsheets saved in Western
     Europe, `utf-16`, `latin-1`, `gb18030` …"""
 
+    exclude: tuple[Annotated[str, Field(coerce_numbers_to_str=True)], ...] = ()
+    """User and visitor ids that are no people, such as `[0, "NULL", guest]` for guests: they are read as
+    missing, in files and live. Rows with no other id are left out and counted."""
+
     clock: Literal["real", "ordinal"] = "real"
     """`ordinal`: the file has no times, and the order of its rows is used instead. It has no features of
     time: nothing decays, in training as in serving, and the cart is all that was added and neither removed
@@ -150,6 +154,9 @@ class PrepareConfig(Section):
     min_window_users: int = Field(10, ge=0)
     """With fewer users who have one of `history.targets` in the validation window or in the test window of
     `split` the verdict is no-go. 0: no check."""
+    min_catalogue_share: float = Field(0.05, ge=0, le=1)
+    """Where there is a catalogue and it lists the item of a smaller share of the item events, the verdict is
+    no-go: the ids are of two kinds."""
 
 
 class SplitConfig(Section):

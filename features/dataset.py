@@ -154,6 +154,12 @@ class Dataset:
         except FileNotFoundError as error:
             raise other_version(self.folder, kind="dataset", error=error) from None
 
+    @property
+    def nothing_to_recommend(self) -> str | None:
+        """Why none of the items with events can be recommended; None when one can."""
+        reason: str | None = self._entry("nothing_to_recommend")
+        return reason
+
     def _entry(self, name: str) -> Any:
         try:
             return self.manifest[name]

@@ -13,7 +13,7 @@ from rich.text import Text
 from configs.console import stdout
 from configs.exceptions import ConfigError
 from configs.schema import Config
-from features.core.ids import user_key
+from features.core.ids import clean_id, user_key
 from scripts.store import filled_store
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
@@ -41,9 +41,10 @@ def print_recommendations(
     if surface not in pipeline.bundle.surfaces:
         raise ConfigError(f"--surface {surface!r}: this bundle has {', '.join(pipeline.bundle.surfaces)}.")
     index = pipeline.bundle.item_index
+    user, items = clean_id(user or ""), [clean_id(item) for item in items]
     page = np.array([index[item] for item in items if item in index], np.int32)
     with EventStore.open(filled_store(config)) as store:
-        key = user_key(user_id=user, visitor_id=visitor)
+        key = user_key(user_id=user or None, visitor_id=clean_id(visitor) if visitor else None)
         history = store.history(key or "", index, limit=config.serving.max_events_kept)
     now = time.time_ns() // 1000
     query = Query(

@@ -30,6 +30,10 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
     and ArtefactError, with the command that resumes.
     """
     dataset = Dataset.open(config.workspace / "dataset")
+    if dataset.nothing_to_recommend:
+        raise TrainingError(
+            f"No item can be recommended: {dataset.nothing_to_recommend}. Then run `shopkeeper prepare`."
+        )
     timeline = split_points(dataset, config.split)
     if config.split.kind == "leave_one_out":
         log(LEAVE_ONE_OUT_WARNING)

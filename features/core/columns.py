@@ -25,6 +25,7 @@ TRANSACTION_ID: Final = "transaction_id"
 
 # items
 ID: Final = "id"
+ITEM_GROUP_ID: Final = "item_group_id"
 TITLE: Final = "title"
 PRODUCT_TYPE: Final = "product_type"
 BRAND: Final = "brand"

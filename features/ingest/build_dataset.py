@@ -17,6 +17,7 @@ from features.core import columns as c
 from features.core.artefact import write_manifest, writing
 from features.core.categorical import categorical_code, user_keys
 from features.dataset import Dataset
+from features.ingest.id_kinds import why_ids_differ
 from features.ingest.tables import Tables
 from features.ingest.write_features import write_features
 
@@ -54,6 +55,7 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
             "clock": tables.manifest["clock"],
             "currency": tables.manifest["currency"],
             "has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables),
+            "nothing_to_recommend": _nothing_to_recommend(tables, catalogue.head(len(items))),
         }
         described = catalogue.select(c.PRODUCT_TYPE, c.BRAND, pl.col(_LISTED_PRICE).alias(c.PRICE))
         has_times = contents["clock"] == "real"
@@ -167,6 +169,21 @@ def _catalogue(tables: Tables, items: pl.DataFrame, events: pl.DataFrame) -> pl.
         )
     without_events = listed.join(rows, on=c.ID, how="anti").sort(c.ID)
     return pl.concat([rows.drop("_paid", "item_index"), without_events], how="diagonal").drop("_listed")
+
+
+def _nothing_to_recommend(tables: Tables, with_events: pl.DataFrame) -> str | None:
+    """Why none of the items with events can be recommended; None when one can."""
+    if not with_events[c.AVAILABILITY].eq_missing("out_of_stock").all():
+        return None
+    listed = tables.items.select(c.ID).collect()[c.ID]
+    unlisted = with_events[c.ID].filter(~with_events[c.ID].is_in(listed.implode()))
+    if len(unlisted) < len(with_events):
+        return (
+            f"{len(unlisted):,} of {len(with_events):,} items with events are not in the catalogue, and the "
+            "others are out of stock there. Correct the availability in data.items"
+        )
+    differ = why_ids_differ(unlisted, listed, table="catalogue")
+    return f"none of the {len(unlisted):,} items with events is in the catalogue: {differ}"
 
 
 def _arrays(events: pl.DataFrame, catalogue: pl.DataFrame, *, num_users: int) -> dict[str, NDArray[Any]]:

@@ -4,6 +4,7 @@ example."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -11,6 +12,7 @@ import polars as pl
 
 from configs.exceptions import ConfigError, DataError
 from features.core.categorical import on_distinct
+from features.core.ids import clean_ids, ids_of_column
 from features.core.timestamps import parse_formatted, parse_timestamps
 from features.readers.raw_table import RawTable
 
@@ -18,7 +20,25 @@ _CURRENCY_CODE: Final = r"\s+([A-Z]{3})\s*$"
 
 
 def as_ids(raw: RawTable, column: str) -> pl.Series:
-    """Text, with blanks as null. 12.0, which spreadsheets and pandas make of whole numbers, is read as 12."""
+    """The ids of a column as text, see `features.core.ids`: blanks as null, and 12.0 as 12."""
+    ids = ids_of_column(raw.frame[column], column=raw.name_in_file(column), where=raw.where)
+    if ids is None:
+        raise _wrong_type(raw, column, expected="text or whole numbers")
+    return ids
+
+
+def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
+    """`as_ids` as a Categorical column."""
+    values = raw.frame[column]
+    if values.dtype == pl.String:
+        values = values.cast(pl.Categorical)
+    if values.dtype != pl.Categorical:
+        return as_ids(raw, column).cast(pl.Categorical)
+    return _cleaned_on_distinct(values, clean_ids)
+
+
+def as_text(raw: RawTable, column: str) -> pl.Series:
+    """Text as it is, with blanks as null. A column of whole numbers as floats is read without their .0."""
     values = raw.frame[column]
     if isinstance(values.dtype, (pl.Struct, pl.List)) and column == "attributes":
         return raw.frame.select(
@@ -26,29 +46,32 @@ def as_ids(raw: RawTable, column: str) -> pl.Series:
         ).to_series()
     if values.dtype.is_float():
         values = values.fill_nan(None)
-    if values.dtype.is_float() and values.is_finite().all() and (values == values.floor()).all():
-        values = values.cast(pl.Int64)
-    if not (
-        values.dtype.is_integer()
-        or values.dtype.is_float()
-        or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)
-    ):
+        if ((values == values.floor()) & (values.abs() < 2**53)).all():
+            values = values.cast(pl.Int64)
+    if not (values.dtype.is_numeric() or values.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
         raise _wrong_type(raw, column, expected="text or whole numbers")
-    text = values.cast(pl.String)
-    blank = text.str.strip_chars().str.len_bytes() == 0
-    return text.set(blank, None) if blank.any() else text
+    return _without_blanks(values.cast(pl.String))
 
 
-def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
-    """`as_ids` as a Categorical column."""
+def as_categorical_text(raw: RawTable, column: str) -> pl.Series:
+    """`as_text` as a Categorical column."""
     values = raw.frame[column]
     if values.dtype != pl.Categorical:
-        return as_ids(raw, column).cast(pl.Categorical)
+        return as_text(raw, column).cast(pl.Categorical)
+    return _cleaned_on_distinct(values, _without_blanks)
+
+
+def _cleaned_on_distinct(values: pl.Series, clean: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Apply `clean` to a Categorical column. Most need nothing, and are returned as they are."""
     names = values.unique().cast(pl.String)
-    blank = names.filter(names.str.strip_chars().str.len_bytes() == 0)
-    if blank.is_empty():
+    if clean(names).equals(names):
         return values
-    return on_distinct(values, lambda text: text.set(text.is_in(blank.implode()), None)).cast(pl.Categorical)
+    return on_distinct(values, clean).cast(pl.Categorical)
+
+
+def _without_blanks(text: pl.Series) -> pl.Series:
+    blank = text.str.strip_chars().str.len_bytes() == 0
+    return text.set(blank, None) if blank.any() else text
 
 
 def as_prices(raw: RawTable, column: str) -> list[pl.Series]:
@@ -76,7 +99,7 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
     values = raw.frame[column]
     expected = "whole numbers" if whole else "numbers"
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        values = _plain_numbers(as_ids(raw, column).str.strip_chars(), raw.decimal)
+        values = _plain_numbers(as_text(raw, column).str.strip_chars(), raw.decimal)
     elif not (values.dtype.is_numeric() or values.dtype == pl.Null):
         raise _wrong_type(raw, column, expected=expected)
     if values.dtype.is_float():
@@ -97,7 +120,7 @@ def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
     """(times in us UTC, `_bad_<column>`)."""
     values = raw.frame[column]
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
-        values = as_ids(raw, column)
+        values = as_text(raw, column)
     elif not (
         values.dtype.is_numeric()
         or values.dtype in (pl.Date, pl.Null)

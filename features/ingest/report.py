@@ -12,7 +12,9 @@ import polars as pl
 from configs.schema import Config, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import user_keys
+from features.ingest.id_kinds import why_ids_differ
 from features.ingest.lost_rows import LostRows
+from features.ingest.no_person import no_person
 from features.ingest.validate_catalogue import ValidCatalogue
 from features.ingest.validate_events import ValidEvents
 from features.ingest.windows import Window, inspect_windows, without_times
@@ -54,8 +56,10 @@ class Report:
     days: float
     density: float
     """Share of all user-item pairs that have an event."""
-    events_without_catalogue: int
-    """Item events whose item is not in the catalogue."""
+    events_without_catalogue: int | None
+    """Item events whose item is not in the catalogue; None without a catalogue."""
+    users_without_events: int | None
+    """Ids of the users table, with or without consent, that are in no event; None without a users table."""
     repeat_purchase_share: float | None
     """Share of purchases of an item that the user bought in an earlier basket; None without purchases."""
     basket_size: dict[str, float]
@@ -65,7 +69,7 @@ class Report:
     suspected_bots: list[str]
     currency: str | None
     no_go: str | None
-    """Why there is too little to train on; None when there is enough."""
+    """Why it is no use to train on the data; None when it is."""
     remarks: list[str]
     """What the reader reports about the files."""
     windows: list[Window]
@@ -94,21 +98,19 @@ def make_report(
 ) -> Report:
     """All figures, computed from the valid tables. `now` is what old data is compared with."""
     keys = user_keys(events.events)
-    frame = events.events.select(
-        c.EVENT_TYPE,
-        c.TIMESTAMP,
-        keys.to_physical().alias("_user"),
-        *(pl.col(name).to_physical() for name in _CATEGORICAL),
-    )
+    frame = _coded(events.events, keys)
     item_events = frame.filter(_IS_ITEM_EVENT)
     per_user = item_events.group_by("_user").len()["len"]
     num_users, num_active = len(per_user), int((per_user >= 2).sum())
     num_items = item_events[c.ITEM_ID].n_unique()
-    num_pairs = item_events.select(_pair().n_unique()).item() if len(item_events) else 0
     first, last, days = _period(frame)
-    listed = items.frame[c.ID].cast(pl.Categorical).to_physical()
+    unlisted = _without_catalogue(item_events, items)
+    in_no_event = _users_in_no_event(events, users)
+    user_remarks = _user_remarks(events, users, in_no_event)
     split = inspect_windows(item_events, config=config, now=now, moved_days=events.moved_days)
     tables: dict[str, Valid] = {"events": events, "items": items, "users": users}
+    no_go = _ids_of_two_kinds(events, items, unlisted, len(item_events), config.prepare)
+    no_go += _too_little(len(item_events), num_active, config.prepare)
     return Report(
         rows={name: table.num_rows for name, table in tables.items()},
         rejected=_rejected(tables),
@@ -125,18 +127,35 @@ def make_report(
         first_time=first,
         last_time=last,
         days=days,
-        density=num_pairs / (num_users * num_items) if num_pairs else 0.0,
-        events_without_catalogue=int((~item_events[c.ITEM_ID].is_in(listed.implode())).sum()),
+        density=_density(item_events, num_users=num_users, num_items=num_items),
+        events_without_catalogue=unlisted,
+        users_without_events=None if in_no_event is None else len(in_no_event),
         repeat_purchase_share=_repeat_share(item_events),
         basket_size=_sizes(item_events, "_user", c.TRANSACTION_ID),
         session_length=_sizes(frame, c.SESSION_ID),
         suspected_bots=_bots(frame, keys),
         currency=events.currency,
-        no_go=_no_go(len(item_events), num_active, config.prepare) or split.no_go,
-        remarks=list(remarks),
+        no_go="; ".join(no_go) or split.no_go,
+        remarks=[*remarks, *user_remarks, *no_person(item_events, frame["_user"], keys)],
         windows=split.windows,
         warnings=split.warnings,
     )
+
+
+def _coded(events: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Type and time of the events, with codes for their ids and `_user` for the key of their user."""
+    return events.select(
+        c.EVENT_TYPE,
+        c.TIMESTAMP,
+        keys.to_physical().alias("_user"),
+        *(pl.col(name).to_physical() for name in _CATEGORICAL),
+    )
+
+
+def _density(item_events: pl.DataFrame, *, num_users: int, num_items: int) -> float:
+    if item_events.is_empty():
+        return 0.0
+    return float(item_events.select(_pair().n_unique()).item() / (num_users * num_items))
 
 
 def _period(frame: pl.DataFrame) -> tuple[str | None, str | None, float]:
@@ -165,8 +184,57 @@ def _dropped(events: ValidEvents, items: ValidCatalogue, users: ValidCatalogue) 
     return {name: count for name, count in {**events.dropped, **earlier}.items() if count}
 
 
-def _no_go(item_events: int, active_users: int, prepare: PrepareConfig) -> str | None:
-    reasons = []
+def _without_catalogue(item_events: pl.DataFrame, items: ValidCatalogue) -> int | None:
+    """The number of item events whose item the catalogue lacks; None without a catalogue."""
+    if items.frame.is_empty():
+        return None
+    listed = items.frame[c.ID].cast(pl.Categorical).to_physical()
+    return int((~item_events[c.ITEM_ID].is_in(listed.implode())).sum())
+
+
+def _ids_of_two_kinds(
+    events: ValidEvents, items: ValidCatalogue, unlisted: int | None, num_events: int, prepare: PrepareConfig
+) -> list[str]:
+    """The reason for a no-go when the catalogue lists too few of the items of the events."""
+    if unlisted is None or num_events - unlisted >= prepare.min_catalogue_share * num_events:
+        return []
+    item_ids = events.events.filter(_IS_ITEM_EVENT)[c.ITEM_ID].unique().cast(pl.String)
+    return [
+        f"the catalogue lacks the item of {unlisted:,} of {num_events:,} item events, and "
+        f"prepare.min_catalogue_share is {prepare.min_catalogue_share:g}: "
+        + why_ids_differ(item_ids, items.frame[c.ID], table="catalogue")
+    ]
+
+
+def _users_in_no_event(events: ValidEvents, users: ValidCatalogue) -> pl.Series | None:
+    """The ids of the users table that are in no event; None without a users table."""
+    if not users.num_rows:
+        return None
+    ids = _ids_of_users(users)
+    return ids.filter(~ids.is_in(events.user_ids.implode()))
+
+
+def _ids_of_users(users: ValidCatalogue) -> pl.Series:
+    """The ids of the users table, with and without consent."""
+    ids = users.frame[c.USER_ID]
+    return ids if users.no_consent is None else pl.concat([ids, users.no_consent]).unique()
+
+
+def _user_remarks(events: ValidEvents, users: ValidCatalogue, in_no_event: pl.Series | None) -> list[str]:
+    """A remark when the users table is about nobody in the events."""
+    if in_no_event is None or not len(in_no_event) or len(in_no_event) < len(_ids_of_users(users)):
+        return []
+    if events.user_ids.is_empty():
+        return ["no event has a user_id, so neither consent nor attributes of the users table are used."]
+    return [
+        "no id of the users table is in the events, so neither its consent nor its attributes are used: "
+        + why_ids_differ(events.user_ids, in_no_event, table="users table")
+        + "."
+    ]
+
+
+def _too_little(item_events: int, active_users: int, prepare: PrepareConfig) -> list[str]:
+    reasons: list[str] = []
     if item_events < prepare.min_item_events:
         reasons.append(
             f"there are {item_events:,} item events, and prepare.min_item_events is "
@@ -178,8 +246,8 @@ def _no_go(item_events: int, active_users: int, prepare: PrepareConfig) -> str |
             f"{prepare.min_active_users:,}"
         )
     if not reasons:
-        return None
-    return f"{'; '.join(reasons)}. Bring more data, or lower these settings to try Shopkeeper out"
+        return []
+    return [f"{'; '.join(reasons)}. Bring more data, or lower these settings to try Shopkeeper out"]
 
 
 def _counts(values: pl.Series) -> dict[str, int]:

@@ -29,11 +29,14 @@ def _figures(report: Report) -> list[tuple[str, str]]:
         ("rows read", ", ".join(f"{table} {count:,}" for table, count in report.rows.items())),
         ("events kept", f"{report.num_events:,} ({event_types})"),
         ("users", f"{report.num_users:,}, of whom {report.num_active_users:,} have two or more item events"),
-        ("items", f"{report.num_items:,} with an event, {report.num_catalogue:,} in the catalogue"),
+        ("items", f"{report.num_items:,} with an event, {_catalogue(report)}"),
         ("time", _time(report)),
         ("density", f"{report.density:.3%} of all user-item pairs"),
-        ("not in the catalogue", f"the item of {report.events_without_catalogue:,} events"),
     ]
+    if report.events_without_catalogue is not None:
+        figures.append(("not in the catalogue", f"the item of {report.events_without_catalogue:,} events"))
+    if report.users_without_events is not None:
+        figures.append(("not in the events", f"{report.users_without_events:,} ids of the users table"))
     if report.repeat_purchase_share is not None:
         figures.append(("bought again", f"{report.repeat_purchase_share:.1%} of purchases"))
     for name, quantiles in (
@@ -81,6 +84,12 @@ def _lost(table: str, lost: LostRows) -> list[tuple[str, str]]:
         for prices, count in lost.price_ranges.items()
     ]
     return figures
+
+
+def _catalogue(report: Report) -> str:
+    if report.events_without_catalogue is None:
+        return "no catalogue"
+    return f"{report.num_catalogue:,} in the catalogue"
 
 
 def _time(report: Report) -> str:

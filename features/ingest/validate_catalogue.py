@@ -11,7 +11,8 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import PrepareConfig
 from features.core import columns as c
-from features.ingest.casting import as_ids, as_prices
+from features.core.ids import ROUNDED, are_rounded
+from features.ingest.casting import as_ids, as_prices, as_text
 from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.readers.raw_table import FILE, ROW, RawTable, is_unnamed, no_rejected, rejected_rows
@@ -24,7 +25,7 @@ ITEM_TEXT: Final = (
     c.AVAILABILITY,
     "link",
     "image_link",
-    "item_group_id",
+    c.ITEM_GROUP_ID,
     "description",
     "color",
     "size",
@@ -82,7 +83,7 @@ def validate_items(
     frame = pl.DataFrame([as_ids(raw, c.ID)])
     for name in ITEM_TEXT:
         if name in found:
-            frame = frame.with_columns(as_ids(raw, name))
+            frame = frame.with_columns((as_ids if name == c.ITEM_GROUP_ID else as_text)(raw, name))
         elif name in _REQUIRED_TEXT:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     for name in _ITEM_PRICES:
@@ -148,7 +149,7 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     other = [name for name in found if name not in _NOT_AN_ATTRIBUTE]
     extra = [name for name in other if not is_unnamed(name)]
     if "attributes" in found:
-        frame = frame.with_columns(as_ids(raw, "attributes"))
+        frame = frame.with_columns(as_text(raw, "attributes"))
     elif extra:
         frame = frame.with_columns(
             raw.frame.select(pl.struct(extra).struct.json_encode().alias("attributes"))
@@ -197,6 +198,7 @@ def _require(raw: RawTable, column: str, *, setting: str) -> None:
 def _id_rules(column: str) -> dict[str, pl.Expr]:
     return {
         f"{column} is missing": pl.col(column).is_null(),
+        f"{column} {ROUNDED}": are_rounded(pl.col(column)),
         f"{column} is longer than {c.MAX_ID_BYTES} bytes": pl.col(column).str.len_bytes() > c.MAX_ID_BYTES,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -12,10 +13,19 @@ from configs.exceptions import DataError
 from configs.schema import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
+from features.core.event_ids import SENT, is_order, with_event_ids
+from features.core.ids import ROUNDED, are_rounded, clean_id
 from features.core.timestamps import UTC_MICROSECONDS
-from features.ingest.casting import as_categorical_ids, as_ids, as_numbers, as_prices, as_timestamps
+from features.ingest.casting import (
+    as_categorical_ids,
+    as_categorical_text,
+    as_ids,
+    as_numbers,
+    as_prices,
+    as_text,
+    as_timestamps,
+)
 from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
-from features.ingest.event_ids import SENT, with_event_ids
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.ingest.session_ids import with_session_ids
 from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
@@ -61,6 +71,8 @@ class ValidEvents:
     currency: str | None = None
     moved_days: int = 0
     """By how many days `data.shift_to_today` moved the times."""
+    user_ids: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+    """Every user_id of the files once, of those without consent too."""
 
 
 def validate_events(
@@ -79,8 +91,10 @@ def validate_events(
     """
     raw.check_unambiguous({*_SCHEMA, *OPTIONAL})
     _require_columns(raw, data)
+    user_ids = _user_ids(raw)
     raw, without_consent = _without_no_consent(raw, no_consent)
-    frame = with_event_ids(_typed(raw, data))
+    raw, nobody = _without_excluded(raw, data.exclude)
+    frame = with_event_ids(_typed(raw, data), has_times=data.clock == "real")
     raw, frame, num_later = _until(raw, frame, data.until)
     moved_days = _days_to_today(frame, now) if data.shift_to_today else 0
     if moved_days:
@@ -96,25 +110,27 @@ def validate_events(
         priced = to_shop_currency(with_legible_prices(refused, of_raw), currency, prepare.exchange_rates)
         lost = find_lost_rows(good, priced, item=c.ITEM_ID)
     del frame  # frees a copy of all events
-    unique = _deduplicated(good)
-    events = unique.sort(c.TIMESTAMP, maintain_order=True)
+    events, duplicates = _deduplicated(good.sort(c.TIMESTAMP, maintain_order=True))
+    del good
     if data.clock == "real":
         events = with_session_ids(events, gap_minutes=prepare.session_gap_minutes)
     known = {*_SCHEMA, *OPTIONAL, FILE, ROW}
     return ValidEvents(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
         rejected=rejected,
-        num_rows=raw.num_rows + without_consent + num_later,
+        num_rows=raw.num_rows + without_consent + nobody + num_later,
         dropped={
             **raw.dropped,
-            "duplicate event": len(good) - len(unique),
+            **duplicates,
             "user without consent": without_consent,
             f"after data.until={data.until}": num_later,
+            "id in data.exclude, and no other": nobody,
         },
         lost=lost,
         unused_columns=tuple(raw.name_in_file(name) for name in raw.frame.columns if name not in known),
         currency=currency,
         moved_days=moved_days,
+        user_ids=user_ids,
     )
 
 
@@ -159,12 +175,32 @@ def _require_columns(raw: RawTable, data: DataConfig) -> None:
     )
 
 
+def _user_ids(raw: RawTable) -> pl.Series:
+    if c.USER_ID not in raw.frame.columns:
+        return pl.Series(dtype=pl.String)
+    return as_categorical_ids(raw, c.USER_ID).unique().drop_nulls().cast(pl.String)
+
+
 def _without_no_consent(raw: RawTable, no_consent: pl.Series | None) -> tuple[RawTable, int]:
     """(the table without the rows of users who did not consent, the number of those rows)"""
     if no_consent is None or no_consent.is_empty() or c.USER_ID not in raw.frame.columns:
         return raw, 0
     is_theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
     return replace(raw, frame=raw.frame.filter(~is_theirs)), int(is_theirs.sum())
+
+
+def _without_excluded(raw: RawTable, exclude: Sequence[str]) -> tuple[RawTable, int]:
+    """(the table with the ids of `exclude` as missing, and without the rows that then have no id of a user
+    or visitor; the number of those rows)"""
+    if not exclude:
+        return raw, 0
+    names = [name for name in (c.USER_ID, c.VISITOR_ID) if name in raw.frame.columns]
+    ids = pl.DataFrame([as_ids(raw, name) for name in names])
+    is_excluded = pl.col(names).is_in([clean_id(text) for text in exclude])
+    had_one = ids.select(pl.any_horizontal(is_excluded.fill_null(value=False))).to_series()
+    ids = ids.with_columns(pl.when(~is_excluded).then(pl.col(names)))
+    nobody = had_one & ids.select(pl.all_horizontal(pl.col(names).is_null())).to_series()
+    return replace(raw, frame=raw.frame.with_columns(ids).filter(~nobody)), int(nobody.sum())
 
 
 def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
@@ -178,11 +214,14 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
             for name in _CATEGORICAL
         ),
     )
+    rounded = [on_distinct(frame[name], are_rounded) for name in _CATEGORICAL if name in found]
+    rounded.append(are_rounded(frame[c.EVENT_ID]))
+    frame = frame.with_columns(_bad_id=pl.any_horizontal(rounded))
     if data.event_type is not None:
         fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
         frame = frame.with_columns(fixed, _bad_event_type=pl.lit(value=False))
     else:
-        frame = frame.with_columns(_event_types(as_categorical_ids(raw, c.EVENT_TYPE)))
+        frame = frame.with_columns(_event_types(as_categorical_text(raw, c.EVENT_TYPE)))
     if data.clock == "ordinal":
         row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
@@ -195,12 +234,13 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
     )
     for name, dtype in OPTIONAL.items():
         if name in found:
-            text = as_ids(raw, name)
             frame = frame.with_columns(
-                text if dtype == pl.String else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
+                as_text(raw, name)
+                if dtype == pl.String
+                else as_numbers(raw, name, whole=dtype == pl.Int64)[0]
             )
     if c.CURRENCY in found:
-        codes = on_distinct(as_categorical_ids(raw, c.CURRENCY), lambda text: text.str.to_uppercase())
+        codes = on_distinct(as_categorical_text(raw, c.CURRENCY), lambda text: text.str.to_uppercase())
         return with_price_currencies(frame.with_columns(codes.alias(c.CURRENCY)))
     return with_price_currencies(frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY)))
 
@@ -256,6 +296,7 @@ def _rules(
         "timestamp is before 1970": pl.col(c.TIMESTAMP).dt.epoch("us") < 0,
         "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
         f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
+        f"an id {ROUNDED}": pl.col("_bad_id"),
         "event_type is not known": pl.col("_bad_event_type"),
         "event_type is missing": pl.col(c.EVENT_TYPE).is_null(),
         "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),
@@ -271,16 +312,19 @@ def _rules(
     }
 
 
-def _deduplicated(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row for each (event_id, line) in the file; an absent line is line 0.
+def _deduplicated(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """(the first row of each key, see `features.core.event_ids`; the rows dropped, by reason).
 
-    When no row has a line, rows with the same event_id and different items are the lines of one event.
+    A line tells apart the rows of one item in an event with a sender's id; an absent one is 0. Without such
+    an id it means nothing, and only rows of orders can have the key of an earlier row.
     """
-    has_lines = frame[c.LINE].is_not_null().any()
-    frame = frame.with_columns(pl.col(c.LINE).fill_null(0))
-    key = [c.EVENT_ID, c.LINE] if has_lines else [c.EVENT_ID, c.ITEM_ID]
-    if frame[SENT].any():
-        frame = frame.filter(~pl.col(SENT) | pl.struct(key).is_first_distinct())
-    if not has_lines and frame[SENT].any():
-        return frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over(c.EVENT_ID).alias(c.LINE))
-    return frame
+    line = pl.when(SENT).then(pl.col(c.LINE).fill_null(0)).otherwise(0)
+    frame = frame.with_columns(line.alias(c.LINE))
+    repeats = frame[SENT] | frame.select(is_order().fill_null(value=False)).to_series()
+    if not repeats.any():
+        return frame, {}
+    is_first = frame.select(pl.struct(c.EVENT_ID, c.EVENT_TYPE, c.ITEM_ID, c.LINE).is_first_distinct())
+    keep = is_first.to_series() | ~repeats
+    sent = int((frame[SENT] & ~keep).sum())
+    orders = len(frame) - int(keep.sum()) - sent
+    return frame.filter(keep), {"duplicate event": sent, "order sent again": orders}

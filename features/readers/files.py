@@ -12,6 +12,7 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import DataConfig
 from features.core import columns as c
+from features.core.ids import ids_of_column
 from features.readers.csv_rows import read_csv_rows
 from features.readers.jsonl_rows import read_jsonl_rows
 from features.readers.raw_table import FILE, ROW, RawTable, RawTables, columns_found, no_rejected
@@ -29,6 +30,13 @@ _CATEGORICAL: Final = (
     c.CURRENCY,
 )
 """Text columns of events whose values repeat."""
+
+_IDS: Final = {
+    "events": (c.EVENT_ID, c.USER_ID, c.VISITOR_ID, c.SESSION_ID, c.ITEM_ID, c.TRANSACTION_ID),
+    "items": (c.ID, c.ITEM_GROUP_ID),
+    "users": (c.USER_ID,),
+}
+"""Table → its columns of ids."""
 
 
 def read_files(data: DataConfig) -> RawTables:
@@ -56,11 +64,13 @@ def read_files(data: DataConfig) -> RawTables:
 def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: DataConfig) -> RawTable:
     paths = _paths(name, where)
     parts = [read(path, name) for path in paths]
-    frames = [frame for frame, _ in parts if len(frame.columns)]
+    frames = {path: frame for path, (frame, _) in zip(paths, parts, strict=True) if len(frame.columns)}
+    for ours in _IDS[name]:
+        frames = _ids_of_one_type(frames, mapping.get(ours, ours))
     if not any(len(frame) for frame, _ in parts) and not any(len(rejected) for _, rejected in parts):
         raise DataError(f"{where}: has no rows. Give data.{name} a file with a header and data.")
     try:
-        frame = pl.concat(frames, how="diagonal_relaxed")
+        frame = pl.concat(frames.values(), how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"{where}: the files have different types in the same column ({error}). Make the types equal."
@@ -74,6 +84,19 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: 
         decimal=data.decimal,
         timestamp_format=data.timestamp_format,
     )
+
+
+def _ids_of_one_type(frames: dict[Path, pl.DataFrame], column: str) -> dict[Path, pl.DataFrame]:
+    """Read a column of ids as text where the files differ in its type: whole numbers in one and floats in
+    another would become floats, which are not exact."""
+    types = {path: frame.schema[column] for path, frame in frames.items() if column in frame.columns}
+    if len(set(types.values())) < 2:
+        return frames
+    ids = {path: ids_of_column(frames[path][column], column=column, where=str(path)) for path in types}
+    return {
+        path: frame if ids.get(path) is None else frame.with_columns(ids[path])
+        for path, frame in frames.items()
+    }
 
 
 def _paths(name: str, where: Path) -> list[Path]:

@@ -15,7 +15,8 @@ from features.readers.text_lines import TEXT, UTF8, read_lines, rejected_lines
 
 
 def read_jsonl_rows(path: Path, table: str, *, encoding: str = UTF8) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(one row a line, values as text, nested ones as JSON; the rejected lines). Blank lines are skipped."""
+    """(one row a line, values as text, nested ones as JSON; the rejected lines). Blank lines are skipped, and
+    the bare word NaN is a missing value."""
     lines, rejected = read_lines(path, table=table, encoding=encoding)
     lines = lines.filter(pl.col(TEXT).str.strip_chars() != "")
     parsed = [_parse(text) for text in lines[TEXT]]
@@ -37,10 +38,15 @@ def read_jsonl_rows(path: Path, table: str, *, encoding: str = UTF8) -> tuple[pl
 
 def _parse(text: str) -> dict[str, Any] | None:
     try:
-        row = json.loads(replace_lone_surrogates(text))
+        row = json.loads(replace_lone_surrogates(text), parse_constant=_constant)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
+
+
+def _constant(name: str) -> float | None:
+    """pandas writes its missing value as the bare word NaN, which is no JSON."""
+    return None if name == "NaN" else float(name)
 
 
 def _text(value: Any) -> str | None:

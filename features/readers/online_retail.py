@@ -15,6 +15,7 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.schema import DataConfig
 from features.core.columns import ID
+from features.core.ids import clean_ids
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, with_numbers
 from features.readers.published_counts import Counts, compare_with_published
@@ -111,7 +112,7 @@ def _tidy(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(
         invoice,
         pl.col("item_id").cast(pl.String).str.strip_chars().str.to_uppercase(),
-        pl.col("user_id").cast(pl.String).str.strip_chars().str.replace(r"\.0+$", "").replace("", None),
+        clean_ids(rows["user_id"].cast(pl.String)),
     )
     cancelled = pl.col("transaction_id").str.starts_with("C").fill_null(value=False)
     return rows.with_columns(

@@ -35,6 +35,8 @@ class ReplicaSettings:
     """The shop's currency; None for the one of the bundle."""
     exchange_rates: dict[str, float]
     """Another currency -> what one unit of it is worth in the shop's."""
+    exclude: tuple[str, ...]
+    """Ids that are no people, see `data.exclude`."""
     host: str
     """The address that the server listens on."""
 
@@ -60,6 +62,7 @@ class Replica:
             self._store,
             max_events_kept=settings.max_events_kept,
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
+            exclude=settings.exclude,
         )
         self._service.warm_up()
         self._settings = settings

@@ -104,6 +104,7 @@ def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
         max_body_bytes=config.serving.max_body_bytes,
         currency=config.prepare.currency,
         exchange_rates=dict(config.prepare.exchange_rates),
+        exclude=config.data.exclude,
         host=config.serving.host,
     )
     replicas = cast(Any, Replica).options(num_replicas=config.serving.num_replicas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
-from features.core.ids import user_key
+from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
 from serving.http.problems import Problem, invalid_field
@@ -30,7 +31,15 @@ from serving.http.schemas import (
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
 from serving.state.event_log import Event
-from serving.state.live_events import ExchangeRates, InvalidEventError, parse_event, to_rows
+from serving.state.live_events import (
+    ExchangeRates,
+    InvalidEventError,
+    LiveEvent,
+    Seen,
+    parse_event,
+    to_rows,
+    without_excluded,
+)
 from serving.state.store import EventStore
 from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
@@ -53,9 +62,11 @@ class Service:
         *,
         max_events_kept: int,
         exchange_rates: ExchangeRates | None = None,
+        exclude: Sequence[str] = (),
         clock: Callable[[], int] = now_in_microseconds,
     ) -> None:
-        """Where `exchange_rates` names no currency, it is the one of the bundle, or of its catalogue."""
+        """`exclude`: ids that are no people, see `data.exclude`. Where `exchange_rates` names no currency, it
+        is the one of the bundle, or of its catalogue."""
         self.pipeline, self.store = pipeline, store
         bundle, rates = pipeline.bundle, exchange_rates or ExchangeRates()
         currency = rates.currency or bundle.currency
@@ -63,6 +74,7 @@ class Service:
             bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
         )
         self._exchange_rates = replace(rates, currency=currency or self.catalogue.currency)
+        self._exclude = frozenset(clean_id(text) for text in exclude)
         self._max_events_kept = max_events_kept
         self._clock = clock
 
@@ -70,6 +82,7 @@ class Service:
         """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
         bundle = self.pipeline.bundle
         self._check(request)
+        request = without_excluded(request, self._exclude)
         now = self._clock()
         events = self._request_events(request, now=now)
         answer = self.pipeline.recommend(
@@ -103,15 +116,26 @@ class Service:
         now = self._clock()
         rows: list[Event] = []
         rejected: list[RejectedEvent] = []
+        seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                rows += to_rows(parse_event(value), now=now, exchange_rates=self._exchange_rates)
+                event = self._of_a_person(parse_event(value))
+                rows += to_rows(event, now=now, exchange_rates=self._exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
         if not rows:
             return EventsResponse(accepted=0, duplicates=0, rejected=rejected)
         stored = await self.store.append(rows, received_at=now)
         return EventsResponse(accepted=stored.accepted, duplicates=stored.duplicates, rejected=rejected)
+
+    def _of_a_person(self, event: LiveEvent) -> LiveEvent:
+        """The event without an id that is no person's. Raises InvalidEventError when it has no other."""
+        own = without_excluded(event, self._exclude)
+        if own is not event and own.user_id is None and own.visitor_id is None:
+            raise InvalidEventError(
+                "user_id", "is in data.exclude: it is no person, and there is no other id"
+            )
+        return own
 
     def history(self, user_key: str | None) -> History:
         """The stored history of a user: the latest `max_events_kept` events of items that the bundle knows;
@@ -142,10 +166,12 @@ class Service:
     def _request_events(self, request: RecommendRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
         rows: list[Event] = []
+        seen: Seen = Counter()
         user = {"user_id": request.user_id, "visitor_id": request.visitor_id or _ANONYMOUS}
         for index, event in enumerate(request.events):
             try:
-                rows += to_rows(event.model_copy(update=user), now=now, exchange_rates=self._exchange_rates)
+                own = event.model_copy(update=user)
+                rows += to_rows(own, now=now, exchange_rates=self._exchange_rates, seen=seen)
             except InvalidEventError as error:
                 field = f"events.{index}.{error.field}"
                 errors = [FieldError(field, error.message)]
@@ -153,14 +179,14 @@ class Service:
         return rows
 
     def _history(self, request: RecommendRequest, events: Sequence[Event]) -> History:
-        """The stored history of the user, followed by the events in the request."""
+        """The stored history of the user, followed by the events in the request that are not stored."""
         stored = self.history(user_key(user_id=request.user_id, visitor_id=request.visitor_id))
         if not events:
             return stored
         first = int(stored.baskets.max(initial=0)) + 1
         rows = [
             (first + place, row.item_id or "", row.event_type, row.timestamp, row.transaction_id, row.price)
-            for place, row in enumerate(events)
+            for place, row in enumerate(self.store.without_stored(events))
             if row.event_type in ITEM_EVENT_TYPES
         ]
         new = history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={})

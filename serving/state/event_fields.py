@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from configs.schema import EventType
 from features.core.columns import EVENT_TYPE_ALIASES, MAX_ID_BYTES, MAX_PRICE, MAX_QUANTITY
+from features.core.ids import ROUNDED, clean_id, is_rounded
 from features.core.timestamps import parse_timestamps
 
 MAX_INTEGER: Final = 2**53
@@ -23,11 +24,14 @@ _UNIX_TIME: Final = re.compile(r"\s*(?!\d{8}\s*$)[\d.]+\s*")
 
 
 def _id(value: object) -> object:
-    """Ids are text; shops whose ids are numbers may send numbers."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    """Ids are text; shops whose ids are numbers may send numbers. The same form as in files."""
+    if (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and value.is_integer()
+    ):
         value = str(value)
     if isinstance(value, str):
-        if not value.strip():
+        value = clean_id(value)
+        if not value:
             raise PydanticCustomError("blank_id", "is blank: leave it out, or send an id")
         size = len(value.encode())
         if size > MAX_ID_BYTES:
@@ -36,6 +40,8 @@ def _id(value: object) -> object:
                 "is {size} bytes long; an id has at most {most}",
                 {"size": size, "most": MAX_ID_BYTES},
             )
+        if is_rounded(value):
+            raise PydanticCustomError("rounded_id", ROUNDED)
     return value
 
 

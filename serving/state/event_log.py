@@ -22,7 +22,7 @@ BUSY_SECONDS: Final = 60.0
 """How long a writer waits for another process's transaction: an import locks the file for some seconds."""
 
 _APPLICATION_ID: Final = 0x53484F50
-_SCHEMA_VERSION: Final = 2
+_SCHEMA_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,22 @@ class Event:
         assert key is not None, "an event needs a user_id or a visitor_id"
         return key
 
+    @property
+    def key(self) -> EventKey:
+        """What tells this row from every other, see `features.core.event_ids`."""
+        return (self.event_id, self.event_type, self.item_id or "", self.line)
+
+
+EventKey = tuple[str, str, str, int]
+"""event_id, event_type, item_id ("" where there is none), line"""
 
 EVENT_COLUMNS: Final = tuple(field.name for field in fields(Event))
 LOG_COLUMNS: Final = ("user_key", "received_at", *EVENT_COLUMNS)
 """`received_at`: when the server received the event, in microseconds since 1970 UTC."""
 
-SKIP_DUPLICATES: Final = "ON CONFLICT (event_id, line) DO NOTHING"
+EVENT_KEY: Final = "event_id, event_type, ifnull(item_id, ''), line"
+"""SQL of an `EventKey`."""
+SKIP_DUPLICATES: Final = f"ON CONFLICT ({EVENT_KEY}) DO NOTHING"
 
 _SQL_TYPES: Final = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
 _CREATE_TABLES: Final = (
@@ -90,11 +100,11 @@ _ITEM_EVENT_TYPES_SQL: Final = ", ".join(f"'{name}'" for name in ITEM_EVENT_TYPE
 ITEM_EVENT: Final = f"item_id IS NOT NULL AND event_type IN ({_ITEM_EVENT_TYPES_SQL})"
 """SQL condition for the events that are part of a history: the same as in a dataset."""
 
-EVENT_KEY_INDEX: Final = "events_by_event_id_and_line"
+EVENT_KEY_INDEX: Final = "events_by_key"
 USER_TIME_INDEX: Final = "item_events_by_user_and_time"
 USER_ARRIVAL_INDEX: Final = "item_events_by_user_and_number"
 CREATE_INDEXES: Final = {
-    EVENT_KEY_INDEX: f"CREATE UNIQUE INDEX IF NOT EXISTS {EVENT_KEY_INDEX} ON events (event_id, line)",
+    EVENT_KEY_INDEX: f"CREATE UNIQUE INDEX IF NOT EXISTS {EVENT_KEY_INDEX} ON events ({EVENT_KEY})",
     USER_TIME_INDEX: f"CREATE INDEX IF NOT EXISTS {USER_TIME_INDEX} ON events (user_key, timestamp, number) "
     f"WHERE {ITEM_EVENT}",
     USER_ARRIVAL_INDEX: f"CREATE INDEX IF NOT EXISTS {USER_ARRIVAL_INDEX} ON events (user_key, number) "
@@ -107,7 +117,7 @@ _event_values = attrgetter(*EVENT_COLUMNS)
 
 
 def insert_statement(columns: Sequence[str] = LOG_COLUMNS) -> str:
-    """SQL that inserts a row with these columns, unless the log already has its (event_id, line)."""
+    """SQL that inserts a row with these columns, unless the log already has its key."""
     placeholders = ", ".join("?" * len(columns))
     return f"INSERT INTO events ({', '.join(columns)}) VALUES ({placeholders}) {SKIP_DUPLICATES}"
 

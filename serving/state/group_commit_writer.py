@@ -26,7 +26,7 @@ class AppendResult:
 
     accepted: int
     duplicates: int
-    """Events whose (event_id, line) was already in the log: not stored again."""
+    """Events whose key was already in the log: not stored again."""
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,18 @@ of the log."""
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
 
 from features.core.columns import ITEM_EVENT_TYPES, MICROSECONDS_PER_DAY
+from features.core.event_ids import event_id_of
+from features.core.ids import user_key
 from serving.state.event_fields import (
     MAX_INTEGER,
     Currency,
@@ -62,10 +65,13 @@ class LiveEvent(BaseModel):
 
     event_type: EventTypeName
     event_id: Id | None = Field(
-        None, description="The sender's id: with it a retry counts once. Without it each try is a new event."
+        None,
+        description="The sender's id: with it a retry counts once. Without it an id is made from the user, "
+        "type, item and timestamp, and of a purchase with a transaction_id from the user, transaction and "
+        "item. An event without a timestamp is a new one each time.",
     )
     line: int = Field(
-        0, ge=0, lt=MAX_INTEGER, description="The line within the event, when items are sent one at a time."
+        0, ge=0, lt=MAX_INTEGER, description="Tells apart two rows of one item in an event with an event_id."
     )
     timestamp: Timestamp | None = Field(None, description="Default: now.")
     user_id: Id | None = None
@@ -103,6 +109,12 @@ _ITEM_COLUMNS: Final = ("item_id", "quantity", "price", "currency", "coupon", "p
 """Columns that an item of `items` may set for its own row."""
 
 
+Sent = TypeVar("Sent", bound=BaseModel)
+
+Seen = Counter[tuple[object, ...]]
+"""How often each row without a sender's id stood in a request so far."""
+
+
 class InvalidEventError(Exception):
     """Why an event is rejected: the field at fault, and a message that continues a sentence about it."""
 
@@ -131,38 +143,91 @@ def parse_event(value: object) -> LiveEvent:
         raise InvalidEventError(path, _message(first["type"], first["msg"])) from None
 
 
-def to_rows(event: LiveEvent, *, now: int, exchange_rates: ExchangeRates) -> list[Event]:
-    """The rows of the log for an event, one for each item. `now` in microseconds since 1970 UTC. Raises
-    InvalidEventError.
+def without_excluded(sent: Sent, exclude: Collection[str]) -> Sent:
+    """An event or a request without its user_id and visitor_id where they are in `exclude` (see
+    `data.exclude`)."""
+    names = [name for name in ("user_id", "visitor_id") if getattr(sent, name) in exclude]
+    return sent.model_copy(update=dict.fromkeys(names)) if names else sent
 
-    A missing `timestamp` becomes `now`, a missing `event_id` a random one. A timestamp up to a day in the
-    future, from a clock that is fast, becomes `now`, so that the event counts at once.
+
+def to_rows(
+    event: LiveEvent, *, now: int, exchange_rates: ExchangeRates, seen: Seen | None = None
+) -> list[Event]:
+    """The rows of the log for an event, one for each item. Raises InvalidEventError.
+
+    `now` in microseconds since 1970 UTC; `seen` of the events before it in the request.
+
+    A missing `timestamp` becomes `now`. A missing `event_id` is made as in files, see `_keys`. A timestamp up
+    to a day in the future, from a clock that is fast, becomes `now`, so that the event counts at once.
     """
-    timestamp = _timestamp(event, now=now)
+    timestamp = _timestamp(event)
+    if timestamp is not None and timestamp > now + MICROSECONDS_PER_DAY:
+        raise InvalidEventError("timestamp", "is more than a day ahead: check the sender's clock")
     _check_items_and_user(event)
     attributes = None if event.attributes is None else to_json(event.attributes).decode()
     if attributes is not None and len(attributes) > MAX_ATTRIBUTES_BYTES:
         raise InvalidEventError(
             "attributes", f"is {len(attributes)} bytes long; the limit is {MAX_ATTRIBUTES_BYTES}"
         )
-    event_id = event.event_id or uuid.uuid4().hex
     shared = {name: getattr(event, name) for name in _EVENT_COLUMNS} | {"attributes": attributes}
     items: Sequence[LiveItem | LiveEvent] = event.items or (event,)
     rows = [_item_columns(item, event, exchange_rates) for item in items]
+    keys = _keys(event, items, timestamp=timestamp, now=now, seen=Counter() if seen is None else seen)
+    time = now if timestamp is None else min(timestamp, now)
     return [
-        Event(event_id, event.line + place, event.event_type, timestamp, **shared, **row)
-        for place, row in enumerate(rows)
+        Event(event_id, line, event.event_type, time, **shared, **row)
+        for (event_id, line), row in zip(keys, rows, strict=True)
     ]
 
 
-def _timestamp(event: LiveEvent, *, now: int) -> int:
-    """When the event happened, in microseconds since 1970 UTC, at most `now`."""
-    timestamp = now if event.timestamp is None else (event.timestamp - _EPOCH) // timedelta(microseconds=1)
-    if timestamp > now + MICROSECONDS_PER_DAY:
-        raise InvalidEventError("timestamp", "is more than a day ahead: check the sender's clock")
+def _timestamp(event: LiveEvent) -> int | None:
+    """When the event happened by its sender's clock, in microseconds since 1970 UTC; None where it does not
+    say."""
+    if event.timestamp is None:
+        return None
+    timestamp = (event.timestamp - _EPOCH) // timedelta(microseconds=1)
     if timestamp < 0:
         raise InvalidEventError("timestamp", "is before 1970")
-    return min(timestamp, now)
+    return timestamp
+
+
+def _keys(
+    event: LiveEvent, items: Sequence[LiveItem | LiveEvent], *, timestamp: int | None, now: int, seen: Seen
+) -> list[tuple[str, int]]:
+    """(event_id, line) of each item's row: those of the same row in a file.
+
+    Equal rows of a request are several events, or lines of an order, as equal rows of a file are. With a
+    sender's id only the items of one event are: the same event twice is a retry.
+    """
+    if event.event_id is None:
+        made = [_made_id(event, item, timestamp=timestamp, now=now, seen=seen) for item in items]
+        if None not in made:
+            return [(event_id, 0) for event_id in made if event_id]
+    event_id = event.event_id or uuid.uuid4().hex
+    earlier = [[other.item_id for other in items[:place]] for place in range(len(items))]
+    return [
+        (event_id, event.line + before.count(item.item_id))
+        for item, before in zip(items, earlier, strict=True)
+    ]
+
+
+def _made_id(
+    event: LiveEvent, item: LiveItem | LiveEvent, *, timestamp: int | None, now: int, seen: Seen
+) -> str | None:
+    """`event_id_of` an item's row."""
+    who = user_key(user_id=event.user_id, visitor_id=event.visitor_id)
+    time = now if timestamp is None else timestamp
+    row = (event.event_type, time, who, item.item_id, event.transaction_id)
+    seen[row] += 1
+    return event_id_of(
+        event_type=event.event_type,
+        timestamp=timestamp,
+        user_id=event.user_id,
+        visitor_id=event.visitor_id,
+        item_id=item.item_id,
+        transaction_id=event.transaction_id,
+        equal_before=seen[row] - 1,
+    )
 
 
 def _check_items_and_user(event: LiveEvent) -> None:

@@ -17,6 +17,7 @@ from typing import Final, Self
 from features.histories import History
 from serving.state.event_log import (
     EVENT_COLUMNS,
+    EVENT_KEY,
     ITEM_EVENT,
     USER_ARRIVAL_INDEX,
     USER_TIME_INDEX,
@@ -54,6 +55,7 @@ _LATEST_EVENTS: Final = f"""
 SELECT {", ".join(EVENT_COLUMNS)} FROM events INDEXED BY {USER_TIME_INDEX}
 WHERE user_key = ? AND {ITEM_EVENT} ORDER BY timestamp DESC, number DESC LIMIT ?
 """
+_HAS_KEY: Final = f"SELECT 1 FROM events WHERE ({EVENT_KEY}) = (?, ?, ?, ?)"
 _NUM_EVENTS: Final = (
     f"SELECT count(*) FROM events INDEXED BY {USER_ARRIVAL_INDEX} WHERE user_key = ? AND {ITEM_EVENT}"
 )
@@ -101,7 +103,7 @@ class EventStore:
         """Store events; returns when they would survive a power cut. Raises ServingError when they could not
         be stored.
 
-        An event whose (event_id, line) is already in the log counts as a duplicate. The next `history` of any
+        An event whose key is already in the log counts as a duplicate. The next `history` of any
         process includes the new events. `received_at` in microseconds since 1970 UTC.
         """
         rows = [log_row(event, received_at=received_at) for event in events]
@@ -126,6 +128,12 @@ class EventStore:
         with self._lock, translate_store_errors(self.path):
             rows = self._reader.execute(_LATEST_EVENTS, (user_key, limit)).fetchall()
         return [Event(*row) for row in rows]
+
+    def without_stored(self, events: Sequence[Event]) -> list[Event]:
+        """The events that the log does not have yet, each once."""
+        new = {event.key: event for event in events}
+        with self._lock, translate_store_errors(self.path):
+            return [event for key, event in new.items() if not self._reader.execute(_HAS_KEY, key).fetchone()]
 
     def num_events(self, user_key: str) -> int:
         """How many item events the log has of a user."""

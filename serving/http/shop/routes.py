@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 
 from features.core.columns import BRAND, PRICE, PRODUCT_TYPE, SALE_PRICE, TITLE
+from features.core.ids import clean_id
 from serving.http.problems import Problem, problem_responses
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.schemas import PERSONAL_HEADERS
@@ -52,6 +53,7 @@ def _add_user_routes(router: APIRouter, service: Service) -> None:
     @router.get("/users/{user_id:path}", summary="The latest events of a user")
     async def user(response: Response, user_id: str, limit: Limit = 50) -> UserHistory:
         """Empty for a user without events. A visitor's id here is `visitor:` and the visitor_id."""
+        user_id = clean_id(user_id)
         latest = service.store.latest_events(user_id, limit=limit)
         response.headers.update(PERSONAL_HEADERS)
         return UserHistory(
@@ -81,7 +83,7 @@ def _add_catalogue_routes(router: APIRouter, service: Service) -> None:
         "/items/{item_id:path}", summary="One item of the catalogue", responses=problem_responses(404)
     )
     async def item(item_id: str) -> CatalogueItem:
-        index = service.pipeline.bundle.item_index.get(item_id)
+        index = service.pipeline.bundle.item_index.get(clean_id(item_id))
         if index is None:
             raise Problem(404, f"The catalogue of this bundle has no item {item_id[:100]!r}.")
         return _catalogue_item(service, index)

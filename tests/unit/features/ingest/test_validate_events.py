@@ -70,7 +70,7 @@ def test_without_a_column_of_lines_the_items_of_an_event_are_its_lines(
     assert report.dropped == {"duplicate event": 1}
     assert events_in(workspace).select("event_id", "line", "item_id").rows() == [
         ("e1", 0, "tea"),
-        ("e1", 1, "jam"),
+        ("e1", 0, "jam"),
     ]
 
 
@@ -154,8 +154,77 @@ def test_a_blank_line_is_line_0(prepare_csv: PrepareCsv, workspace: Path) -> Non
     report = prepare_csv(header + rows)
     assert report.dropped == {"duplicate event": 1}
     assert events_in(workspace).select("line", "item_id").rows() == [(0, "tea"), (1, "jam")]
-    prepare_csv(header + rows.replace(",1,", ",,").replace(",0,", ",,"))
-    assert events_in(workspace).select("line", "item_id").rows() == [(0, "tea"), (1, "jam")]
+
+
+def test_one_line_says_nothing_about_the_other_orders(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    report = prepare_csv(
+        "event_id,line,event_type,timestamp,user_id,item_id\n"
+        "e1,,purchase,2024-05-01,ann,tea\n"
+        "e1,,purchase,2024-05-01,ann,jam\n"
+        "e2,1,purchase,2024-05-02,ann,tea\n"
+        "e2,2,purchase,2024-05-02,ann,tea\n"
+    )
+    assert report.dropped == {}
+    assert [len(group) for _, group in events_in(workspace).group_by("event_id")] == [2, 2]
+
+
+def test_a_refund_under_the_order_number_is_no_duplicate_of_the_purchase(prepare_csv: PrepareCsv) -> None:
+    report = prepare_csv(
+        "event_id,event_type,timestamp,user_id,item_id\n"
+        "17,purchase,2024-05-01,ann,tea\n"
+        "17,refund,2024-05-03,ann,tea\n"
+    )
+    assert report.event_types == {"purchase": 1, "refund": 1}
+
+
+ORDER = "2024-05-01 10:00,ann,tea,t1\n2024-05-01 10:00,ann,tea,t1\n2024-05-01 10:00,ann,jam,t1\n"
+
+
+def test_an_order_sent_again_is_no_second_purchase(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    """A reloaded page sends it later. Two lines of an item come at one time, and are two."""
+    header = "timestamp,user_id,item_id,transaction_id\n"
+    others = "2024-05-01 11:00,bob,tea,t1\n2024-05-01 11:00,ann,tea,t2\n2024-05-01 12:00,ann,tea,\n"
+    report = prepare_csv(
+        header + ORDER.replace("10:00", "10:05") + ORDER + others, "data.event_type=purchase"
+    )
+    assert report.dropped == {"order sent again": 3}
+    kept = events_in(workspace).filter(user_id="ann", transaction_id="t1")
+    assert kept["item_id"].to_list() == ["tea", "tea", "jam"]
+    assert kept["timestamp"].dt.minute().to_list() == [0, 0, 0]
+    assert kept["event_id"].n_unique() == 3
+    assert report.num_events == 6
+
+
+def test_without_times_the_lines_of_an_order_are_all_kept(prepare_csv: PrepareCsv) -> None:
+    rows = "user_id,item_id,transaction_id\nann,tea,t1\nann,tea,t1\nann,jam,t1\n"
+    ordinal = ["data.clock=ordinal", "split.kind=leave_one_out"]
+    assert prepare_csv(rows, "data.event_type=purchase", *ordinal).num_events == 3
+
+
+def keys_in(workspace: Path) -> set[tuple[object, ...]]:
+    return set(events_in(workspace).select("event_id", "event_type", "item_id", "line").rows())
+
+
+def test_keys_do_not_depend_on_the_order_of_the_rows(prepare_csv: PrepareCsv, workspace: Path) -> None:
+    header = "event_id,line,event_type,timestamp,user_id,visitor_id,session_id,item_id,transaction_id\n"
+    rows = [
+        f"{event_id},{line},{event_type},2024-05-0{day},ann,{visitor},{session},{item},{transaction}\n"
+        for event_id, line, event_type, day, visitor, session, item, transaction in (
+            ("e1", "", "purchase", 1, "", "", "tea", ""),
+            ("e1", "", "purchase", 1, "", "", "jam", ""),
+            ("", "", "purchase", 2, "", "", "tea", "t1"),
+            ("", 3, "purchase", 2, "", "", "tea", "t1"),
+            ("", "", "view_item", 3, "", "s1", "tea", ""),
+            ("", 2, "view_item", 3, "v1", "", "tea", ""),
+            ("", "", "refund", 4, "", "", "tea", "t1"),
+        )
+    ]
+    prepare_csv(header + "".join(rows))
+    keys = keys_in(workspace)
+    assert len(keys) == len(rows)
+    newer = "e1,,purchase,2024-05-01,ann,,,ale,\n"
+    prepare_csv(header + newer + "".join(reversed(rows)))
+    assert keys_in(workspace) == keys | {("e1", "purchase", "ale", 0)}
 
 
 def test_sessions_are_made_from_pauses_where_there_are_none(prepare_csv: PrepareCsv, workspace: Path) -> None:

@@ -122,3 +122,73 @@ def test_a_line_of_json_with_half_an_emoji_is_kept(
     assert report.rejected == {"events: not a JSON object": 1}
     found = events_in(workspace).select("search_term", "attributes").rows()
     assert found == [("tea \ufffd", None), (None, '{"note": "\ufffd"}')]
+
+
+def test_floats_beside_whole_numbers_in_several_files_stay_the_ids_they_are(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    """One file has a gap, so pandas made floats of its ids: as one column all would be rounded floats."""
+    rows = {"timestamp": [NOON] * 3, "item_id": ["tea"] * 3}
+    big = [2**53 + 1, 2**53 + 3, 2**53 + 5]
+    pl.DataFrame(rows | {"user_id": big}).write_parquet(tmp_path / "a.parquet")
+    pl.DataFrame(rows | {"user_id": [7.0, 8.0, None]}).write_parquet(tmp_path / "b.parquet")
+    pl.DataFrame(rows | {"user_id": ["7", "8.0", "ann"]}).write_parquet(tmp_path / "c.parquet")
+    config = make_config(tmp_path / "?.parquet", "data.event_type=purchase", reader="parquet")
+    report = prepare(config, now=now)
+    assert report.rejected == {"events: no user_id and no visitor_id": 1}
+    assert events_in(workspace)["user_id"].unique().sort().to_list() == ["7", "8", *map(str, big), "ann"]
+
+    pl.DataFrame(rows | {"user_id": [float(2**53 + 2), 1.0, None]}).write_parquet(tmp_path / "b.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet: column 'user_id'.*Save the ids as text"):
+        prepare(config, now=now)
+
+
+def test_the_bare_word_nan_in_json_lines_is_a_missing_value(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"timestamp": "2024-05-01", "user_id": "ann", "item_id": "tea", "price": NaN}\n'
+        '{"timestamp": "2024-05-02", "user_id": "ann", "item_id": "tea", "attributes": {"x": NaN}}\n'
+        '{"timestamp": "2024-05-01", "user_id": NaN, "item_id": "tea", "price": 2}\n'
+        '{"timestamp": "2024-05-01", "user_id": "ann", "item_id": "tea", "price": Infinity}\n',
+        encoding="utf-8",
+    )
+    report = prepare(make_config(tmp_path / "a.jsonl", "data.event_type=purchase", reader="jsonl"), now=now)
+    assert report.rejected == {
+        "events: no user_id and no visitor_id": 1,
+        "events: price is not a number": 1,
+    }
+    assert events_in(workspace).select("user_id", "price", "attributes").rows() == [
+        ("ann", None, None),
+        ("ann", None, '{"x": null}'),
+    ]
+
+
+def test_a_number_with_a_decimal_zero_is_the_same_id_in_every_table(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    event = '{{"timestamp": "2024-05-0{day}", "user_id": {user}, "item_id": {item}}}\n'
+    (tmp_path / "a.jsonl").write_text(
+        event.format(day=1, user="12.0", item="4051.0")
+        + event.format(day=2, user='" 13 "', item='"4051"')
+        + event.format(day=3, user="13", item="4051")
+        + event.format(day=4, user="1.2345e+20", item="4051"),
+        encoding="utf-8",
+    )
+    (tmp_path / "users.jsonl").write_text(
+        '{"user_id": "12", "consent": "no"}\n{"user_id": 13.0, "consent": "yes", "age": 30}\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "items.jsonl").write_text('{"id": 4051}\n{"id": "1,2345E+11"}\n', encoding="utf-8")
+    overrides = [f"data.{table}={tmp_path}/{table}.jsonl" for table in ("items", "users")]
+    report = prepare(
+        make_config(tmp_path / "a.jsonl", "data.event_type=purchase", *overrides, reader="jsonl"), now=now
+    )
+    assert report.dropped == {"user without consent": 1}
+    assert report.events_without_catalogue == 0
+    assert [reason.split(" is a rounded number")[0] for reason in report.rejected] == [
+        "events: an id",
+        "items: id",
+    ]
+    assert events_in(workspace).select("user_id", "item_id").rows() == [("13", "4051")] * 2
+    assert Tables.open(workspace / "tables").users.collect()["user_id"].to_list() == ["13"]

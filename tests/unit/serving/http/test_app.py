@@ -33,9 +33,17 @@ MAX_BODY = 100_000
 class Shop:
     """A client of the app."""
 
-    def __init__(self, pipeline: Pipeline, store: EventStore, rates: ExchangeRates | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: EventStore,
+        rates: ExchangeRates | None = None,
+        exclude: tuple[str, ...] = (),
+    ) -> None:
         self.store = store
-        service = Service(pipeline, store, max_events_kept=100, exchange_rates=rates, clock=lambda: NOW)
+        service = Service(
+            pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
+        )
         self.app = build_app(service, max_body_bytes=MAX_BODY)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -204,6 +212,62 @@ def test_a_retry_with_the_senders_id_counts_once(shop: Shop) -> None:
     assert shop.send(event) == {"accepted": 0, "duplicates": 1, "rejected": []}
 
 
+def test_an_order_sent_again_without_an_id_is_bought_once(shop: Shop) -> None:
+    """A reloaded page: another time, another session, and now and then another order of the items."""
+    again = [
+        {
+            "event_type": "purchase",
+            "user_id": "ann",
+            "session_id": f"s{number}",
+            "transaction_id": "t1",
+            "items": [{"item_id": item} for item in items],
+        }
+        for number, items in enumerate((["cheese4", "fruit1"], ["fruit1", "cheese4"]))
+    ]
+    assert shop.send(again[0])["accepted"] == 2
+    assert shop.send(again[1]) == {"accepted": 0, "duplicates": 2, "rejected": []}
+    shown = shop.recommend(user_id="ann", num_results=2)["items"]
+    assert {item["item_id"] for item in shown} == {"cheese4", "fruit1"}
+    assert [item["reasons"][0]["text"].startswith("Bought once") for item in shown] == [True, True]
+    assert shop.send(again[0] | {"event_type": "refund"})["accepted"] == 2
+    assert shop.send(again[0] | {"transaction_id": "t2"})["accepted"] == 2
+
+
+@pytest.mark.parametrize(
+    "known_by",
+    [
+        {"event_id": "e1"},
+        {"timestamp": NOW / 1e6 - 60},
+        {"transaction_id": "t1"},
+        {"event_id": "e2", "visitor_id": "v1"},
+    ],
+)
+def test_an_event_that_is_stored_and_sent_with_the_request_counts_once(
+    shop: Shop, known_by: dict[str, Any]
+) -> None:
+    event = bought("cheese4", **known_by)
+    shop.send(event)
+    for events in ([event], [event, event] if "event_id" in known_by else [event]):
+        found = shop.recommend(user_id="ann", num_results=1, events=events)["items"][0]
+        assert found["item_id"] == "cheese4"
+        assert found["reasons"][0]["text"].startswith("Bought once")
+    other = bought("cheese4", event_id="e9")
+    found = shop.recommend(user_id="ann", num_results=1, events=[event, other])["items"][0]
+    assert found["reasons"][0]["text"].startswith("Bought twice")
+
+
+def test_an_event_with_a_time_counts_once_and_one_without_each_time(shop: Shop) -> None:
+    timed = bought("fruit1", timestamp="2023-11-14T12:00:00Z")
+    assert shop.send(timed)["accepted"] == 1
+    assert shop.send(timed)["duplicates"] == 1
+    assert shop.send(timed, timed)["accepted"] == 1, "equal rows of a request, as of a file, are two"
+    assert shop.send(bought("fruit1"), bought("fruit1"))["accepted"] == 2
+    twice = {"event_type": "purchase", "user_id": "bob", "items": [{"item_id": "fruit1"}] * 2}
+    for event_id in ("e1", None):
+        assert shop.send(twice | {"event_id": event_id})["accepted"] == 2
+        assert shop.send(twice | {"event_id": "e1"})["duplicates"] == 2
+
+
 def test_an_event_with_items_is_a_row_each_and_other_names_and_times_are_understood(shop: Shop) -> None:
     order = {
         "event_type": "Order Completed",
@@ -217,7 +281,7 @@ def test_an_event_with_items_is_a_row_each_and_other_names_and_times_are_underst
     latest = shop.store.latest_events("7", limit=5)
     assert {(event.item_id, event.price, event.line) for event in latest} == {
         ("fruit1", 2.0, 0),
-        ("fruit2", None, 1),
+        ("fruit2", None, 0),
     }
     assert {(event.event_type, event.currency, event.transaction_id) for event in latest} == {
         ("purchase", "USD", "t1")
@@ -505,3 +569,31 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
     assert [item["item_id"] for item in shop.call("GET", "/v1/items?limit=1").json()["items"]] == ["fruit0"]
     assert shop.call("GET", "/v1/items", params={"query": "(.*"}).json()["items"] == []
     assert shop.call("GET", "/v1/items/fruit1").json()["fields"]["brand"] == "Acme"
+
+
+def test_an_id_is_the_same_with_a_decimal_zero_and_a_rounded_one_is_refused(shop: Shop) -> None:
+    assert shop.send(bought("fruit1", user_id="12.0"), bought("fruit1", user_id=12.0))["accepted"] == 2
+    assert shop.store.num_events("12") == 2
+    assert shop.call("GET", "/v1/users/12.0").json()["num_events"] == 2
+    assert shop.recommend(user_id="12.0")["fallback_used"] == shop.recommend(user_id=12)["fallback_used"]
+    (rejected,) = shop.send(bought("fruit1", user_id="1.2345E+11"))["rejected"]
+    assert rejected["field"] == "user_id"
+    assert "save the ids as text" in rejected["message"]
+
+
+def test_an_excluded_id_is_nobody(pipeline: Pipeline, tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "events.db") as store:
+        shop = Shop(pipeline, store, exclude=("0", "guest"))
+        answer = shop.send(bought("fruit1", user_id=0), bought("fruit1", user_id="guest", visitor_id="v1"))
+        assert answer["accepted"] == 1
+        assert "data.exclude" in answer["rejected"][0]["message"]
+        assert store.num_events("visitor:v1") == 1
+        stranger = shop.recommend()
+        event = bought("cheese4")
+        for body in ({"user_id": "0"}, {"user_id": "0", "events": [event]}, {"events": [event]}):
+            assert (
+                shop.recommend(**body)["fallback_used"]
+                == (shop.recommend(events=[event]) if "events" in body else stranger)["fallback_used"]
+            )
+        same = shop.recommend(user_id="guest", visitor_id="v1")["items"][0]["item_id"]
+        assert same == shop.recommend(visitor_id="v1")["items"][0]["item_id"] == "fruit1"

@@ -10,9 +10,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from configs.exceptions import ServingError
+from configs.load import load_config
 from features.core.artefact import write_manifest, writing
+from features.prepare import prepare
 from serving.state.event_log import Event
-from serving.state.event_transfer import export_events, import_events
+from serving.state.event_transfer import ImportResult, export_events, import_events
+from serving.state.live_events import ExchangeRates, parse_event, to_rows
 from serving.state.store import EventStore
 
 ROWS = pl.DataFrame(
@@ -92,3 +95,42 @@ def test_exporting_from_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ServingError, match="events import"):
         export_events(tmp_path / "events.db", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(tmp_path: Path) -> None:
+    """No id is sent: an order, a view and a view by a visitor, each in the file and live."""
+    rows: list[tuple[str | None, ...]] = [
+        ("purchase", "2024-05-01T10:00:00Z", "ann", None, "tea", "t1"),
+        ("purchase", "2024-05-01T10:00:00Z", "ann", None, "jam", "t1"),
+        ("view_item", "2024-05-02T10:00:00Z", "ann", "v1", "tea", None),
+        ("view_item", "2024-05-02T10:00:00Z", None, "v1", "tea", None),
+    ]
+    names = ("event_type", "timestamp", "user_id", "visitor_id", "item_id", "transaction_id")
+    now = datetime(2024, 6, 1, tzinfo=UTC)
+    store_path = tmp_path / "events.db"
+
+    def import_file(name: str, lines: list[tuple[str | None, ...]]) -> ImportResult:
+        folder = tmp_path / name
+        folder.mkdir()
+        pl.DataFrame(lines, schema=dict.fromkeys(names, pl.String), orient="row").write_csv(folder / "e.csv")
+        lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1"]
+        prepare(
+            load_config(overrides=[f"data.events={folder / 'e.csv'}", *lenient], workspace=folder), now=now
+        )
+        return import_events(folder / "tables", store_path)
+
+    assert import_file("old", rows).imported == 4
+    late = ("purchase", "2024-05-03T10:00:00Z", "ann", None, "ale", "t2")
+    newer = import_file("new", [late, *reversed(rows)])
+    assert (newer.imported, newer.duplicates) == (1, 4)
+    with EventStore.open(store_path) as store:
+        live = [
+            row
+            for values in [late, *rows]
+            for row in to_rows(
+                parse_event({name: value for name, value in zip(names, values, strict=True) if value}),
+                now=round(now.timestamp() * 1e6),
+                exchange_rates=ExchangeRates(),
+            )
+        ]
+        assert store.append_now(live, received_at=1).duplicates == 5

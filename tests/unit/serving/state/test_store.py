@@ -16,8 +16,8 @@ import pytest
 
 from configs.exceptions import ServingError
 from features.core.columns import EVENT_TYPE_CODE
-from serving.state.event_log import Event
-from serving.state.store import EventStore
+from serving.state.event_log import EVENT_KEY_INDEX, Event
+from serving.state.store import _HAS_KEY, EventStore
 
 ITEMS = {"apple": 0, "bread": 1, "cheese": 2}
 
@@ -62,6 +62,28 @@ def test_a_repeated_event_is_counted_and_not_stored_again(store: EventStore) -> 
     assert (first.accepted, first.duplicates) == (2, 1)
     assert (again.accepted, again.duplicates) == (1, 1)
     assert store.history("ann", ITEMS, limit=10).times.tolist() == [1, 2, 3]
+
+
+def test_type_and_item_are_part_of_the_key(store: EventStore) -> None:
+    order = [
+        Event("17", 0, kind, 1, user_id="ann", item_id=item)
+        for kind in ("purchase", "refund")
+        for item in ("apple", "bread")
+    ]
+    search = Event("17", 0, "search", 1, user_id="ann")
+    assert store.append_now([*order, search], received_at=5).accepted == 5
+    assert store.append_now([*reversed(order), search], received_at=6).duplicates == 5
+
+
+def test_what_is_stored_is_found_by_its_key(store: EventStore) -> None:
+    """By the index: a look at every event would take a request's time."""
+    search = Event("17", 0, "search", 1, user_id="ann")
+    store.append_now([event(1), search], received_at=5)
+    assert store.without_stored([event(1), event(2), event(2), search]) == [event(2)]
+    with sqlite3.connect(store.path) as connection:
+        (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {_HAS_KEY}", ("e", "search", "", 0)).fetchall()
+    connection.close()
+    assert f"INDEX {EVENT_KEY_INDEX} (event_id=? AND event_type=? AND <expr>=? AND line=?)" in plan[3]
 
 
 def test_late_events_are_sorted_in_and_only_the_latest_are_kept(store: EventStore) -> None:
@@ -150,8 +172,8 @@ def test_the_most_recently_active_users_come_first(store: EventStore) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from serving.state.event_log import Event
-from serving.state.store import EventStore
+from serving.state.event_log import EVENT_KEY_INDEX, Event
+from serving.state.store import _HAS_KEY, EventStore
 
 store = EventStore.open(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
@@ -218,7 +240,7 @@ def test_a_store_of_another_schema_is_refused_with_the_remedy(tmp_path: Path) ->
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(ServingError, match=r"schema 1, expected 2\): move it away.*events import"):
+    with pytest.raises(ServingError, match=r"schema 1, expected 3\): move it away.*events import"):
         EventStore.open(path)
 
 

@@ -1,4 +1,8 @@
-"""Fills absent event ids with a hash of the row, so that the same event in a newer file gets the same id."""
+"""Event ids for events without one: a hash of what the event says, the same in files and live.
+
+The key of a row of an event, by which duplicates are known in files, imports and live events alike, is
+(event_id, event_type, item_id, line). No part of it depends on the order of rows.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +29,11 @@ _HASHED: Final = (
     c.TIMESTAMP,
     c.USER_ID,
     c.VISITOR_ID,
-    c.SESSION_ID,
     c.ITEM_ID,
     c.TRANSACTION_ID,
 )
+"""Of an order (see `is_order`) the time does not count, and of a row with a user_id the visitor_id does
+not."""
 
 _LANES: Final = 3
 _WORDS: Final = MAX_BYTES // 4
@@ -36,26 +41,67 @@ _KEYS: Final = np.frombuffer(
     shake_256(b"shopkeeper event ids").digest((len(_HASHED) + 1) * _WORDS * _LANES * 8), "<u8"
 ).reshape(len(_HASHED) + 1, _WORDS, _LANES)
 """Fixed random numbers for each word of each field. Changing them changes every id made here."""
+_TIME_KEYS: Final = _KEYS[_HASHED.index(c.TIMESTAMP), :2]
+_PURCHASE: Final = "purchase"
 
 
-def with_event_ids(events: pl.DataFrame) -> pl.DataFrame:
+def is_order() -> pl.Expr:
+    """Whether a row is of an order: a purchase with a transaction_id. Without an event_id its key is the
+    user, the transaction and the item, so that a reloaded page or a second export is no second purchase."""
+    return (pl.col(c.EVENT_TYPE) == _PURCHASE) & pl.col(c.TRANSACTION_ID).is_not_null()
+
+
+def with_event_ids(events: pl.DataFrame, *, has_times: bool = True) -> pl.DataFrame:
     """Fill absent event ids, and add the column `SENT`.
 
-    An id is a hash of the user, event type, time, item and so on, and of the number of equal rows before: two
-    equal rows are two events. It does not depend on the name of the file or on the position of the row, so
-    files of sales that overlap can be imported one after the other: no event counts twice and none is lost.
+    An id is a hash of the user, event type, time, item and transaction, and of the number of equal rows
+    before: two equal rows are two events. It does not depend on the name of the file or on the position of
+    the row, so files of sales that overlap can be imported one after the other: no event counts twice and
+    none is lost.
+
+    Of an order the time does not count, but rows of one item at one time are lines of the order, each with an
+    id of its own. `has_times`: false where times are the positions of the rows.
     """
     missing = events[c.EVENT_ID].is_null()
     if not missing.any():
         return events.with_columns(pl.lit(value=True).alias(SENT))
     without_id = (events if missing.all() else events.filter(missing)).select(_HASHED)
-    ids = _row_hashes(without_id)
+    ids = _row_hashes(without_id, has_times=has_times)
     if missing.all():
         return events.with_columns(ids.alias(c.EVENT_ID), pl.lit(value=False).alias(SENT))
     return events.with_columns(events[c.EVENT_ID].scatter(missing.arg_true(), ids), (~missing).alias(SENT))
 
 
-def _row_hashes(rows: pl.DataFrame) -> pl.Series:
+def event_id_of(
+    *,
+    event_type: str,
+    timestamp: int | None,
+    user_id: str | None,
+    visitor_id: str | None,
+    item_id: str | None,
+    transaction_id: str | None,
+    equal_before: int = 0,
+) -> str | None:
+    """The id that `with_event_ids` makes for one event; None for an event that nothing tells from the next:
+    one without a time that is no order. `timestamp` in microseconds since 1970 UTC."""
+    if event_type == _PURCHASE and transaction_id is not None:
+        timestamp = None
+    elif timestamp is None:
+        return None
+    visitor_id = visitor_id if user_id is None else None
+    sums = np.full(_LANES, equal_before, np.uint64) * _KEYS[-1, 0]
+    sums += _time_words(np.array([-1 if timestamp is None else timestamp]))[0] @ _TIME_KEYS
+    texts = (event_type, None, user_id, visitor_id, item_id, transaction_id)
+    for text, keys in zip(texts, _KEYS, strict=False):
+        if text is not None:
+            encoded = text.encode()[:MAX_BYTES]
+            words = np.frombuffer(encoded.ljust(-(-len(encoded) // 4) * 4, b"\0"), "<u4")
+            sums += words @ keys[: len(words)]
+    digest: bytes = (sums >> np.uint64(32)).astype("<u4").tobytes()
+    return digest.hex()
+
+
+def _row_hashes(rows: pl.DataFrame, *, has_times: bool) -> pl.Series:
     """24 hex digits for each row: a hash of its fields and of the number of equal rows before it.
 
     Multilinear hashing (Lemire & Kaser 2014, arXiv:1202.4961) of the row as a record of fields of fixed
@@ -63,7 +109,10 @@ def _row_hashes(rows: pl.DataFrame) -> pl.Series:
     2^-32. It is not safe against forged rows. The sum of a record is the sum over its fields, so each
     distinct text is hashed once.
     """
-    before = _equal_rows_before(rows)
+    rows = rows.with_columns(pl.when(pl.col(c.USER_ID).is_null()).then(c.VISITOR_ID).alias(c.VISITOR_ID))
+    timeless = rows.with_columns(pl.when(~is_order().fill_null(value=False)).then(c.TIMESTAMP))
+    before = _equal_rows_before(rows if has_times else timeless)
+    rows = timeless
     tables = {
         name: _table(rows[name], keys)
         for name, keys in zip(_HASHED, _KEYS, strict=False)
@@ -72,8 +121,8 @@ def _row_hashes(rows: pl.DataFrame) -> pl.Series:
     parts = []
     for start in range(0, len(rows), ROWS_AT_ONCE):
         some = rows.slice(start, ROWS_AT_ONCE)
-        microseconds = some[c.TIMESTAMP].dt.epoch("us").fill_null(-1).to_numpy().astype("<i8")
-        sums = microseconds.view("<u4").reshape(-1, 2) @ _KEYS[_HASHED.index(c.TIMESTAMP), :2]
+        microseconds = some[c.TIMESTAMP].dt.epoch("us").fill_null(-1).to_numpy()
+        sums = _time_words(microseconds) @ _TIME_KEYS
         sums += before[start : start + ROWS_AT_ONCE, None] * _KEYS[-1, 0]
         for name, table in tables.items():
             if len(table) > 1:
@@ -81,6 +130,11 @@ def _row_hashes(rows: pl.DataFrame) -> pl.Series:
         digests = (sums >> np.uint64(32)).astype("<u4").view(np.uint8)
         parts.append(pl.Series(digests).arr.to_list().cast(pl.Binary).bin.encode("hex"))
     return pl.concat(parts)
+
+
+def _time_words(microseconds: NDArray[np.int64]) -> NDArray[np.uint32]:
+    """(times, 2): each time as two words."""
+    return microseconds.astype("<i8").view("<u4").reshape(-1, 2)
 
 
 def _table(texts: pl.Series, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
