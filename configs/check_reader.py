@@ -7,7 +7,16 @@ from typing import Final
 from configs.exceptions import ConfigError
 from configs.schema import DataConfig
 
-_FILE_FORMAT: Final = ("event_columns", "item_columns", "user_columns", "timestamp_format", "decimal")
+_FILE_FORMAT: Final = (
+    "event_columns",
+    "item_columns",
+    "user_columns",
+    "event_types",
+    "availability",
+    "negative_quantity",
+    "timestamp_format",
+    "decimal",
+)
 """Settings for files in a shop's own format. The format of published files is known."""
 _USED: Final[dict[str, tuple[str, ...]]] = {
     "complete_journey": (),
@@ -38,6 +47,11 @@ def check_reader(data: DataConfig) -> None:
         settings = ", ".join(f"data.{name}" for name in used)
         raise ConfigError(
             f"data.reader={data.reader} does not use {', '.join(unused)}: remove that. It uses {settings}."
+        )
+    if data.event_type and data.event_types:
+        raise ConfigError(
+            f"data.event_type={data.event_type} is the type of every event, and data.event_types maps those "
+            "of a column: remove one of them."
         )
     if data.reader == "session_text" and data.clock != "ordinal":
         raise ConfigError(

@@ -12,6 +12,7 @@ from configs.schema import PrepareConfig
 from features.core import columns as c
 from features.ingest.casting import as_ids, as_numbers
 from features.ingest.currency import shop_currency, to_shop_currency
+from features.ingest.value_names import availabilities, unknown_value_rules
 from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
 
 ITEM_TEXT: Final = (
@@ -75,16 +76,15 @@ def validate_items(
     found = raw.frame.columns
     frame = pl.DataFrame([as_ids(raw, c.ID)])
     for name in ITEM_TEXT:
-        if name in found:
+        if name == c.AVAILABILITY:
+            frame = frame.with_columns(availabilities(raw))
+        elif name in found:
             frame = frame.with_columns(as_ids(raw, name))
         elif name in _REQUIRED_TEXT:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     for name in _ITEM_PRICES:
         if name in found or name == c.PRICE:
             frame = frame.with_columns(as_numbers(raw, name, whole=False))
-    frame = frame.with_columns(
-        pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_")
-    )
     prices = [name for name in _ITEM_PRICES if name in frame.columns]
     if c.CURRENCY in found:
         frame = frame.with_columns(pl.col(c.CURRENCY).str.strip_chars().str.to_uppercase())
@@ -95,8 +95,10 @@ def validate_items(
         **{f"{name} is negative": pl.col(name) < 0 for name in prices},
         **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in prices},
         **_currency_rule(frame, currency, prepare),
-        f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(
-            c.AVAILABILITIES
+        **unknown_value_rules(
+            frame["_unknown_availability"],
+            setting="data.availability" if raw.availability is not None else None,
+            choices=c.AVAILABILITIES,
         ),
     }
     valid = _finish(raw, frame, rules, key=c.ID, known={*ITEM_TEXT, *_ITEM_PRICES, c.ID})
@@ -189,7 +191,7 @@ def _finish(
         [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
     )
     reasons = frame.select(reason.alias("reason")).to_series()
-    good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_bad_.*$"))
+    good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_(?:bad|unknown)_.*$"))
     unique = good.unique(key, keep="last", maintain_order=True)
     unused = [
         raw.name_in_file(name)

@@ -1,4 +1,7 @@
-"""Reads a shop's own csv, parquet or jsonl files, with the column mapping of the configuration."""
+"""Reads a shop's own csv, parquet or jsonl files, with the column mapping of the configuration.
+
+The catalogue and the users may be in another format than the events: the ends of their names tell.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,16 @@ from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_reject
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
 """(path, name of the table) → (rows with FILE and ROW, rejected rows)"""
 
+_FORMATS: Final = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+"""The end of a file's name → its format."""
 _CATEGORICAL: Final = (
     c.USER_ID,
     c.VISITOR_ID,
@@ -39,14 +52,32 @@ def read_files(data: DataConfig) -> RawTables:
             "as 'logs/*.csv')."
         )
     categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
-    readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
-    read = readers[data.reader]
-    read_events = partial(_read_parquet, categorical=categorical) if data.reader == "parquet" else read
+    parquet = partial(_read_parquet, categorical=categorical)
+    read_events = parquet if data.reader == "parquet" else _READERS[data.reader]
     return RawTables(
         events=_table("events", data.events, data.event_columns, read_events, data),
-        items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
-        users=_table("users", data.users, data.user_columns, read, data) if data.users else None,
+        items=read_items_file(data),
+        users=read_users_file(data),
     )
+
+
+def read_items_file(data: DataConfig) -> RawTable | None:
+    """The catalogue of `data.items`, in the format that its name ends with; else that of the events."""
+    if data.items is None:
+        return None
+    return _table("items", data.items, data.item_columns, _READERS[_format(data.items, data)], data)
+
+
+def read_users_file(data: DataConfig) -> RawTable | None:
+    """The users of `data.users`, in the format that its name ends with; else that of the events."""
+    if data.users is None:
+        return None
+    return _table("users", data.users, data.user_columns, _READERS[_format(data.users, data)], data)
+
+
+def _format(where: Path, data: DataConfig) -> str:
+    """For readers of another origin a name that does not tell is that of a CSV."""
+    return _FORMATS.get(where.suffix.lower(), data.reader if data.reader in _READERS else "csv")
 
 
 def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: DataConfig) -> RawTable:
@@ -69,6 +100,9 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: 
         names_in_file=dict(mapping),
         decimal=data.decimal,
         timestamp_format=data.timestamp_format,
+        event_types=data.event_types,
+        availability=data.availability,
+        negative_quantity=data.negative_quantity,
     )
 
 
@@ -125,10 +159,22 @@ def _read_parquet(
         frame = rows.with_columns(pl.col(text).cast(pl.Categorical)).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
-            f"{path}: cannot be read as parquet ({error}). If the {table} are in another format, change "
-            "data.reader."
+            f"{path}: cannot be read as parquet ({error}). If the {table} are in another format, "
+            + (
+                "change data.reader."
+                if table == "events"
+                else "let the name of the file end with .csv, .tsv, .jsonl or .parquet."
+            )
         ) from None
     placed = frame.with_columns(
         pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
     )
     return placed, no_rejected()
+
+
+_READERS: Final[dict[str, Reader]] = {
+    "csv": _read_csv,
+    "parquet": _read_parquet,
+    "jsonl": read_jsonl_rows,
+}
+"""Format → what reads it."""

@@ -99,3 +99,44 @@ def test_a_csv_given_as_json_lines(tmp_path: Path, make_config: MakeConfig, now:
     (tmp_path / "a.jsonl").write_text("event_type,timestamp\npurchase,2024-01-01\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"none of 2 lines is a JSON object"):
         prepare(make_config(tmp_path / "a.jsonl", reader="jsonl"), now=now)
+
+
+def test_the_catalogue_and_the_users_may_be_in_another_format_than_the_events(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        2 * '{"event_type": "purchase", "timestamp": "2024-05-01", "user_id": "ann", "item_id": "tea"}\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "feed.TSV").write_text("sku\ttitle\ntea\tGreen tea\n", encoding="utf-8")
+    pl.DataFrame({"user_id": ["ann"], "tier": ["gold"]}).write_parquet(tmp_path / "users.parquet")
+    prepare(
+        make_config(
+            tmp_path / "a.jsonl",
+            f"data.items={tmp_path / 'feed.TSV'}",
+            "data.item_columns.id=sku",
+            f"data.users={tmp_path / 'users.parquet'}",
+            reader="jsonl",
+        ),
+        now=now,
+    )
+    tables = Tables.open(workspace / "tables")
+    assert tables.items.collect().select("id", "title").rows() == [("tea", "Green tea")]
+    assert tables.users.collect().select("user_id", "attributes").rows() == [("ann", '{"tier":"gold"}')]
+
+
+def test_a_catalogue_whose_name_says_nothing_is_in_the_format_of_the_events(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    event = {"event_type": "purchase", "timestamp": NOON, "user_id": "ann", "item_id": "tea"}
+    pl.DataFrame([event, event]).write_parquet(tmp_path / "events")
+    pl.DataFrame({"id": ["tea"], "title": ["Tea"]}).write_parquet(tmp_path / "feed")
+    prepare(make_config(tmp_path / "events", f"data.items={tmp_path / 'feed'}", reader="parquet"), now=now)
+    assert Tables.open(workspace / "tables").items.collect()["title"].to_list() == ["Tea"]
+    (tmp_path / "feed.pq").write_text("id,title\n", encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"feed\.pq: cannot be read as parquet.*name of the file end with \.csv"
+    ):
+        prepare(
+            make_config(tmp_path / "events", f"data.items={tmp_path / 'feed.pq'}", reader="parquet"), now=now
+        )
