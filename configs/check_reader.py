@@ -17,16 +17,21 @@ _FILE_FORMAT: Final = (
     "timestamp_format",
     "decimal",
 )
-"""Settings for files in a shop's own format. The format of published files is known."""
+"""Settings for files in a shop's own format. The format of other files is known."""
+_GA4: Final = (
+    *("events", "items", "users", "item_columns", "user_columns"),
+    *("event_types", "availability", "decimal"),
+)
 _USED: Final[dict[str, tuple[str, ...]]] = {
     "complete_journey": (),
+    "ga4": _GA4,
     "online_retail": ("events",),
     "taobao": ("events",),
     "amazon_reviews": ("events", "items", "event_type"),
     "movielens": ("events", "items", "users", "event_type"),
     "session_text": ("events", "test_events", "event_type", "layout"),
 }
-"""Reader of published data → which of `_SETTINGS` it uses."""
+"""Reader of a known format → which of `_SETTINGS` it uses."""
 _SETTINGS: Final = ("events", "test_events", "items", "users", "event_type", "layout", *_FILE_FORMAT)
 _SESSION_TEXT_ONLY: Final = ("test_events", "layout")
 """Settings that only session_text uses."""

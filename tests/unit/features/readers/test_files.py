@@ -55,7 +55,7 @@ def test_parquet_with_pandas_habits_and_a_glob(
     [
         ("user_id", [True, False], r"'user_id' should hold text or whole numbers.*Boolean"),
         ("timestamp", [True, False], r"'timestamp' should hold times.*Boolean"),
-        ("price", [[1.0], [2.0]], r"'price' should hold numbers.*List"),
+        ("price", [[1.0], [2.0]], r"'price' should hold numbers.*a list or an object"),
     ],
 )
 def test_parquet_columns_of_the_wrong_type(
@@ -140,3 +140,36 @@ def test_a_catalogue_whose_name_says_nothing_is_in_the_format_of_the_events(
         prepare(
             make_config(tmp_path / "events", f"data.items={tmp_path / 'feed.pq'}", reader="parquet"), now=now
         )
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (
+            "jsonl",
+            '{"type": "purchase", "at": "2024-05-01", "who": "ann", "items": [{"id": "tea"}]}\n'
+            '{"type": "purchase", "at": "2024-05-02", "who": "ann", "items": []}\n',
+        ),
+        ("csv", 'type,at,who,items\npurchase,2024-05-01,ann,"{""id"": ""tea"", ""price"": 1}"\n'),
+        ("csv", 'type,at,who,items\npurchase,2024-05-01,ann,"[4051, 4052]"\n'),
+    ],
+)
+def test_a_column_of_lists_or_objects_is_no_column_of_ids(
+    tmp_path: Path, make_config: MakeConfig, now: datetime, reader: str, text: str
+) -> None:
+    (tmp_path / "a").write_text(text, encoding="utf-8")
+    columns = "data.event_columns={event_type: type, timestamp: at, user_id: who, item_id: items}"
+    message = r"'items' should hold text or whole numbers, but its type is a list or an object.*reader=ga4"
+    with pytest.raises(DataError, match=message):
+        prepare(make_config(tmp_path / "a", columns, reader=reader), now=now)
+
+
+def test_a_word_in_brackets_is_text(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "event_type,timestamp,user_id,item_id\n" + "purchase,2024-05-01,ann,[new] {4051}\n" * 2,
+        encoding="utf-8",
+    )
+    prepare(make_config(tmp_path / "a.csv"), now=now)
+    assert events_in(workspace)["item_id"].to_list() == ["[new] {4051}"] * 2
