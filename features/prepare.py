@@ -24,7 +24,9 @@ from features.readers.movielens import read_movielens
 from features.readers.online_retail import read_online_retail
 from features.readers.raw_table import RawTables
 from features.readers.session_text import read_session_text
+from features.readers.shopify import read_shopify
 from features.readers.taobao import read_taobao
+from features.readers.woocommerce import read_woocommerce
 
 
 def prepare(
@@ -88,6 +90,10 @@ def read_raw(data: DataConfig) -> RawTables:
             return read_files(data)
         case "ga4":
             return read_ga4(data)
+        case "shopify":
+            return read_shopify(data)
+        case "woocommerce":
+            return read_woocommerce(data)
         case "online_retail":
             return read_online_retail(data)
         case "taobao":

@@ -12,11 +12,11 @@ import polars as pl
 
 from configs.exceptions import DataError
 from configs.schema import DataConfig
-from features.core.columns import ID, PRICE
+from features.readers.catalogue_from_events import catalogue_from_events
 from features.readers.field_rows import one_file
 from features.readers.files import matching_files, read_items_file, read_parquet_rows, read_users_file
 from features.readers.jsonl_rows import read_jsonl_rows
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, no_rejected
+from features.readers.raw_table import FILE, ROW, RawTable, RawTables
 
 _CATEGORIES: Final = ("item_category", *(f"item_category{level}" for level in range(2, 6)))
 _ITEM: Final = ("item_id", "item_name", "item_brand", *_CATEGORIES, "price", "quantity", "coupon")
@@ -46,6 +46,7 @@ _IGNORED: Final = (
     *("add_payment_info", "add_shipping_info"),
 )
 """Events that Google Analytics collects by itself, and recommended ones that say nothing about items."""
+_DESCRIBED: Final = ("title", "brand", "product_type", "price", "currency")
 EVENT_TYPES: Final = {
     **dict.fromkeys(_IGNORED, "ignore"),
     "screen_view": "page_view",
@@ -80,7 +81,7 @@ def read_ga4(data: DataConfig) -> RawTables:
         event_types={**EVENT_TYPES, **data.event_types},
         dropped={"no user_id and no user_pseudo_id (cookies refused)": len(rows) - len(kept)},
     )
-    items = read_items_file(data) or _items(str(where), kept)
+    items = read_items_file(data) or catalogue_from_events(kept, _DESCRIBED, where=str(where))
     return RawTables(events=events, items=items, users=read_users_file(data))
 
 
@@ -177,16 +178,3 @@ def _param(name: str) -> pl.Expr:
     named = pl.element().struct.field("value").filter(pl.element().struct.field("key") == name)
     value = pl.col("event_params").list.eval(named).list.first()
     return pl.coalesce(value.struct.field(kind).cast(pl.String) for kind in _VALUE)
-
-
-def _items(where: str, rows: pl.DataFrame) -> RawTable:
-    """What the latest event with an item says of its name, brand, categories and price."""
-    described = ("title", "brand", "product_type", "price", "currency")
-    frame = (
-        rows.filter(pl.col("item_id").is_not_null())
-        .sort("timestamp", maintain_order=True)
-        .group_by("item_id", maintain_order=True)
-        .agg(pl.col(described).drop_nulls().last(), pl.col(FILE, ROW).last())
-        .rename({"item_id": ID})
-    )
-    return RawTable(name="items", where=where, frame=frame, rejected=no_rejected(), from_events=(ID, PRICE))
