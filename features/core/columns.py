@@ -77,5 +77,8 @@ MICROSECONDS_PER_DAY: Final = 86_400_000_000
 MAX_ID_BYTES: Final = 256
 """Ids are opaque strings of at most this many bytes in UTF-8."""
 
+NESTED_STARTS: Final = ('[{"', '["', '{"')
+"""How a list or an object in JSON begins. A text that begins so is no id."""
+
 MAX_PRICE: Final = 1e12
 """Price of one unit, in any currency. Prices are kept as float32; a larger one is an error in the data."""

@@ -180,6 +180,9 @@ def _require(raw: RawTable, column: str, *, setting: str) -> None:
 def _id_rules(column: str) -> dict[str, pl.Expr]:
     return {
         f"{column} is missing": pl.col(column).is_null(),
+        f"{column} is a list or an object": pl.any_horizontal(
+            pl.col(column).str.starts_with(start) for start in c.NESTED_STARTS
+        ),
         f"{column} is longer than {c.MAX_ID_BYTES} bytes": pl.col(column).str.len_bytes() > c.MAX_ID_BYTES,
     }
 

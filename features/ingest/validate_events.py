@@ -244,6 +244,7 @@ def _rules(
     """Reason for rejection → whether a row is rejected for it."""
     too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CATEGORICAL]
     too_long.append(pl.col(c.EVENT_ID).str.len_bytes() > c.MAX_ID_BYTES)
+    nested = [pl.col(name).cat.starts_with(start) for name in _CATEGORICAL for start in c.NESTED_STARTS]
     future = pl.col(c.TIMESTAMP) > now + _MAX_AHEAD if data.clock == "real" else pl.lit(value=False)
     known = [code for code in (currency, *rates) if code]
     return {
@@ -253,6 +254,7 @@ def _rules(
         "timestamp is before 1970": pl.col(c.TIMESTAMP).dt.epoch("us") < 0,
         "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
         f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
+        "an id is a list or an object": pl.any_horizontal(nested),
         **unknown_types,
         "event_type is missing": pl.col(c.EVENT_TYPE).is_null(),
         "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),

@@ -173,3 +173,20 @@ def test_a_word_in_brackets_is_text(
     )
     prepare(make_config(tmp_path / "a.csv"), now=now)
     assert events_in(workspace)["item_id"].to_list() == ["[new] {4051}"] * 2
+
+
+def test_a_row_with_a_list_among_plain_ids_is_rejected(
+    tmp_path: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    start = '{"event_type": "purchase", "timestamp": "2024-05-01", "user_id": "ann", "item_id": '
+    items = ('"tea"}', '"jam"}', '[{"id": "tea"}]}', '{"id": "tea"}}', '["tea"]}')
+    (tmp_path / "a.jsonl").write_text("\n".join(start + item for item in items), encoding="utf-8")
+    (tmp_path / "items.jsonl").write_text('{"id": "tea"}\n{"id": {"sku": "tea"}}\n', encoding="utf-8")
+    report = prepare(
+        make_config(tmp_path / "a.jsonl", f"data.items={tmp_path / 'items.jsonl'}", reader="jsonl"), now=now
+    )
+    assert report.rejected == {
+        "events: an id is a list or an object": 3,
+        "items: id is a list or an object": 1,
+    }
+    assert report.num_items == 2
