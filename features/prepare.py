@@ -19,11 +19,14 @@ from features.ingest.validate_events import validate_events
 from features.readers.amazon_reviews import read_amazon_reviews
 from features.readers.complete_journey import read_complete_journey
 from features.readers.files import read_files
+from features.readers.ga4 import read_ga4
 from features.readers.movielens import read_movielens
 from features.readers.online_retail import read_online_retail
 from features.readers.raw_table import RawTables
 from features.readers.session_text import read_session_text
+from features.readers.shopify import read_shopify
 from features.readers.taobao import read_taobao
+from features.readers.woocommerce import read_woocommerce
 
 
 def prepare(
@@ -85,6 +88,12 @@ def read_raw(data: DataConfig) -> RawTables:
             return read_complete_journey()
         case "csv" | "parquet" | "jsonl":
             return read_files(data)
+        case "ga4":
+            return read_ga4(data)
+        case "shopify":
+            return read_shopify(data)
+        case "woocommerce":
+            return read_woocommerce(data)
         case "online_retail":
             return read_online_retail(data)
         case "taobao":

@@ -81,6 +81,9 @@ def _words(annotation: Any) -> str:
     if annotation == EventType:
         return "an event type"
     origin, inside = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal and set(inside) > set(typing.get_args(EventType)):
+        others = inside[len(typing.get_args(EventType)) :]
+        return " or ".join(["an event type", *(f"`{choice}`" for choice in others)])
     if origin is typing.Literal:
         return " or ".join(f"`{choice}`" for choice in inside)
     if origin in (typing.Union, UnionType):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from configs.schema import EventType
+from configs.schema import Availability, EventType
 
 # events: one row for each item of an event
 EVENT_ID: Final = "event_id"
@@ -71,13 +71,16 @@ EVENT_TYPE_ALIASES: Final = {
 }
 """Segment's and Vertex AI's names, in lower case → ours."""
 
-AVAILABILITIES: Final = ("in_stock", "out_of_stock", "preorder", "backorder")
+AVAILABILITIES: Final[tuple[str, ...]] = get_args(Availability)
 
 MICROSECONDS_PER_DAY: Final = 86_400_000_000
 """Every time outside the parquet tables is an int64 count of microseconds since 1970-01-01 UTC."""
 
 MAX_ID_BYTES: Final = 256
 """Ids are opaque strings of at most this many bytes in UTF-8."""
+
+NESTED_STARTS: Final = ('[{"', '["', '{"')
+"""How a list or an object in JSON begins. A text that begins so is no id."""
 
 MAX_PRICE: Final = 1e12
 """Price of one unit, in any currency. Prices are kept as float32; a larger one is an error in the data."""

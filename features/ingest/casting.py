@@ -24,6 +24,7 @@ def as_ids(raw: RawTable, column: str) -> pl.Series:
     ids = ids_of_column(raw.frame[column], column=raw.name_in_file(column), where=raw.where)
     if ids is None:
         raise _wrong_type(raw, column, expected="text or whole numbers")
+    _check_plain(raw, column, ids)
     return ids
 
 
@@ -34,6 +35,7 @@ def as_categorical_ids(raw: RawTable, column: str) -> pl.Series:
         values = values.cast(pl.Categorical)
     if values.dtype != pl.Categorical:
         return as_ids(raw, column).cast(pl.Categorical)
+    _check_plain(raw, column, values.unique().cast(pl.String))
     return _cleaned_on_distinct(values, clean_ids)
 
 
@@ -116,6 +118,19 @@ def as_numbers(raw: RawTable, column: str, *, whole: bool) -> list[pl.Series]:
     return _checked(raw, column, values, numbers, expected=expected)
 
 
+def _check_plain(raw: RawTable, column: str, text: pl.Series) -> None:
+    """Raise DataError when all values are lists or objects as JSON, which JSON lines and CSV give as text."""
+    values = text.drop_nulls()
+    if column == "attributes" or values.is_empty():
+        return
+    if values.head(1).str.contains(_NESTED).all() and values.str.contains(_NESTED).all():
+        raise _wrong_type(raw, column, expected="text or whole numbers")
+
+
+_NESTED: Final = r'(?s)^\s*(?:\[\s*(?:[\[{"].*|[-\d.,\s]*)\]|\{\s*(?:".*)?\})\s*$'
+"""A list or an object in JSON: `[{"id": "4051"}]`, `[1, 2]`, `{}`, but not `[new] soap`."""
+
+
 def as_timestamps(raw: RawTable, column: str) -> list[pl.Series]:
     """(times in us UTC, `_bad_<column>`)."""
     values = raw.frame[column]
@@ -180,11 +195,20 @@ def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
     values = raw.frame[column].drop_nulls()
     example = repr(values[0]) if len(values) else "nothing"
     where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
+    is_nested = values.dtype.is_nested() or values.head(1).cast(pl.String).str.contains(_NESTED).any()
+    remedy = _NESTED_REMEDY if is_nested else _REMEDIES[expected.split()[0]]
+    dtype = "a list or an object" if is_nested else str(values.dtype)
     return DataError(
-        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is "
-        f"{values.dtype} and it begins with {example}. {_REMEDIES[expected.split()[0]]}If the {column} is "
-        f"in another column, name that in data.{where}: {{{column}: <your column>}}."
+        f"{raw.where}: column {raw.name_in_file(column)!r} should hold {expected}, but its type is {dtype} "
+        f"and it begins with {example}. {remedy}If the {column} is in another column, name that in "
+        f"data.{where}: {{{column}: <your column>}}."
     )
+
+
+_NESTED_REMEDY: Final = (
+    "Write one row for each value of the list, with columns of text and numbers. data.reader=ga4 reads the "
+    "export of Google Analytics 4 as it is. "
+)
 
 
 _REMEDIES = {

@@ -15,6 +15,7 @@ from features.core.ids import ROUNDED, are_rounded
 from features.ingest.casting import as_ids, as_prices, as_text
 from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
+from features.ingest.value_names import availabilities, unknown_value_rules
 from features.readers.raw_table import FILE, ROW, RawTable, is_unnamed, no_rejected, rejected_rows
 
 ITEM_TEXT: Final = (
@@ -82,16 +83,15 @@ def validate_items(
     found = raw.frame.columns
     frame = pl.DataFrame([as_ids(raw, c.ID)])
     for name in ITEM_TEXT:
-        if name in found:
+        if name == c.AVAILABILITY:
+            frame = frame.with_columns(availabilities(raw))
+        elif name in found:
             frame = frame.with_columns((as_ids if name == c.ITEM_GROUP_ID else as_text)(raw, name))
         elif name in _REQUIRED_TEXT:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
     for name in _ITEM_PRICES:
         if name in found or name == c.PRICE:
             frame = frame.with_columns(as_prices(raw, name))
-    frame = frame.with_columns(
-        pl.col(c.AVAILABILITY).str.strip_chars().str.to_lowercase().str.replace_all(r"[ -]", "_")
-    )
     prices = [name for name in _ITEM_PRICES if name in frame.columns]
     frame = _with_currency(frame, prices)
     has_currency = c.CURRENCY in frame.columns
@@ -103,8 +103,10 @@ def validate_items(
         **{f"{name} is negative": pl.col(name) < 0 for name in prices},
         **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in prices},
         **_currency_rule(frame, currency, prepare),
-        f"availability is none of {', '.join(c.AVAILABILITIES)}": ~pl.col(c.AVAILABILITY).is_in(
-            c.AVAILABILITIES
+        **unknown_value_rules(
+            frame["_unknown_availability"],
+            setting="data.availability" if raw.availability is not None else None,
+            choices=c.AVAILABILITIES,
         ),
     }
     valid = _finish(raw, frame, rules, key=c.ID, known=known)
@@ -199,6 +201,9 @@ def _id_rules(column: str) -> dict[str, pl.Expr]:
     return {
         f"{column} is missing": pl.col(column).is_null(),
         f"{column} {ROUNDED}": are_rounded(pl.col(column)),
+        f"{column} is a list or an object": pl.any_horizontal(
+            pl.col(column).str.starts_with(start) for start in c.NESTED_STARTS
+        ),
         f"{column} is longer than {c.MAX_ID_BYTES} bytes": pl.col(column).str.len_bytes() > c.MAX_ID_BYTES,
     }
 
@@ -210,7 +215,7 @@ def _finish(
         [pl.when(broken.fill_null(value=False)).then(pl.lit(words)) for words, broken in rules.items()]
     )
     reasons = frame.select(reason.alias("reason")).to_series()
-    good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_bad_.*$"))
+    good = frame.filter(reasons.is_null()).select(pl.exclude(r"^_(?:bad|unknown)_.*$"))
     bad = reasons.is_not_null()
     refused = with_legible_prices(frame.filter(bad), replace(raw, frame=raw.frame.filter(bad)))
     unique = good.unique(key, keep="last", maintain_order=True)

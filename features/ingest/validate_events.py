@@ -28,6 +28,7 @@ from features.ingest.casting import (
 from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.ingest.session_ids import with_session_ids
+from features.ingest.value_names import event_types, unknown_value_rules, without_ignored
 from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
 
 OPTIONAL: Final = {
@@ -52,6 +53,7 @@ OPTIONAL: Final = {
 _CATEGORICAL = (c.USER_ID, c.VISITOR_ID, c.ITEM_ID, c.SESSION_ID, c.TRANSACTION_ID)
 _EVENT_TYPE = pl.Enum(c.EVENT_TYPES)
 _MAX_AHEAD = timedelta(days=1)
+_NEGATIVE: Final = "quantity is negative: data.negative_quantity=refund makes that a refund"
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,24 @@ def validate_events(
     """
     raw.check_unambiguous({*_SCHEMA, *OPTIONAL})
     _require_columns(raw, data)
-    user_ids = _user_ids(raw)
+    user_ids, num_rows = _user_ids(raw), raw.num_rows
+    raw, ignored = without_ignored(raw)
     raw, without_consent = _without_no_consent(raw, no_consent)
     raw, nobody = _without_excluded(raw, data.exclude)
-    frame = with_event_ids(_typed(raw, data), has_times=data.clock == "real")
+    frame = with_event_ids(_with_refunds(_typed(raw, data), raw), has_times=data.clock == "real")
     raw, frame, num_later = _until(raw, frame, data.until)
     moved_days = _days_to_today(frame, now) if data.shift_to_today else 0
     if moved_days:
         frame = frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=moved_days))
     currency = shop_currency(frame, prepare)
-    rules = _rules(data=data, now=now, currency=currency, rates=prepare.exchange_rates)
+    unknown_types = unknown_value_rules(
+        frame["_unknown_event_type"],
+        setting="data.event_types" if raw.event_types is not None else None,
+        choices=("one of ours", "ignore"),
+    )
+    rules = _rules(
+        data=data, now=now, currency=currency, rates=prepare.exchange_rates, unknown_types=unknown_types
+    )
     bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
     good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
     rejected, lost = raw.rejected, None
@@ -118,9 +128,10 @@ def validate_events(
     return ValidEvents(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
         rejected=rejected,
-        num_rows=raw.num_rows + without_consent + nobody + num_later,
+        num_rows=num_rows,
         dropped={
             **raw.dropped,
+            **ignored,
             **duplicates,
             "user without consent": without_consent,
             f"after data.until={data.until}": num_later,
@@ -219,9 +230,9 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
     frame = frame.with_columns(_bad_id=pl.any_horizontal(rounded))
     if data.event_type is not None:
         fixed = pl.lit(data.event_type, dtype=_EVENT_TYPE).alias(c.EVENT_TYPE)
-        frame = frame.with_columns(fixed, _bad_event_type=pl.lit(value=False))
+        frame = frame.with_columns(fixed, _unknown_event_type=pl.lit(None, dtype=pl.String))
     else:
-        frame = frame.with_columns(_event_types(as_categorical_text(raw, c.EVENT_TYPE)))
+        frame = frame.with_columns(event_types(raw))
     if data.clock == "ordinal":
         row = pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         frame = frame.with_columns(row.alias(c.TIMESTAMP), _bad_timestamp=pl.lit(value=False))
@@ -245,18 +256,18 @@ def _typed(raw: RawTable, data: DataConfig) -> pl.DataFrame:
     return with_price_currencies(frame.with_columns(pl.lit(None, dtype=pl.String).alias(c.CURRENCY)))
 
 
-def _event_types(text: pl.Series) -> list[pl.Series]:
-    names = {name: name for name in c.EVENT_TYPES} | c.EVENT_TYPE_ALIASES
-
-    def known(words: pl.Series) -> pl.Series:
-        return (
-            words.str.strip_chars()
-            .str.to_lowercase()
-            .replace_strict(names, default=None, return_dtype=_EVENT_TYPE)
-        )
-
-    types = on_distinct(text, known).alias(c.EVENT_TYPE)
-    return [types, (types.is_null() & text.is_not_null()).alias("_bad_event_type")]
+def _with_refunds(frame: pl.DataFrame, raw: RawTable) -> pl.DataFrame:
+    """Purchases and refunds with a negative quantity as refunds of the positive one, if so set."""
+    if raw.negative_quantity == "reject":
+        return frame
+    is_refund = (pl.col(c.QUANTITY) < 0) & pl.col(c.EVENT_TYPE).is_in(("purchase", "refund"))
+    return frame.with_columns(
+        pl.when(is_refund)
+        .then(pl.lit("refund", dtype=_EVENT_TYPE))
+        .otherwise(pl.col(c.EVENT_TYPE))
+        .alias(c.EVENT_TYPE),
+        pl.when(is_refund).then(pl.col(c.QUANTITY).abs()).otherwise(pl.col(c.QUANTITY)).alias(c.QUANTITY),
+    )
 
 
 def _until(raw: RawTable, frame: pl.DataFrame, until: date | None) -> tuple[RawTable, pl.DataFrame, int]:
@@ -282,11 +293,17 @@ def _rejected(raw: RawTable, frame: pl.DataFrame, rules: dict[str, pl.Expr]) -> 
 
 
 def _rules(
-    *, data: DataConfig, now: datetime, currency: str | None, rates: dict[str, float]
+    *,
+    data: DataConfig,
+    now: datetime,
+    currency: str | None,
+    rates: dict[str, float],
+    unknown_types: dict[str, pl.Expr],
 ) -> dict[str, pl.Expr]:
     """Reason for rejection → whether a row is rejected for it."""
     too_long = [pl.col(name).cat.len_bytes() > c.MAX_ID_BYTES for name in _CATEGORICAL]
     too_long.append(pl.col(c.EVENT_ID).str.len_bytes() > c.MAX_ID_BYTES)
+    nested = [pl.col(name).cat.starts_with(start) for name in _CATEGORICAL for start in c.NESTED_STARTS]
     future = pl.col(c.TIMESTAMP) > now + _MAX_AHEAD if data.clock == "real" else pl.lit(value=False)
     known = [code for code in (currency, *rates) if code]
     return {
@@ -297,14 +314,15 @@ def _rules(
         "no user_id and no visitor_id": pl.col(c.USER_ID).is_null() & pl.col(c.VISITOR_ID).is_null(),
         f"an id is longer than {c.MAX_ID_BYTES} bytes": pl.any_horizontal(too_long),
         f"an id {ROUNDED}": pl.col("_bad_id"),
-        "event_type is not known": pl.col("_bad_event_type"),
+        "an id is a list or an object": pl.any_horizontal(nested),
+        **unknown_types,
         "event_type is missing": pl.col(c.EVENT_TYPE).is_null(),
         "item_id is missing": pl.col(c.EVENT_TYPE).is_in(c.ITEM_EVENT_TYPES) & pl.col(c.ITEM_ID).is_null(),
         "price is not a number": pl.col("_bad_price"),
         "price is negative": pl.col(c.PRICE) < 0,
         f"price is above {c.MAX_PRICE:g}": pl.col(c.PRICE) > c.MAX_PRICE,
         "quantity is not a number": pl.col("_bad_quantity"),
-        "quantity is negative (a refund is an event type)": pl.col(c.QUANTITY) < 0,
+        _NEGATIVE: pl.col(c.QUANTITY) < 0,
         f"quantity is above {c.MAX_QUANTITY:g}": pl.col(c.QUANTITY) > c.MAX_QUANTITY,
         "line is not a whole number": pl.col("_bad_line"),
         CONTRADICTION: pl.col("_bad_currency"),

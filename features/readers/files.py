@@ -1,4 +1,7 @@
-"""Reads a shop's own csv, parquet or jsonl files, with the column mapping of the configuration."""
+"""Reads a shop's own csv, parquet or jsonl files, with the column mapping of the configuration.
+
+The catalogue and the users may be in another format than the events: the ends of their names tell.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,16 @@ from features.readers.raw_table import FILE, ROW, RawTable, RawTables, columns_f
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
 """(path, name of the table) → (rows with FILE and ROW, rejected rows)"""
 
+_FORMATS: Final = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+"""The end of a file's name → its format."""
 _CATEGORICAL: Final = (
     c.USER_ID,
     c.VISITOR_ID,
@@ -47,22 +60,43 @@ def read_files(data: DataConfig) -> RawTables:
             "as 'logs/*.csv')."
         )
     categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
-    readers: dict[str, Reader] = {
-        "csv": partial(_read_csv, encoding=data.encoding),
-        "parquet": _read_parquet,
-        "jsonl": partial(read_jsonl_rows, encoding=data.encoding),
-    }
-    read = readers[data.reader]
-    read_events = partial(_read_parquet, categorical=categorical) if data.reader == "parquet" else read
+    parquet = partial(read_parquet_rows, categorical=categorical)
+    read_events = parquet if data.reader == "parquet" else _reader(data.reader, data)
     return RawTables(
         events=_table("events", data.events, data.event_columns, read_events, data),
-        items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
-        users=_table("users", data.users, data.user_columns, read, data) if data.users else None,
+        items=read_items_file(data),
+        users=read_users_file(data),
     )
 
 
+def read_items_file(data: DataConfig) -> RawTable | None:
+    """The catalogue of `data.items`, in the format that its name ends with; else that of the events."""
+    if data.items is None:
+        return None
+    return _table("items", data.items, data.item_columns, _reader(_format(data.items, data), data), data)
+
+
+def read_users_file(data: DataConfig) -> RawTable | None:
+    """The users of `data.users`, in the format that its name ends with; else that of the events."""
+    if data.users is None:
+        return None
+    return _table("users", data.users, data.user_columns, _reader(_format(data.users, data), data), data)
+
+
+def _format(where: Path, data: DataConfig) -> str:
+    """For readers of another origin a name that does not tell is that of a CSV."""
+    return _FORMATS.get(where.suffix.lower(), data.reader if data.reader in _FORMATS.values() else "csv")
+
+
+def _reader(kind: str, data: DataConfig) -> Reader:
+    """What reads a file of that format."""
+    if kind == "parquet":
+        return read_parquet_rows
+    return partial(_read_csv if kind == "csv" else read_jsonl_rows, encoding=data.encoding)
+
+
 def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: DataConfig) -> RawTable:
-    paths = _paths(name, where)
+    paths = matching_files(name, where)
     parts = [read(path, name) for path in paths]
     frames = {path: frame for path, (frame, _) in zip(paths, parts, strict=True) if len(frame.columns)}
     for ours in _IDS[name]:
@@ -83,6 +117,9 @@ def _table(name: str, where: Path, mapping: dict[str, str], read: Reader, data: 
         names_in_file=dict(mapping),
         decimal=data.decimal,
         timestamp_format=data.timestamp_format,
+        event_types=data.event_types,
+        availability=data.availability,
+        negative_quantity=data.negative_quantity,
     )
 
 
@@ -99,7 +136,8 @@ def _ids_of_one_type(frames: dict[Path, pl.DataFrame], column: str) -> dict[Path
     }
 
 
-def _paths(name: str, where: Path) -> list[Path]:
+def matching_files(name: str, where: Path) -> list[Path]:
+    """The file or the files of a glob, sorted. Raises DataError when there is none. `name`: the table."""
     if where.is_file():
         return [where]
     if where.is_dir():
@@ -136,11 +174,11 @@ def _read_csv(path: Path, table: str, *, encoding: str) -> tuple[pl.DataFrame, p
     return rows.with_columns(pl.col(pl.String).exclude(FILE).str.strip_chars()), rejected
 
 
-def _read_parquet(
+def read_parquet_rows(
     path: Path, table: str, *, categorical: frozenset[str] = frozenset()
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Text columns in `categorical` are read as Categoricals, because ten million ids as text need much
-    memory."""
+    """(rows with FILE and ROW; no rejected rows). Text columns in `categorical` are read as Categoricals,
+    because ten million ids as text need much memory."""
     try:
         rows = pl.scan_parquet(path, glob=False)
         text = [
@@ -151,8 +189,12 @@ def _read_parquet(
         frame = rows.with_columns(pl.col(text).cast(pl.Categorical)).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
-            f"{path}: cannot be read as parquet ({error}). If the {table} are in another format, change "
-            "data.reader."
+            f"{path}: cannot be read as parquet ({error}). If the {table} are in another format, "
+            + (
+                "change data.reader."
+                if table == "events"
+                else "let the name of the file end with .csv, .tsv, .jsonl or .parquet."
+            )
         ) from None
     placed = frame.with_columns(
         pl.lit(path.name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)

@@ -40,12 +40,12 @@ _EVENT_COLUMNS: Final = (
         "user_id",
         "item_id",
         "price",
+        "quantity",
         "transaction_id",
         "country",
         FILE,
         ROW,
     ),
-    pl.col("quantity").abs(),
     pl.lit("GBP").alias("currency"),
 )
 _PRODUCT: Final = r"^(?:\d{5}|SP\d{4}|DCGS|GIFT_|PADS)"
@@ -80,6 +80,7 @@ def read_online_retail(data: DataConfig) -> RawTables:
         rejected=rejected,
         names_in_file={our: names[0] for our, names in _COLUMNS.items()},
         timestamp_format=_AMERICAN if is_american else None,
+        negative_quantity="refund",
         dropped=dict(counts.iter_rows()),
     )
     return RawTables(events=events, items=_items(path, rows), users=_users(path, kept), remarks=(remark,))

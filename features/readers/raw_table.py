@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -68,6 +68,13 @@ class RawTable:
     """Our column → its name in the file, where they differ."""
     decimal: str = "."
     """The decimal separator in text."""
+    event_types: Mapping[str, str] | None = None
+    """Of events: a type in the file, in lower case → ours, or `ignore`, beside our own names and their
+    aliases; None where no setting maps them."""
+    availability: Mapping[str, str] | None = None
+    """The same for the availability in a catalogue."""
+    negative_quantity: Literal["reject", "refund"] = "reject"
+    """What becomes of a purchase with a negative quantity."""
     from_events: tuple[str, ...] = ()
     """Of a catalogue: the columns that were computed from events. With `id` among them every item has an
     event, so at a split point the catalogue would tell a model which items get events later."""

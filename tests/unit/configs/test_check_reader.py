@@ -20,6 +20,18 @@ from configs.load import load_config
             ["data.reader=movielens", "data.event_columns={user_id: u}"],
             r"movielens does not use data\.event_columns",
         ),
+        (
+            ["data.reader=ga4", "data.event_columns={user_id: u}"],
+            r"ga4 does not use data\.event_columns: remove that. It uses data\.events, data\.items",
+        ),
+        (
+            ["data.reader=shopify", "data.item_columns={id: sku}"],
+            r"shopify does not use data\.item_columns",
+        ),
+        (
+            ["data.reader=woocommerce", "data.event_type=purchase"],
+            r"woocommerce does not use data\.event_type",
+        ),
         (["data.reader=csv", "data.layout=line_a_user"], r"csv does not use data\.layout"),
         (["data.reader=parquet", "data.encoding=cp1252"], r"parquet does not use data\.encoding"),
         (["data.reader=movielens", "data.encoding=cp1252"], r"movielens does not use data\.encoding"),

@@ -56,7 +56,7 @@ def test_parquet_with_pandas_habits_and_a_glob(
     [
         ("user_id", [True, False], r"'user_id' should hold text or whole numbers.*Boolean"),
         ("timestamp", [True, False], r"'timestamp' should hold times.*Boolean"),
-        ("price", [[1.0], [2.0]], r"'price' should hold numbers.*List"),
+        ("price", [[1.0], [2.0]], r"'price' should hold numbers.*a list or an object"),
     ],
 )
 def test_parquet_columns_of_the_wrong_type(
@@ -192,3 +192,94 @@ def test_a_number_with_a_decimal_zero_is_the_same_id_in_every_table(
     ]
     assert events_in(workspace).select("user_id", "item_id").rows() == [("13", "4051")] * 2
     assert Tables.open(workspace / "tables").users.collect()["user_id"].to_list() == ["13"]
+
+
+def test_the_catalogue_and_the_users_may_be_in_another_format_than_the_events(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        2 * '{"event_type": "purchase", "timestamp": "2024-05-01", "user_id": "ann", "item_id": "tea"}\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "feed.TSV").write_text("sku\ttitle\ntea\tGreen tea\n", encoding="utf-8")
+    pl.DataFrame({"user_id": ["ann"], "tier": ["gold"]}).write_parquet(tmp_path / "users.parquet")
+    prepare(
+        make_config(
+            tmp_path / "a.jsonl",
+            f"data.items={tmp_path / 'feed.TSV'}",
+            "data.item_columns.id=sku",
+            f"data.users={tmp_path / 'users.parquet'}",
+            reader="jsonl",
+        ),
+        now=now,
+    )
+    tables = Tables.open(workspace / "tables")
+    assert tables.items.collect().select("id", "title").rows() == [("tea", "Green tea")]
+    assert tables.users.collect().select("user_id", "attributes").rows() == [("ann", '{"tier":"gold"}')]
+
+
+def test_a_catalogue_whose_name_says_nothing_is_in_the_format_of_the_events(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    event = {"event_type": "purchase", "timestamp": NOON, "user_id": "ann", "item_id": "tea"}
+    pl.DataFrame([event, event]).write_parquet(tmp_path / "events")
+    pl.DataFrame({"id": ["tea"], "title": ["Tea"]}).write_parquet(tmp_path / "feed")
+    prepare(make_config(tmp_path / "events", f"data.items={tmp_path / 'feed'}", reader="parquet"), now=now)
+    assert Tables.open(workspace / "tables").items.collect()["title"].to_list() == ["Tea"]
+    (tmp_path / "feed.pq").write_text("id,title\n", encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"feed\.pq: cannot be read as parquet.*name of the file end with \.csv"
+    ):
+        prepare(
+            make_config(tmp_path / "events", f"data.items={tmp_path / 'feed.pq'}", reader="parquet"), now=now
+        )
+
+
+@pytest.mark.parametrize(
+    ("reader", "text"),
+    [
+        (
+            "jsonl",
+            '{"type": "purchase", "at": "2024-05-01", "who": "ann", "items": [{"id": "tea"}]}\n'
+            '{"type": "purchase", "at": "2024-05-02", "who": "ann", "items": []}\n',
+        ),
+        ("csv", 'type,at,who,items\npurchase,2024-05-01,ann,"{""id"": ""tea"", ""price"": 1}"\n'),
+        ("csv", 'type,at,who,items\npurchase,2024-05-01,ann,"[4051, 4052]"\n'),
+    ],
+)
+def test_a_column_of_lists_or_objects_is_no_column_of_ids(
+    tmp_path: Path, make_config: MakeConfig, now: datetime, reader: str, text: str
+) -> None:
+    (tmp_path / "a").write_text(text, encoding="utf-8")
+    columns = "data.event_columns={event_type: type, timestamp: at, user_id: who, item_id: items}"
+    message = r"'items' should hold text or whole numbers, but its type is a list or an object.*reader=ga4"
+    with pytest.raises(DataError, match=message):
+        prepare(make_config(tmp_path / "a", columns, reader=reader), now=now)
+
+
+def test_a_word_in_brackets_is_text(
+    tmp_path: Path, workspace: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "event_type,timestamp,user_id,item_id\n" + "purchase,2024-05-01,ann,[new] {4051}\n" * 2,
+        encoding="utf-8",
+    )
+    prepare(make_config(tmp_path / "a.csv"), now=now)
+    assert events_in(workspace)["item_id"].to_list() == ["[new] {4051}"] * 2
+
+
+def test_a_row_with_a_list_among_plain_ids_is_rejected(
+    tmp_path: Path, make_config: MakeConfig, now: datetime
+) -> None:
+    start = '{"event_type": "purchase", "timestamp": "2024-05-01", "user_id": "ann", "item_id": '
+    items = ('"tea"}', '"jam"}', '[{"id": "tea"}]}', '{"id": "tea"}}', '["tea"]}')
+    (tmp_path / "a.jsonl").write_text("\n".join(start + item for item in items), encoding="utf-8")
+    (tmp_path / "items.jsonl").write_text('{"id": "tea"}\n{"id": {"sku": "tea"}}\n', encoding="utf-8")
+    report = prepare(
+        make_config(tmp_path / "a.jsonl", f"data.items={tmp_path / 'items.jsonl'}", reader="jsonl"), now=now
+    )
+    assert report.rejected == {
+        "events: an id is a list or an object": 3,
+        "items: id is a list or an object": 1,
+    }
+    assert report.num_items == 2

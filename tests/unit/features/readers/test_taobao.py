@@ -73,7 +73,7 @@ def test_times_outside_the_published_period_are_dropped_and_counted_and_rubbish_
         .select("line", "reason")
     )
     assert rejected.collect().rows() == [
-        (8, "event_type is not known"),
+        (8, "event_type 'look' is not known"),
         (9, "too few fields"),
         (10, "too many fields"),
         (11, "timestamp is not a whole number"),

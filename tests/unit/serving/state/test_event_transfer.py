@@ -113,7 +113,7 @@ def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(
         folder = tmp_path / name
         folder.mkdir()
         pl.DataFrame(lines, schema=dict.fromkeys(names, pl.String), orient="row").write_csv(folder / "e.csv")
-        lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1"]
+        lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.min_window_users=0"]
         prepare(
             load_config(overrides=[f"data.events={folder / 'e.csv'}", *lenient], workspace=folder), now=now
         )
