@@ -409,6 +409,16 @@ class ExportConfig(Section):
     """Maximum difference between a vector from torch and from ONNX, relative to its length."""
 
 
+class GateConfig(Section):
+    """When an exported bundle becomes the champion: docs/operations.md. The present settings count, not those
+    that a run was trained with."""
+
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+    """Confidence of the interval of the difference to the champion, over the same users. A run with other
+    settings than the champion's becomes champion where the whole interval is above zero: a tie keeps the
+    champion. The champion's own settings on newer data replace it unless the whole interval is below zero."""
+
+
 class ServingConfig(Section):
     """The live server."""
 
@@ -469,5 +479,6 @@ class Config(Section):
 
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
+    gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -63,7 +63,11 @@ def release(config: Config, run: Run) -> Released:
     model_version = registry.register(run, settings, version=version)
     rival = _rival(run, config)
     decision = decide(
-        _figures(run), rival, without_rival=_reason_without_rival(run, registry), config=settings.evaluation
+        _figures(run),
+        rival,
+        without_rival=_reason_without_rival(run, registry),
+        config=settings.evaluation,
+        gate=config.gate,
     )
     entry = BundleEntry(
         version=version, model_version=model_version, champion=decision.is_champion, why=decision.why

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 RECORD_FILE: Final = "run.json"
 SETTINGS_FILE: Final = "config.yaml"
 CHECKPOINT_FILE: Final = "resume.pt"
+NOT_OF_A_RUN: Final = ("workspace", "gate", "refresh")
+"""Settings of the moment: those given to a command count, not those that a run was trained with."""
 
 
 @dataclass(frozen=True)
