@@ -31,9 +31,18 @@ _CATEGORICAL: Final = (
 """Text columns of events whose values repeat."""
 
 
-def read_files(data: DataConfig) -> RawTables:
-    """Read the events and, where configured, items and users. Raises DataError for an unusable file."""
-    if data.events is None:
+def read_event_log(path: Path) -> RawTable:
+    """Read the events that `shopkeeper events export` wrote, with our column names. Raises DataError."""
+    read = partial(_read_parquet, categorical=frozenset(_CATEGORICAL))
+    return _table("events", path, {}, read, DataConfig(reader="parquet"))
+
+
+def read_files(data: DataConfig, *, event_log: Path | None = None) -> RawTables:
+    """Read the events and, where configured, items and users. Raises DataError for an unusable file.
+
+    With `event_log` the events are those of the log, and the configured file of events is not read.
+    """
+    if data.events is None and event_log is None:
         raise DataError(
             f"data.reader={data.reader} needs the path of the events: set data.events=FILE (or a glob such "
             "as 'logs/*.csv')."
@@ -42,8 +51,13 @@ def read_files(data: DataConfig) -> RawTables:
     readers: dict[str, Reader] = {"csv": _read_csv, "parquet": _read_parquet, "jsonl": read_jsonl_rows}
     read = readers[data.reader]
     read_events = partial(_read_parquet, categorical=categorical) if data.reader == "parquet" else read
+    if event_log is not None:
+        events = read_event_log(event_log)
+    else:
+        assert data.events is not None
+        events = _table("events", data.events, data.event_columns, read_events, data)
     return RawTables(
-        events=_table("events", data.events, data.event_columns, read_events, data),
+        events=events,
         items=_table("items", data.items, data.item_columns, read, data) if data.items else None,
         users=_table("users", data.users, data.user_columns, read, data) if data.users else None,
     )

@@ -242,3 +242,17 @@ def test_an_item_that_the_catalogue_does_not_list_is_out_of_stock(tmp_path: Path
         "listed": None,
         "unlisted": "out_of_stock",
     }
+
+
+def test_the_event_log_stands_for_the_file_of_events(
+    prepared_shop: Path, shop_config: Config, tmp_path: Path
+) -> None:
+    """Its columns have our names and its rows their types, whatever the configuration says of the shop's
+    files; the catalogue is still the shop's."""
+    log = prepared_shop / "tables" / "events.parquet"
+    absent = shop_config.data.model_copy(update={"events": tmp_path / "absent.csv", "event_type": "review"})
+    config = shop_config.model_copy(update={"workspace": tmp_path / "again", "data": absent})
+    prepare(config, now=datetime(2025, 1, 1, tzinfo=UTC), event_log=log)
+    before, after = (Dataset.open(one / "dataset") for one in (prepared_shop, config.workspace))
+    assert after.training_data == before.training_data
+    assert after.fingerprint == before.fingerprint
