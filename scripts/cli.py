@@ -25,6 +25,7 @@ from scripts.options import (
     SetOption,
     load_settings,
 )
+from scripts.refresh import refresh
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -36,7 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""A recommender for online shops: from raw events to live personal recommendations.
 
-The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers.
+The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers,
+**refresh** is a whole night for a timer.
 Every command reads one YAML (`--config`), any of whose settings `--set key=value` changes, and keeps what it
 makes in one folder (`--out`).
 
@@ -44,6 +46,7 @@ Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
 )
 app.add_typer(events_app, name="events")
+app.command()(refresh)
 
 
 def _version(wanted: bool) -> None:
