@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.console import log
+from configs.exceptions import ArtefactError
 from configs.schema import Config
 from features.core.artefact import read_manifest
 from features.dataset import Dataset
@@ -165,9 +166,12 @@ def _older_data(run: Run, config: Config) -> str | None:
     """Why a run on data that ends before the champion's does not replace it; None where it does not."""
     pointer = Registry(config).champion
     champion = present_champion(run, config)
-    if pointer is None or champion is None or not pointer.bundle.is_dir():
+    if pointer is None or champion is None:
         return None
-    as_of = int(read_manifest(pointer.bundle, kind="bundle")["as_of"])
+    try:
+        as_of = int(read_manifest(pointer.bundle, kind="bundle")["as_of"])
+    except ArtefactError:  # gone, or of another version: it cannot stay
+        return None
     dataset = Dataset.open(config.workspace / "dataset")
     if int(dataset.manifest["last_time"]) + 1 >= as_of:
         return None

@@ -136,9 +136,7 @@ class _Night:
         on."""
         champion, dataset = self._champion(), self._dataset
         if champion is not None and self._is_of_present_events(champion, dataset):
-            pointer = Registry(self._config).champion
-            assert pointer is not None
-            bundle = read_manifest(pointer.bundle, kind="bundle")
+            bundle = read_manifest(Registry(self._config).folder(champion), kind="bundle")
             if bundle["made_from"] == dataset.fingerprint:
                 return self._kept(SAME_DATA)
             self._step("export", lambda: self._keep(renew_catalogue(self._config, champion)))
@@ -162,12 +160,15 @@ class _Night:
         return False
 
     def _champion(self) -> Run | None:
-        """The champion's run, where this version can read it."""
+        """The champion's run, where it has a bundle and this version can read both."""
         pointer = Registry(self._config).champion
-        if pointer is None or not pointer.bundle.is_dir():
+        if pointer is None:
             return None
-        run = Run(self._config.workspace / "runs" / pointer.run)
-        return run if run.exists and is_readable(run, self._config) else None
+        with contextlib.suppress(ArtefactError):
+            read_manifest(pointer.bundle, kind="bundle")
+            run = Run(self._config.workspace / "runs" / pointer.run)
+            return run if run.exists and is_readable(run, self._config) else None
+        return None
 
     def _train(self) -> None:
         begun = self._run if self._state.run and self._run.exists else None
