@@ -25,6 +25,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "encoder": {"model": "weighted_pooling"},
     "training": {"batch_tokens": 80, "max_epochs": 2, "checkpoint_minutes": 0.001},
     "tracking": {"enabled": False},
+    "refresh": {"warm_start": True},
 }
 
 
