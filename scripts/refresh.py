@@ -67,25 +67,23 @@ def _refreshed(config: Config) -> dict[str, Any]:
     from training.refresh import refresh as run_refresh
 
     from_log = config.refresh.source == "event_log"
-    return asdict(run_refresh(config, event_log=partial(_write_log, config) if from_log else None))
+    return asdict(run_refresh(config, event_log=partial(write_log, config) if from_log else None))
 
 
-def _write_log(config: Config) -> Path:
-    """The event log as a table. A log that is not there yet gets the events of the configured files first."""
+def write_log(config: Config) -> Path:
+    """The event log as a table, with the events of the prepared tables: those of the configured files, where
+    nothing was prepared yet."""
     from datetime import UTC, datetime
 
     from configs.console import log
     from features.prepare import prepare
     from scripts.store import filled_store
     from serving.state.event_transfer import export_events
-    from serving.state.store import STORE_FILE
 
-    store, folder = config.workspace / STORE_FILE, config.workspace / LOG_FOLDER
-    if not store.is_file():
-        if not (config.workspace / "tables").is_dir():
-            prepare(config, now=datetime.now(UTC), progress=log)
-        filled_store(config)
-    log(f"{export_events(store, folder):,} events in the log")
+    if not (config.workspace / "tables").is_dir():
+        prepare(config, now=datetime.now(UTC), progress=log)
+    folder = config.workspace / LOG_FOLDER
+    log(f"{export_events(filled_store(config), folder):,} events in the log")
     return folder / "events.parquet"
 
 
