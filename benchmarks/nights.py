@@ -1,9 +1,9 @@
 """Simulates nights of a grocer: refresh with the events until each night, and judge what is served on the
 days after it, beside a model that was trained on the first night and never again.
 
-    make benchmark-nights                                          14 nights, 600 households: some 20 minutes
-    BENCH_ARGS="--nights 2 --households 100" make benchmark-nights     a try
-    BENCH_ARGS="--name cold --set refresh.warm_start=false" make benchmark-nights
+    make benchmark-nights                                          14 nights, 600 households
+    BENCH_ARGS="--nights 2 --households 300 --name try" make benchmark-nights
+    BENCH_ARGS="--name warm --set refresh.warm_start=true" make benchmark-nights
 
 It goes on where it was interrupted, night by night. The result is kept in docs/results, and docs/nights.md is
 made from it. A list is judged on the users who buy in the days after the night; both models know each user's
