@@ -9,7 +9,7 @@ from configs.exceptions import ArtefactError
 from configs.schema import Config
 from features.core.artefact import read_manifest
 from training.runs.environment import environment
-from training.runs.run import Run, settings_of, write_settings
+from training.runs.run import DATASET_FILES, Run, settings_of, write_settings
 
 ENCODER_SECTIONS = ("split", "history", "encoder", "training")
 """Sections of the settings that encoders depend on."""
@@ -36,14 +36,14 @@ def finished_run(config: Config) -> Run:
 def run_with_encoders_of(run: Run, config: Config) -> Run:
     """A new run with the encoders and learning curves of `run` and the settings of `config`."""
     new = Run.create(config.workspace / "runs", name=config.name)
-    others = [run.folder / "metrics.jsonl", run.folder / "prepare_report.json"]
+    others = [run.folder / name for name in ("metrics.jsonl", "prepare_report.json", *DATASET_FILES)]
     for path in [*run.folder.glob("encoder-*.pt"), *others]:
         if path.is_file():
             shutil.copyfile(path, new.folder / path.name)
     write_settings(new, config)
     before = run.read()
     trained_at = before.encoders_trained_at or before.commit
-    kept = {"dataset": before.dataset, "seed": before.seed, "fits": before.fits}
+    kept = {name: getattr(before, name) for name in ("dataset", "training_data", "seed", "fits")}
     new.update(**kept, encoders_trained_at=trained_at, **environment())
     new.update(status="finished")
     return new

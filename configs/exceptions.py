@@ -7,7 +7,8 @@ ShopkeeperError                a command prints it without a stack trace and exi
 ├── ArtefactError              a folder is missing, incomplete, changed, or of another version
 ├── GateError                  an export check failed: nothing was written
 ├── TrainingError              a training run cannot go on
-└── ServingError               the server or the event store cannot be started or reached
+├── ServingError               the server or the event store cannot be started or reached
+└── RefreshRunningError        another `shopkeeper refresh` works on the workspace: exit status 4
 """
 
 from __future__ import annotations
@@ -43,3 +44,7 @@ class TrainingError(ShopkeeperError):
 
 class ServingError(ShopkeeperError):
     """The server or the event store cannot be started or reached."""
+
+
+class RefreshRunningError(ShopkeeperError):
+    """Another process refreshes the workspace."""

@@ -481,6 +481,38 @@ class ExportConfig(Section):
     """Maximum difference between a vector from torch and from ONNX, relative to its length."""
 
 
+class GateConfig(Section):
+    """When an exported bundle becomes the champion: docs/operations.md. The present settings count, not those
+    that a run was trained with."""
+
+    confidence: float = Field(0.95, ge=0.5, lt=1)
+    """Confidence of the interval of the difference to the champion, over the same users. A run with other
+    settings than the champion's becomes champion where the whole interval is above zero: a tie keeps the
+    champion. The champion's own settings on newer data replace it unless the whole interval is below zero."""
+
+
+class RefreshConfig(Section):
+    """`shopkeeper refresh`, the one command of a nightly timer: docs/nightly.md. The present settings count,
+    not those that a run was trained with."""
+
+    source: Literal["files", "event_log"] = "files"
+    """Where events come from. `files`: what `data` names. `event_log`: the live server's log, which holds
+    what was imported from files too; the catalogue and the users are still those of `data`."""
+
+    warm_start: bool = False
+    """Start from the champion's weights, items aligned by id, where it has the same settings and its model
+    reads ids alone (no item tower, no user features). Early stopping then ends sooner; measured, the encoder
+    alone was a little worse: docs/nightly.md."""
+
+    keep_bundles: int = Field(5, ge=2)
+    """Bundles of nightly runs that are kept, the champion and its predecessor always among them. Older ones
+    are deleted, with the weights of their runs; records, figures and reviews stay."""
+
+    resume_hours: float = Field(12, ge=0)
+    """A refresh that was interrupted at most so long ago is continued: steps that it finished are not
+    repeated. An older one is begun anew, with the events of today."""
+
+
 class ServingConfig(Section):
     """The live server."""
 
@@ -542,5 +574,7 @@ class Config(Section):
 
     evaluation: EvaluationConfig = EvaluationConfig()
     export: ExportConfig = ExportConfig()
+    gate: GateConfig = GateConfig()
+    refresh: RefreshConfig = RefreshConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()

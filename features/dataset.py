@@ -86,6 +86,12 @@ class Dataset:
         return str(self.manifest["fingerprint"])
 
     @property
+    def training_data(self) -> str:
+        """The fingerprint of what a training learns from: not of stock, prices, titles and items without
+        events."""
+        return str(self._entry("training_data"))
+
+    @property
     def has_times(self) -> bool:
         """False with an ordinal clock, where features of time mean nothing."""
         return bool(self.manifest["clock"] == "real")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from features.ingest.validate_catalogue import validate_items, validate_users
 from features.ingest.validate_events import validate_events
 from features.readers.amazon_reviews import read_amazon_reviews
 from features.readers.complete_journey import read_complete_journey
-from features.readers.files import read_files
+from features.readers.files import read_event_log, read_files
 from features.readers.ga4 import read_ga4
 from features.readers.movielens import read_movielens
 from features.readers.online_retail import read_online_retail
@@ -35,11 +36,14 @@ def prepare(
     now: datetime,
     progress: Callable[[str], None] | None = None,
     show: Callable[[Report], None] | None = None,
+    event_log: Path | None = None,
 ) -> Report:
     """Read, validate, report, and write `<workspace>/tables` and `<workspace>/dataset`.
 
     `now` (with a time zone) decides which timestamps lie in the future. `progress` is called with a message
-    as each step begins; `show` gets the report, also when the verdict is no-go.
+    as each step begins; `show` gets the report, also when the verdict is no-go. With `event_log`, the file
+    that `shopkeeper events export` wrote, the events are those; items and users come from the configured
+    files.
 
     Raises DataError for data that cannot be used (`<workspace>/rejected.parquet` then has the rejected rows)
     and TooLittleDataError for a no-go. Nothing else is written in either case.
@@ -48,18 +52,19 @@ def prepare(
     for kind in ("tables", "dataset"):
         check_replaceable(config.workspace / kind, kind=kind)
     log(f"Reading {config.data.reader}")
-    raw = read_raw(config.data)
+    raw = read_raw(config.data, event_log=event_log)
+    of_events = config.data if event_log is None else _of_event_log(config.data, event_log)
     log(f"Checking {raw.events.num_rows:,} events")
     users = validate_users(raw.users)
     events = validate_events(
-        raw.events, data=config.data, prepare=config.prepare, now=now, no_consent=users.no_consent
+        raw.events, data=of_events, prepare=config.prepare, now=now, no_consent=users.no_consent
     )
     items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
     report = make_report(events, items, users, config=config, now=now, remarks=raw.remarks)
     items_from_events = raw.items.from_events if raw.items else ()
     del raw  # frees as much memory as the steps below need
-    if config.data.clock == "ordinal":
+    if of_events.clock == "ordinal":
         report = report.without_times()
     _stop_if_unusable(report, rejected, config, show=show)
     log(f"Writing tables of {report.num_events:,} events")
@@ -70,7 +75,7 @@ def prepare(
         users=users.frame,
         rejected=rejected,
         report=report.as_dict(),
-        clock=config.data.clock,
+        clock=of_events.clock,
         currency=events.currency,
         made_from=config.data.reader,
         items_from_events=items_from_events,
@@ -81,13 +86,24 @@ def prepare(
     return report
 
 
-def read_raw(data: DataConfig) -> RawTables:
-    """Read the raw tables with the configured reader."""
+def _of_event_log(data: DataConfig, event_log: Path) -> DataConfig:
+    """Settings for the events of the log: its columns are ours, and which of them count is the shop's."""
+    return DataConfig(reader="parquet", events=event_log, exclude=data.exclude, until=data.until)
+
+
+def read_raw(data: DataConfig, *, event_log: Path | None = None) -> RawTables:
+    """Read the raw tables with the configured reader; with `event_log`, the events from there."""
+    if data.reader in ("csv", "parquet", "jsonl"):
+        return read_files(data, event_log=event_log)
+    found = _read_known(data)
+    return found if event_log is None else replace(found, events=read_event_log(event_log))
+
+
+def _read_known(data: DataConfig) -> RawTables:
+    """Read the raw tables of a format or of a public data set that Shopkeeper knows."""
     match data.reader:
         case "complete_journey":
             return read_complete_journey()
-        case "csv" | "parquet" | "jsonl":
-            return read_files(data)
         case "ga4":
             return read_ga4(data)
         case "shopify":
@@ -104,6 +120,8 @@ def read_raw(data: DataConfig) -> RawTables:
             return read_movielens(data)
         case "session_text":
             return read_session_text(data)
+        case _:
+            raise AssertionError(f"{data.reader} reads files with columns of the configuration")
 
 
 def _rejected_file(config: Config) -> Path:

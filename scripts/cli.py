@@ -15,6 +15,7 @@ import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
 from scripts.events import events_app
+from scripts.export import export
 from scripts.extras import extra_that_brings
 from scripts.openmp import let_waiting_threads_sleep
 from scripts.options import (
@@ -26,6 +27,7 @@ from scripts.options import (
     SetOption,
     load_settings,
 )
+from scripts.refresh import refresh
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -37,7 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="""A recommender for online shops: from raw events to live personal recommendations.
 
-The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers.
+The way is **prepare** → **train** → **export** → **serve**; **compare** and **promote** are for reviewers,
+**refresh** is a whole night for a timer.
 Every command reads one YAML (`--config`), any of whose settings `--set key=value` changes, and keeps what it
 makes in one folder (`--out`).
 
@@ -151,29 +154,7 @@ def evaluate(
     _show_table(load_settings(config, set_, out), run)
 
 
-@app.command()
-def export(
-    config: ConfigOption = None, set_: SetOption = None, out: OutOption = None, run: RunOption = None
-) -> None:
-    """Fit on everything, write the bundle, register it in MLflow, and make it champion if it wins.
-
-    Nothing is written unless ONNX agrees with torch, the index finds what exact search finds, and ids lead
-    back to their items.
-    """
-    settings = load_settings(config, set_, out)
-    from configs.console import log
-    from scripts.run_settings import log_ignored_settings
-    from training.lifecycle import release
-    from training.runs.run import run_named
-
-    found = run_named(settings.workspace, run)
-    log_ignored_settings(settings, found)
-    released = release(settings, found)
-    wins = released.decision.is_champion
-    typer.echo(f"bundle    {released.bundle} (version {released.version})")
-    typer.echo(f"champion  {'yes' if wins else 'no'}: {released.decision.why}")
-    chosen = "" if wins else f"--bundle {released.bundle} "
-    log(f"Next: shopkeeper serve {chosen}{AGAIN}, or shopkeeper recommend {chosen}--user ID")
+app.command()(export)
 
 
 @app.command()
@@ -236,6 +217,9 @@ def promote(
         )
     chosen = run_named(settings.workspace, run) if run else Registry(settings).run_with_alias()
     typer.echo(str(run_promote(settings, chosen, why=why)))
+
+
+app.command()(refresh)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from configs.load import dump_config
 from configs.schema import Config
 from training.runs.flat_settings import flat
 from training.runs.resumable_run import resumed_config
-from training.runs.run import SETTINGS_FILE, Run
+from training.runs.run import NOT_OF_A_RUN, SETTINGS_FILE, Run
 from training.tracking.tracked_settings import without_login
 
 MAX_SHOWN: Final = 10
@@ -53,7 +53,9 @@ def settings_to_resume(config: Config, run: Run, *, overrides: Sequence[str], fr
 
 def _log_ignored(ignored: dict[str, Any], used: dict[str, Any], run: Run, *, remedy: str) -> None:
     names = [
-        name for name in {**used, **ignored} if name != "workspace" and ignored.get(name) != used.get(name)
+        name
+        for name in {**used, **ignored}
+        if name.partition(".")[0] not in NOT_OF_A_RUN and ignored.get(name) != used.get(name)
     ]
     if not names:
         return

@@ -53,7 +53,11 @@ class Registry:
 
     def set_champion(self, run: Run, settings: Config, entry: BundleEntry) -> None:
         """Make the run's bundle the champion: the pointer first, then MLflow's alias."""
-        pointer = ChampionPointer(run=run.name, version=entry.version, bundle=self.folder(run))
+        before = self.champion
+        previous = before.previous if before and before.run == run.name else before.run if before else None
+        pointer = ChampionPointer(
+            run=run.name, version=entry.version, bundle=self.folder(run), previous=previous
+        )
         write_pointer(self.config.workspace, pointer)
         if entry.model_version is not None:
             set_alias(settings, model_version=entry.model_version)

@@ -6,28 +6,40 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from configs.console import log
 from configs.exceptions import ArtefactError, TrainingError
 from configs.schema import Config
+from features.core.artefact import writing_file
 from features.dataset import Dataset
 from features.splits import LEAVE_ONE_OUT_WARNING, split_points
 from training.encoder.fit import fit_encoders
 from training.runs.environment import environment
 from training.runs.record import Resumption
 from training.runs.resumable_run import changed_settings, resume_hint
-from training.runs.run import Run, require_same_data, settings_of, write_json, write_settings
+from training.runs.run import (
+    DATASET_FILES,
+    Run,
+    require_same_dataset,
+    settings_of,
+    write_json,
+    write_settings,
+)
 from training.tracking.client import require_tracking
 from training.tracking.mlflow_sync import SyncAfterEpochs, sync
 
 
-def train(config: Config, *, resume: Run | None = None, refit_of: str | None = None) -> Run:
+def train(
+    config: Config, *, resume: Run | None = None, started: Callable[[Run], None] | None = None, **origin: Any
+) -> Run:
     """Train on `<workspace>/dataset` and return the new run under `<workspace>/runs`.
 
-    With `resume`, continue that run from its last checkpoint. `refit_of` names the run whose settings are
-    fitted again. Needs torch and Lightning, but no Polars, SciPy, FAISS, Ray or MLflow. Raises TrainingError
-    and ArtefactError, with the command that resumes.
+    With `resume`, continue that run from its last checkpoint. `origin` are entries of the run's record that
+    say why there is a new run: `refit_of`, `warm_started_from`, `is_nightly`. `started` gets the new run
+    before anything is trained. Needs torch and Lightning, but no Polars, SciPy, FAISS, Ray or MLflow. Raises
+    TrainingError and ArtefactError, with the command that resumes.
     """
     dataset = Dataset.open(config.workspace / "dataset")
     if dataset.nothing_to_recommend:
@@ -41,24 +53,30 @@ def train(config: Config, *, resume: Run | None = None, refit_of: str | None = N
     run = resume or Run.create(config.workspace / "runs", name=f"{config.name}-{config.encoder.model}")
     with run.lock():
         if resume is None:
-            _start(run, config, refit_of=refit_of)
+            _start(run, config, dataset, origin)
+            if started is not None:
+                started(run)
         else:
-            require_same_data(run, dataset)
+            require_same_dataset(run, dataset)
             if run.read().status == "finished":
                 log(f"run {run.folder} is finished")
                 return run
             _resume(run, config)
-        run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
+        data = {"dataset": dataset.fingerprint, "training_data": dataset.training_data}
+        run.update(status="running", seed=config.training.seed, **data, **environment())
         with _outcome_recorded(run, config):
             fit_encoders(dataset, timeline, config=config, run=run, after_epoch=SyncAfterEpochs(run, config))
     return run
 
 
-def _start(run: Run, config: Config, *, refit_of: str | None) -> None:
+def _start(run: Run, config: Config, dataset: Dataset, origin: Mapping[str, Any]) -> None:
     """Write what `--resume` needs. A run that cannot be started leaves no folder."""
     try:
-        run.update(status="running", **({"refit_of": refit_of} if refit_of else {}))
+        run.update(status="running", **origin)
         _copy_report(run, config)
+        for name in DATASET_FILES:
+            with writing_file(run.folder / name) as scratch:
+                shutil.copyfile(dataset.folder / name, scratch)
         write_settings(run, config)
     except BaseException:
         shutil.rmtree(run.folder, ignore_errors=True)

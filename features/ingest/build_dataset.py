@@ -19,6 +19,7 @@ from features.core.categorical import categorical_code, user_keys
 from features.dataset import Dataset
 from features.ingest.id_kinds import why_ids_differ
 from features.ingest.tables import Tables
+from features.ingest.training_data import training_data_fingerprint
 from features.ingest.write_features import write_features
 
 
@@ -61,6 +62,9 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
         has_times = contents["clock"] == "real"
         contents |= write_features(
             scratch, catalogue=described, event_types=tuple(contents["event_types"]), has_times=has_times
+        )
+        contents["training_data"] = training_data_fingerprint(
+            scratch, items=catalogue.head(len(items)), users=user_rows, clock=contents["clock"]
         )
         write_manifest(scratch, kind="dataset", made_from=tables.fingerprint, contents=contents)
     return Dataset.open(out_folder)

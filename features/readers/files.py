@@ -52,21 +52,31 @@ _IDS: Final = {
 """Table → its columns of ids."""
 
 
-def read_files(data: DataConfig) -> RawTables:
-    """Read the events and, where configured, items and users. Raises DataError for an unusable file."""
-    if data.events is None:
+def read_event_log(path: Path) -> RawTable:
+    """Read the events that `shopkeeper events export` wrote, with our column names. Raises DataError."""
+    read = partial(read_parquet_rows, categorical=frozenset(_CATEGORICAL))
+    return _table("events", path, {}, read, DataConfig(reader="parquet"))
+
+
+def read_files(data: DataConfig, *, event_log: Path | None = None) -> RawTables:
+    """Read the events and, where configured, items and users. Raises DataError for an unusable file.
+
+    With `event_log` the events are those of the log, and the configured file of events is not read.
+    """
+    if data.events is None and event_log is None:
         raise DataError(
             f"data.reader={data.reader} needs the path of the events: set data.events=FILE (or a glob such "
             "as 'logs/*.csv')."
         )
     categorical = frozenset(data.event_columns.get(name, name) for name in _CATEGORICAL)
-    parquet = partial(read_parquet_rows, categorical=categorical)
-    read_events = parquet if data.reader == "parquet" else _reader(data.reader, data)
-    return RawTables(
-        events=_table("events", data.events, data.event_columns, read_events, data),
-        items=read_items_file(data),
-        users=read_users_file(data),
-    )
+    if event_log is not None:
+        events = read_event_log(event_log)
+    else:
+        assert data.events is not None
+        parquet = partial(read_parquet_rows, categorical=categorical)
+        read_events = parquet if data.reader == "parquet" else _reader(data.reader, data)
+        events = _table("events", data.events, data.event_columns, read_events, data)
+    return RawTables(events=events, items=read_items_file(data), users=read_users_file(data))
 
 
 def read_items_file(data: DataConfig) -> RawTable | None:

@@ -20,12 +20,12 @@ class Ranker:
     """A graph with the names of the columns that it was trained on."""
 
     def __init__(self, graph: bytes, *, columns: Sequence[str]) -> None:
-        self._graph, self.columns = graph, tuple(columns)
+        self.graph, self.columns = graph, tuple(columns)
         self._session = onnx_session(graph)
 
     def save(self, folder: Path) -> None:
         """Write the graph; the bundle's manifest keeps the columns."""
-        (folder / RANKER_FILE).write_bytes(self._graph)
+        (folder / RANKER_FILE).write_bytes(self.graph)
 
     def require_columns(self, computed: Sequence[str], *, where: Path) -> None:
         """Raise ArtefactError where it was trained on other columns than this program computes."""

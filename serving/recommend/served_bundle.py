@@ -21,6 +21,8 @@ class ChampionPointer:
     version: str
     bundle: Path
     """The bundle's folder"""
+    previous: str | None = None
+    """The run that was champion before this one"""
 
 
 def read_pointer(workspace: Path) -> ChampionPointer | None:
@@ -32,7 +34,10 @@ def read_pointer(workspace: Path) -> ChampionPointer | None:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
         return ChampionPointer(
-            run=entries["run"], version=entries["version"], bundle=workspace / entries["bundle"]
+            run=entries["run"],
+            version=entries["version"],
+            bundle=workspace / entries["bundle"],
+            previous=entries.get("previous"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ArtefactError(
@@ -45,6 +50,8 @@ def write_pointer(workspace: Path, pointer: ChampionPointer) -> None:
     moved."""
     bundle = pointer.bundle.relative_to(workspace).as_posix()
     entries = {"bundle": bundle, "version": pointer.version, "run": pointer.run}
+    if pointer.previous is not None:
+        entries["previous"] = pointer.previous
     with writing_file(workspace / POINTER_FILE) as scratch:
         scratch.write_text(json.dumps(entries, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

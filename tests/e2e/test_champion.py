@@ -3,11 +3,14 @@ window."""
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from command_line import Done, runner
 from worked_example import Example, tree, write_example
@@ -35,6 +38,11 @@ class Shop:
 
     def runs(self) -> list[str]:
         return sorted(path.name for path in (self.example.workspace / "runs").iterdir())
+
+    def newer_sales(self, folder: Path, *, num_users: int) -> None:
+        """The shop's sales with those of more customers: other training data that ends no earlier."""
+        newer = write_example(folder, num_users=num_users)
+        shutil.copy(newer.folder / "sales.csv", self.example.folder / "sales.csv")
 
     def set_figures(self, run: str, figure: float) -> None:
         """Give every user of a run's table this figure for the pipeline, as a better or worse model would."""
@@ -93,11 +101,13 @@ def test_a_crippled_run_loses_to_a_retriever_alone_and_says_how_to_serve_it(shop
     assert shop.example.champion() == champion
 
 
-def test_a_champion_of_other_data_is_fitted_on_the_present_data_first(shop: Shop, tmp_path: Path) -> None:
-    first = shop.runs()
-    champion = shop.example.champion()
-    newer = write_example(tmp_path / "newer", num_users=120)
-    shutil.copy(newer.folder / "sales.csv", shop.example.folder / "sales.csv")
+def test_newer_data_under_the_champions_settings_replaces_it_and_other_settings_must_win(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """A week more of sales. The champion's bundle is judged as it is on the new window. Then a run with other
+    settings that is no better loses, and the champion's settings on the newest data follow."""
+    first, champion = shop.runs(), shop.example.champion()
+    shop.newer_sales(tmp_path / "newer", num_users=170)
     assert shop("prepare").status == 0
     stale = shop("export", "--run", champion)
     assert stale.status == 2
@@ -105,10 +115,52 @@ def test_a_champion_of_other_data_is_fitted_on_the_present_data_first(shop: Shop
     assert shop("train", "--no-evaluate").status == 0
     done = shop("export")
     assert done.status == 0, done.err
-    assert f"fitting the champion's settings ({champion}) on the present data" in done.err
-    assert "against the champion +0.0000" in done.out, "the same settings and seed on the same data"
-    assert shop.example.champion() == champion
-    assert len(shop.runs()) == len(first) + 2
+    assert f"replaying the champion {champion} on the present window" in done.err
+    assert "the new champion" in done.out
+    second = shop.example.champion()
+    assert second != champion
+    assert len(shop.runs()) == len(first) + 1, "nothing was trained to compare with"
+    pointer = json.loads((shop.example.workspace / "champion.json").read_text())
+    assert (pointer["run"], pointer["previous"]) == (second, champion)
+
+    shop.newer_sales(tmp_path / "newest", num_users=180)
+    assert shop("prepare").status == 0
+    other = ("--set", "encoder.dim=8", "--set", "encoder.num_heads=1", "--set", "ranker.max_epochs=1")
+    assert shop("train", "--no-evaluate", *other).status == 0
+    done = shop("export")
+    assert done.status == 0, done.err
+    assert "champion  no" in done.out
+    assert f"fitting the champion's settings ({second}) on the present data" in done.err
+    assert "successor " in done.out
+    assert shop.example.champion() not in (champion, second)
+    assert shop.example.champion() == shop.runs()[-1]
+
+
+def test_an_edited_catalogue_blocks_nothing(shop: Shop) -> None:
+    """The champion's bundle gets it without training, by itself or by the option, and stays champion."""
+    champion, runs = shop.example.champion(), shop.runs()
+    products = shop.example.folder / "products.csv"
+    for availability, arguments in (("out_of_stock", ()), ("preorder", ("--catalogue-only",))):
+        versions = [json.loads((shop.example.workspace / "champion.json").read_text())["version"]]
+        lines = products.read_text().splitlines()
+        lines = [
+            re.sub(",[a-z_]*_stock|,preorder", f",{availability}", line)
+            if line.startswith("bread1,")
+            else line
+            for line in lines
+        ]
+        products.write_text("\n".join(lines) + "\n")
+        assert shop("prepare").status == 0
+        done = shop("export", *arguments)
+        assert done.status == 0, done.err
+        assert "gets the present catalogue" in done.err
+        assert "champion  yes" in done.out
+        versions.append(json.loads((shop.example.workspace / "champion.json").read_text())["version"])
+        assert len(set(versions)) == 2
+        bundle = shop.example.workspace / "bundles" / champion
+        catalogue = pl.read_parquet(bundle / "catalogue.parquet")
+        assert catalogue.filter(pl.col("id") == "bread1")["availability"].item() == availability
+    assert (shop.runs(), shop.example.champion()) == (runs, champion)
 
 
 def test_a_file_where_the_bundles_should_be(shop: Shop) -> None:

@@ -44,6 +44,7 @@ from training.encoder.trainer import build_trainer
 from training.encoder.user_table import UserTable
 from training.encoder.validation import validation_loader
 from training.encoder.weight_averaging import ExponentialMovingAverage
+from training.encoder.weights_by_item import can_be_aligned, weights_by_item_id
 from training.runs.record import Ending, FitSummary
 from training.runs.run import CHECKPOINT_FILE, Run
 
@@ -80,7 +81,7 @@ def fit_encoders(
     encoder = build_model(dataset, config)
     fit = partial(_fit, encoder, dataset, config=config, run=run, budget=budget, after_epoch=after_epoch)
     if not _load_fitted(encoder, run, validation):
-        set_initial_vectors(encoder, dataset, validation, config)
+        _set_initial_weights(encoder, dataset, validation, config=config, run=run)
         fit(validation, later=later, next_point=later[0])
         save_encoder(encoder, run.folder, point=validation.name)
     for number, point in enumerate(later, start=1):
@@ -110,6 +111,28 @@ def _save_initial_vectors(
         )
 
 
+def _set_initial_weights(
+    encoder: Encoder, dataset: Dataset, point: SplitPoint, *, config: Config, run: Run
+) -> None:
+    """The weights of the run's `warm_started_from` at this split point, where they mean something for this
+    dataset; else initial item vectors.
+
+    They know nothing of the window after the split point: that run's was no later.
+    """
+    name = run.read().warm_started_from
+    if name is not None:
+        before = Run(run.folder.parent / name)
+        path = before.folder / f"encoder-{point.name}.pt"
+        by_ids_alone = encoder.item_tower is None and not encoder.reads_user
+        if path.is_file() and by_ids_alone and can_be_aligned(encoder, before, dataset):
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+            encoder.load_state_dict(weights_by_item_id(weights, encoder, before, dataset))
+            log(f"warm start from the weights of {name}")
+            return
+        log(f"no warm start: the weights of {name} are gone, or belong to codes of its own catalogue")
+    set_initial_vectors(encoder, dataset, point, config)
+
+
 def _load_fitted(encoder: Encoder, run: Run, point: SplitPoint) -> bool:
     """Load the weights of a fit that the run has finished; False if there are none."""
     path = run.folder / f"encoder-{point.name}.pt"
@@ -134,8 +157,12 @@ def save_encoder(encoder: Encoder, folder: Path, *, point: str) -> None:
 
 
 def load_encoder(folder: Path, dataset: Dataset, *, point: str, config: Config) -> Encoder:
-    """The encoder that was fitted on the events before the split point, in evaluation mode. Raises
-    TrainingError if the run has none."""
+    """The encoder that was fitted on the events before the split point, in evaluation mode.
+
+    Where the catalogue is another than at the training, rows of weights are found by item id. Raises
+    TrainingError if the run has no such encoder, ArtefactError if its weights mean nothing with this
+    catalogue.
+    """
     path = folder / f"encoder-{point}.pt"
     if not path.is_file():
         raise TrainingError(
@@ -143,7 +170,11 @@ def load_encoder(folder: Path, dataset: Dataset, *, point: str, config: Config) 
             "Train again with `shopkeeper train`."
         )
     encoder = build_model(dataset, config)
-    encoder.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    run = Run(folder)
+    if run.read().dataset not in (None, dataset.fingerprint):
+        weights = weights_by_item_id(weights, encoder, run, dataset)
+    encoder.load_state_dict(weights)
     return encoder.eval()
 
 

@@ -80,7 +80,12 @@ def over_retrievers(figures: UserFigures, config: EvaluationConfig) -> list[Diff
 
 
 def over_run(
-    figures: UserFigures, other: UserFigures, *, name: str, config: EvaluationConfig
+    figures: UserFigures,
+    other: UserFigures,
+    *,
+    name: str,
+    config: EvaluationConfig,
+    confidence: float = 0.95,
 ) -> list[Difference]:
     """This run's pipeline minus another run's, on every slice.
 
@@ -93,7 +98,11 @@ def over_run(
         if same is None or not len(part.users) or not np.array_equal(part.users, same.users):
             continue
         paired = difference_interval(
-            part.values[PIPELINE], same.values[PIPELINE], samples=config.bootstrap_samples, seed=config.seed
+            part.values[PIPELINE],
+            same.values[PIPELINE],
+            samples=config.bootstrap_samples,
+            seed=config.seed,
+            confidence=confidence,
         )
         found.append(Difference(name, part.by, part.name, len(part.users), *paired))
     return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from configs.console import log
 from configs.exceptions import ArtefactError, ConfigError
 from configs.schema import Config
+from features.retrievers import configured_retrievers
 from serving.recommend.served_bundle import read_pointer
 from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run, settings_of
@@ -30,12 +33,30 @@ def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
     """
     ours, theirs = settings_of(run, config), settings_of(other, config)
     same = {
-        "data": run.read().dataset == other.read().dataset,
+        "data": run.read().has_same_training_data(other.read()),
         "window": ours.split == theirs.split,
         "targets": ours.history.targets == theirs.history.targets,
         "evaluation": ours.evaluation == theirs.evaluation,
     }
     return [name for name, is_same in same.items() if not is_same]
+
+
+def has_same_settings(ours: Config, theirs: Config) -> bool:
+    """Whether two configurations ask for the same model, as of whatever data: equal in all that a list on the
+    home page depends on."""
+    return _of_model(ours) == _of_model(theirs)
+
+
+def _of_model(config: Config) -> dict[str, Any]:
+    """Without where things are (`data`, `workspace`, `serving`, `tracking`), how they run, and what only
+    measures them (`evaluation`, but for what a model is fitted for)."""
+    sections = ("split", "history", "encoder", "training", "retrievers", "ranker")
+    found: dict[str, Any] = {name: getattr(config, name).model_dump() for name in sections}
+    for name in ("device", "precision", "checkpoint_minutes"):
+        del found["training"][name]
+    fitted_for = config.evaluation.headline_k, config.evaluation.exclude_seen
+    fitted = {"fitted_retrievers": configured_retrievers(config.surfaces), "fitted_for": fitted_for}
+    return {**found, "home": config.surfaces["home"].model_dump(), **fitted}
 
 
 def can_be_paired(run: Run, other: Run, config: Config) -> bool:

@@ -51,18 +51,27 @@ def coverage(lists: Sequence[NDArray[np.int32]], *, k: int, num_items: int) -> f
     return len(shown) / num_items
 
 
-def mean_and_interval(values: NDArray[np.float64], *, samples: int, seed: int) -> tuple[float, float, float]:
-    """The mean over users with its 95 % bootstrap interval (percentiles over resampled users): (mean, low,
+def mean_and_interval(
+    values: NDArray[np.float64], *, samples: int, seed: int, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """The mean over users with its bootstrap interval (percentiles over resampled users): (mean, low,
     high)."""
-    ((mean, low, high),) = means_and_intervals(values[:, None], samples=samples, seed=seed)
+    ((mean, low, high),) = means_and_intervals(
+        values[:, None], samples=samples, seed=seed, confidence=confidence
+    )
     return mean, low, high
 
 
 def difference_interval(
-    left: NDArray[np.float64], right: NDArray[np.float64], *, samples: int, seed: int
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    *,
+    samples: int,
+    seed: int,
+    confidence: float = 0.95,
 ) -> tuple[float, float, float]:
-    """The mean of left - right over the same users, with its paired 95 % bootstrap interval."""
-    return mean_and_interval(left - right, samples=samples, seed=seed)
+    """The mean of left - right over the same users, with its paired bootstrap interval."""
+    return mean_and_interval(left - right, samples=samples, seed=seed, confidence=confidence)
 
 
 def summarise(
@@ -76,7 +85,7 @@ def summarise(
 
 
 def means_and_intervals(
-    values_UM: NDArray[np.float64], *, samples: int, seed: int
+    values_UM: NDArray[np.float64], *, samples: int, seed: int, confidence: float = 0.95
 ) -> list[tuple[float, float, float]]:
     """`mean_and_interval` of each column, all on the same resampled users. Shapes: U users, M metrics."""
     num_users, num_metrics = values_UM.shape
@@ -86,5 +95,6 @@ def means_and_intervals(
     drawn = (generator.integers(0, num_users, num_users) for _ in range(samples))
     # how often each user was drawn, times the users' numbers, is the sum over the drawn
     means_SM = np.stack([np.bincount(users, minlength=num_users) @ values_UM for users in drawn]) / num_users
-    low_M, high_M = np.percentile(means_SM, [2.5, 97.5], axis=0)
+    outside = (1 - confidence) / 2
+    low_M, high_M = np.quantile(means_SM, [outside, 1 - outside], axis=0)
     return list(zip(values_UM.mean(axis=0).tolist(), low_M.tolist(), high_M.tolist(), strict=True))

@@ -55,11 +55,58 @@ def build_bundle(
     `made_by` (run, commit, data fingerprint) goes into the manifest as it is.
     """
     interactions = Interactions.before(dataset, point, config)
-    profiles, settings = ItemProfiles.fit(interactions, config), bundle_settings(dataset, config)
+    settings = bundle_settings(dataset, config)
     graphs = _export_graphs(encoder, ranker, dataset, config)
-    vectors, can_be_shown = _item_vectors(encoder, profiles, graphs.item_encoder, dataset, point, config)
+    untouched = untouched_items(dataset, point, config)
+    vectors = _trained_vectors(encoder, dataset)
+    vectors[untouched] = 0.0
+    if graphs.item_encoder is not None and dataset.has_catalogue:
+        vectors[untouched] = graphs.item_encoder.encode(np.asarray(dataset.item_content)[untouched])
+    users = _users(dataset) if encoder.reads_user else None
+    parts = TrainedParts(
+        graphs.query_encoder, vectors, graphs.item_encoder, graphs.ranker, users, graphs.differences
+    )
+    return assemble_bundle(
+        dataset, point, interactions, parts=parts, settings=settings, config=config, made_by=made_by
+    )
+
+
+@dataclass(frozen=True)
+class TrainedParts:
+    """What of a bundle was trained; everything else is counted from events."""
+
+    query_encoder: QueryEncoder
+    item_vectors: NDArray[np.float32]
+    """(N, D) 0 for an item of which nothing is known"""
+    item_encoder: ItemEncoder | None
+    ranker: bytes | None
+    """Its ONNX graph"""
+    users: pl.DataFrame | None
+    """The attributes of users, for a model that reads them"""
+    differences: Mapping[str, float]
+    """How far each graph is from torch"""
+
+
+def assemble_bundle(
+    dataset: Dataset,
+    point: SplitPoint,
+    interactions: Interactions,
+    *,
+    parts: TrainedParts,
+    settings: BundleSettings,
+    config: Config,
+    made_by: Mapping[str, Any],
+) -> Bundle:
+    """Trained parts, with everything that is counted from the interactions before the split point.
+
+    An item can be shown once it had a target event, or where nobody touched it and it has a vector. Raises
+    GateError when the index does not find what exact search finds.
+    """
+    profiles, vectors = ItemProfiles.fit(interactions, config), parts.item_vectors
+    untouched = untouched_items(dataset, point, config)
+    can_be_shown = profiles.known | (untouched & vectors.any(axis=1))
     built = _build_index(
-        graphs.query_encoder,
+        parts.query_encoder,
         profiles,
         settings,
         dataset,
@@ -69,7 +116,7 @@ def build_bundle(
         config=config,
     )
     limit = config.retrievers.num_candidates.get(EncoderRetriever.name, EncoderRetriever.num_candidates)
-    trained = EncoderRetriever(graphs.query_encoder, vectors, built.index, limit)
+    trained = EncoderRetriever(parts.query_encoder, vectors, built.index, limit)
     retrievers = fit_retrievers(replace(interactions, trained={trained.name: trained}), config)
     columns = RankerColumns(retrievers, feature_groups(settings.feature_groups)).names
     return Bundle(
@@ -80,7 +127,7 @@ def build_bundle(
             "num_known_items": int(profiles.known.sum()),
             "currency": dataset.manifest["currency"],
             "dim": vectors.shape[1],
-            "gates": graphs.differences,
+            "gates": dict(parts.differences),
             "index": built.as_json(),
             "made_by": dict(made_by),
         },
@@ -89,9 +136,9 @@ def build_bundle(
         can_be_shown=can_be_shown,
         item_profiles=profiles,
         retrievers=retrievers,
-        ranker=Ranker(graphs.ranker, columns=columns) if graphs.ranker is not None else None,
-        item_encoder=graphs.item_encoder,
-        users=_users(dataset) if encoder.reads_user else None,
+        ranker=Ranker(parts.ranker, columns=columns) if parts.ranker is not None else None,
+        item_encoder=parts.item_encoder,
+        users=parts.users,
     )
 
 
@@ -151,31 +198,19 @@ def _export_graphs(
 
 
 @torch.no_grad()
-def _item_vectors(
-    encoder: Encoder,
-    profiles: ItemProfiles,
-    item_encoder: ItemEncoder | None,
-    dataset: Dataset,
-    point: SplitPoint,
-    config: Config,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """((N, D) vectors, (N,) whether an item can be shown).
-
-    An item that stood in a history before the split point has the vector it was trained with, so that the
-    server reads histories as training did, and can be shown once it had a target event. An item that nobody
-    touched has, where there is an item tower and a catalogue of the shop's own, the vector of its
-    description, and can be shown. All others are 0.
-    """
+def _trained_vectors(encoder: Encoder, dataset: Dataset) -> NDArray[np.float32]:
+    """(N, D) the vector that each item was trained with, so that the server reads histories as training
+    did."""
     vectors = encoder.item_vectors(torch.arange(dataset.num_items)).float().numpy().copy()
-    inputs = np.array([EVENT_TYPE_CODE[name] for name in config.history.input_event_types], np.int8)
-    touched = np.zeros(dataset.num_items, bool)
-    touched[dataset.items[point.past(dataset) & np.isin(dataset.event_types, inputs)]] = True
-    untouched = ~(touched | profiles.known)
-    vectors[untouched] = 0.0
-    if item_encoder is not None and dataset.has_catalogue:
-        vectors[untouched] = item_encoder.encode(np.asarray(dataset.item_content)[untouched])
-    can_be_shown = profiles.known | (untouched & vectors.any(axis=1))
-    return np.ascontiguousarray(vectors, np.float32), can_be_shown
+    return np.ascontiguousarray(vectors, np.float32)
+
+
+def untouched_items(dataset: Dataset, point: SplitPoint, config: Config) -> NDArray[np.bool_]:
+    """(N,) items that stood in no history before the split point: no vector was trained for them."""
+    codes = np.array([EVENT_TYPE_CODE[name] for name in config.history.input_event_types], np.int8)
+    untouched = np.ones(dataset.num_items, bool)
+    untouched[dataset.items[point.past(dataset) & np.isin(dataset.event_types, codes)]] = False
+    return untouched
 
 
 def _build_index(

@@ -36,11 +36,15 @@ def fit_pipeline(
 
 
 def candidate_pipeline(dataset: Dataset, point: SplitPoint, *, config: Config, run: Run) -> Pipeline:
-    """What the retrievers propose as of the split point; the run's judged bundle where it is of that one."""
+    """What the retrievers propose as of the split point; the run's judged bundle where it is of that one and
+    of this catalogue."""
     try:
-        return Pipeline.load(bundle_folder(run, point))
+        pipeline = Pipeline.load(bundle_folder(run, point))
+        if pipeline.bundle.manifest["made_from"] == dataset.fingerprint:
+            return pipeline
     except ArtefactError:
-        log(f"candidates as of the {point.name} split point")
+        pass
+    log(f"candidates as of the {point.name} split point")
     encoder = load_encoder(run.folder, dataset, point=point.name, config=config)
     bundle = build_bundle(dataset, point, encoder=encoder, ranker=None, config=config, made_by=made_by(run))
     return Pipeline(bundle)

@@ -74,8 +74,14 @@ class RunRecord(_Record):
     """The message of a training that failed"""
     refit_of: str | None = None
     """The run whose settings were fitted again on newer data, to compare with it"""
+    warm_started_from: str | None = None
+    """The run whose weights the first fit started from"""
+    is_nightly: bool = False
+    """Whether `shopkeeper refresh` made it: its bundle and weights are deleted when newer ones are there"""
     dataset: str | None = None
     """The fingerprint of the dataset"""
+    training_data: str | None = None
+    """The fingerprint of what of the dataset a training learns from (`Dataset.training_data`)"""
     seed: int | None = None
     commit: str | None = None
     uncommitted_changes: bool | None = None
@@ -96,6 +102,12 @@ class RunRecord(_Record):
     mlflow_run: str | None = None
     mlflow_lines: int = 0
     """How many lines of the curves MLflow has"""
+
+    def has_same_training_data(self, other: RunRecord) -> bool:
+        """Whether both were trained on the same events, whatever the catalogue was."""
+        if self.training_data is None or other.training_data is None:
+            return self.dataset == other.dataset
+        return self.training_data == other.training_data
 
     @property
     def hardware(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from configs.exceptions import ArtefactError, ConfigError
 from configs.load import dump_config, load_config
 from configs.schema import Config
 from training.runs.flat_settings import flat
-from training.runs.run import CHECKPOINT_FILE, SETTINGS_FILE, Run, run_named
+from training.runs.run import CHECKPOINT_FILE, NOT_OF_A_RUN, SETTINGS_FILE, Run, run_named
 
 CHANGEABLE: Final = (
     "training.learning_rate",
@@ -76,9 +76,13 @@ def resumed_config(run: Run, overrides: Sequence[str], *, workspace: Path) -> Co
 
 
 def changed_settings(before: Config, after: Config) -> list[str]:
-    """Names of the settings that differ, the workspace aside."""
+    """Names of the settings that differ, those of the moment aside."""
     old, new = _flat(before), _flat(after)
-    return [name for name in {**old, **new} if name != "workspace" and old.get(name) != new.get(name)]
+    return [
+        name
+        for name in {**old, **new}
+        if name.partition(".")[0] not in NOT_OF_A_RUN and old.get(name) != new.get(name)
+    ]
 
 
 def resume_hint(run: Run) -> str:

@@ -2,6 +2,8 @@
 
 run.json           status, hardware, git commit, data fingerprint, seed, fits (`RunRecord`)
 config.yaml        every setting, defaults included
+items.parquet      the catalogue of the dataset: which item each row of the weights is for
+item_vocabulary.parquet   what the codes of items meant
 metrics.jsonl      one line an epoch: {"series": ..., "step": ..., "time": ..., "metrics": {...}}
 encoder-*.pt       weights fitted on the events before each split point
 resume.pt          the state of an unfinished fit (`training/encoder/checkpoint.py`)
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 RECORD_FILE: Final = "run.json"
 SETTINGS_FILE: Final = "config.yaml"
 CHECKPOINT_FILE: Final = "resume.pt"
+DATASET_FILES: Final = ("items.parquet", "item_vocabulary.parquet")
+"""Files of the dataset that a run keeps a copy of."""
+NOT_OF_A_RUN: Final = ("workspace", "gate", "refresh")
+"""Settings of the moment: those given to a command count, not those that a run was trained with."""
 
 
 @dataclass(frozen=True)
@@ -169,16 +175,27 @@ def write_settings(run: Run, config: Config) -> None:
         scratch.write_text(dump_config(config), encoding="utf-8")
 
 
-def require_same_data(run: Run, dataset: Dataset) -> None:
-    """Raise ArtefactError when the run was trained on another dataset: its item indices mean other
-    items."""
-    trained_on = run.read().dataset or dataset.fingerprint
-    if trained_on != dataset.fingerprint:
-        raise ArtefactError(
-            f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds "
-            f"now ({dataset.fingerprint}). Train on the present data with `shopkeeper train`, or prepare the "
-            "former again."
-        )
+def require_same_dataset(run: Run, dataset: Dataset) -> None:
+    """Raise ArtefactError when the run was trained on another dataset, be it the catalogue alone: a
+    checkpoint cannot go on with it."""
+    trained_on = run.read().dataset
+    if trained_on not in (None, dataset.fingerprint):
+        raise _other_data(run, dataset, trained_on, now=dataset.fingerprint)
+
+
+def require_same_training_data(run: Run, dataset: Dataset) -> None:
+    """Raise ArtefactError when the run was trained on other events. The catalogue may be another."""
+    record = run.read()
+    if record.dataset not in (None, dataset.fingerprint) and record.training_data != dataset.training_data:
+        trained_on = record.training_data or record.dataset
+        raise _other_data(run, dataset, trained_on, now=dataset.training_data)
+
+
+def _other_data(run: Run, dataset: Dataset, trained_on: str | None, *, now: str) -> ArtefactError:
+    return ArtefactError(
+        f"{run.folder} was trained on other data (fingerprint {trained_on}) than {dataset.folder} holds "
+        f"now ({now}). Train on the present data with `shopkeeper train`, or prepare the former again."
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -280,3 +280,17 @@ def test_an_item_with_a_row_left_and_a_price_beside_others_are_not_lost(prepare_
     report = prepare_csv(HEADER + GOOD * 2 + GOOD.replace("2.50", "2.50 or so") * 2)
     assert sum(report.rejected.values()) == 2
     assert report.lost == {}
+
+
+def test_the_event_log_stands_for_the_file_of_events(
+    prepared_shop: Path, shop_config: Config, tmp_path: Path
+) -> None:
+    """Its columns have our names and its rows their types, whatever the configuration says of the shop's
+    files; the catalogue is still the shop's."""
+    log = prepared_shop / "tables" / "events.parquet"
+    absent = shop_config.data.model_copy(update={"events": tmp_path / "absent.csv", "event_type": "review"})
+    config = shop_config.model_copy(update={"workspace": tmp_path / "again", "data": absent})
+    prepare(config, now=datetime(2025, 1, 1, tzinfo=UTC), event_log=log)
+    before, after = (Dataset.open(one / "dataset") for one in (prepared_shop, config.workspace))
+    assert after.training_data == before.training_data
+    assert after.fingerprint == before.fingerprint

@@ -11,12 +11,12 @@ import yaml
 
 from training.evaluation.evaluation_record import MostShown
 from training.runs.flat_settings import flat
-from training.runs.run import Run
+from training.runs.run import NOT_OF_A_RUN, Run
 
 NUM_MOST_SHOWN = 50
 """How many of the most shown items of each run are compared"""
 
-_NOT_COMPARED = ("workspace", "name", "tracking")
+_NOT_COMPARED = (*NOT_OF_A_RUN, "name", "tracking")
 """Sections that affect no figure; a tracking URI may also hold a login"""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,7 +24,7 @@ from training.encoder.fit import fit_encoders, load_encoder
 from training.encoder.module import EncoderModule
 from training.encoder.time_limit import TimeBudget
 from training.runs.record import FitSummary, RunRecord
-from training.runs.run import Run
+from training.runs.run import DATASET_FILES, Run
 
 SPLIT_POINTS = ("validation", "test", "full")
 
@@ -92,6 +93,29 @@ def test_without_refitting_every_split_point_has_the_first_weights(
     run, config = train(small_shop, tmp_path, "training.refit_epochs=0")
     first, *later = (item_vectors(small_shop, run, config, point) for point in SPLIT_POINTS)
     assert all(torch.equal(first, other) for other in later)
+
+
+def test_a_warm_start_begins_with_the_weights_of_another_run(
+    small_shop: tuple[Path, Dataset], tmp_path: Path
+) -> None:
+    """With a step of almost nothing the weights before the validation window are those of that run."""
+    _, dataset = small_shop
+    first, config = train(small_shop, tmp_path)
+    for name in DATASET_FILES:
+        shutil.copyfile(dataset.folder / name, first.folder / name)
+    still = config.model_copy(
+        update={"training": config.training.model_copy(update={"learning_rate": 1e-12})}
+    )
+    runs = {}
+    for origin in (first.name, None):
+        runs[origin] = Run.create(tmp_path, name="again")
+        runs[origin].update(warm_started_from=origin)
+        fit_encoders(dataset, split_points(dataset, config.split), config=still, run=runs[origin])
+    before, warm, cold = (
+        item_vectors(small_shop, run, config, "validation") for run in (first, runs[first.name], runs[None])
+    )
+    assert torch.allclose(before, warm, atol=1e-6)
+    assert not torch.allclose(before, cold, atol=1e-3)
 
 
 def test_the_first_fit_sees_nothing_after_its_split_point(

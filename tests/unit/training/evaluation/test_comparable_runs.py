@@ -8,7 +8,12 @@ import pytest
 from configs.load import load_config
 from configs.schema import Config
 from serving.recommend.served_bundle import ChampionPointer, write_pointer
-from training.evaluation.comparable_runs import evaluation_differences, is_readable, present_champion
+from training.evaluation.comparable_runs import (
+    evaluation_differences,
+    has_same_settings,
+    is_readable,
+    present_champion,
+)
 from training.runs.run import Run, write_settings
 
 
@@ -57,3 +62,25 @@ def test_what_two_evaluations_differ_in(config: Config) -> None:
     second.update(dataset="fedcba9876543210")
     write_settings(second, load_config(overrides=["evaluation.seed=5"], workspace=config.workspace))
     assert evaluation_differences(first, second, config) == ["data", "evaluation"]
+
+
+@pytest.mark.parametrize(
+    ("override", "is_same"),
+    [
+        ("training.learning_rate=0.5", False),
+        ("ranker.hidden_dim=3", False),
+        ("split.window_days=3", False),
+        ("evaluation.headline_k=10", False),
+        ("surfaces={home: {filters: []}}", False),
+        ("surfaces={home: {}, checkout: {retrievers: [co_occurrence]}}", True),
+        ("data.events=other.csv", True),
+        ("training.device=cpu", True),
+        ("evaluation.bootstrap_samples=77", True),
+        ("export.exact_below=3", True),
+        ("serving.port=8123", True),
+        ("gate.confidence=0.9", True),
+        ("name=other", True),
+    ],
+)
+def test_settings_are_the_same_where_the_model_does_not_depend_on_them(override: str, is_same: bool) -> None:
+    assert has_same_settings(load_config(), load_config(overrides=[override])) is is_same
