@@ -8,8 +8,9 @@ import shutil
 from configs.console import log
 from configs.exceptions import ArtefactError
 from configs.schema import Config
-from training.registry import BUNDLES, Registry
+from training.registry import Registry
 from training.runs.run import CHECKPOINT_FILE, DATASET_FILES, Run
+from training.tracking.workspace_store import BUNDLES
 
 _LARGE = ("encoder-*.pt", CHECKPOINT_FILE, *DATASET_FILES, "bundle-*")
 
