@@ -76,7 +76,20 @@ def test_the_gpus_benchmark_runs_on_a_processor(prepared_shop: Path) -> None:
         "cpu",
     ]
     done = subprocess.run(
-        [*script, "--dim", "8", "--epochs", "2"], capture_output=True, text=True, check=False
+        [
+            *script,
+            "--dim",
+            "8",
+            "--epochs",
+            "2",
+            "--set",
+            "split.kind=window",
+            "--set",
+            "split.window_days=14",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "Self CPU time total" in done.stdout

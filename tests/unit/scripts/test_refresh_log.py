@@ -25,7 +25,7 @@ def shop_of_purchases(folder: Path) -> Config:
     columns = "{timestamp: sold_at, user_id: customer, item_id: sku}"
     settings = [f"data.events={folder / 'sales.csv'}", f"data.items={folder / 'items.csv'}"]
     settings += ["data.event_type=purchase", f"data.event_columns={columns}"]
-    lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1"]
+    lenient = ["prepare.min_item_events=1", "prepare.min_active_users=1", "prepare.min_window_users=0"]
     return load_config(overrides=[*settings, *lenient], workspace=folder / "shop")
 
 

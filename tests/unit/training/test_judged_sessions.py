@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from configs.schema import Config, SplitConfig
@@ -35,6 +36,9 @@ def visitors(shop_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) ->
     folder: Path = tmp_path_factory.mktemp("visitors")
     users, events = shop_dataset.events_where(np.ones(len(shop_dataset.items), bool))
     starts = np.flatnonzero(np.diff(session_numbers(users, events), prepend=-1))
+    pl.DataFrame({"user_id": [f"visitor:{number}" for number in range(len(starts))]}).write_parquet(
+        folder / "users.parquet"
+    )
     np.save(folder / "user_attribute.npy", np.zeros((len(starts), 0), np.int32))
     return replace(shop_dataset, folder=folder, offsets=np.append(starts, len(users)))
 

@@ -89,7 +89,7 @@ def test_an_event_is_a_row_for_each_of_its_items(prepare_ga4: Callable[..., Repo
         ("page_view", None, "24.17", None, None, None, None, 0),
         ("view_item", None, "24.17", "tea", 2, 2.5, None, 0),
         ("view_item_list", None, "24.17", "tea", 2, 2.5, None, 0),
-        ("view_item_list", None, "24.17", "jam", 1, 4.0, None, 1),
+        ("view_item_list", None, "24.17", "jam", 1, 4.0, None, 0),
         ("purchase", "ann", "24.17", "tea", 2, 2.5, "R1", 0),
         ("purchase", "ann", "24.17", "jam", 1, 4.0, "R1", 1),
         ("search", None, "24.17", None, None, None, None, 0),
