@@ -29,7 +29,7 @@ from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_curre
 from features.ingest.lost_rows import LostRows, find_lost_rows, with_legible_prices
 from features.ingest.session_ids import with_session_ids
 from features.ingest.value_names import event_types, unknown_value_rules, without_ignored
-from features.readers.raw_table import FILE, ROW, RawTable, rejected_rows
+from features.readers.raw_table import FILE, ROW, RawTable, no_rejected, rejected_rows
 
 OPTIONAL: Final = {
     "coupon": pl.String,
@@ -103,22 +103,14 @@ def validate_events(
     if moved_days:
         frame = frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=moved_days))
     currency = shop_currency(frame, prepare)
-    unknown_types = unknown_value_rules(
-        frame["_unknown_event_type"],
-        setting="data.event_types" if raw.event_types is not None else None,
-        choices=("one of ours", "ignore"),
-    )
     rules = _rules(
-        data=data, now=now, currency=currency, rates=prepare.exchange_rates, unknown_types=unknown_types
+        data=data,
+        now=now,
+        currency=currency,
+        rates=prepare.exchange_rates,
+        unknown_types=_unknown_type_rules(raw, frame),
     )
-    bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
-    good = to_shop_currency(frame.filter(~bad) if bad.any() else frame, currency, prepare.exchange_rates)
-    rejected, lost = raw.rejected, None
-    if bad.any():
-        refused, of_raw = frame.filter(bad), replace(raw, frame=raw.frame.filter(bad))
-        rejected = pl.concat([rejected, _rejected(of_raw, refused, rules)])
-        priced = to_shop_currency(with_legible_prices(refused, of_raw), currency, prepare.exchange_rates)
-        lost = find_lost_rows(good, priced, item=c.ITEM_ID)
+    good, refused, lost = _sorted_out(raw, frame, rules, currency, prepare.exchange_rates)
     del frame  # frees a copy of all events
     events, duplicates = _deduplicated(good.sort(c.TIMESTAMP, maintain_order=True))
     del good
@@ -127,7 +119,7 @@ def validate_events(
     known = {*_SCHEMA, *OPTIONAL, FILE, ROW}
     return ValidEvents(
         events=events.select([*_SCHEMA, *(name for name in OPTIONAL if name in events.columns)]),
-        rejected=rejected,
+        rejected=pl.concat([raw.rejected, refused]),
         num_rows=num_rows,
         dropped={
             **raw.dropped,
@@ -282,6 +274,32 @@ def _days_to_today(frame: pl.DataFrame, now: datetime) -> int:
     """The whole days after which the last event lies within the 24 hours before `now`."""
     last = frame[c.TIMESTAMP].max()
     return (now - last) // timedelta(days=1) if isinstance(last, datetime) else 0
+
+
+def _unknown_type_rules(raw: RawTable, frame: pl.DataFrame) -> dict[str, pl.Expr]:
+    return unknown_value_rules(
+        frame["_unknown_event_type"],
+        setting="data.event_types" if raw.event_types is not None else None,
+        choices=("one of ours", "ignore"),
+    )
+
+
+def _sorted_out(
+    raw: RawTable,
+    frame: pl.DataFrame,
+    rules: dict[str, pl.Expr],
+    currency: str | None,
+    rates: dict[str, float],
+) -> tuple[pl.DataFrame, pl.DataFrame, LostRows | None]:
+    """(the rows that break no rule, with prices in the shop's currency; the rejected rows; what is lost with
+    them)"""
+    bad = frame.select(pl.any_horizontal(rule.fill_null(value=False) for rule in rules.values())).to_series()
+    if not bad.any():
+        return to_shop_currency(frame, currency, rates), no_rejected(), None
+    good = to_shop_currency(frame.filter(~bad), currency, rates)
+    refused, of_raw = frame.filter(bad), replace(raw, frame=raw.frame.filter(bad))
+    priced = to_shop_currency(with_legible_prices(refused, of_raw), currency, rates)
+    return good, _rejected(of_raw, refused, rules), find_lost_rows(good, priced, item=c.ITEM_ID)
 
 
 def _rejected(raw: RawTable, frame: pl.DataFrame, rules: dict[str, pl.Expr]) -> pl.DataFrame:

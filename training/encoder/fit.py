@@ -206,8 +206,11 @@ def _fit(
     num_batches = batches.num_batches()
     later_steps = training.refit_epochs * num_batches * _growth(dataset, point, later)
     limit = TimeLimit(budget, timer, later_fits=len(later), later_steps=later_steps if next_point else None)
-    name = f"encoder before the {point.name} split point"
-    with progress(name, total=epochs * num_batches, at_most=limit.seconds_left if budget else None) as work:
+    with progress(
+        f"encoder before the {point.name} split point",
+        total=epochs * num_batches,
+        at_most=limit.seconds_left if budget else None,
+    ) as work:
         recorder = CurveRecorder(run, series=point.name, work=work, timer=timer)
         checkpointing = Checkpointing(
             run.folder,
@@ -224,16 +227,31 @@ def _fit(
             with warnings.catch_warnings(), explain_out_of_memory(config):
                 warnings.simplefilter("ignore")  # Lightning's advice on workers and loggers
                 trainer.fit(module, train_dataloaders=batches, val_dataloaders=validation)
-    was_stopped = bool(best and best.stopped_epoch)
-    ended_by: Ending = "max_minutes" if limit.has_ended else "patience" if was_stopped else "max_epochs"
-    summary = recorder.summary().model_copy(update={"ended_by": ended_by})
+    run.add_fit(point.name, _finish(encoder, recorder, limit=limit, best=best, average=average))
+
+
+def _finish(
+    encoder: Encoder,
+    recorder: CurveRecorder,
+    *,
+    limit: TimeLimit,
+    best: BestWeights | None,
+    average: ExponentialMovingAverage | None,
+) -> FitSummary:
+    """Load the weights to keep into the encoder: the best, or the average. Returns how the fit went."""
+    summary = recorder.summary().model_copy(update={"ended_by": _ended_by(limit, best)})
     if best and best.weights:
         encoder.load_state_dict(best.weights)
-        best_score = {f"best_validation_{training.monitor}": float(best.best_score)}
-        summary = summary.model_copy(update=best_score)
-    elif average:
+        return summary.model_copy(update={f"best_{best.monitor}": float(best.best_score)})
+    if average:
         encoder.load_state_dict(average.encoder.state_dict())
-    run.add_fit(point.name, summary)
+    return summary
+
+
+def _ended_by(limit: TimeLimit, best: BestWeights | None) -> Ending:
+    if limit.has_ended:
+        return "max_minutes"
+    return "patience" if best and best.stopped_epoch else "max_epochs"
 
 
 def _growth(dataset: Dataset, point: SplitPoint, later: Sequence[SplitPoint]) -> float:

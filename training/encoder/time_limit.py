@@ -69,6 +69,7 @@ class TimeLimit(Callback):
         return self._budget.left() - self._reserve if self._budget else float("inf")
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Take the time before the fit from the budget, and reserve what the later fits need."""
         if self._budget is None:
             return
         self._budget.spend(self._timer.time_elapsed())
@@ -76,11 +77,13 @@ class TimeLimit(Callback):
             self._reserve = self._budget.left() * self._later_fits / (self._later_fits + 1)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin to time the steps."""
         self._last = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        """Time the step, and end the fit where no time is left."""
         now = time.monotonic()
         self._steps += 1
         if self._steps <= WARM_UP_STEPS:
@@ -93,9 +96,11 @@ class TimeLimit(Callback):
             trainer.should_stop = self.has_ended = True
 
     def on_validation_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Begin to time the validation."""
         self._last = time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Note how long the validation took."""
         self._validation_seconds = time.monotonic() - self._last
 
     def _measure_reserve(self) -> None:

@@ -121,11 +121,8 @@ def assemble_bundle(
     columns = RankerColumns(retrievers, feature_groups(settings.feature_groups)).names
     return Bundle(
         manifest={
-            "name": config.name,
-            "as_of": point.as_of,
-            "split_point": point.name,
+            **_provenance(dataset, point, config),
             "num_known_items": int(profiles.known.sum()),
-            "currency": dataset.manifest["currency"],
             "dim": vectors.shape[1],
             "gates": dict(parts.differences),
             "index": built.as_json(),
@@ -140,6 +137,16 @@ def assemble_bundle(
         item_encoder=parts.item_encoder,
         users=parts.users,
     )
+
+
+def _provenance(dataset: Dataset, point: SplitPoint, config: Config) -> dict[str, Any]:
+    """Of what shop and as of when."""
+    return {
+        "name": config.name,
+        "as_of": point.as_of,
+        "split_point": point.name,
+        "currency": dataset.manifest["currency"],
+    }
 
 
 def bundle_settings(dataset: Dataset, config: Config) -> BundleSettings:
