@@ -99,7 +99,7 @@ def training_steps(num_items: int, steps: int, is_sparse: bool) -> StepCosts:
     peak memory."""
     import torch
 
-    from configs.schema import TrainingConfig
+    from configs.settings.encoder import TrainingConfig
     from models.item_vectors import ItemTable
     from training.encoder.optimizer import build_optimizer, clip_gradients
 
@@ -126,7 +126,7 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
     """The sampled softmax of one batch after another. A position's query is the mean of its history."""
     import torch
 
-    from configs.schema import TrainingConfig
+    from configs.settings.encoder import TrainingConfig
     from models.losses import sampled_softmax
     from training.encoder.negatives import NegativeSampler
 
@@ -157,7 +157,7 @@ def losses_of(table: ItemTable) -> Iterator[Tensor]:
 
 def index_of(num_items: int) -> str:
     """A line about the index that export would build: recall, time of a query, memory."""
-    from configs.schema import ExportConfig
+    from configs.settings.lifecycle import ExportConfig
     from training.export.index import build_index
 
     vectors, queries = clustered(num_items)

@@ -25,7 +25,8 @@ from benchmarks.quality_page import write_page
 from benchmarks.reuse_encoders import finished_run, run_with_encoders_of
 from configs.console import log
 from configs.load import dump_config, load_config
-from configs.schema import Config, EncoderConfig
+from configs.schema import Config
+from configs.settings.encoder import EncoderConfig
 from features.core.artefact import read_manifest, sha256_file
 from features.prepare import prepare
 from training.evaluation.evaluation_record import EvaluationRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from configs.exceptions import ConfigError
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 
 _FILE_FORMAT: Final = (
     "event_columns",

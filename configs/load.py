@@ -14,7 +14,9 @@ from pydantic_core import ErrorDetails
 from configs.check_reader import check_reader
 from configs.exceptions import ConfigError
 from configs.renamed import explain_old_setting, explain_old_value
-from configs.schema import MODELS_OF_SETS, TARGET_EVENT_TYPES, Config
+from configs.schema import Config
+from configs.settings.encoder import MODELS_OF_SETS
+from configs.settings.event_types import TARGET_EVENT_TYPES
 
 
 def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import HistoryOrder
+from configs.settings.encoder import HistoryOrder
 
 IntArray = NDArray[np.int32]
 TimeArray = NDArray[np.int64]

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from configs.exceptions import DataError, TooLittleDataError
-from configs.schema import Config, DataConfig
+from configs.schema import Config
+from configs.settings.data import DataConfig
 from features.core.artefact import check_replaceable
 from features.ingest.build_dataset import build_dataset
 from features.ingest.report import Report, make_report

@@ -12,7 +12,9 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import EventType, HistoryOrder, Section
+from configs.settings.encoder import HistoryOrder
+from configs.settings.event_types import EventType
+from configs.settings.section import Section
 from features.core.columns import EVENT_TYPE_CODE
 from features.core.onnx import onnx_session
 from features.histories import EncoderInputs, encoder_inputs

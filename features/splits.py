@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.exceptions import TooLittleDataError
-from configs.schema import EventType, SplitConfig
+from configs.settings.data import SplitConfig
+from configs.settings.event_types import EventType
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import History, IntArray, TimeArray

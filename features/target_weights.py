@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import EventType
+from configs.settings.event_types import EventType
 from features.core.columns import EVENT_TYPE_CODE, UNDOES
 from features.histories import History, IntArray, TimeArray
 

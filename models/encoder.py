@@ -17,7 +17,8 @@ from typing import ClassVar, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from configs.schema import EncoderConfig, EventType
+from configs.settings.encoder import EncoderConfig
+from configs.settings.event_types import EventType
 from models.data_shape import DataShape
 from models.item_vectors import ItemTable, ItemTower, build_item_embeddings
 

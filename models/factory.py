@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 from models.bsarec import BSARec
 from models.cosine import CosineEncoder
 from models.data_shape import DataShape

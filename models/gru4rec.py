@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 from models.data_shape import DataShape
 from models.dropout import Dropout
 from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors

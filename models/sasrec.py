@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 from models.data_shape import DataShape
 from models.dropout import Dropout
 from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors

@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 from models.data_shape import DataShape
 from models.dropout import Dropout
 from models.encoder import NUM_EVENT_TYPES, Encoder, UserTensors

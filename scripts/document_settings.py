@@ -1,4 +1,4 @@
-"""`python -m scripts.document_settings`: docs/settings.md from the docstrings of configs/schema.py."""
+"""`python -m scripts.document_settings`: docs/settings.md from the docstrings of configs/settings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from configs.schema import Config, EventType, SurfaceConfig
+from configs.schema import Config
+from configs.settings.event_types import EventType
+from configs.settings.recommend import SurfaceConfig
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 _TOP = """# Settings
 
-Made from `configs/schema.py` by `python -m scripts.document_settings`. A YAML gives them by section,
+Made from `configs/settings/` by `python -m scripts.document_settings`. A YAML gives them by section,
 `--set` one at a time:
 
 ```console

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from scipy import sparse
 
-from configs.schema import DEFAULT_SURFACES, HistoryConfig, RetrieversConfig
+from configs.settings.encoder import HistoryConfig
+from configs.settings.recommend import DEFAULT_SURFACES, RetrieversConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.profiles.item_profiles import ItemProfiles
 from features.profiles.item_statistics import ITEM_STATISTICS

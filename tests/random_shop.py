@@ -9,7 +9,10 @@ import numpy as np
 from hand_made_bundle import AS_OF, NUM_ITEMS
 
 from configs.load import load_config
-from configs.schema import Config, EventType, HistoryConfig, SurfaceConfig
+from configs.schema import Config
+from configs.settings.encoder import HistoryConfig
+from configs.settings.event_types import EventType
+from configs.settings.recommend import SurfaceConfig
 from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES
 from features.histories import History
 from features.interactions import Interactions

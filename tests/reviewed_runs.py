@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from configs.load import dump_config
-from configs.schema import Config, TrackingConfig
+from configs.schema import Config
+from configs.settings.services import TrackingConfig
 from training.lifecycle import evaluate_run
 from training.runs.run import Run
 

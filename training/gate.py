@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from configs.schema import EvaluationConfig, GateConfig
+from configs.settings.lifecycle import EvaluationConfig, GateConfig
 from training.evaluation.breakdowns import Difference, over_run
 from training.evaluation.evaluation_record import headline_metric
 from training.evaluation.systems import PIPELINE

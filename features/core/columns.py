@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
-from configs.schema import Availability, EventType
+from configs.settings.data import Availability
+from configs.settings.event_types import EventType
 
 # events: one row for each item of an event
 EVENT_ID: Final = "event_id"

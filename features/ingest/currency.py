@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from configs.schema import PrepareConfig
+from configs.settings.data import PrepareConfig
 from features.core import columns as c
 
 CONTRADICTION: Final = "price and currency are of different currencies"

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.core import columns as c
 from features.core.ids import ROUNDED
 from features.ingest.currency import CONTRADICTION, to_shop_currency

@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from configs.schema import Config, PrepareConfig
+from configs.schema import Config
+from configs.settings.data import PrepareConfig
 from features.core import columns as c
 from features.core.categorical import user_keys
 from features.ingest.id_kinds import why_ids_differ

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.core import columns as c
 from features.core.categorical import on_distinct
 from features.core.ids import are_rounded

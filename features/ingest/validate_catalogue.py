@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from configs.schema import PrepareConfig
+from configs.settings.data import PrepareConfig
 from features.core import columns as c
 from features.core.ids import ROUNDED, are_rounded
 from features.ingest.casting import as_ids, as_prices, as_text

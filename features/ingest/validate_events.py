@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from configs.exceptions import DataError
-from configs.schema import DataConfig, PrepareConfig
+from configs.settings.data import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.event_ids import SENT, is_order, with_event_ids
 from features.core.ids import clean_id

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import TARGET_EVENT_TYPES
+from configs.settings.event_types import TARGET_EVENT_TYPES
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import EventType
+from configs.settings.event_types import EventType
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray, TimeArray, ages_in_days
 from features.profiles.recency_frequency import RecencyFrequency, recency_frequency

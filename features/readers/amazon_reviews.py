@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.amazon_metadata import read_amazon_metadata
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, read_fields, with_numbers

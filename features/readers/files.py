@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.core import columns as c
 from features.core.ids import ids_of_column
 from features.readers.csv_rows import read_csv_rows

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.catalogue_from_events import catalogue_from_events
 from features.readers.field_rows import one_file
 from features.readers.files import matching_files, read_items_file, read_parquet_rows, read_users_file

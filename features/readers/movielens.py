@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file, read_fields, read_latin1_lines, with_numbers
 from features.readers.published_counts import Counts, compare_with_published

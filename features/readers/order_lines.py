@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.catalogue_from_events import catalogue_from_events
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.field_rows import one_file
 from features.readers.published_counts import Counts, compare_with_published
 from features.readers.published_split import join_published_split

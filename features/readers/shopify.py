@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.csv_rows import read_csv_rows
 from features.readers.field_rows import named_columns, one_file
 from features.readers.order_lines import order_tables, read_order_lines

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.core.columns import ID
 from features.readers.field_rows import one_file, read_fields
 from features.readers.published_counts import Counts, compare_with_published

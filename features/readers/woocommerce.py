@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.readers.files import read_items_file
 from features.readers.order_lines import order_tables, read_order_lines
 from features.readers.raw_table import RawTables

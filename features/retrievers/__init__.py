@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from configs.exceptions import ConfigError
 from configs.renamed import explain_old_value
-from configs.schema import Config, SurfaceConfig
+from configs.schema import Config
+from configs.settings.recommend import SurfaceConfig
 from features.core.discovery import class_in, module_names
 from features.interactions import Interactions
 from features.retriever import Retriever

@@ -24,7 +24,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
-from configs.schema import EventType, HistoryConfig, RetrieversConfig, Section, SurfaceConfig
+from configs.settings.encoder import HistoryConfig
+from configs.settings.event_types import EventType
+from configs.settings.recommend import RetrieversConfig, SurfaceConfig
+from configs.settings.section import Section
 from features.core.artefact import other_version, read_manifest, write_manifest, writing
 from features.core.columns import AVAILABILITY, ID, USER_ID
 from features.histories import IntArray

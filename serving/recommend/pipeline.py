@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.schema import SurfaceConfig
+from configs.settings.recommend import SurfaceConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.core.participles import participles
 from features.histories import History, IntArray, distinct

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from configs.schema import EventType
+from configs.settings.event_types import EventType
 from features.core.columns import EVENT_TYPE_ALIASES, MAX_ID_BYTES, MAX_PRICE, MAX_QUANTITY
 from features.core.ids import ROUNDED, clean_id, is_rounded
 from features.core.timestamps import parse_timestamps

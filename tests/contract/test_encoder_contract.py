@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from configs.schema import MODELS_OF_SETS, EncoderConfig
+from configs.settings.encoder import MODELS_OF_SETS, EncoderConfig
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History
 from models.data_shape import DataShape

@@ -10,7 +10,7 @@ from added_file import AddFile
 
 from configs.exceptions import ConfigError
 from configs.load import load_config
-from configs.schema import SurfaceConfig
+from configs.settings.recommend import SurfaceConfig
 from features.dataset import Dataset
 from features.histories import History
 from serving.recommend import feature_groups as groups_package

@@ -17,7 +17,9 @@ from odd_shop import bought, usual
 from worked_example import tree
 
 from configs.exceptions import DataError
-from configs.schema import Config, DataConfig, EncoderConfig, TrainingConfig
+from configs.schema import Config
+from configs.settings.data import DataConfig
+from configs.settings.encoder import EncoderConfig, TrainingConfig
 from features.prepare import prepare
 from features.profiles.item_content import MAX_CODES
 from training.encoder.build_model import build_model

@@ -10,7 +10,7 @@ import pytest
 from command_line import RunMain, runner
 from worked_example import Example, write_example
 
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 
 GOLDEN = {
     "sasrec": ([4.8557, 3.9809, 3.5107], [0.8576, 0.8098, 0.8324]),

@@ -18,7 +18,8 @@ from urllib.request import urlopen
 import pytest
 from mlflow import MlflowClient
 
-from configs.schema import Config, TrackingConfig
+from configs.schema import Config
+from configs.settings.services import TrackingConfig
 from training.runs.run import Run
 from training.tracking.mlflow_sync import sync
 from training.train import train

@@ -10,7 +10,8 @@ import pytest
 import shop
 import torch
 
-from configs.schema import MODELS_OF_SETS, Config, EncoderConfig
+from configs.schema import Config
+from configs.settings.encoder import MODELS_OF_SETS, EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.retrievers.encoder import EncoderRetriever

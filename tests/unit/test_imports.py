@@ -10,7 +10,7 @@ from typing import get_args
 
 import pytest
 
-from configs import schema
+from configs.settings.event_types import EventType
 from features.core import columns
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def test_the_package_is_the_one_of_this_repository(package: str) -> None:
 
 
 def test_event_types_are_the_same_everywhere_and_keep_their_codes() -> None:
-    assert get_args(schema.EventType) == columns.EVENT_TYPES
+    assert get_args(EventType) == columns.EVENT_TYPES
     assert [columns.EVENT_TYPE_CODE[name] for name in columns.EVENT_TYPES] == list(
         range(len(columns.EVENT_TYPES))
     )

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from configs.schema import EventType
+from configs.settings.event_types import EventType
 from features.dataset import Dataset
 from features.histories import History, TimeArray, ages_in_days
 from features.splits import SplitPoint

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from configs.schema import TrainingConfig
+from configs.settings.encoder import TrainingConfig
 from models.encoder import Encoder
 from models.losses import full_softmax, gbce, sampled_softmax
 from training.encoder.batches import Batch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from configs.schema import TrainingConfig
+from configs.settings.encoder import TrainingConfig
 from models.item_vectors import ItemTable, ItemTower
 from training.encoder.row_adam import RowAdamW, is_sparse
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from configs.schema import EvaluationConfig
+from configs.settings.lifecycle import EvaluationConfig
 from training.evaluation.ranking_metrics import difference_interval, means_and_intervals
 from training.evaluation.systems import PIPELINE
 from training.evaluation.user_figures import UserFigures

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from configs.exceptions import GateError
-from configs.schema import Config, SurfaceConfig
+from configs.schema import Config
+from configs.settings.recommend import SurfaceConfig
 from features.core.columns import EVENT_TYPE_CODE, ID, USER_ID
 from features.dataset import Dataset
 from features.interactions import Interactions

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.exceptions import GateError
-from configs.schema import ExportConfig
+from configs.settings.lifecycle import ExportConfig
 from features.histories import IntArray
 
 RECALL_AT = 100

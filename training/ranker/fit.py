@@ -13,7 +13,8 @@ from torch import Tensor
 
 from configs.console import log
 from configs.exceptions import TooLittleDataError
-from configs.schema import Config, RankerConfig
+from configs.schema import Config
+from configs.settings.recommend import RankerConfig
 from features.dataset import Dataset
 from features.splits import SplitPoint
 from models.ranker import RankerNetwork

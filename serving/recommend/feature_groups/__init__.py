@@ -6,7 +6,7 @@ In: candidates, the user's profile, the items' profiles. Out: named columns.
 from __future__ import annotations
 
 from configs.exceptions import ConfigError
-from configs.schema import RankerConfig
+from configs.settings.recommend import RankerConfig
 from features.core.discovery import class_in, module_names
 from serving.recommend.feature_group import FeatureGroup
 

@@ -6,7 +6,8 @@ In: the request, the user's profile, the catalogue. Out: the items that must not
 from __future__ import annotations
 
 from configs.exceptions import ConfigError
-from configs.schema import Config, SurfaceConfig
+from configs.schema import Config
+from configs.settings.recommend import SurfaceConfig
 from features.core.discovery import class_in, module_names
 from serving.recommend.filter import Filter
 

@@ -7,7 +7,8 @@ import pytest
 from mlflow import MlflowClient
 from shared import once, shared_folder
 
-from configs.schema import Config, TrackingConfig
+from configs.schema import Config
+from configs.settings.services import TrackingConfig
 from training.runs.run import Run, write_settings
 
 

@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 from mlflow.tracking._tracking_service import utils
 from worked_example import tree
 
-from configs.schema import Config, TrackingConfig
+from configs.schema import Config
+from configs.settings.services import TrackingConfig
 from training.runs.run import Run
 from training.tracking.client import artifact_location, mlflow_client, require_tracking, tracking_uri
 from training.tracking.mlflow_sync import sync

@@ -11,7 +11,8 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.exceptions import TrainingError
-from configs.schema import Config, TrackingConfig
+from configs.schema import Config
+from configs.settings.services import TrackingConfig
 from training.runs.run import Run
 from training.tracking import mlflow_sync, reachable
 from training.tracking.client import require_tracking, tracking_uri

@@ -10,7 +10,8 @@ import pytest
 from mlflow import MlflowClient
 
 from configs.load import dump_config
-from configs.schema import Config, TrackingConfig
+from configs.schema import Config
+from configs.settings.services import TrackingConfig
 from training.runs.resumable_run import resumed_config
 from training.runs.run import Run
 from training.tracking.client import tracking_uri

@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 from configs import schema
 from configs.load import load_config
+from configs.settings.section import Section
 from scripts.document_settings import PAGE, page
 
 ROOT = Path(__file__).parents[3]
 YAMLS = sorted((ROOT / "configs").rglob("*.yaml"))
-SECTIONS = [one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, schema.Section)]
+SECTIONS = [one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, Section)]
 
 
 def settings(*, with_sections: bool) -> list[tuple[type[BaseModel], str]]:

@@ -15,7 +15,9 @@ from pages import DOCS, PAGES, QUICKSTART, QUICKSTART_ZH, ROOT, STARTS, blocks, 
 from pydantic import BaseModel
 
 from configs.load import load_config
-from configs.schema import Config, EncoderConfig, SurfaceConfig
+from configs.schema import Config
+from configs.settings.encoder import EncoderConfig
+from configs.settings.recommend import SurfaceConfig
 from models.data_shape import DataShape
 from scripts.cli import app
 from serving.http.schemas import EventsRequest, RecommendRequest

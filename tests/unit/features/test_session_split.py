@@ -9,7 +9,7 @@ from hand_made_dataset import dataset_of
 
 from configs.exceptions import ConfigError
 from configs.load import load_config
-from configs.schema import SplitConfig
+from configs.settings.data import SplitConfig
 from features.dataset import Dataset
 from features.splits import SplitPoint, split_points, targets_between, window_times
 

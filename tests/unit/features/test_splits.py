@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from configs.exceptions import TooLittleDataError
 from configs.load import load_config
-from configs.schema import SplitConfig
+from configs.settings.data import SplitConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.interactions import Interactions

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.schema import TARGET_EVENT_TYPES, EventType
+from configs.settings.event_types import TARGET_EVENT_TYPES, EventType
 from features.core.columns import EVENT_TYPE_CODE, ITEM_EVENT_TYPES, UNDOES
 from features.histories import History, IntArray
 from features.target_weights import counting_event_types, target_weights

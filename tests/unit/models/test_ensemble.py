@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from configs.schema import EncoderConfig, TrainingConfig
+from configs.settings.encoder import EncoderConfig, TrainingConfig
 from models.data_shape import DataShape
 from models.encoder import Encoder
 from models.factory import build_encoder

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from hand_made_bundle import AS_OF, write_bundle
 
-from configs.schema import HistoryConfig
+from configs.settings.encoder import HistoryConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.http.app import build_app
 from serving.http.service import Service

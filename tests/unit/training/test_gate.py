@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from configs.schema import EvaluationConfig, GateConfig
+from configs.settings.lifecycle import EvaluationConfig, GateConfig
 from training.evaluation.bands import POPULARITY_BANDS
 from training.evaluation.user_figures import UserFigures
 from training.gate import Rival, decide

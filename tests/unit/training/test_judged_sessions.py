@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from configs.schema import Config, SplitConfig
+from configs.schema import Config
+from configs.settings.data import SplitConfig
 from features.dataset import Dataset
 from features.sessions import session_numbers
 from features.splits import split_points, targets_between

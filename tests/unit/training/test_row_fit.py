@@ -9,7 +9,8 @@ import shop
 import torch
 
 import training.encoder.optimizer
-from configs.schema import Config, EncoderConfig, TrainingConfig
+from configs.schema import Config
+from configs.settings.encoder import EncoderConfig, TrainingConfig
 from features.dataset import Dataset
 from features.splits import split_points
 from models.data_shape import DataShape

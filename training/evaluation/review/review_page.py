@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from configs.schema import ExportConfig
+from configs.settings.lifecycle import ExportConfig
 from training.evaluation.breakdowns import Breakdown, Difference
 from training.evaluation.evaluation_record import MeasuredIndexes
 from training.evaluation.record import MAX_INDEXED

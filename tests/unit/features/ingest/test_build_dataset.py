@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.exceptions import ArtefactError, DataError
-from configs.schema import DataConfig, PrepareConfig
+from configs.settings.data import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.ids import user_key
 from features.dataset import Dataset

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from configs.schema import EventType
+from configs.settings.event_types import EventType
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History
 from features.profiles.user_profile import UserProfile, build_user_profile

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.schema import DataConfig
+from configs.settings.data import DataConfig
 from features.prepare import read_raw
 from features.readers.published_counts import Counts, compare_with_published
 from features.readers.raw_table import RawTables

@@ -12,7 +12,9 @@ import pytest
 
 from configs.exceptions import ConfigError, DataError
 from configs.load import load_config
-from configs.schema import Config, EventType, SplitConfig
+from configs.schema import Config
+from configs.settings.data import SplitConfig
+from configs.settings.event_types import EventType
 from features.dataset import Dataset
 from features.ingest.tables import Tables
 from features.prepare import prepare

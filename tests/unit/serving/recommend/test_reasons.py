@@ -16,7 +16,8 @@ import pytest
 from hand_made_bundle import AS_OF, NUM_ITEMS, write_bundle
 from random_shop import DAY, HOUR, NUM_USERS, Row, as_history, fitted_pipeline, random_rows, shop_rows
 
-from configs.schema import EventType, HistoryConfig
+from configs.settings.encoder import HistoryConfig
+from configs.settings.event_types import EventType
 from features.histories import History
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import training.encoder.batches
-from configs.schema import SplitConfig
+from configs.settings.data import SplitConfig
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.dataset import Dataset
 from features.histories import EncoderInputs, History

@@ -15,7 +15,8 @@ import shop
 import torch
 
 from configs.exceptions import TooLittleDataError, TrainingError
-from configs.schema import Config, EncoderConfig
+from configs.schema import Config
+from configs.settings.encoder import EncoderConfig
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import split_points

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 from models.data_shape import DataShape
 from models.factory import build_encoder
 from training.encoder.graph_filter import POWER, SHIFT, graph_filter_item_vectors

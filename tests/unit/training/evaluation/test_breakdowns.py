@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs.schema import EvaluationConfig
+from configs.settings.lifecycle import EvaluationConfig
 from training.evaluation.breakdowns import breakdowns, over_retrievers, over_run
 from training.evaluation.user_figures import UserFigures
 

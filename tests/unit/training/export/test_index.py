@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from configs.exceptions import GateError
-from configs.schema import ExportConfig
+from configs.settings.lifecycle import ExportConfig
 from features.retrievers.encoder import search_index
 from training.export.index import Truth, build_index
 

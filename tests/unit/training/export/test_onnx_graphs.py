@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import training.export.onnx_graphs
 from configs.exceptions import GateError
-from configs.schema import EncoderConfig
+from configs.settings.encoder import EncoderConfig
 from models.data_shape import DataShape
 from models.encoder import Encoder
 from models.factory import build_encoder

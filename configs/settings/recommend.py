@@ -1,0 +1,84 @@
+"""Settings of a list: who proposes its candidates, who ranks them, and where it stands."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from configs.settings.section import Section
+
+
+class RetrieversConfig(Section):
+    """The retrievers, which propose candidates for a list."""
+
+    num_candidates: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """Retriever → how many items it proposes at most, where that is not its default: `{encoder: 500}`."""
+
+    popularity_days: float = Field(28, gt=0)
+    """The recent window: what sold in this many days before `as_of` is popular."""
+
+    num_neighbours: int = Field(50, ge=1)
+    """Items kept for each item in the tables of `co_occurrence` and `next_basket`."""
+
+    history_items: int = Field(50, ge=1)
+    """How many of a user's latest distinct items look up their neighbours there."""
+
+    next_basket_days: float = Field(7, gt=0)
+    """Two baskets of one user at most this far apart count as a basket and the next."""
+
+
+class RankerConfig(Section):
+    """The small network that gives every candidate one score."""
+
+    feature_groups: tuple[str, ...] | None = None
+    """The groups of columns that it reads besides those of the retrievers, by name. Default: all."""
+
+    hidden_dim: int = Field(64, ge=0)
+    """Units of the hidden layer; 0 for a linear ranker."""
+
+    max_epochs: int = Field(10, ge=1)
+    """Passes over the ranker's lists, at most."""
+
+    patience: int = Field(4, ge=1)
+    """Stop after this many passes without a smaller loss on held-back users."""
+
+    learning_rate: float = Field(3e-3, gt=0)
+    """Step of the optimizer (AdamW)."""
+
+    weight_decay: float = Field(1e-4, ge=0)
+    """Pull of the weights towards zero (AdamW)."""
+
+    max_users: int = Field(20_000, ge=1)
+    """Users (drawn by seed) whose lists train the ranker."""
+
+    seed: int = 0
+    """Of the ranker's weights and of the users whose lists train it."""
+
+
+class SurfaceConfig(Section):
+    """One place on the site where a list stands."""
+
+    retrievers: tuple[str, ...] | None = Field(None, min_length=1)
+    """What proposes its candidates, by name. Default: every retriever."""
+
+    order_by: Literal["ranker", "page"] = "ranker"
+    """`ranker`: the ranker's score. `page`: what goes with the items on the page first, by the score among
+    equals."""
+
+    fallback: str | None = "popularity"
+    """The retriever that fills a list that comes out short; null: none."""
+
+    filters: tuple[str, ...] = ("page_items", "cart")
+    """What is left out of its lists, by name. `page_items`: what is on the page. `cart`: what lies in the
+    cart, which is what was added in the last day and neither removed nor bought since. What is out of stock,
+    and what the request excludes, is always left out."""
+
+
+DEFAULT_SURFACES = {
+    "home": SurfaceConfig(),
+    "product": SurfaceConfig(
+        retrievers=("co_occurrence", "next_basket", "encoder", "popularity"), order_by="page"
+    ),
+    "buy_again": SurfaceConfig(retrievers=("repurchase",), fallback=None),
+}
