@@ -38,8 +38,8 @@ class ExportConfig(Section):
     min_index_recall: float = Field(0.98, ge=0, le=1)
     """Minimum recall@100 of the index against exact search, on the trained vectors and queries."""
 
-    exact_below: int = Field(100_000, ge=1)
-    """Catalogues up to this size use exact search; larger ones use HNSW where it is measured to be faster."""
+    exact_below: int = Field(20_000, ge=1)
+    """Catalogues up to this size use exact search; larger ones use IVF where it is measured to be faster."""
 
     max_onnx_difference: float = Field(1e-4, gt=0)
     """Maximum difference between a vector from torch and from ONNX, relative to its length."""

@@ -26,7 +26,7 @@ from training.evaluation.evaluation_record import (
 from training.evaluation.examples import as_json as examples_as_json
 from training.evaluation.examples import examples
 from training.evaluation.replay import Evaluation
-from training.export.index import hnsw_points
+from training.export.index import ivf_points
 from training.queries import index_queries
 from training.runs.run import Run, write_json
 
@@ -77,7 +77,7 @@ def _most_shown(bundle: Bundle, times_shown: NDArray[np.int64]) -> list[MostShow
 def _index_points(
     pipeline: Pipeline, dataset: Dataset, point: SplitPoint, *, config: Config
 ) -> list[IndexMeasurement]:
-    """The index measurements of the export. Where it tried exact search alone, HNSW is measured here for
+    """The index measurements of the export. Where it tried exact search alone, IVF is measured here for
     comparison, on `MAX_INDEXED` items at most, to keep it short.
     """
     entries = pipeline.bundle.manifest["index"].get("tried", [])
@@ -99,5 +99,5 @@ def _index_points(
     ]
     vectors = np.ascontiguousarray(encoder.item_vectors[known])
     query_vectors = np.stack([vector for vector in found if vector is not None])
-    points = hnsw_points(vectors, known.astype(np.int32), query_vectors)
+    points = ivf_points(vectors, known.astype(np.int32), query_vectors)
     return [IndexMeasurement.model_validate(point.as_json()) for point in points]
