@@ -71,9 +71,12 @@ class QueryEncoder:
             order=self._settings.order,
         )
 
-    def encode(self, user: UserContext, item_vectors: NDArray[np.float32]) -> NDArray[np.float32] | None:
-        """The query vector (D,) to look for among `item_vectors` (N, D); None where no event is an input."""
-        inputs = self.inputs(user)
+    def encode(
+        self, user: UserContext, item_vectors: NDArray[np.float32], *, inputs: EncoderInputs | None = None
+    ) -> NDArray[np.float32] | None:
+        """The query vector (D,) to look for among `item_vectors` (N, D); None where no event is an input.
+        `inputs`: what `inputs` gave for this user."""
+        inputs = self.inputs(user) if inputs is None else inputs
         if not len(inputs.items):
             return None
         feed: dict[str, NDArray[Any]] = {

@@ -1,1 +1,1 @@
-"""The serving benchmark: a made shop, the real server on it, a load generator, and docs/serving-benchmark.md."""
+"""The serving benchmark: a made shop, the real server on it, a load generator, and its page."""

@@ -1,4 +1,4 @@
-"""A made shop of any size, from its events to a bundle: users with tastes, categories, baskets and repeats."""
+"""A made shop of any size, from its events to a bundle: users with tastes, baskets and repeats."""
 
 from __future__ import annotations
 

@@ -26,6 +26,13 @@ class ServingConfig(Section):
     """Number of a user's latest events that a request reads, of items that the bundle knows.
     (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""
 
+    user_state_mb: float = Field(128, ge=0)
+    """Megabytes of each replica for what is known of users without the request (profile, query vector, ranked
+    candidates), kept until an event of theirs arrives. 0: nothing is kept."""
+
+    user_state_seconds: float = Field(300, ge=0)
+    """How long such a state is kept at most: ages in it stand still meanwhile."""
+
 
 class TrackingConfig(Section):
     """Where runs and models are tracked (MLflow)."""

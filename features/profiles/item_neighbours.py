@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.core.columns import MICROSECONDS_PER_DAY
+from features.core.compiled import compiled
 from features.histories import History, IntArray, TimeArray
+from features.profiles.summed_by_code import summed_by_code
 
 SHRINKAGE = 10.0
 """Added to the denominator of the cosine, so that pairs with few baskets do not head the table."""
@@ -143,23 +145,48 @@ def weighted_neighbours(
 ) -> tuple[IntArray, NDArray[np.float32]]:
     """Sum the neighbours of the items `of` (M,), each list times its weight (M,): (distinct items ascending,
     their sums)."""
-    if not len(of):
-        return np.empty(0, np.int32), np.empty(0, np.float32)
-    # `take`, since indexing copies rows at half the speed
-    items = neighbours.items.take(of, axis=0).ravel()
-    scores = (neighbours.scores.take(of, axis=0) * weights[:, None]).ravel()
-    found = items >= 0
-    distinct, group = np.unique(items[found], return_inverse=True)
-    sums = np.bincount(group, weights=scores[found], minlength=len(distinct)).astype(np.float32)
-    return distinct.astype(np.int32), sums
+    return _summed(neighbours.items, neighbours.scores, of, weights)
+
+
+@compiled
+def _summed(
+    near: IntArray, scores: NDArray[np.float32], of: IntArray, weights: NDArray[np.float32]
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """`weighted_neighbours` of the table's two arrays (N, K)."""
+    width = near.shape[1]
+    codes, sums = np.empty(len(of) * width, np.int32), np.empty(len(of) * width, np.float32)
+    for place in range(len(of)):
+        for column in range(width):
+            codes[place * width + column] = near[of[place], column]
+            sums[place * width + column] = scores[of[place], column] * weights[place]
+    return summed_by_code(codes, sums)
 
 
 def closest(items: IntArray, *, among: IntArray, neighbours: Neighbours) -> dict[int, int]:
     """Item → the item of `among` (A,) that goes best with it, the earlier of equals; without those that go
     with none of them."""
-    near_AK, scores_AK = neighbours.items.take(among, axis=0), neighbours.scores.take(among, axis=0)
-    row, column = np.nonzero(np.isin(near_AK, items) & (scores_AK > 0))
-    found = near_AK[row, column]
-    order = np.lexsort((row, -scores_AK[row, column], found))
-    distinct, first = np.unique(found[order], return_index=True)
-    return dict(zip(distinct.tolist(), among[row[order[first]]].tolist(), strict=True))
+    if not len(among) or not len(items):
+        return {}
+    best = _closest(items, among, neighbours.items, neighbours.scores)
+    return {
+        item: int(among[place])
+        for item, place in zip(items.tolist(), best.tolist(), strict=True)
+        if place >= 0
+    }
+
+
+@compiled
+def _closest(
+    items: IntArray, among: IntArray, near: IntArray, scores: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """The place in `among` of what goes best with each of `items`; -1 for nothing."""
+    order = np.argsort(items)
+    ordered = items[order]
+    best, best_score = np.full(len(items), -1), np.zeros(len(items), np.float32)
+    for place in range(len(among)):
+        for column in range(near.shape[1]):
+            other, score = near[among[place], column], scores[among[place], column]
+            at = np.searchsorted(ordered, other)
+            if other >= 0 and at < len(ordered) and ordered[at] == other and score > best_score[order[at]]:
+                best[order[at]], best_score[order[at]] = place, score
+    return best

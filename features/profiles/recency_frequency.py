@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.core.compiled import compiled
 from features.histories import IntArray
 
 
@@ -37,35 +37,15 @@ class RecencyFrequency:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def rows_of(self, codes: IntArray) -> Rows:
-        """Where each of `codes` (C,) stands among these."""
-        return Rows(self.codes, codes)
-
-
-class Rows:
-    """Where codes (C,) stand among the ascending codes (M,) of a `RecencyFrequency`."""
-
-    def __init__(self, among: IntArray, codes: IntArray) -> None:
-        self._row = np.minimum(np.searchsorted(among, codes), max(len(among) - 1, 0))
-        self.found: NDArray[np.bool_] = (
-            among[self._row] == codes if len(among) else np.zeros(len(codes), bool)
-        )
-
-    def at(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """(M,) → (C,), 0 where the code is not among them."""
-        if not len(values):
-            return np.zeros(len(self.found), np.float32)
-        return np.where(self.found, values[self._row], np.float32(0)).astype(np.float32)
-
 
 MAX_OVERDUE = 5.0
 """Overdue beyond this many gaps is all the same."""
 
 
-def overdue(days_since: NDArray[np.float32], gap_days: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(C,) days since the last event by the mean gap, at most `MAX_OVERDUE`; 0 where no gap is known."""
-    ratio = np.clip(days_since / np.maximum(gap_days, 0.5), 0, MAX_OVERDUE)
-    return np.where(gap_days > 0, ratio, np.float32(0)).astype(np.float32)
+@compiled
+def overdue(days_since: float, gap_days: float) -> float:
+    """Days since the last event by the mean gap, at most `MAX_OVERDUE`; 0 where no gap is known (NaN, 0)."""
+    return min(max(days_since / max(gap_days, 0.5), 0.0), MAX_OVERDUE) if gap_days > 0 else 0.0
 
 
 def recency_frequency(
@@ -81,29 +61,63 @@ def recency_frequency(
     coded = codes >= 0
     if not coded.all():
         codes, weights, ages = codes[coded], weights[coded], ages[coded]
-    distinct, group, num_events = np.unique(codes, return_inverse=True, return_counts=True)
-    days = ages.astype(np.float64)
-    total = len(distinct)
-
-    def summed(of_events: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        return np.bincount(group, weights=of_events, minlength=total).astype(np.float32)
-
-    youngest, oldest = np.full(total, np.inf), np.zeros(total)
-    np.minimum.at(youngest, group, days)
-    np.maximum.at(oldest, group, days)
-    span = oldest - youngest
-    mean_gap = np.where((num_events > 1) & (span > 0), span / np.maximum(num_events - 1, 1), np.nan)
     return RecencyFrequency(
-        codes=distinct.astype(np.int32),
-        num_events=num_events,
-        counts=summed(weights.astype(np.float64)),
-        decayed=_columns([summed(weights * np.exp2(-days / half_life)) for half_life in half_lives], total),
-        recent=_columns([summed(weights * (days <= limit)) for limit in recent_days], total),
-        days_since=youngest.astype(np.float32),
-        days_since_first=oldest.astype(np.float32),
-        mean_gap=mean_gap.astype(np.float32),
+        *_aggregate(codes, weights, ages, np.asarray(half_lives), np.asarray(recent_days, np.float64))
     )
 
 
-def _columns(found: list[NDArray[np.float32]], total: int) -> NDArray[np.float32]:
-    return np.stack(found, axis=1) if found else np.empty((total, 0), np.float32)
+@compiled
+def _aggregate(
+    codes: IntArray,
+    weights: NDArray[np.float32],
+    ages: NDArray[np.float32],
+    half_lives: NDArray[np.float64],
+    recent_days: NDArray[np.float64],
+) -> tuple[
+    IntArray,
+    NDArray[np.int64],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float32],
+]:
+    """The fields of `RecencyFrequency`, in their order; sums are in double precision."""
+    order = np.argsort(codes, kind="mergesort")
+    total = 0
+    for place in range(len(order)):
+        total += place == 0 or codes[order[place]] != codes[order[place - 1]]
+    distinct, num_events = np.empty(total, np.int32), np.zeros(total, np.int64)
+    counts = np.zeros(total)
+    decayed, recent = np.zeros((total, len(half_lives))), np.zeros((total, len(recent_days)))
+    youngest, oldest = np.full(total, np.inf), np.zeros(total)
+    row = -1
+    for place in range(len(order)):
+        event = order[place]
+        if place == 0 or codes[event] != codes[order[place - 1]]:
+            row += 1
+            distinct[row] = codes[event]
+        weight, days = np.float64(weights[event]), np.float64(ages[event])
+        num_events[row] += 1
+        counts[row] += weight
+        for column in range(len(half_lives)):
+            decayed[row, column] += weight * 2.0 ** (-days / half_lives[column])
+        for column in range(len(recent_days)):
+            if days <= recent_days[column]:
+                recent[row, column] += weight
+        youngest[row], oldest[row] = min(youngest[row], days), max(oldest[row], days)
+    mean_gap = np.full(total, np.nan)
+    for row in range(total):
+        if num_events[row] > 1 and oldest[row] > youngest[row]:
+            mean_gap[row] = (oldest[row] - youngest[row]) / (num_events[row] - 1)
+    return (
+        distinct,
+        num_events,
+        counts.astype(np.float32),
+        decayed.astype(np.float32),
+        recent.astype(np.float32),
+        youngest.astype(np.float32),
+        oldest.astype(np.float32),
+        mean_gap.astype(np.float32),
+    )

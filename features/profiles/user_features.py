@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from configs.settings.event_types import TARGET_EVENT_TYPES
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
-from features.histories import History, IntArray
+from features.core.compiled import compiled
+from features.histories import History, IntArray, TimeArray
 
 USER_NUMBERS: Final = ("recency_days", "frequency", "money", "tenure_days", "mean_log_price")
 """The columns of `UserFeatures.numbers`."""
@@ -66,15 +67,33 @@ def user_features(
     counted = past.of_event_types(profile_event_types)
     if not len(counted):
         return UserFeatures(numbers=np.zeros(len(USER_NUMBERS), np.float32), category=-1)
-    frequency, money = float(len(counted)), _sum(counted.prices)
+    refunds = np.zeros(0, np.float32)
     if EVENT_TYPE_CODE["purchase"] in profile_event_types:
-        refunded = past.event_types == EVENT_TYPE_CODE["refund"]
-        frequency, money = frequency - np.count_nonzero(refunded), money - _sum(past.prices[refunded])
-    days = (as_of - counted.times[[-1, 0]]) / MICROSECONDS_PER_DAY if has_times else np.zeros(2)
-    paid = counted.prices[counted.prices > 0].astype(np.float64)
-    numbers = np.log1p([days[0], max(frequency, 0.0), max(money, 0.0), days[1], 0.0])
-    numbers[4] = np.log(paid).mean() if len(paid) else 0.0
-    return UserFeatures(numbers=numbers.astype(np.float32), category=_favourite(counted, item_categories))
+        refunds = past.prices[past.event_types == EVENT_TYPE_CODE["refund"]]
+    first, last = (int(counted.times[place]) for place in (0, -1))
+    days = [(as_of - time) / MICROSECONDS_PER_DAY if has_times else 0.0 for time in (last, first)]
+    frequency, money, mean_log_price = _spending(counted.prices, refunds)
+    numbers = np.log1p([days[0], frequency, money, days[1], 0.0])
+    numbers[4] = mean_log_price
+    favourite = _favourite(item_categories[counted.items], counted.times)
+    return UserFeatures(numbers=numbers.astype(np.float32), category=favourite)
+
+
+@compiled
+def _spending(paid: NDArray[np.float32], refunded: NDArray[np.float32]) -> tuple[float, float, float]:
+    """(events less refunds, money less refunds, both at least 0; mean logarithm of the known prices, else
+    0)."""
+    money, logs, known = 0.0, 0.0, 0
+    for price in paid:
+        if not np.isnan(price):
+            money += price
+        if price > 0:
+            logs += np.log(np.float64(price))
+            known += 1
+    for price in refunded:
+        if not np.isnan(price):
+            money -= price
+    return (max(float(len(paid) - len(refunded)), 0.0), max(money, 0.0), logs / known if known else 0.0)
 
 
 def user_codes(categories: IntArray | np.int32, attributes: IntArray) -> NDArray[np.int64]:
@@ -86,19 +105,18 @@ def user_codes(categories: IntArray | np.int32, attributes: IntArray) -> NDArray
     ).astype(np.int64)
 
 
-def _sum(prices: NDArray[np.float32]) -> float:
-    return float(np.nansum(prices, dtype=np.float64))
-
-
-def _favourite(counted: History, item_categories: IntArray) -> int:
-    categories = item_categories[counted.items]
-    has_one = categories >= 0
-    categories, times = categories[has_one], counted.times[has_one]
-    if not len(categories):
-        return -1
-    values, counts = np.unique_counts(categories)
-    best = values[counts == counts.max()]
-    if len(best) > 1:
-        is_best = np.isin(categories, best)
-        best = categories[is_best & (times == times[is_best][-1])]
-    return int(best.min())
+@compiled
+def _favourite(categories: IntArray, times: TimeArray) -> int:
+    """The most frequent of the categories (n,) that are not -1; see `UserFeatures.category`."""
+    order = np.argsort(categories, kind="mergesort")
+    best, best_count, best_time = -1, 0, np.int64(0)
+    place = 0
+    while place < len(order):
+        category, count, latest = categories[order[place]], 0, np.int64(0)
+        while place < len(order) and categories[order[place]] == category:
+            count += 1
+            latest = max(latest, times[order[place]])
+            place += 1
+        if category >= 0 and (count > best_count or (count == best_count and latest > best_time)):
+            best, best_count, best_time = category, count, latest
+    return best

@@ -3,7 +3,7 @@ request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from configs.settings.event_types import EventType
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
+from features.core.compiled import compiled
 from features.histories import History, IntArray, TimeArray, ages_in_days
 from features.profiles.recency_frequency import RecencyFrequency, recency_frequency
 from features.profiles.user_features import UserFeatures, user_features
@@ -93,8 +94,7 @@ def build_user_profile(
     profile_event_types: NDArray[np.int8],
     has_times: bool,
 ) -> UserProfile:
-    """Aggregate a history. `item_categories` and `item_parents` (N,) hold each item's category codes, -1
-    without one.
+    """Aggregate a history. `item_categories` and `item_parents` (N,) hold category codes, -1 without one.
 
     `profile_event_types` are for `user_features`. Without times (an ordinal clock) every event is of age 0:
     nothing decays, and the session and the cart go back to the first event, whatever the clock of `as_of`.
@@ -108,6 +108,8 @@ def build_user_profile(
         recency_frequency, weights=weights, ages=ages, half_lives=half_lives, recent_days=recent_days
     )
     own, in_category = by(standing.items), by(item_categories[standing.items])
+    limits = np.asarray(recent_days, np.float64)
+    num_baskets, num_baskets_recent = _count_baskets(standing.baskets, ages, limits)
     log_price_mean, log_price_deviation = _log_prices(standing.prices)
     return UserProfile(
         target_items=standing.items,
@@ -116,12 +118,12 @@ def build_user_profile(
         own=own,
         in_category=in_category,
         in_parent=by(item_parents[standing.items]),
-        recent_items=_latest_distinct(standing.items)[:num_recent],
+        recent_items=_latest_distinct(standing.items, num_recent),
         session_items=_session_items(_latest(past, as_of, days=SESSION_DAYS, has_times=has_times)),
         cart_items=_cart_items(_latest(past, as_of, days=CART_DAYS, has_times=has_times)),
-        num_baskets=len(np.unique(standing.baskets)),
-        num_baskets_recent=_each(recent_days, lambda limit: len(np.unique(standing.baskets[ages <= limit]))),
-        num_new_recent=_each(recent_days, lambda limit: int(np.sum(own.days_since_first <= limit))),
+        num_baskets=num_baskets,
+        num_baskets_recent=num_baskets_recent,
+        num_new_recent=np.count_nonzero(own.days_since_first[:, None] <= limits, axis=0),
         categories=in_category.codes,
         category_shares=in_category.counts / max(float(weights.sum()), 1e-9),
         log_price_mean=log_price_mean,
@@ -143,8 +145,23 @@ def _standing(past: History, targets: Mapping[EventType, float]) -> tuple[Histor
     return (past, weights) if counts.all() else (past.take(counts), weights[counts])
 
 
-def _each(limits: Sequence[float], count: Callable[[float], int]) -> NDArray[np.int64]:
-    return np.array([count(limit) for limit in limits], np.int64)
+@compiled
+def _count_baskets(
+    baskets: TimeArray, ages: NDArray[np.float32], limits: NDArray[np.float64]
+) -> tuple[int, NDArray[np.int64]]:
+    """(all baskets, those with an event of at most each of the ages `limits`)."""
+    order = np.argsort(baskets, kind="mergesort")
+    total, recent = 0, np.zeros(len(limits), np.int64)
+    place = 0
+    while place < len(order):
+        basket, youngest = baskets[order[place]], np.float64(ages[order[place]])
+        while place < len(order) and baskets[order[place]] == basket:
+            youngest = min(youngest, np.float64(ages[order[place]]))
+            place += 1
+        total += 1
+        for column in range(len(limits)):
+            recent[column] += youngest <= limits[column]
+    return total, recent
 
 
 def _log_prices(prices: NDArray[np.float32]) -> tuple[float, float]:
@@ -153,10 +170,22 @@ def _log_prices(prices: NDArray[np.float32]) -> tuple[float, float]:
     return (float(known.mean()), float(known.std())) if len(known) else (float("nan"), float("nan"))
 
 
-def _latest_distinct(items: IntArray) -> IntArray:
-    backwards = items[::-1]
-    _, first = np.unique(backwards, return_index=True)
-    return backwards[np.sort(first)]
+@compiled
+def _latest_distinct(items: IntArray, limit: int) -> IntArray:
+    """The distinct items, the latest first, at most `limit`."""
+    found, count = np.empty(min(limit, len(items)), np.int32), 0
+    for place in range(len(items) - 1, -1, -1):
+        if count == len(found):
+            break
+        is_new = True
+        for earlier in range(count):
+            if found[earlier] == items[place]:
+                is_new = False
+                break
+        if is_new:
+            found[count] = items[place]
+            count += 1
+    return found[:count]
 
 
 def _latest(past: History, as_of: int, *, days: float, has_times: bool) -> History:
@@ -168,7 +197,7 @@ def _latest(past: History, as_of: int, *, days: float, has_times: bool) -> Histo
 def _session_items(visit: History) -> IntArray:
     if not len(visit):
         return visit.items
-    return _latest_distinct(visit.of_event_types(SESSION_EVENT_TYPES).items)
+    return _latest_distinct(visit.of_event_types(SESSION_EVENT_TYPES).items, len(visit))
 
 
 def _cart_items(lately: History) -> IntArray:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.membership import is_in
 from features.core.participles import participles_of_codes
 from features.histories import IntArray
 from features.interactions import Interactions
@@ -28,6 +29,8 @@ class NearestItems(ScoredItems):
 
     query_vector: NDArray[np.float32] | None = None
     """(D,); None without a history"""
+    event_types: tuple[int, ...] = ()
+    """The distinct codes of the event types that the encoder read"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +57,19 @@ class EncoderRetriever(Retriever):
 
     def for_user(self, user: UserContext) -> NearestItems:
         """See `Retriever.for_user`."""
-        query = self.query_encoder.encode(user, self.item_vectors)
+        inputs = self.query_encoder.inputs(user)
+        query = self.query_encoder.encode(user, self.item_vectors, inputs=inputs)
         if query is None:
             return NearestItems.none()
         items, scores = search_index(self.index, query, num_items=self.limit)
         order = np.argsort(items)
-        return NearestItems(items=items[order], scores=scores[order], ranked=items, query_vector=query)
+        return NearestItems(
+            items=items[order],
+            scores=scores[order],
+            ranked=items,
+            query_vector=query,
+            event_types=tuple(set(inputs.event_types.tolist())),
+        )
 
     def alone(self, user: UserContext, found: ScoredItems, *, count: int) -> IntArray:
         """See `Retriever.alone`: a search as deep as it takes."""
@@ -79,10 +89,12 @@ class EncoderRetriever(Retriever):
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
         """The same for all of the nearest: it names what the encoder has read."""
-        read = self.query_encoder.inputs(retrieval.user).event_types
-        words = participles_of_codes(read.tolist(), word="and")
+        found = retrieval.for_user
+        if not isinstance(found, NearestItems) or found.query_vector is None:
+            return {}
+        words = participles_of_codes(found.event_types, word="and")
         reason = Reason("for_you", f"Fits what was {words}", priority=5)
-        return dict.fromkeys(items[np.isin(items, retrieval.for_user.items)].tolist(), reason)
+        return dict.fromkeys(items[is_in(items, found.items)].tolist(), reason)
 
     def save(self, folder: Path) -> None:
         """The graph with its settings, the vectors and the index."""

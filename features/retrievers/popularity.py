@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.membership import is_in
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.profiles.item_popularity import popularity
@@ -52,7 +53,7 @@ class Popularity(Retriever):
         """The last of all reasons. What had no target event in the recent window is not called popular."""
         popular = Reason("popular", f"Popular in the shop{wording.lately}")
         rest = Reason("long_tail", f"{wording.done.capitalize()} in the shop before")
-        proposed = items[np.isin(items, retrieval.proposed)]
+        proposed = items[is_in(items, retrieval.proposed)]
         return {item: popular if self.recent[item] > 0 else rest for item in proposed.tolist()}
 
     @cached_property

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from features.core.columns import EVENT_TYPES
+from features.core.compiled import compiled
 from features.core.participles import PARTICIPLES, PLACE
-from features.histories import IntArray
+from features.histories import IntArray, TimeArray
 from features.interactions import Interactions
 from features.profiles.recency_frequency import MAX_OVERDUE, overdue
 from features.profiles.repeat_rates import repeat_rates
@@ -79,44 +80,100 @@ class Repurchase(Retriever):
     def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
         """See `Retriever.features`."""
         profile = retrieval.user.profile
-        own, rows = profile.own, profile.own.rows_of(items)
-        days_since, count = rows.at(own.days_since), rows.at(own.counts)
-        item_gap = np.maximum(self.gap_days[items], 1e-3)
-        decayed = {
-            f"own_decayed_{half_life:g}": np.log1p(rows.at(own.decayed[:, place]))
-            for place, half_life in enumerate(HALF_LIVES)
-        }
-        return {
-            "is_own": rows.found.astype(np.float32),
-            "own_count": np.log1p(count),
-            **decayed,
-            "own_basket_share": count / max(profile.num_baskets, 1),
-            **{name: np.log1p(rows.at(own.recent[:, place])) for place, name in enumerate(_RECENT)},
-            "own_days_since": np.log1p(days_since),
-            "own_days_since_first": np.log1p(rows.at(own.days_since_first)),
-            "own_due": overdue(days_since, rows.at(np.nan_to_num(own.mean_gap))),
-            "item_due": np.where(rows.found, np.clip(days_since / item_gap, 0, MAX_OVERDUE), 0),
-            "item_repeat_rate": self.rate[items],
-        }
+        own = profile.own
+        block = _own_columns(
+            items,
+            own.codes,
+            own.counts,
+            own.decayed,
+            own.recent,
+            own.days_since,
+            own.days_since_first,
+            own.mean_gap,
+            self.rate,
+            self.gap_days,
+            profile.num_baskets,
+        )
+        return dict(zip(self.columns, block, strict=True))
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
         """How often and how lately, of the event type that says most: purchases where there are any."""
         profile = retrieval.user.profile
-        asked = np.isin(profile.target_items, items)
-        codes, when = profile.target_event_types[asked], profile.target_times[asked]
-        own, group = np.unique(profile.target_items[asked], return_inverse=True)
-        place = PLACE[codes]
-        most = np.full(len(own), len(PLACE))
-        np.minimum.at(most, group, place)
-        counts = place == most[group]
-        times = np.bincount(group[counts], minlength=len(own))
-        last = np.zeros(len(own), np.int64)
-        np.maximum.at(last, group[counts], when[counts])
-        event_type = np.zeros(len(own), np.int8)
-        event_type[group[counts]] = codes[counts]
-        ago = (retrieval.user.as_of - last).tolist()
-        found = zip(own.tolist(), event_type.tolist(), times.tolist(), ago, strict=True)
-        return {item: _reason(EVENT_TYPES[code], often, ago, wording) for item, code, often, ago in found}
+        code, often, last = _said_most(
+            items, profile.target_items, profile.target_event_types, profile.target_times, PLACE
+        )
+        ago = retrieval.user.as_of - last
+        found = zip(items.tolist(), code.tolist(), often.tolist(), ago.tolist(), strict=True)
+        return {
+            item: _reason(EVENT_TYPES[code], often, ago, wording) for item, code, often, ago in found if often
+        }
+
+
+@compiled
+def _own_columns(
+    items: IntArray,
+    codes: IntArray,
+    counts: NDArray[np.float32],
+    decayed: NDArray[np.float32],
+    recent: NDArray[np.float32],
+    days_since: NDArray[np.float32],
+    days_since_first: NDArray[np.float32],
+    mean_gap: NDArray[np.float32],
+    rate: NDArray[np.float32],
+    gap_days: NDArray[np.float32],
+    num_baskets: int,
+) -> NDArray[np.float32]:
+    """(F, C) the columns of `Repurchase`, in their order; `codes` and what follows are of the user's own
+    items."""
+    num_decayed, num_recent = decayed.shape[1], recent.shape[1]
+    block = np.zeros((num_decayed + num_recent + 8, len(items)), np.float32)
+    for place in range(len(items)):
+        item = items[place]
+        block[-1, place] = rate[item]
+        row = np.searchsorted(codes, item)
+        if row == len(codes) or codes[row] != item:
+            continue
+        block[0, place] = 1.0
+        block[1, place] = np.log1p(counts[row])
+        for column in range(num_decayed):
+            block[2 + column, place] = np.log1p(decayed[row, column])
+        at = 2 + num_decayed
+        block[at, place] = counts[row] / max(num_baskets, 1)
+        for column in range(num_recent):
+            block[at + 1 + column, place] = np.log1p(recent[row, column])
+        at += 1 + num_recent
+        block[at, place] = np.log1p(days_since[row])
+        block[at + 1, place] = np.log1p(days_since_first[row])
+        block[at + 2, place] = overdue(days_since[row], mean_gap[row])
+        by_gap = days_since[row] / max(gap_days[item], np.float32(1e-3))
+        block[at + 3, place] = min(max(by_gap, 0.0), MAX_OVERDUE)
+    return block
+
+
+@compiled
+def _said_most(
+    items: IntArray,
+    target_items: IntArray,
+    event_types: NDArray[np.int8],
+    times: TimeArray,
+    places: NDArray[np.int64],
+) -> tuple[NDArray[np.int8], NDArray[np.int64], TimeArray]:
+    """Of each of `items` (C,): the event type that says most (with the lowest of `places`, by code), how
+    often (0: never) and when last."""
+    code, often = np.zeros(len(items), np.int8), np.zeros(len(items), np.int64)
+    last = np.zeros(len(items), np.int64)
+    for place in range(len(items)):
+        for event in range(len(target_items)):
+            if target_items[event] != items[place]:
+                continue
+            found = event_types[event]
+            if not often[place] or places[found] < places[code[place]]:
+                code[place], often[place], last[place] = found, 1, times[event]
+            elif places[found] == places[code[place]]:
+                code[place] = found
+                often[place] += 1
+                last[place] = max(last[place], times[event])
+    return code, often, last
 
 
 def _reason(event_type: str, count: int, ago: int, wording: Wording) -> Reason:

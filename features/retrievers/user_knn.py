@@ -17,9 +17,12 @@ from scipy import sparse
 
 from configs.schema import Config
 from features.core.columns import MICROSECONDS_PER_DAY
+from features.core.compiled import compiled
+from features.core.membership import is_in
 from features.core.user_hash import user_hash, user_hashes
 from features.histories import History, IntArray
 from features.interactions import Interactions
+from features.profiles.summed_by_code import summed_by_code
 from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
 
 MAX_USERS: Final = 5_000
@@ -127,19 +130,20 @@ class UserKNN(Retriever):
         if len(items) > MAX_ITEMS:
             most = np.sort(np.argsort(-num_events, kind="stable")[:MAX_ITEMS])
             used, num_events = items[most], num_events[most]
-        similarity = self.weights[used].T @ (np.log1p(num_events) * self.idf[used])
+        weights, recent = self.weights, self.recent
+        similarity = _similarity(
+            used, num_events, self.idf, weights.indptr, weights.indices, weights.data, len(self.users)
+        )
         if user is not None:
             similarity[self.users == np.uint64(user_hash(user))] = 0.0
-        nearest = np.arange(len(similarity))
-        if len(similarity) > NUM_NEIGHBOURS:
-            nearest = np.argpartition(-similarity, NUM_NEIGHBOURS)[:NUM_NEIGHBOURS]
-        nearest = nearest[similarity[nearest] > 0]
+        nearest = np.flatnonzero(similarity)
+        if len(nearest) > NUM_NEIGHBOURS:
+            nearest = nearest[np.argpartition(-similarity[nearest], NUM_NEIGHBOURS)[:NUM_NEIGHBOURS]]
         if not len(nearest):
             return ScoredItems.none()
-        scores = self.recent[nearest].T @ similarity[nearest] / similarity[nearest].sum()
-        scores[items] = 0.0
-        found = np.flatnonzero(scores)
-        return ScoredItems(items=found.astype(np.int32), scores=scores[found].astype(np.float32))
+        return ScoredItems(
+            *_had_by(nearest, similarity, items, recent.indptr, recent.indices, recent.shape[1])
+        )
 
     def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
         """See `Retriever.features`."""
@@ -149,7 +153,59 @@ class UserKNN(Retriever):
         """The same for all that was proposed: somebody who has an item in common with the user had it."""
         text = f"{wording.done.capitalize()}{wording.lately} by people with items in common"
         reason = Reason("similar_users", text, priority=6)
-        return dict.fromkeys(items[np.isin(items, retrieval.proposed)].tolist(), reason)
+        return dict.fromkeys(items[is_in(items, retrieval.proposed)].tolist(), reason)
+
+
+@compiled
+def _similarity(
+    items: IntArray,
+    num_events: NDArray[np.int64],
+    idf: NDArray[np.float32],
+    indptr: IntArray,
+    users: IntArray,
+    weights: NDArray[np.float32],
+    num_users: int,
+) -> NDArray[np.float32]:
+    """(U,) dot product of each user's vector with that of a user who has `items` so often. `indptr`, `users`
+    and `weights` are the rows by item of `UserKNN.weights`."""
+    similarity = np.zeros(num_users, np.float32)
+    for place in range(len(items)):
+        item = items[place]
+        share = np.float32(np.log1p(num_events[place])) * idf[item]
+        for entry in range(indptr[item], indptr[item + 1]):
+            similarity[users[entry]] += share * weights[entry]
+    return similarity
+
+
+@compiled
+def _had_by(
+    nearest: NDArray[np.intp],
+    similarity: NDArray[np.float32],
+    own: IntArray,
+    indptr: IntArray,
+    items: IntArray,
+    num_items: int,
+) -> tuple[IntArray, NDArray[np.float32]]:
+    """(items ascending, the share of the nearest users who had each lately), without the user's `own`.
+    `indptr` and `items` are the rows by user of `UserKNN.recent`."""
+    total, size = np.float32(0), 0
+    for user in nearest:
+        total += similarity[user]
+        size += indptr[user + 1] - indptr[user]
+    found, weights = np.empty(size, np.int32), np.empty(size, np.float32)
+    place = 0
+    for user in nearest:
+        for entry in range(indptr[user], indptr[user + 1]):
+            found[place], weights[place] = items[entry], similarity[user]
+            place += 1
+    distinct, scores = summed_by_code(found, weights)
+    kept = 0
+    for place in range(len(distinct)):
+        at = np.searchsorted(own, distinct[place])
+        if scores[place] > 0 and not (at < len(own) and own[at] == distinct[place]):
+            distinct[kept], scores[kept] = distinct[place], scores[place] / total
+            kept += 1
+    return distinct[:kept], scores[:kept]
 
 
 def _latest_users(user: NDArray[np.intp], times: NDArray[np.int64], *, num_users: int) -> NDArray[np.intp]:

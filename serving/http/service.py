@@ -30,6 +30,7 @@ from serving.http.schemas import (
 )
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
+from serving.recommend.user_states import UserStates
 from serving.state.event_log import Event
 from serving.state.live_events import (
     ExchangeRates,
@@ -61,6 +62,8 @@ class Service:
         store: EventStore,
         *,
         max_events_kept: int,
+        user_state_mb: float = 0,
+        user_state_seconds: float = 0,
         exchange_rates: ExchangeRates | None = None,
         exclude: Sequence[str] = (),
         clock: Callable[[], int] = now_in_microseconds,
@@ -76,6 +79,9 @@ class Service:
         self._exchange_rates = replace(rates, currency=currency or self.catalogue.currency)
         self._exclude = frozenset(clean_id(text) for text in exclude)
         self._max_events_kept = max_events_kept
+        self._states = UserStates(
+            pipeline, max_bytes=int(user_state_mb * 1e6), max_age_seconds=user_state_seconds
+        )
         self._clock = clock
 
     def recommend(self, request: RecommendRequest) -> RecommendResponse:
@@ -85,7 +91,7 @@ class Service:
         request = without_excluded(request, self._exclude)
         now = self._clock()
         events = self._request_events(request, now=now)
-        answer = self.pipeline.recommend(
+        answer = self._states.recommend(
             Query(
                 history=self._history(request, events),
                 as_of=now + 1,  # includes events at `now`

@@ -45,10 +45,6 @@ class Candidates:
         """One column (C,)."""
         return self.features[:, self.columns.index(name)]
 
-    def take(self, order: NDArray[np.intp]) -> Candidates:
-        """The candidates at these places, in their order."""
-        return Candidates(self.items[order], self.features[order], self.columns, self.retrievals)
-
 
 class RankerColumns:
     """The ranker's columns: those of the bundle's retrievers, then those of the feature groups."""

@@ -36,15 +36,13 @@ from serving.recommend.user_context import UserContexts
 class Ranked:
     """Every candidate of a request, best first, before filters and selectors."""
 
-    candidates: Candidates
+    items: IntArray
+    """(C,)"""
     scores: NDArray[np.float32]
     """(C,)"""
+    retrievals: Mapping[str, Retrieval]
+    """Retriever → what it found, of every retriever of the bundle"""
     user: KnownUser
-
-    @property
-    def items(self) -> IntArray:
-        """(C,)"""
-        return self.candidates.items
 
     @property
     def profile(self) -> UserProfile:
@@ -78,15 +76,17 @@ class Pipeline:
             pipeline.bundle.ranker.require_columns(pipeline.columns.names, where=folder)
         return pipeline
 
-    def recommend(self, query: Query, *, known: KnownUser | None = None) -> Answer:
-        """The list of one surface: ranked, filtered, cut to length or filled up, each item with its
-        reasons."""
-        ranked = self.rank(query, known=known)
+    def recommend(self, query: Query, *, ranked: Ranked | None = None) -> Answer:
+        """The list of one surface: ranked, filtered, cut to length or filled up, each item with its reasons.
+
+        `ranked` is what `rank` gave for the same history, surface and page at the same moment.
+        """
+        ranked = ranked or self.rank(query)
         selected = self.select(query, ranked)
         recommendations = explain(
             selected,
             retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
-            retrievals=ranked.candidates.retrievals,
+            retrievals=ranked.retrievals,
             fallback=self._fallback(query),
             wording=replace(self._wording, is_recent=self._is_recent(query)),
         )
@@ -146,12 +146,12 @@ class Pipeline:
             )
             scores = self.bundle.ranker.scores(candidates.features)
         order = np.argsort(-scores, kind="stable")
-        return Ranked(candidates.take(order), scores[order], known)
+        return Ranked(candidates.items[order], scores[order], candidates.retrievals, known)
 
     def select(self, query: Query, ranked: Ranked) -> Selected:
         """Apply the surface's filters and order, and fill a short list up."""
         surface = self.bundle.surfaces[query.surface]
-        allowed = ~self._filtered(query, ranked.profile)
+        allowed = self._allowed(query, ranked.profile)
         order, scores = np.arange(len(ranked.items)), ranked.scores
         if surface.order_by == "page" and len(query.page_items):
             retrievers = self._retrievers(surface).values()
@@ -161,12 +161,19 @@ class Pipeline:
             order = np.argsort(-scores, kind="stable")
         order = order[allowed[ranked.items[order]]][: query.num_results]
         selected = Selected(
-            ranked.items[order], scores[order], num_ranked=len(order), num_allowed=int(allowed.sum())
+            ranked.items[order],
+            scores[order],
+            num_ranked=len(order),
+            num_allowed=int(np.count_nonzero(allowed)),
         )
         if surface.fallback is None:
             return selected
         fallback = ranked.user.retrieved[surface.fallback]
         return fill_up(selected, fallback=fallback, allowed=allowed, length=query.num_results)
+
+    def is_shared(self, name: str, found: ScoredItems) -> bool:
+        """Whether a retriever gave the very object that it gives to everybody."""
+        return found is self._stranger.retrieved[name]
 
     def alone(self, name: str, user: KnownUser, *, count: int) -> IntArray:
         """The list of one retriever by itself, best first; no filter is applied."""
@@ -192,8 +199,10 @@ class Pipeline:
             for_user = known.retrieved[name]
             for_page = retriever.for_page(context_items) if len(context_items) else ScoredItems.none()
             limit = limits.get(name, retriever.num_candidates) if name in proposing else 0
-            best = [one.best(limit, allowed=bundle.recommendable) for one in (for_page, for_user)]
-            found[name] = Retrieval(known.context, for_user, context_items, for_page, np.concatenate(best))
+            both = [one for one in (for_page, for_user) if limit and len(one.items)]
+            best = [one.best(limit, allowed=bundle.recommendable) for one in both]
+            proposed = best[0] if len(best) == 1 else np.concatenate([no_items(), *best])
+            found[name] = Retrieval(known.context, for_user, context_items, for_page, proposed)
         return found
 
     def _is_recent(self, query: Query) -> bool:
@@ -208,13 +217,17 @@ class Pipeline:
         name = self.bundle.surfaces[query.surface].fallback
         return self.bundle.retrievers[name] if name else None
 
-    def _filtered(self, query: Query, profile: UserProfile) -> NDArray[np.bool_]:
-        """(N,) what the surface's filters take away."""
+    def _allowed(self, query: Query, profile: UserProfile) -> NDArray[np.bool_]:
+        """(N,) what the surface's filters leave."""
         context = FilterContext(query=query, profile=profile, recommendable=self.bundle.recommendable)
-        filtered = np.zeros(self.bundle.num_items, bool)
+        allowed = np.ones(self.bundle.num_items, bool)
         for one in self._filters[query.surface]:
-            filtered[one.removed(context)] = True
-        return filtered
+            removed = one.removed(context)
+            if removed.dtype == np.bool_:
+                allowed &= ~removed
+            elif len(removed):
+                allowed[removed] = False
+        return allowed
 
 
 def _first_of_each(items: IntArray) -> IntArray:

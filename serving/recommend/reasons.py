@@ -42,7 +42,15 @@ def explain(
 
 def _recommendation(item: int, score: float, found: list[tuple[Reason, str]]) -> Recommendation:
     """The reasons by priority, one of each code."""
-    found.sort(key=lambda pair: pair[0].priority)
-    by_code = {reason.code: reason for reason, _ in reversed(found)}
-    first = sorted(by_code.values(), key=lambda reason: reason.priority)[:MAX_REASONS]
-    return Recommendation(item=item, score=score, source=found[0][1], reasons=tuple(first))
+    found.sort(key=_priority)
+    reasons = [found[0][0]]
+    for reason, _ in found[1:]:
+        if len(reasons) == MAX_REASONS:
+            break
+        if all(reason.code != earlier.code for earlier in reasons):
+            reasons.append(reason)
+    return Recommendation(item=item, score=score, source=found[0][1], reasons=tuple(reasons))
+
+
+def _priority(pair: tuple[Reason, str]) -> int:
+    return pair[0].priority

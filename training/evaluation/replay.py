@@ -240,7 +240,7 @@ def _alone(pipeline: Pipeline, name: str, ranked: Ranked) -> IntArray:
     """What a retriever has for the user; where that is nothing, what it has for the items of the present
     session, as for a page that shows them."""
     for_user = pipeline.alone(name, ranked.user, count=ALONE_DEPTH)
-    return for_user if len(for_user) else ranked.candidates.retrievals[name].for_page.best(ALONE_DEPTH)
+    return for_user if len(for_user) else ranked.retrievals[name].for_page.best(ALONE_DEPTH)
 
 
 def _filled(items: IntArray, popular: IntArray, *, num_items: int) -> IntArray:

@@ -124,7 +124,7 @@ def _ivf(
     """An IVF index of half-precision vectors, and what it reaches with one number of lists after another; it
     stays at the last that was asked for."""
     num_lists = max(1, min(2 ** round(math.log2(4 * math.sqrt(len(items)))), len(items) // 8))
-    index = faiss.index_factory(vectors.shape[1], f"IVF{num_lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(vectors.shape[1], f"IVF{num_lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
     index.cp.max_points_per_centroid = POINTS_PER_LIST
     index.cp.min_points_per_centroid = 1  # no warning on standard output for a small catalogue
     faiss.omp_set_num_threads(os.cpu_count() or 1)

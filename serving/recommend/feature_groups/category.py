@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from features.core.compiled import compiled
 from features.histories import IntArray
 from features.profiles.recency_frequency import RecencyFrequency, overdue
 from features.profiles.user_profile import HALF_LIVES
@@ -34,27 +36,68 @@ class Category(FeatureGroup):
     @staticmethod
     def compute(items: IntArray, context: CandidateContext) -> Mapping[str, Column]:
         """See `FeatureGroup.compute`."""
-        profile = context.profile
-        category, parent = context.item_profiles.category[items], context.item_profiles.parent[items]
-        rows = profile.in_category.rows_of(category)
-        favourite = profile.features.category
-        own = profile.own.rows_of(items).at(profile.own.decayed[:, _HALF_LIFE])
-        of_category = rows.at(profile.in_category.decayed[:, _HALF_LIFE])
-        return {
-            "category_share": np.sqrt(rows.at(profile.category_shares)),
-            "is_favourite_category": (category == favourite).astype(np.float32) * (favourite >= 0),
-            **_level(category, profile.in_category, level="category"),
-            **_level(parent, profile.in_parent, level="parent"),
-            "own_in_category": own / np.maximum(of_category, 1e-6),
-        }
+        profile, table = context.profile, context.item_profiles
+        category, parent, own = profile.in_category, profile.in_parent, profile.own
+        block = _category_columns(
+            items,
+            table.category,
+            table.parent,
+            _rows(category),
+            _rows(parent),
+            profile.category_shares,
+            profile.features.category,
+            own.codes,
+            own.decayed[:, _HALF_LIFE],
+        )
+        return dict(zip(Category.columns, block, strict=True))
 
 
-def _level(codes: IntArray, counts: RecencyFrequency, *, level: str) -> dict[str, Column]:
-    rows = counts.rows_of(codes)
-    days_since = rows.at(counts.days_since)
-    return {
-        f"{level}_count": np.log1p(rows.at(counts.counts)),
-        f"{level}_decayed": np.log1p(rows.at(counts.decayed[:, _HALF_LIFE])),
-        f"{level}_days_since": np.log1p(days_since),
-        f"{level}_due": overdue(days_since, rows.at(np.nan_to_num(counts.mean_gap))),
-    }
+_Level = tuple[IntArray, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Codes, counts, decayed counts, days since and mean gap"""
+
+
+def _rows(level: RecencyFrequency) -> _Level:
+    return level.codes, level.counts, level.decayed[:, _HALF_LIFE], level.days_since, level.mean_gap
+
+
+@compiled
+def _category_columns(
+    items: IntArray,
+    categories: IntArray,
+    parents: IntArray,
+    of_category: _Level,
+    of_parent: _Level,
+    shares: NDArray[np.float32],
+    favourite: int,
+    own_codes: IntArray,
+    own_decayed: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """(F, C) the columns of `Category`, in their order."""
+    block = np.zeros((11, len(items)), np.float32)
+    for place in range(len(items)):
+        category = categories[items[place]]
+        if category >= 0:
+            block[1, place] = category == favourite
+        decayed = np.float32(0.0)
+        row = np.searchsorted(of_category[0], category)
+        if row < len(of_category[0]) and of_category[0][row] == category:
+            decayed = of_category[2][row]
+            block[0, place] = np.sqrt(shares[row])
+            _write_level(block[2:6, place], of_category, row)
+        at = np.searchsorted(of_parent[0], parents[items[place]])
+        if at < len(of_parent[0]) and of_parent[0][at] == parents[items[place]]:
+            _write_level(block[6:10, place], of_parent, at)
+        mine = np.searchsorted(own_codes, items[place])
+        if mine < len(own_codes) and own_codes[mine] == items[place]:
+            block[10, place] = own_decayed[mine] / max(decayed, np.float32(1e-6))
+    return block
+
+
+@compiled
+def _write_level(into: NDArray[np.float32], level: _Level, row: int) -> None:
+    """Count, decayed count, days since and overdue of one row, (4,)."""
+    _, counts, decayed, days_since, mean_gap = level
+    into[0] = np.log1p(counts[row])
+    into[1] = np.log1p(decayed[row])
+    into[2] = np.log1p(days_since[row])
+    into[3] = overdue(days_since[row], mean_gap[row])

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from features.core.compiled import compiled
 from features.histories import IntArray
 from features.profiles.item_statistics import columns_of
 from features.retriever import Column
@@ -28,15 +30,27 @@ class Price(FeatureGroup):
     def compute(items: IntArray, context: CandidateContext) -> Mapping[str, Column]:
         """See `FeatureGroup.compute`."""
         profile, table = context.profile, context.item_profiles
-        with np.errstate(invalid="ignore", divide="ignore"):
-            log_price = np.log(table.price[items])
-            difference = (log_price - profile.log_price_mean) / max(profile.log_price_deviation, 0.1)
-        limit = _MAX_DEVIATIONS
-        distance = np.nan_to_num(np.abs(difference), nan=1.0, posinf=limit)
+        distance, difference = _price_columns(
+            items, table.price, profile.log_price_mean, profile.log_price_deviation
+        )
         return {
-            "price_distance": np.clip(distance, 0, limit),
-            "price_difference": np.clip(
-                np.nan_to_num(difference, nan=0.0, posinf=limit, neginf=-limit), -limit, limit
-            ),
+            "price_distance": distance,
+            "price_difference": difference,
             **columns_of(table.statistics, items, names=_STATISTICS),
         }
+
+
+@compiled
+def _price_columns(
+    items: IntArray, prices: NDArray[np.float32], mean: float, deviation: float
+) -> NDArray[np.float32]:
+    """(2, C) how many standard deviations each item's price is away from the user's mean, without and with a
+    sign; 1 and 0 where one of them is not known."""
+    block = np.empty((2, len(items)), np.float32)
+    for place in range(len(items)):
+        difference = (np.log(prices[items[place]]) - mean) / max(deviation, 0.1)
+        unknown = np.isnan(difference)
+        difference = min(max(difference, -_MAX_DEVIATIONS), _MAX_DEVIATIONS)
+        block[0, place] = 1.0 if unknown else abs(difference)
+        block[1, place] = 0.0 if unknown else difference
+    return block

@@ -89,7 +89,8 @@ def test_what_is_known_of_a_user_serves_for_every_page(
             anew, _ = tiny_pipeline.candidates(query)
             np.testing.assert_array_equal(again.items, anew.items)
             np.testing.assert_array_equal(again.features, anew.features)
-            assert tiny_pipeline.recommend(query, known=known) == tiny_pipeline.recommend(query)
+            ranked = tiny_pipeline.rank(query, known=known)
+            assert tiny_pipeline.recommend(query, ranked=ranked) == tiny_pipeline.recommend(query)
 
 
 @given(st.lists(st.integers(0, 30), unique=True), st.sets(st.integers(0, 30)), st.integers(0, 8))

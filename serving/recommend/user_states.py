@@ -1,0 +1,90 @@
+"""User states: what is known of a user without the request, kept from one request to the next.
+
+A state is the pipeline's own work at one moment: as long as it is kept, the user's lists are those of that
+moment. A new event ends it, and so does its age, since ages in it stand still.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from features.histories import History
+from serving.recommend.candidates import KnownUser
+from serving.recommend.pipeline import Pipeline, Ranked
+from serving.recommend.request import Answer, Query
+
+MICROSECONDS_PER_SECOND: Final = 1_000_000
+_BYTES_OF_A_STATE: Final = 20_000
+_BYTES_OF_AN_EVENT: Final = 100
+_BYTES_OF_A_SCORE: Final = 16
+
+
+@dataclass
+class UserState:
+    """One user at one moment."""
+
+    history: History
+    as_of: int
+    """When it was made, in microseconds since 1970 UTC"""
+    known: KnownUser
+    ranked: dict[str, Ranked] = field(default_factory=dict)
+    """Surface → its candidates, ranked, for a page that shows nothing"""
+    num_bytes: int = 0
+
+
+class UserStates:
+    """Answers queries from kept states; the least recently used are dropped. Not thread-safe."""
+
+    def __init__(self, pipeline: Pipeline, *, max_bytes: int, max_age_seconds: float) -> None:
+        """`max_bytes` of all states together; 0 keeps none. An older state than `max_age_seconds` is made
+        anew."""
+        self._pipeline, self._max_bytes = pipeline, max_bytes
+        self._max_age = int(max_age_seconds * MICROSECONDS_PER_SECOND)
+        self._states: OrderedDict[str, UserState] = OrderedDict()
+        self.num_bytes = 0
+
+    def recommend(self, query: Query) -> Answer:
+        """The same as `Pipeline.recommend` at the moment of the user's state.
+
+        `query.history` must be the same object as long as it holds the same events. A stranger has no state.
+        """
+        user = query.user
+        if user is None or not self._max_bytes:
+            return self._pipeline.recommend(query)
+        state = self._states.get(user)
+        if state is None or not self._is_current(state, query):
+            state = UserState(query.history, query.as_of, self._pipeline.know(query))
+        query = replace(query, as_of=state.as_of)
+        ranked = None if len(query.page_items) else state.ranked.get(query.surface)
+        if ranked is None:
+            ranked = self._pipeline.rank(query, known=state.known)
+            if not len(query.page_items):
+                state.ranked[query.surface] = ranked
+            self._keep(user, state)
+        else:
+            self._states.move_to_end(user)
+        return self._pipeline.recommend(query, ranked=ranked)
+
+    def _is_current(self, state: UserState, query: Query) -> bool:
+        return state.history is query.history and 0 <= query.as_of - state.as_of <= self._max_age
+
+    def _keep(self, user: str, state: UserState) -> None:
+        earlier = self._states.pop(user, None)
+        if earlier is not None:
+            self.num_bytes -= earlier.num_bytes
+        state.num_bytes = self._size(state)
+        self._states[user] = state
+        self.num_bytes += state.num_bytes
+        while self.num_bytes > self._max_bytes:
+            _, oldest = self._states.popitem(last=False)
+            self.num_bytes -= oldest.num_bytes
+
+    def _size(self, state: UserState) -> int:
+        """Bytes of a state, roughly: what it shares with everybody does not count."""
+        found = [
+            one for name, one in state.known.retrieved.items() if not self._pipeline.is_shared(name, one)
+        ]
+        scored = sum(len(one.items) for one in found) + sum(len(one.items) for one in state.ranked.values())
+        return _BYTES_OF_A_STATE + _BYTES_OF_AN_EVENT * len(state.history) + _BYTES_OF_A_SCORE * scored
