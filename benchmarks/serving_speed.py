@@ -1,130 +1,212 @@
-"""Compares the server's throughput with that of an app that does nothing behind the same HAProxy.
+"""The speed of the live server beside an app that does nothing on the same set-up, in the same run.
 
-    python benchmarks/serving_speed.py --bundle shop/runs/RUN/bundle --tables shop/tables
+    make benchmark-serving                       100,000 items and users, six minutes, and the page
+    make benchmark-serving BENCH_ARGS="--users 2000 --items 2000 --seconds 3"   no page
+    make benchmark-serving BENCH_ARGS=--check    exit status 1 when a target is not reached
 
-Starts the real server on the bundle and on a new event store filled from the tables, and beside it an app
-that reads the request and does nothing. A process of its own on this machine sends requests to both in turn:
-each connection sends the next request as soon as it has a response, for users drawn evenly from those with
-the latest events. Nothing else should run meanwhile.
+Makes a shop of that size once (events, training, bundle: ten minutes) and fills an event store with its
+histories. Load comes from wrk on the same machine. Nothing else should run meanwhile. The page is
+docs/benchmarks-serving.md.
 """
 
 # no `annotations` from `__future__`: the no-op app is pickled, and FastAPI could not look up names in strings
 
 import argparse
-import asyncio
 import json
-import multiprocessing
 import os
+import shutil
 import socket
-import tempfile
+import sys
 import time
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
 
-TARGET = 0.5
-"""Share of the no-op app's throughput."""
+from benchmarks.folders import RESULTS
+from benchmarks.serving.load import Call, Measured, closed_loop, open_loop
+from benchmarks.serving.made_shop import made_bundle
+from benchmarks.serving.page import verdict_lines, write_page
+from benchmarks.serving.processes import children, cpu_seconds, replica_megabytes
+from benchmarks.serving.stages import stage_milliseconds
+from configs.load import load_config
+from configs.schema import Config
+from serving.deploy.server import start
+from serving.state.event_transfer import import_events
+from serving.state.store import STORE_FILE
+from training.runs.environment import environment
+from training.runs.run import write_json
 
-PATHS = ("/noop/v1/recommend", "/v1/recommend")
-NUM_USERS = 500
-WARM_UP_SECONDS = 3.0
-
-
-@dataclass
-class Measured:
-    """The responses that the load generator got."""
-
-    milliseconds: list[float]
-    errors: int
-    seconds: float
-
-    @classmethod
-    def merged(cls, turns: Iterable[Self]) -> Self:
-        """The responses of several turns."""
-        parts = list(turns)
-        times = [time for part in parts for time in part.milliseconds]
-        return cls(times, sum(part.errors for part in parts), sum(part.seconds for part in parts))
-
-    @property
-    def per_second(self) -> float:
-        """Successful responses per second."""
-        return len(self.milliseconds) / self.seconds
-
-    def line(self, name: str) -> str:
-        """A line of the printed table."""
-        times = "  ".join(
-            f"p{share} {np.percentile(self.milliseconds or [np.nan], share):6.1f} ms"
-            for share in (50, 90, 99)
-        )
-        return f"{name:<10} {times}  {self.per_second:7.1f} requests/s  {self.errors} errors"
+RESULT = RESULTS / "serving.json"
+NUM_WARM = 500
+"""Users that come back in the warm measurement"""
+OPEN_PER_SECOND = 500
+EVENT_SHARE = 0.2
+"""Of the mix: one event in five, followed by its user's list"""
 
 
-def main() -> None:
-    """Measure both apps and print their latencies and throughputs."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print and write the page; 1 when --check finds that a target is missed."""
+    options = _options(arguments)
+    config, bundle = made_bundle(options.folder, num_users=options.users, num_items=options.items)
+    result = measure(options, config, bundle)
+    if options.seconds >= 10 and options.items >= 100_000:
+        write_json(RESULT, result)
+        write_page(result)
+    print(json.dumps(result["measured"], indent=1))
+    verdicts = verdict_lines(result)
+    print("\n".join(verdicts))
+    return 1 if options.check and any("not reached" in line for line in verdicts) else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument(
-        "--tables", type=Path, required=True, help="prepared tables, whose events fill the event store"
+        "--folder", type=Path, default=Path("shop-benchmark/serving"), help="of the made shop"
     )
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=10, help="of one turn")
-    parser.add_argument("--turns", type=int, default=3, help="of each app")
-    arguments = parser.parse_args()
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=15, help="of each measurement")
+    parser.add_argument("--replicas", type=int, default=None, help="default: what `serve` would start")
+    parser.add_argument("--check", action="store_true", help="exit 1 when a target is not reached")
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str, Any]:
+    """All figures of one server."""
+    config = _server_config(options, shop)
     load_before = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as workspace:
-        noop, shop = measure(arguments, Path(workspace))
-    print(
-        f"{arguments.connections} connections, {os.cpu_count()} cores with a load of {load_before:.1f} before"
-    )
-    print(noop.line("no-op"), shop.line("recommend"), sep="\n")
-    share = shop.per_second / noop.per_second if noop.milliseconds else float("nan")
-    is_reached = share >= TARGET and not shop.errors
-    print(
-        f"{share:.0%} of the no-op app's throughput; target {TARGET:.0%}: "
-        f"{'reached' if is_reached else 'not reached'}"
-    )
-
-
-def measure(arguments: argparse.Namespace, workspace: Path) -> tuple[Measured, Measured]:
-    """(the no-op app, the server)"""
-    from configs.load import load_config
-    from serving.deploy.server import start
-    from serving.state.event_transfer import import_events
-    from serving.state.store import STORE_FILE, EventStore
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))  # a free port
-        config = load_config(workspace=workspace, overrides=[f"serving.port={probe.getsockname()[1]}"])
-    import_events(arguments.tables, workspace / STORE_FILE)
-    with EventStore.open(workspace / STORE_FILE) as store:
-        users = store.recently_active_users(NUM_USERS)
-    bodies = [json.dumps({"user_id": user.user_key}).encode() for user in users]
-    server = start(config, arguments.bundle)
+    stages = stage_milliseconds(bundle, config.workspace / STORE_FILE)
+    server = start(config, bundle)
     try:
-        deploy_noop()
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-
-            def turn(path: str, seconds: float) -> Measured:
-                return pool.submit(
-                    load, config.serving.port, path, bodies, arguments.connections, seconds
-                ).result()
-
-            for path in PATHS:
-                turn(path, WARM_UP_SECONDS)
-            rounds = [[turn(path, arguments.seconds) for path in PATHS] for _ in range(arguments.turns)]
-        return Measured.merged(noop for noop, _ in rounds), Measured.merged(shop for _, shop in rounds)
+        _deploy_noop(config.serving.num_replicas)
+        time.sleep(2)
+        measured = _Measurement(options, config).all()
+        pids = children(os.getpid())
+        memory = replica_megabytes(pids)
     finally:
         server.stop()
+    return {
+        "measured": measured,
+        "stages": stages,
+        "replica_megabytes": memory,
+        "replicas": config.serving.num_replicas,
+        "connections": options.connections,
+        "users": options.users,
+        "items": options.items,
+        "load_before": load_before,
+        "environment": environment(),
+    }
 
 
-def deploy_noop() -> None:
+def _server_config(options: argparse.Namespace, shop: Config) -> Config:
+    """A workspace of the server's own, with a fresh copy of an event store that holds all histories."""
+    filled = shop.workspace / STORE_FILE
+    if not filled.is_file():
+        import_events(shop.workspace / "tables", filled)
+    workspace = options.folder / "server"
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir(parents=True)
+    shutil.copyfile(filled, workspace / STORE_FILE)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own = [f"serving.port={port}"]
+    own += [f"serving.num_replicas={options.replicas}"] if options.replicas else []
+    return load_config(overrides=own, workspace=workspace)
+
+
+class _Measurement:
+    """The loads on one running server."""
+
+    def __init__(self, options: argparse.Namespace, config: Config) -> None:
+        self._options, self._port = options, config.serving.port
+        self._pids = children(os.getpid())
+        self._users = np.random.default_rng(1).permutation(options.users)
+        self._next = 0
+
+    def all(self) -> dict[str, Any]:
+        """Name → figures, in the order of measuring."""
+        seconds, warm = self._options.seconds, self._fresh(NUM_WARM)
+        self._closed([_list(user) for user in self._fresh(2_000)], seconds=3)  # caches of every process
+        found = {
+            "noop": self._closed([("/noop/v1/recommend", body) for _, body in map(_list, warm)]),
+            "cold": self._closed([_list(user) for user in self._fresh(int(seconds * 3_000))]),
+        }
+        self._closed([_list(user) for user in warm], seconds=3)
+        found["warm"] = self._closed([_list(user) for user in warm])
+        found["events"] = self._closed([_event(user, self._options.items) for user in self._fresh(20_000)])
+        found["mix"] = self._closed(self._mix(20_000))
+        found["noop again"] = self._closed([("/noop/v1/recommend", body) for _, body in map(_list, warm)])
+        cold = [_list(user) for user in self._fresh(int(OPEN_PER_SECOND * seconds))]
+        found[f"{OPEN_PER_SECOND}/s"] = self._open(cold, OPEN_PER_SECOND)
+        half = found["mix"]["per_second"] / 2
+        found["mix, half"] = self._open(self._mix(int(half * seconds) + 1), half)
+        return found
+
+    def _fresh(self, count: int) -> list[int]:
+        """Users that were not asked for yet, as long as there are some."""
+        found = [int(self._users[(self._next + place) % len(self._users)]) for place in range(count)]
+        self._next += count
+        return found
+
+    def _mix(self, count: int) -> list[Call]:
+        """Lists and events; each event is followed by its user's list."""
+        random, calls = np.random.default_rng(2), list[Call]()
+        for user in self._fresh(count):
+            if random.random() < EVENT_SHARE / (1 - EVENT_SHARE):
+                calls.append(_event(user, self._options.items))
+            calls.append(_list(user))
+        return calls
+
+    def _closed(self, calls: Sequence[Call], seconds: float | None = None) -> dict[str, Any]:
+        before = cpu_seconds(self._pids)
+        found = closed_loop(
+            self._port, calls, connections=self._options.connections, seconds=seconds or self._options.seconds
+        )
+        return self._figures(found, before)
+
+    def _open(self, calls: Sequence[Call], per_second: float) -> dict[str, Any]:
+        before = cpu_seconds(self._pids)
+        return self._figures(
+            open_loop(self._port, calls, per_second=per_second, seconds=self._options.seconds), before
+        )
+
+    def _figures(self, found: Measured, before: Mapping[str, float]) -> dict[str, Any]:
+        used = cpu_seconds(self._pids)
+        by_process = {
+            kind: round(1000 * (seconds - before.get(kind, 0.0)) / max(found.requests, 1), 3)
+            for kind, seconds in used.items()
+        }
+        return {
+            "per_second": round(found.per_second, 1),
+            "p50": round(found.p50, 2),
+            "p90": round(found.p90, 2),
+            "p99": round(found.p99, 2),
+            "errors": found.errors,
+            "requests": found.requests,
+            "cpu_milliseconds": by_process,
+        }
+
+
+def _list(user: int) -> Call:
+    return "/v1/recommend", b'{"user_id": "u%d"}' % user
+
+
+def _event(user: int, num_items: int) -> Call:
+    item = user * 7_919 % num_items
+    return (
+        "/v1/events",
+        b'{"events": [{"event_type": "view_item", "user_id": "u%d", "item_id": "i%d"}]}' % (user, item),
+    )
+
+
+def _deploy_noop(num_replicas: int) -> None:
     """Deploy the no-op app under /noop, with the options of the server's replicas."""
     from ray import serve
 
@@ -141,35 +223,11 @@ def deploy_noop() -> None:
 
             return app
 
-    deployment = cast(Any, Replica).options(name="noop", func_or_class=serve.ingress()(Noop), num_replicas=1)
+    deployment = cast(Any, Replica).options(
+        name="noop", func_or_class=serve.ingress()(Noop), num_replicas=num_replicas
+    )
     serve.run(deployment.bind(), name="noop", route_prefix="/noop")
 
 
-def load(port: int, path: str, bodies: list[bytes], connections: int, seconds: float) -> Measured:
-    """Send requests over `connections` at once for `seconds`. Runs in a process of its own."""
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ".encode()
-    requests = [b"%b%d\r\n\r\n%b" % (head, len(body), body) for body in bodies]
-    measured, started, generator = Measured([], 0, seconds), time.perf_counter(), np.random.default_rng(0)
-
-    async def use_connection() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while (sent := time.perf_counter()) < started + seconds:
-            writer.write(requests[generator.integers(len(requests))])
-            headers = (await reader.readuntil(b"\r\n\r\n")).lower()
-            await reader.readexactly(int(headers.partition(b"content-length:")[2].split(b"\r\n")[0]))
-            if headers.split()[1] == b"200":
-                measured.milliseconds.append((time.perf_counter() - sent) * 1000)
-            else:
-                measured.errors += 1
-        writer.close()
-
-    async def use_all() -> None:
-        await asyncio.gather(*(use_connection() for _ in range(connections)))
-
-    asyncio.run(use_all())
-    measured.seconds = time.perf_counter() - started
-    return measured
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -182,6 +182,7 @@ class Retriever(ABC):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read the files of `save`. Arrays are memory-mapped, so that replicas on one machine share them."""
+        # nobody writes to them: "c" keeps them of the same type as fitted arrays, see `compiled`
         from scipy import sparse
 
         found: dict[str, Any] = {}
@@ -190,5 +191,5 @@ class Retriever(ABC):
             if path.is_file():
                 found[one.name] = sparse.load_npz(path)
             else:
-                found[one.name] = np.asarray(np.load(folder / f"{one.name}.npy", mmap_mode="r"))
+                found[one.name] = np.asarray(np.load(folder / f"{one.name}.npy", mmap_mode="c"))
         return cls(**found)

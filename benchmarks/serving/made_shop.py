@@ -36,6 +36,7 @@ def made_config(folder: Path, *, num_users: int, num_items: int) -> Config:
             "data.reader=parquet",
             f"data.events={folder / f'events-{num_users}-{num_items}.parquet'}",
             f"data.items={folder / f'items-{num_items}.parquet'}",
+            "data.shift_to_today=true",
             "training.max_epochs=1",
             "evaluation.max_users=2000",
             "evaluation.bootstrap_samples=100",
@@ -55,7 +56,7 @@ def made_bundle(folder: Path, *, num_users: int, num_items: int) -> tuple[Config
         log(f"making {config.data.events}")
         _write_shop(config.data.events, config.data.items, num_users=num_users, num_items=num_items)
     if not (config.workspace / "dataset").is_dir():
-        prepare(config, now=NOW, progress=log)
+        prepare(config, now=datetime.now(UTC), progress=log)
     bundles = sorted((config.workspace / "bundles").glob("*/"))
     if not bundles:
         has_run = any((config.workspace / "runs").glob("*/evaluation.json"))

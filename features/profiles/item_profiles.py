@@ -84,9 +84,10 @@ class ItemProfiles:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Map the files of `save`, so that replicas on one machine share them."""
+        """Map the files of `save`, so that replicas on one machine share them. Nobody writes to the arrays;
+        "c" keeps them of the same type as fitted ones, for which functions are compiled."""
         names = [field.name for field in fields(cls)]
-        return cls(**{name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in names})
+        return cls(**{name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in names})
 
 
 def _mean_price(items: IntArray, prices: NDArray[np.float32], *, num_items: int) -> NDArray[np.float32]:

@@ -164,10 +164,11 @@ def _count_baskets(
     return total, recent
 
 
+@compiled
 def _log_prices(prices: NDArray[np.float32]) -> tuple[float, float]:
     """(mean, standard deviation) of the natural logarithm of the known prices; NaN without one."""
-    known = np.log(prices[prices > 0])
-    return (float(known.mean()), float(known.std())) if len(known) else (float("nan"), float("nan"))
+    known = np.log(prices[prices > 0].astype(np.float64))
+    return (known.mean(), known.std()) if len(known) else (np.nan, np.nan)
 
 
 @compiled

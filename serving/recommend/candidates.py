@@ -79,7 +79,7 @@ class RankerColumns:
             found.update(group.compute(items, context))
         if not has_times:
             found.update(dict.fromkeys(self.of_time, 0.0))
-        features = np.empty((len(items), len(self.names)), np.float32)
+        columns = np.empty((len(self.names), len(items)), np.float32)
         for place, name in enumerate(self.names):
-            features[:, place] = found[name]
-        return features
+            columns[place] = found[name]
+        return np.ascontiguousarray(columns.T)

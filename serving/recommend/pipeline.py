@@ -7,7 +7,7 @@ with reasons
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from features.core.columns import MICROSECONDS_PER_DAY
 from features.core.participles import participles
 from features.histories import History, IntArray, distinct
 from features.profiles.user_profile import UserProfile
-from features.retriever import Retrieval, Retriever, ScoredItems, Wording
+from features.retriever import Retrieval, Retriever, ScoredItems, UserContext, Wording
 from features.retrievers import retrievers_of
 from serving.recommend.bundle import Bundle
 from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
@@ -59,11 +59,11 @@ class Pipeline:
         self._filters = {name: filters_of(surface) for name, surface in bundle.surfaces.items()}
         settings = bundle.settings
         self._contexts = UserContexts(bundle.item_profiles, settings)
-        self._wording = Wording(
-            titles=bundle.titles,
-            done=participles(settings.history.target_event_types, word="or"),
-            has_times=settings.has_times,
-        )
+        done = participles(settings.history.target_event_types, word="or")
+        self._wording = {
+            is_recent: Wording(bundle.titles, done, is_recent=is_recent, has_times=settings.has_times)
+            for is_recent in (False, True)
+        }
         self._stranger = self.know(Query(History.empty(), bundle.as_of))
         gives_strangers = {name for name, found in self._stranger.retrieved.items() if len(found.items)}
         self._impersonal = frozenset(gives_strangers)
@@ -88,7 +88,7 @@ class Pipeline:
             retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
             retrievals=ranked.retrievals,
             fallback=self._fallback(query),
-            wording=replace(self._wording, is_recent=self._is_recent(query)),
+            wording=self._wording[self._is_recent(query)],
         )
         fallback = self.bundle.surfaces[query.surface].fallback
         return Answer(
@@ -109,9 +109,13 @@ class Pipeline:
     def know(self, query: Query) -> KnownUser:
         """What the stored history says by itself at the moment of the query: nothing of the page or
         surface."""
-        context = self._contexts.build(query)
+        context = self.context(query)
         retrieved = {name: one.for_user(context) for name, one in self.bundle.retrievers.items()}
         return KnownUser(context, retrieved)
+
+    def context(self, query: Query) -> UserContext:
+        """The part of `know` that no retriever makes: the user's history and profile."""
+        return self._contexts.build(query)
 
     def candidates(self, query: Query, *, known: KnownUser | None = None) -> tuple[Candidates, KnownUser]:
         """What the surface's retrievers propose, with columns: what the ranker is trained on and served with.
@@ -120,7 +124,7 @@ class Pipeline:
         """
         bundle = self.bundle
         known = known or self.know(query)
-        retrievals = self._retrieve(query, known)
+        retrievals = self.retrieve(query, known)
         proposed = [retrieval.proposed for retrieval in retrievals.values()]
         items = distinct(np.concatenate(proposed)).astype(np.int32)
         features = self.columns.compute(
@@ -185,7 +189,7 @@ class Pipeline:
         found = self._stranger.retrieved[fallback] if fallback else ScoredItems.none()
         return found.best(num_items, allowed=self.bundle.recommendable)
 
-    def _retrieve(self, query: Query, known: KnownUser) -> dict[str, Retrieval]:
+    def retrieve(self, query: Query, known: KnownUser) -> dict[str, Retrieval]:
         """What every retriever gives for the user and for what is on the page, in the cart or was just
         viewed."""
         bundle, profile = self.bundle, known.context.profile

@@ -56,7 +56,8 @@ class UserStates:
         state = self._states.get(user)
         if state is None or not self._is_current(state, query):
             state = UserState(query.history, query.as_of, self._pipeline.know(query))
-        query = replace(query, as_of=state.as_of)
+        if query.as_of != state.as_of:
+            query = replace(query, as_of=state.as_of)
         ranked = None if len(query.page_items) else state.ranked.get(query.surface)
         if ranked is None:
             ranked = self._pipeline.rank(query, known=state.known)

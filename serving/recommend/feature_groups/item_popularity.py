@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.core.columns import MICROSECONDS_PER_DAY
-from features.histories import IntArray
+from features.core.compiled import compiled
+from features.histories import IntArray, TimeArray
 from features.profiles.item_statistics import ITEM_STATISTICS, columns_of
 from features.retriever import Column
 from serving.recommend.feature_group import CandidateContext, FeatureGroup
@@ -34,11 +36,34 @@ class ItemPopularity(FeatureGroup):
     def compute(items: IntArray, context: CandidateContext) -> Mapping[str, Column]:
         """See `FeatureGroup.compute`."""
         table = context.item_profiles
-        recent, before = table.popularity[items], table.popularity_before[items]
-        age_days = np.maximum(context.as_of - table.first_seen[items], 0) / MICROSECONDS_PER_DAY
+        block = _popularity_columns(
+            items,
+            table.popularity,
+            table.popularity_before,
+            table.popularity_all,
+            table.first_seen,
+            context.as_of,
+        )
         return {
-            "popularity_all": np.log1p(table.popularity_all[items]),
-            "popularity_trend": np.log((recent + 5) / (before + 5)),
-            "item_age": np.log1p(age_days),
+            **dict(zip(ItemPopularity.columns, block, strict=False)),
             **columns_of(table.statistics, items, names=_STATISTICS),
         }
+
+
+@compiled
+def _popularity_columns(
+    items: IntArray,
+    recent: NDArray[np.float32],
+    before: NDArray[np.float32],
+    ever: NDArray[np.float32],
+    first_seen: TimeArray,
+    as_of: int,
+) -> NDArray[np.float32]:
+    """(3, C) popularity over all time, its trend, and the item's age."""
+    block = np.empty((3, len(items)), np.float32)
+    for place in range(len(items)):
+        item = items[place]
+        block[0, place] = np.log1p(ever[item])
+        block[1, place] = np.log((recent[item] + np.float32(5)) / (before[item] + np.float32(5)))
+        block[2, place] = np.log1p(max(as_of - first_seen[item], 0) / MICROSECONDS_PER_DAY)
+    return block

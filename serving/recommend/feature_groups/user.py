@@ -3,10 +3,9 @@ it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Final
-
-import numpy as np
 
 from features.histories import IntArray
 from features.profiles.user_profile import RECENT_WINDOWS
@@ -49,12 +48,12 @@ class User(FeatureGroup):
         recency, frequency, money, tenure, _ = profile.features.numbers.tolist()
         num_events = float(profile.own.num_events.sum())
         return {
-            "user_events": float(np.log1p(profile.own.counts.sum())),
-            "user_items": float(np.log1p(len(profile.own))),
-            "user_baskets": float(np.log1p(profile.num_baskets)),
-            "user_baskets_window": float(np.log1p(profile.num_baskets_recent[_WINDOW])),
-            "user_baskets_three": float(np.log1p(profile.num_baskets_recent[_THREE_WINDOWS])),
-            "user_new_window": float(np.log1p(profile.num_new_recent[_WINDOW])),
+            "user_events": math.log1p(float(profile.own.counts.sum())),
+            "user_items": math.log1p(len(profile.own)),
+            "user_baskets": math.log1p(profile.num_baskets),
+            "user_baskets_window": math.log1p(float(profile.num_baskets_recent[_WINDOW])),
+            "user_baskets_three": math.log1p(float(profile.num_baskets_recent[_THREE_WINDOWS])),
+            "user_new_window": math.log1p(float(profile.num_new_recent[_WINDOW])),
             "user_exploration": len(profile.own) / max(num_events, 1.0),
             "user_recency": recency,
             "user_frequency": frequency,

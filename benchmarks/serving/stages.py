@@ -1,0 +1,78 @@
+"""CPU time of one list by stage, in this process: where the milliseconds of a cold request go."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from features.histories import distinct
+from serving.http.schemas import RecommendRequest, RecommendResponse
+from serving.http.service import Service
+from serving.recommend.candidates import KnownUser
+from serving.recommend.feature_group import CandidateContext
+from serving.recommend.pipeline import Pipeline
+from serving.recommend.request import Query
+from serving.state.store import EventStore
+
+Result = TypeVar("Result")
+
+NUM_USERS = 400
+HOUR = 3_600_000_000
+
+
+def stage_milliseconds(bundle_folder: Path, store_file: Path) -> dict[str, float]:
+    """Stage → milliseconds of CPU a list, over users whom the process did not know before."""
+    pipeline = Pipeline.load(bundle_folder)
+    bundle = pipeline.bundle
+    now = bundle.as_of + HOUR
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(stage: str, work: Callable[[], Result]) -> Result:
+        started = time.thread_time()
+        found = work()
+        spent[stage] += time.thread_time() - started
+        return found
+
+    with EventStore.open(store_file) as store:
+        service = Service(pipeline, store, max_events_kept=5_000, clock=lambda: now)
+        service.warm_up()
+        users = [one.user_key for one in store.recently_active_users(3 * NUM_USERS)]
+        for user in users[:NUM_USERS]:
+            service.recommend(RecommendRequest(user_id=user))
+        for user in users[NUM_USERS : 2 * NUM_USERS]:
+            history = timed("history", lambda: service.history(user))  # noqa: B023
+            query = Query(history=history, as_of=now, user=user)
+            context = timed("user profile", lambda: pipeline.context(query))  # noqa: B023
+            retrieved = {
+                name: timed(f"retriever {name}", lambda: one.for_user(context))  # noqa: B023
+                for name, one in bundle.retrievers.items()
+            }
+            known = KnownUser(context, retrieved)
+            retrievals = timed("candidates", lambda: pipeline.retrieve(query, known))  # noqa: B023
+            items = distinct(np.concatenate([one.proposed for one in retrievals.values()])).astype(np.int32)
+            found = timed(
+                "ranker columns",
+                lambda: pipeline.columns.compute(
+                    items,  # noqa: B023
+                    retrievals=retrievals,  # noqa: B023
+                    context=CandidateContext(context.profile, bundle.item_profiles, now),  # noqa: B023
+                    has_times=bundle.settings.has_times,
+                ),
+            )
+            assert bundle.ranker is not None
+            timed("ranker", lambda: bundle.ranker.scores(found))  # type: ignore[union-attr]  # noqa: B023
+            ranked = pipeline.rank(query, known=known)
+            timed("filters, list, reasons", lambda: pipeline.recommend(query, ranked=ranked))  # noqa: B023
+        serialize = TypeAdapter(RecommendResponse).dump_json
+        for user in users[2 * NUM_USERS :]:
+            started = time.thread_time()
+            response = service.recommend(RecommendRequest.model_validate_json(f'{{"user_id": "{user}"}}'))
+            spent["whole list, from body to object"] += time.thread_time() - started
+            timed("JSON of the answer", lambda: serialize(response))  # noqa: B023
+    return {stage: round(1000 * seconds / NUM_USERS, 3) for stage, seconds in spent.items()}
