@@ -22,6 +22,9 @@ class ServingConfig(Section):
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     """Larger request bodies are refused. Besides, a request has at most 500 events, which is fixed."""
 
+    body_timeout_s: float = Field(10, gt=0, allow_inf_nan=False)
+    """Seconds in which the body of a request must arrive. After them it is refused (408)."""
+
     max_events_kept: int = Field(5_000, ge=10)
     """Number of a user's latest events that a request reads, of items that the bundle knows.
     (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""

@@ -100,12 +100,10 @@ def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
     settings = ReplicaSettings(
         bundle=bundle_folder,
         store=store,
-        max_events_kept=config.serving.max_events_kept,
-        max_body_bytes=config.serving.max_body_bytes,
+        serving=config.serving,
         currency=config.prepare.currency,
         exchange_rates=dict(config.prepare.exchange_rates),
         exclude=config.data.exclude,
-        host=config.serving.host,
     )
     replicas = cast(Any, Replica).options(num_replicas=config.serving.num_replicas)
     try:

@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
 
+from configs.settings.services import ServingConfig
 from serving.http.load_shedding import LoadShedding
 from serving.http.problems import install_problem_handlers
 from serving.http.prometheus import MeasureRequests, RequestMetrics
@@ -21,18 +22,18 @@ from serving.http.shop.routes import shop_routes
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
+def build_app(service: Service, serving: ServingConfig) -> FastAPI:
     """The app of one server process."""
     app = FastAPI(
         title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from."
     )
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    app.add_middleware(LoadShedding)
+    app.add_middleware(LoadShedding, serving=serving)
     app.add_middleware(MeasureRequests, metrics=metrics)
     install_problem_handlers(app)
-    app.include_router(recommend_routes(service, metrics, max_body_bytes=max_body_bytes))
-    app.include_router(event_routes(service, metrics, max_body_bytes=max_body_bytes))
+    app.include_router(recommend_routes(service, metrics))
+    app.include_router(event_routes(service, metrics))
     app.include_router(operations_routes(service, metrics))
     app.include_router(shop_routes(service))
     if SHOP_FOLDER.is_dir():

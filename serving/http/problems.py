@@ -24,6 +24,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 _DESCRIPTIONS: Final = {
     400: "The body is not JSON, or a query parameter is unknown",
     404: "Not found",
+    408: "The body did not arrive in time",
     413: "The body is too long",
     422: "Something in the request is invalid; `errors` says what",
     503: "The server is overloaded, or the event store cannot be used",

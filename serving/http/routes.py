@@ -12,7 +12,7 @@ from configs.exceptions import ServingError
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
-from serving.http.request_body import openapi_body, parse_events_body, read_body
+from serving.http.request_body import openapi_body, parse_events_body
 from serving.http.schemas import (
     PERSONAL_HEADERS,
     EventsRequest,
@@ -25,12 +25,12 @@ from serving.http.schemas import (
 from serving.http.service import Service
 
 
-def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
+def recommend_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     """`POST /v1/recommend`."""
     router = APIRouter(
         prefix="/v1",
         tags=["recommend"],
-        responses=problem_responses(400, 413, 422, 503),
+        responses=problem_responses(400, 408, 413, 422, 503),
         dependencies=ONLY_KNOWN_PARAMETERS,
     )
     # One thread, so that the event loop stays free to refuse requests.
@@ -40,8 +40,7 @@ def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_byte
         "/recommend", summary="A list for a user on a surface", openapi_extra=openapi_body(RecommendRequest)
     )
     async def recommend(request: Request, response: Response) -> RecommendResponse:
-        body = await read_body(request, max_bytes=max_body_bytes)
-        wanted = RecommendRequest.model_validate_json(body)
+        wanted = RecommendRequest.model_validate_json(await request.body())
         found = await asyncio.get_running_loop().run_in_executor(executor, service.recommend, wanted)
         metrics.count_list(
             wanted.surface, fallback=found.fallback_used is not None, short=found.shortfall_reason is not None
@@ -52,19 +51,18 @@ def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_byte
     return router
 
 
-def event_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
+def event_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     """`POST /v1/events`."""
     router = APIRouter(
         prefix="/v1",
         tags=["events"],
-        responses=problem_responses(400, 413, 422, 503),
+        responses=problem_responses(400, 408, 413, 422, 503),
         dependencies=ONLY_KNOWN_PARAMETERS,
     )
 
     @router.post("/events", summary="Record events of users", openapi_extra=openapi_body(EventsRequest))
     async def events(request: Request, response: Response) -> EventsResponse:
-        body = await read_body(request, max_bytes=max_body_bytes)
-        recorded = await service.record(parse_events_body(body))
+        recorded = await service.record(parse_events_body(await request.body()))
         metrics.count_events(
             accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
         )

@@ -17,6 +17,7 @@ from hand_made_bundle import write_bundle
 from pages import DOCS
 from pydantic import BaseModel
 
+from configs.settings.services import ServingConfig
 from serving.http import schemas
 from serving.http.app import build_app
 from serving.http.service import Service
@@ -37,7 +38,7 @@ MODELS = [
 def openapi() -> dict[str, Any]:
     bundle = SimpleNamespace(name="bundle", version="1", item_index={}, item_ids=[])
     service = SimpleNamespace(pipeline=SimpleNamespace(bundle=bundle))
-    return build_app(cast(Service, service), max_body_bytes=1_000).openapi()
+    return build_app(cast(Service, service), ServingConfig(max_body_bytes=1_000)).openapi()
 
 
 def test_every_endpoint_is_on_the_page() -> None:
@@ -100,7 +101,7 @@ def test_every_example_is_answered(page: str, tmp_path: Path) -> None:
             return [await client.post(path, content=body) for path, body in examples]
 
     with EventStore.open(tmp_path / "events.db") as store:
-        app = build_app(Service(pipeline, store, max_events_kept=10), max_body_bytes=10_000)
+        app = build_app(Service(pipeline, store, max_events_kept=10), ServingConfig(max_body_bytes=10_000))
         recommended, recorded = asyncio.run(answers(app))
     assert len(recommended.json()["items"]) == 5
     assert recorded.json() == {"accepted": 1, "duplicates": 0, "rejected": []}

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -14,88 +13,22 @@ from typing import Any
 
 import httpx
 import pytest
-from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
+from hand_made_bundle import ITEM_IDS
+from http_shop import MAX_BODY, NOW, Shop, bought, problem
 
 from features.core.columns import MICROSECONDS_PER_DAY
-from serving.http.app import build_app
 from serving.http.load_shedding import MAX_IN_FLIGHT
-from serving.http.service import Service
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer, Query
 from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
 
-NOW = AS_OF + MICROSECONDS_PER_DAY
-MAX_BODY = 100_000
-
-
-class Shop:
-    """A client of the app."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        store: EventStore,
-        rates: ExchangeRates | None = None,
-        exclude: tuple[str, ...] = (),
-    ) -> None:
-        self.store = store
-        service = Service(
-            pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
-        )
-        self.app = build_app(service, max_body_bytes=MAX_BODY)
-
-    def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-                return await client.request(method, path, **arguments)
-
-        return asyncio.run(send())
-
-    def recommend(self, **body: Any) -> dict[str, Any]:
-        response = self.call("POST", "/v1/recommend", json=body)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def send(self, *events: dict[str, Any]) -> dict[str, Any]:
-        response = self.call("POST", "/v1/events", json={"events": list(events)})
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-
-def bought(item_id: str, **more: Any) -> dict[str, Any]:
-    return {"event_type": "purchase", "user_id": "ann", "item_id": item_id, **more}
-
 
 def with_bundle(pipeline: Pipeline, bundle: Bundle) -> Pipeline:
     other = copy(pipeline)
     other.bundle = bundle
     return other
-
-
-def problem(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem details of a response that must have them."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    details: dict[str, Any] = response.json()
-    assert details["status"] == status
-    assert details["title"]
-    assert details["detail"]
-    assert "Traceback" not in response.text
-    return details
-
-
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    return Pipeline.load(write_bundle(tmp_path_factory.mktemp("bundle") / "bundle"))
-
-
-@pytest.fixture
-def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[Shop]:
-    with EventStore.open(tmp_path / "events.db") as store:
-        yield Shop(pipeline, store)
 
 
 def test_events_of_a_user_change_the_next_answer(shop: Shop) -> None:
