@@ -81,10 +81,10 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def on_a_port(app: ASGIApp) -> Iterator[int]:
-    """The app on a real socket of this machine; its port. As under Ray, no X-Forwarded-For is believed."""
+    """The app on a real socket of this machine, with uvicorn's defaults as under Ray; its port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        settings = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False, proxy_headers=False)
+        settings = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

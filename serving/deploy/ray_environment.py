@@ -55,6 +55,8 @@ def set_ray_environment(run_folder: Path) -> None:
         os.environ.setdefault(name, value)
     os.environ["RAY_AUTH_MODE"] = "token"
     os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    # else uvicorn would make what X-Forwarded-For says the peer; what it may say, the loopback guard decides
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     os.environ["RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"] = str(run_folder / "haproxy.cfg")
     os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"] = str(run_folder / "admin.sock")
     os.environ["RAY_SERVE_HAPROXY_SERVER_STATE_BASE"] = str(run_folder)

@@ -67,7 +67,7 @@ class Replica:
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         app = build_app(self._service, self._settings.serving)
-        return LoopbackGuard(app, host=self._settings.serving.host)
+        return LoopbackGuard(app, self._settings.serving)
 
     def check_health(self) -> None:
         """Called by Ray every two seconds; Ray replaces a replica whose check raises."""

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
+from starlette.responses import RedirectResponse
 
 from configs.settings.services import ServingConfig
 from serving.http.load_shedding import LoadShedding
@@ -25,7 +26,10 @@ SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 def build_app(service: Service, serving: ServingConfig) -> FastAPI:
     """The app of one server process."""
     app = FastAPI(
-        title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from."
+        title="Shopkeeper",
+        version="1",
+        summary="Recommendations for a shop, and the events they learn from.",
+        redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
     )
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
@@ -37,9 +41,14 @@ def build_app(service: Service, serving: ServingConfig) -> FastAPI:
     app.include_router(operations_routes(service, metrics))
     app.include_router(shop_routes(service))
     if SHOP_FOLDER.is_dir():
+        app.add_api_route("/shop", _to_shop_page, include_in_schema=False)
         app.mount("/shop", StaticFiles(directory=SHOP_FOLDER, html=True), name="shop")
     _add_schemas_to_openapi(app)
     return app
+
+
+async def _to_shop_page() -> RedirectResponse:
+    return RedirectResponse("/shop/")
 
 
 def _add_schemas_to_openapi(app: FastAPI) -> None:

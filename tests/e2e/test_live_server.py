@@ -118,6 +118,12 @@ def test_a_foreign_page_is_refused_through_haproxy(live: Live) -> None:
     assert live.client.post("/v1/recommend", json={}, headers=own).status_code == 200
 
 
+def test_a_tls_proxy_on_this_machine_gets_through(live: Live) -> None:
+    for forwarded in ("203.0.113.7", "203.0.113.7, 127.0.0.1"):
+        headers = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
+        assert live.client.post("/v1/recommend", json={}, headers=headers).status_code == 200
+
+
 def test_a_replica_has_no_torch(live: Live) -> None:
     loaded = Path(f"/proc/{live.replica()}/maps").read_text(encoding="utf-8")
     assert "onnxruntime" in loaded

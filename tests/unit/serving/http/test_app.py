@@ -504,6 +504,13 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
     assert shop.call("GET", "/v1/items/fruit1").json()["fields"]["brand"] == "Acme"
 
 
+def test_the_address_of_the_shop_page_does_not_depend_on_the_host_header(shop: Shop) -> None:
+    redirected = shop.call("GET", "/shop", headers={"Host": "another"})
+    assert (redirected.status_code, redirected.headers["location"]) == (307, "/shop/")
+    assert "<title>" in shop.call("GET", "/shop/").text
+    problem(shop.call("POST", "/v1/recommend/"), 404)
+
+
 def test_an_id_is_the_same_with_a_decimal_zero_and_a_rounded_one_is_refused(shop: Shop) -> None:
     assert shop.send(bought("fruit1", user_id="12.0"), bought("fruit1", user_id=12.0))["accepted"] == 2
     assert shop.store.num_events("12") == 2
