@@ -41,6 +41,10 @@ class ServingConfig(Section):
     body_timeout_s: float = Field(10, gt=0, allow_inf_nan=False)
     """Seconds in which the body of a request must arrive. After them it is refused (408)."""
 
+    max_wait_ms: float = Field(200, gt=0, allow_inf_nan=False)
+    """Longest that a request may wait for its turn in a replica. One that would wait longer, by the length of
+    the queue and the recent speed, is refused at once (503 with `Retry-After`)."""
+
     allowed_hosts: tuple[HostName, ...] = ()
     """Host names that a proxy on this machine passes on in the `Host` header, such as reco.myshop.com. The
     names of loopback and `serving.host` are always allowed."""

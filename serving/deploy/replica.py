@@ -21,7 +21,7 @@ from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
 
 MAX_ONGOING_REQUESTS: Final = 1_000
-"""Ray's own limit. It is above `MAX_IN_FLIGHT` of load shedding, which refuses with problem details."""
+"""Ray's own limit. It is above those of load shedding, which refuses with problem details."""
 
 
 @dataclass(frozen=True)

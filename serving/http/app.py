@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
 from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
 from serving.http.load_shedding import LoadShedding
@@ -23,18 +24,23 @@ from serving.http.shop.routes import shop_routes
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, serving: ServingConfig) -> FastAPI:
-    """The app of one server process."""
+def build_app(service: Service, serving: ServingConfig) -> ASGIApp:
+    """The app of one server process: the API behind what every request passes, outermost last."""
+    bundle = service.pipeline.bundle
+    metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
+    app: ASGIApp = build_api(service, metrics)
+    app = LoadShedding(app, serving)
+    return MeasureRequests(app, metrics)
+
+
+def build_api(service: Service, metrics: RequestMetrics) -> FastAPI:
+    """The endpoints, their problem details and their OpenAPI document."""
     app = FastAPI(
         title="Shopkeeper",
         version="1",
         summary="Recommendations for a shop, and the events they learn from.",
         redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
     )
-    bundle = service.pipeline.bundle
-    metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    app.add_middleware(LoadShedding, serving=serving)
-    app.add_middleware(MeasureRequests, metrics=metrics)
     install_problem_handlers(app)
     app.include_router(recommend_routes(service, metrics))
     app.include_router(event_routes(service, metrics))

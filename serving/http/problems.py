@@ -53,6 +53,14 @@ class Problem(Exception):  # noqa: N818
         return Response(to_json(self.details), self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
+def whole_response(problem: Problem) -> bytes:
+    """The problem details as HAProxy sends them from a file: with the line of the status and all headers."""
+    response = problem.response()
+    status = f"HTTP/1.1 {problem.status} {problem.details.title}\r\n".encode()
+    headers = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+    return status + headers + b"\r\n" + bytes(response.body)
+
+
 def invalid_field(field: str, message: str) -> Problem:
     """A 422 for one field. `message` is a sentence without its full stop."""
     return Problem(422, f"{field}: {message}.", errors=[FieldError(field, message)])

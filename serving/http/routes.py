@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
+from serving.http.load_shedding import Turn
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
@@ -41,7 +42,13 @@ def recommend_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     )
     async def recommend(request: Request, response: Response) -> RecommendResponse:
         wanted = RecommendRequest.model_validate_json(await request.body())
-        found = await asyncio.get_running_loop().run_in_executor(executor, service.recommend, wanted)
+        turn: Turn = request.scope["turn"]
+
+        def in_turn() -> RecommendResponse:
+            with turn:
+                return service.recommend(wanted)
+
+        found = await asyncio.get_running_loop().run_in_executor(executor, in_turn)
         metrics.count_list(
             wanted.surface, fallback=found.fallback_used is not None, short=found.shortfall_reason is not None
         )

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
-import time
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hand_made_bundle import ITEM_IDS
 from http_shop import MAX_BODY, NOW, Shop, bought, problem
 
 from features.core.columns import MICROSECONDS_PER_DAY
-from serving.http.load_shedding import MAX_IN_FLIGHT
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from serving.recommend.request import Answer, Query
 from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
 
@@ -391,31 +386,6 @@ def test_a_list_that_is_all_popular_names_the_retriever_behind_it(shop: Shop) ->
 def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pipeline, "recommend", lambda *_: 1 / 0)
     assert "ZeroDivision" not in json.dumps(problem(shop.call("POST", "/v1/recommend", json={}), 500))
-
-
-def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    recommend = Pipeline.recommend
-
-    def slowly(pipeline: Pipeline, query: Query) -> Answer:
-        time.sleep(0.01)
-        return recommend(pipeline, query)
-
-    monkeypatch.setattr(Pipeline, "recommend", slowly)
-
-    async def many() -> list[httpx.Response]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(shop.app), base_url="http://shop"
-        ) as client:
-            asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_IN_FLIGHT)]
-            return await asyncio.gather(*asking, client.get("/readyz"))
-
-    *answered, ready = asyncio.run(many())
-    refused = [response for response in answered if response.status_code != 200]
-    assert 0 < len(refused) <= MAX_IN_FLIGHT
-    assert problem(refused[0], 503)["detail"].startswith(f"{MAX_IN_FLIGHT} requests")
-    assert refused[0].headers["retry-after"] == "1"
-    assert ready.status_code == 200
-    shop.recommend()
 
 
 def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
