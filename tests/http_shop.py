@@ -42,7 +42,7 @@ class Shop:
         service = Service(
             pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
         )
-        self.app = build_app(service, serving or ServingConfig(max_body_bytes=MAX_BODY))
+        self.app: ASGIApp = build_app(service, serving or ServingConfig(max_body_bytes=MAX_BODY))
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:

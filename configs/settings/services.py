@@ -21,6 +21,8 @@ def _network(text: str) -> str:
 Network = Annotated[str, AfterValidator(_network)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
 """Without scheme and port."""
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9._-]+(:[0-9]+)?$")]
+"""As browsers send it: in lower case, without a slash at the end."""
 
 
 class ServingConfig(Section):
@@ -48,6 +50,10 @@ class ServingConfig(Section):
     allowed_hosts: tuple[HostName, ...] = ()
     """Host names that a proxy on this machine passes on in the `Host` header, such as reco.myshop.com. The
     names of loopback and `serving.host` are always allowed."""
+
+    cors_origins: tuple[Origin, ...] = ()
+    """Origins whose pages may call the API from a browser (CORS), such as https://www.myshop.com. Default:
+    only the server's own pages."""
 
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks of proxies whose `X-Forwarded-For` header is believed: the caller is then the one

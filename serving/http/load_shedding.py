@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -30,7 +31,7 @@ class Lane:
         self._max_wait_s, self._clock = max_wait_s, clock
         self._in_flight = 0
         self._service_s = 0.0
-        self._last_end = float("-inf")
+        self._last_end = -math.inf
 
     @property
     def is_full(self) -> bool:
@@ -40,9 +41,10 @@ class Lane:
         return waits_too_long or self._in_flight >= MAX_IN_FLIGHT
 
     def enter(self) -> Turn:
-        """Take a place in the queue; give it back with `leave`."""
+        """Take a place in the queue; give it back with `leave`. Who has nobody before it is never late."""
+        max_wait_s = self._max_wait_s if self._in_flight else math.inf
         self._in_flight += 1
-        return Turn(arrival=self._clock(), max_wait_s=self._max_wait_s, clock=self._clock)
+        return Turn(arrival=self._clock(), max_wait_s=max_wait_s, clock=self._clock)
 
     def leave(self, turn: Turn, *, is_answered: bool) -> None:
         """Learn the service time of an answered request: since work on it began, or since the one before it

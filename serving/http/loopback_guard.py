@@ -29,6 +29,7 @@ class LoopbackGuard:
         self._app = app
         self._allowed_hosts = {name.lower() for name in serving.allowed_hosts}
         self._host_names = {*_LOOPBACK_NAMES, serving.host.lower(), *self._allowed_hosts}
+        self._origins = frozenset(serving.cors_origins)
         self._proxies = [ipaddress.ip_network(text) for text in serving.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +51,10 @@ class LoopbackGuard:
             )
         origin = headers.get("origin")
         if scope["method"] not in _SAFE_METHODS and origin is not None and not self._is_own(origin, host):
-            return "This server has no API keys, so pages of another site may not post to it."
+            return (
+                "This server has no API keys, so pages of another site may not post to it "
+                "(serving.cors_origins lets them)."
+            )
         return None
 
     def _caller(self, scope: Scope, headers: Headers) -> str:
@@ -73,9 +77,10 @@ class LoopbackGuard:
         return any(parsed in network for network in self._proxies)
 
     def _is_own(self, origin: str, host: str) -> bool:
-        """Whether a page of this server sends, under its own address or one of `serving.allowed_hosts`."""
+        """Whether a page of this server sends, under its own address or one of `serving.allowed_hosts`, or
+        one of `serving.cors_origins`."""
         address = origin.lower().partition("://")[2]
-        return address == host or _host_name(address) in self._allowed_hosts
+        return address == host or _host_name(address) in self._allowed_hosts or origin in self._origins
 
 
 def _forwarded_for(headers: Headers) -> Sequence[str]:
