@@ -11,6 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.load_shedding import OWN_LANE
 
+ABORTED: Final = 499
+"""The status of requests whose caller hung up before the answer, as nginx counts them."""
+
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram."""
 
@@ -73,7 +76,7 @@ class MeasureRequests:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status = None
         start = time.perf_counter()
 
         async def send_and_note_status(message: Message) -> None:
@@ -84,13 +87,16 @@ class MeasureRequests:
 
         try:
             await self._app(scope, receive, send_and_note_status)
+        except Exception:
+            status = status or 500
+            raise
         finally:
-            self._count(scope, status=status, seconds=time.perf_counter() - start)
+            self._count(scope, status=status or ABORTED, seconds=time.perf_counter() - start)
 
     def _count(self, scope: Scope, *, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)
-        if route is not None:
+        if route is not None and status != ABORTED:
             self._metrics.time_request(route=route, seconds=seconds)
-        elif scope["path"] in OWN_LANE:
+        elif route is None and scope["path"] in OWN_LANE:
             route = scope["path"]
         self._metrics.count_request(route=route or "none", method=scope["method"], status=status)

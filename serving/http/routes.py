@@ -83,10 +83,12 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     """Liveness, readiness and metrics."""
     router = APIRouter(tags=["operations"])
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", summary="The server process answers")
     async def healthz() -> Liveness:
         return Liveness()
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get(
         "/readyz",
         summary="The bundle is loaded and the event store can be read",

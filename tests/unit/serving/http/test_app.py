@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hand_made_bundle import ITEM_IDS
-from http_shop import MAX_BODY, NOW, Shop, bought, problem
+from http_shop import MAX_BODY, NOW, Shop, bought, on_a_port, problem
 
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.recommend.bundle import Bundle
@@ -80,6 +81,19 @@ def test_a_user_who_only_viewed_items_has_nothing_to_buy_again(shop: Shop) -> No
     answer = shop.recommend(user_id="ann", surface="buy_again")
     assert answer["items"] == []
     assert answer["shortfall_reason"]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400"])
+@pytest.mark.parametrize("value", ["{}", "[1, {}]", '{{"depth": [[{}]]}}'])
+def test_a_number_beyond_all_floats_is_refused_for_its_event(shop: Shop, number: str, value: str) -> None:
+    events = [json.dumps(bought("fruit1")), json.dumps(bought("fruit2"))]
+    events[0] = events[0][:-1] + ', "attributes": {"size": ' + value.format(number) + "}}"
+    answer = shop.call("POST", "/v1/events", content='{"events": [' + ", ".join(events) + "]}").json()
+    assert answer["accepted"] == 1
+    (rejected,) = answer["rejected"]
+    assert (rejected["index"], rejected["field"]) == (0, "attributes")
+    assert "too large" in rejected["message"]
+    assert "send it as text" in rejected["message"]
 
 
 def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
@@ -398,6 +412,13 @@ def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
     problem(shop.call("POST", "/v1/events", json={"events": [bought("fruit1")]}), 503)
     assert "Retry-After" in shop.call("POST", "/v1/recommend", json={"user_id": "ann"}).headers
     assert shop.call("GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_for_the_head_alone(shop: Shop, path: str) -> None:
+    with on_a_port(shop.app) as port:
+        response = httpx.head(f"http://127.0.0.1:{port}{path}", trust_env=False)
+    assert (response.status_code, response.content) == (200, b"")
 
 
 def test_personal_answers_are_not_cached(shop: Shop) -> None:
