@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from configs.settings.services import ServingConfig
 from serving.http.docs_page import DOCS_PAGE
 from serving.http.load_shedding import LoadShedding
-from serving.http.problems import install_problem_handlers
+from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
 from serving.http.response_headers import ResponseHeaders
 from serving.http.routes import event_routes, operations_routes, recommend_routes
@@ -58,6 +58,7 @@ def build_api(service: Service, metrics: RequestMetrics) -> FastAPI:
         title="Shopkeeper",
         version="1",
         summary="Recommendations for a shop, and the events they learn from.",
+        responses=problem_responses(403),  # of the loopback guard, which stands before the app
         docs_url=None,  # see docs_page
         redoc_url=None,
         redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set

@@ -23,6 +23,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _DESCRIPTIONS: Final = {
     400: "The body is not JSON, or a query parameter is unknown",
+    403: "The caller, or the page that calls, is not allowed",
     404: "Not found",
     408: "The body did not arrive in time",
     413: "The body is too long",

@@ -6,6 +6,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
@@ -102,7 +103,11 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
         bundle = service.pipeline.bundle
         return Readiness(bundle=bundle.name, version=bundle.version)
 
-    @router.get("/metrics", summary="Metrics of this process for Prometheus")
+    @router.get(
+        "/metrics",
+        summary="Metrics of this process for Prometheus",
+        response_class=PlainTextResponse,
+    )
     async def scrape() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -93,7 +93,9 @@ def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-Id = Annotated[str, BeforeValidator(_id), Field(json_schema_extra={"maxLength": MAX_ID_BYTES})]
+Id = Annotated[
+    str, BeforeValidator(_id), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_ID_BYTES})
+]
 Text = Annotated[str, Field(max_length=1_000)]
 Attributes = Annotated[dict[str, Any], AfterValidator(_finite)]
 Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
