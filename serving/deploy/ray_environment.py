@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from serving.deploy import haproxy_queue
-from serving.http.load_shedding import overloaded
+from serving.http.load_shedding import ALWAYS_TAKEN, overloaded
 from serving.http.problems import whole_response
 
 _THROUGHPUT: Final = {
@@ -41,7 +41,7 @@ _START_HAPROXY: Final = """\
 for argument in "$@"; do
     case "$argument" in
         *.cfg) sed -i -E 's/^( *bind) +(:|\\*:|0\\.0\\.0\\.0:)/\\1 127.0.0.1:/' "$argument"
-               {python} -I -S {queue} "$argument" {max_wait_ms} {busy} || exit 1 ;;
+               {python} -I -S {queue} "$argument" {max_wait_ms} {max_at_once} {busy} || exit 1 ;;
     esac
 done
 # Stop HAProxy when Ray ends, even after kill -9, so that it does not hold the port.
@@ -88,6 +88,7 @@ def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float) -> Path:
         "python": sys.executable,
         "queue": haproxy_queue.__file__,
         "max_wait_ms": f"{max_wait_ms:.0f}",
+        "max_at_once": str(ALWAYS_TAKEN),
         "busy": str(busy),
         "haproxy": get_haproxy_binary(),
     }

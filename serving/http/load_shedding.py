@@ -17,6 +17,11 @@ from serving.http.request_body import read_body, with_body
 OWN_LANE: Final = ("/v1/recommend", "/v1/events")
 """Paths that wait for nothing but their own kind: a slow disk holds up no list."""
 
+ALWAYS_TAKEN: Final = 8
+"""Requests that a lane takes however slow it is, since HAProxy gives a replica as many lists at once (see
+`haproxy_queue`): refused at once, they would only make room for the next refusal. The time that they wait is
+bounded when their turn comes."""
+
 MAX_IN_FLIGHT: Final = 256
 """Requests that a lane holds at most, however fast they are: each has a body in memory."""
 
@@ -35,10 +40,9 @@ class Lane:
 
     @property
     def is_full(self) -> bool:
-        """Whether a new request would wait too long: queue length times recent service time. An empty lane is
-        never full, so that one slow request does not close it for good."""
+        """Whether a new request would wait too long: queue length times recent service time."""
         waits_too_long = self._in_flight * self._service_s > self._max_wait_s
-        return waits_too_long or self._in_flight >= MAX_IN_FLIGHT
+        return self._in_flight >= (ALWAYS_TAKEN if waits_too_long else MAX_IN_FLIGHT)
 
     def enter(self) -> Turn:
         """Take a place in the queue; give it back with `leave`. Who has nobody before it is never late."""

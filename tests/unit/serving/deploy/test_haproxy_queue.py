@@ -17,8 +17,9 @@ from http_shop import on_a_port, problem
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from serving.deploy.haproxy_queue import MAX_LISTS_AT_ONCE, with_queue
+from serving.deploy.haproxy_queue import with_queue
 from serving.deploy.ray_environment import write_haproxy_starter
+from serving.http.load_shedding import ALWAYS_TAKEN
 
 CONFIG = """\
 defaults
@@ -105,29 +106,31 @@ async def ask_at_once(address: str, *, lists: int) -> tuple[list[httpx.Response]
 def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path) -> None:
     replica = Replica()
     with on_a_port(replica) as port, haproxy(tmp_path, replica=port) as address:
-        lists, events = asyncio.run(ask_at_once(address, lists=60))
+        lists, events = asyncio.run(ask_at_once(address, lists=150))
     answered = [response for response in lists if response.status_code == 200]
     refused = [response for response in lists if response.status_code != 200]
-    assert 1 < replica.most_lists <= MAX_LISTS_AT_ONCE
-    assert len(answered) >= MAX_LISTS_AT_ONCE
+    assert 1 < replica.most_lists <= ALWAYS_TAKEN
+    assert len(answered) >= ALWAYS_TAKEN
     assert f"{WAITED_MS} ms (serving.max_wait_ms)" in problem(refused[0], 503)["detail"]
     assert refused[0].headers["retry-after"] == "1"
     assert {response.text for response in events} == {"answered"}
     longest = max(response.elapsed.total_seconds() for response in refused)
-    assert longest < 1, "all 60 would take 2.4 s"
+    assert longest < 3, "all 150 would take 6 s"
 
 
 def test_without_replicas_there_is_no_queue(tmp_path: Path) -> None:
     text = CONFIG.format(port=1, stats=2, replica=3)
     no_replica = "\n".join(line for line in text.splitlines() if "SERVE_REPLICA" not in line)
-    assert with_queue(no_replica, max_wait_ms=200, error_file=tmp_path) == no_replica
+    assert with_queue(no_replica, max_wait_ms=200, max_at_once=8, error_file=tmp_path) == no_replica
 
 
 def test_every_replica_has_its_places_and_the_fallback_has_none(tmp_path: Path) -> None:
     text = CONFIG.format(port=1, stats=2, replica=3).replace(
         "    server SERVE_PROXY", "    server SERVE_REPLICA_2 127.0.0.1:4 check\n    server SERVE_PROXY"
     )
-    queue = with_queue(text, max_wait_ms=200, error_file=tmp_path).partition("\nbackend lists\n")[2]
+    queue = with_queue(text, max_wait_ms=200, max_at_once=8, error_file=tmp_path).partition(
+        "\nbackend lists\n"
+    )[2]
     assert [line.split()[1:] for line in queue.splitlines() if line.startswith("    server ")] == [
         ["SERVE_REPLICA_1", "127.0.0.1:3", "track", "http-shopkeeper/SERVE_REPLICA_1", "maxconn", "8"],
         ["SERVE_REPLICA_2", "127.0.0.1:4", "track", "http-shopkeeper/SERVE_REPLICA_2", "maxconn", "8"],
