@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import ipaddress
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from configs.settings.section import Section
+
+
+def _network(text: str) -> str:
+    """An address is the network of itself alone."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{error}: write an address (10.0.0.7) or a network (10.0.0.0/24)") from None
+
+
+Network = Annotated[str, AfterValidator(_network)]
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
+"""Without scheme and port."""
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9._-]+(:[0-9]+)?$")]
+"""As browsers send it: in lower case, without a slash at the end."""
 
 
 class ServingConfig(Section):
@@ -21,6 +39,26 @@ class ServingConfig(Section):
 
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     """Larger request bodies are refused. Besides, a request has at most 500 events, which is fixed."""
+
+    body_timeout_s: float = Field(10, gt=0, allow_inf_nan=False)
+    """Seconds in which the body of a request must arrive. After them it is refused (408)."""
+
+    max_wait_ms: float = Field(200, gt=0, allow_inf_nan=False)
+    """Longest that a request may wait for its turn in a replica. One that would wait longer, by the length of
+    the queue and the recent speed, is refused at once (503 with `Retry-After`)."""
+
+    allowed_hosts: tuple[HostName, ...] = ()
+    """Host names that a proxy on this machine passes on in the `Host` header, such as reco.myshop.com. The
+    names of loopback and `serving.host` are always allowed."""
+
+    cors_origins: tuple[Origin, ...] = ()
+    """Origins whose pages may call the API from a browser (CORS), such as https://www.myshop.com. Default:
+    only the server's own pages."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` header is believed: the caller is then the one
+    that they name, and on another machine it is refused. Default: no header is believed, and whoever
+    connects is the caller."""
 
     max_events_kept: int = Field(5_000, ge=10)
     """Number of a user's latest events that a request reads, of items that the bundle knows.

@@ -12,6 +12,7 @@ from typing import Final
 from ray import serve
 from starlette.types import ASGIApp
 
+from configs.settings.services import ServingConfig
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
 from serving.http.service import Service
@@ -20,7 +21,7 @@ from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
 
 MAX_ONGOING_REQUESTS: Final = 1_000
-"""Ray's own limit. It is above `MAX_IN_FLIGHT` of load shedding, which refuses with problem details."""
+"""Ray's own limit. It is above those of load shedding, which refuses with problem details."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,13 @@ class ReplicaSettings:
 
     bundle: Path
     store: Path
-    max_events_kept: int
-    max_body_bytes: int
+    serving: ServingConfig
     currency: str | None
     """The shop's currency; None for the one of the bundle."""
     exchange_rates: dict[str, float]
     """Another currency -> what one unit of it is worth in the shop's."""
     exclude: tuple[str, ...]
     """Ids that are no people, see `data.exclude`."""
-    host: str
-    """The address that the server listens on."""
 
 
 @serve.deployment(
@@ -60,7 +58,7 @@ class Replica:
         self._service = Service(
             pipeline,
             self._store,
-            max_events_kept=settings.max_events_kept,
+            max_events_kept=settings.serving.max_events_kept,
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
         )
@@ -68,8 +66,8 @@ class Replica:
         self._settings = settings
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
-        app = build_app(self._service, max_body_bytes=self._settings.max_body_bytes)
-        return LoopbackGuard(app, host=self._settings.host)
+        app = build_app(self._service, self._settings.serving)
+        return LoopbackGuard(app, self._settings.serving)
 
     def check_health(self) -> None:
         """Called by Ray every two seconds; Ray replaces a replica whose check raises."""

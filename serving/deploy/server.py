@@ -66,7 +66,7 @@ def start(config: Config, bundle_folder: Path) -> Server:
     _refuse_public_host(config.serving.host)
     refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
     run_folder = Path(tempfile.mkdtemp(prefix="shopkeeper-"))
-    set_ray_environment(run_folder)
+    set_ray_environment(run_folder, max_wait_ms=config.serving.max_wait_ms)
     server = Server(url=f"http://{config.serving.host}:{config.serving.port}", run_folder=run_folder)
     try:
         _deploy(config, bundle_folder.resolve(), store.resolve())
@@ -100,12 +100,10 @@ def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
     settings = ReplicaSettings(
         bundle=bundle_folder,
         store=store,
-        max_events_kept=config.serving.max_events_kept,
-        max_body_bytes=config.serving.max_body_bytes,
+        serving=config.serving,
         currency=config.prepare.currency,
         exchange_rates=dict(config.prepare.exchange_rates),
         exclude=config.data.exclude,
-        host=config.serving.host,
     )
     replicas = cast(Any, Replica).options(num_replicas=config.serving.num_replicas)
     try:

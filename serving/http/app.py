@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,10 +10,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.types import ASGIApp
 
+from configs.settings.services import ServingConfig
+from serving.http.docs_page import DOCS_PAGE
 from serving.http.load_shedding import LoadShedding
-from serving.http.problems import install_problem_handlers
+from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
+from serving.http.response_headers import ResponseHeaders
 from serving.http.routes import event_routes, operations_routes, recommend_routes
 from serving.http.schemas import EventsRequest, ProblemDetails, RecommendRequest
 from serving.http.service import Service
@@ -21,24 +28,60 @@ from serving.http.shop.routes import shop_routes
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
-    """The app of one server process."""
-    app = FastAPI(
-        title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from."
-    )
+def build_app(service: Service, serving: ServingConfig) -> ASGIApp:
+    """The app of one server process: the API behind what every request passes, outermost last."""
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    app.add_middleware(LoadShedding)
-    app.add_middleware(MeasureRequests, metrics=metrics)
+    app: ASGIApp = build_api(service, metrics)
+    app = LoadShedding(app, serving)
+    app = MeasureRequests(app, metrics)
+    app = ResponseHeaders(app)
+    return _with_cors(app, serving.cors_origins)
+
+
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """The app for pages of other origins, too: their preflight requests are answered here."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=["Content-Type"],
+        expose_headers=["Retry-After"],
+    )
+
+
+def build_api(service: Service, metrics: RequestMetrics) -> FastAPI:
+    """The endpoints, their problem details and their OpenAPI document."""
+    app = FastAPI(
+        title="Shopkeeper",
+        version="1",
+        summary="Recommendations for a shop, and the events they learn from.",
+        responses=problem_responses(403),  # of the loopback guard, which stands before the app
+        docs_url=None,  # see docs_page
+        redoc_url=None,
+        redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
+    )
     install_problem_handlers(app)
-    app.include_router(recommend_routes(service, metrics, max_body_bytes=max_body_bytes))
-    app.include_router(event_routes(service, metrics, max_body_bytes=max_body_bytes))
+    app.include_router(recommend_routes(service, metrics))
+    app.include_router(event_routes(service, metrics))
     app.include_router(operations_routes(service, metrics))
     app.include_router(shop_routes(service))
+    app.add_api_route("/docs", _docs_page, include_in_schema=False)
     if SHOP_FOLDER.is_dir():
+        app.add_api_route("/shop", _to_shop_page, include_in_schema=False)
         app.mount("/shop", StaticFiles(directory=SHOP_FOLDER, html=True), name="shop")
     _add_schemas_to_openapi(app)
     return app
+
+
+async def _docs_page() -> HTMLResponse:
+    return HTMLResponse(DOCS_PAGE)
+
+
+async def _to_shop_page() -> RedirectResponse:
+    return RedirectResponse("/shop/")
 
 
 def _add_schemas_to_openapi(app: FastAPI) -> None:

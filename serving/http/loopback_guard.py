@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from configs.settings.services import ServingConfig
 from serving.http.problems import Problem
 
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
+_SAFE_METHODS: Final = ("GET", "HEAD")
 
 
 class LoopbackGuard:
-    """Middleware that answers 403 to peers on other machines, to foreign host names (DNS rebinding) and to
-    what a page of another site posts (CSRF).
+    """Middleware that answers 403 to callers on other machines, to foreign host names (DNS rebinding) and to
+    what a page of another site sends (CSRF).
 
-    The server listens on loopback only. The check of the peer is a second line of defence.
+    The server listens on loopback only, so every peer is on this machine, and behind HAProxy every peer is
+    HAProxy. The check of the caller is a second line of defence; only with `serving.trusted_proxies` it sees
+    farther, to the caller that such a proxy names.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str) -> None:
-        """`host` is the configured address (serving.host), allowed beside the names of loopback."""
+    def __init__(self, app: ASGIApp, serving: ServingConfig) -> None:
         self._app = app
-        self._host_names = {*_LOOPBACK_NAMES, host.lower()}
+        self._allowed_hosts = {name.lower() for name in serving.allowed_hosts}
+        self._host_names = {*_LOOPBACK_NAMES, serving.host.lower(), *self._allowed_hosts}
+        self._origins = frozenset(serving.cors_origins)
+        self._proxies = [ipaddress.ip_network(text) for text in serving.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(scope) if scope["type"] == "http" else None
@@ -32,17 +39,54 @@ class LoopbackGuard:
 
     def _refusal(self, scope: Scope) -> str | None:
         """Why a request is refused; None where it is allowed."""
-        if not _is_loopback(scope.get("client")):
-            return "This server has no API keys, so it only answers programs on its own machine."
         headers = Headers(scope=scope)
+        if not _is_loopback(self._caller(scope, headers)):
+            return "This server has no API keys, so it only answers programs on its own machine."
         host = headers.get("host", "").lower()
         if _host_name(host) not in self._host_names:
             names = ", ".join(sorted(self._host_names))
-            return f"This server has no API keys, so the Host header must be one of {names}."
+            return (
+                f"This server has no API keys, so the Host header must be one of {names} "
+                "(serving.allowed_hosts adds names)."
+            )
         origin = headers.get("origin")
-        if scope["method"] == "POST" and origin is not None and origin.lower().partition("://")[2] != host:
-            return "This server has no API keys, so pages of another site may not post to it."
+        if scope["method"] not in _SAFE_METHODS and origin is not None and not self._is_own(origin, host):
+            return (
+                "This server has no API keys, so pages of another site may not post to it "
+                "(serving.cors_origins lets them)."
+            )
         return None
+
+    def _caller(self, scope: Scope, headers: Headers) -> str:
+        """The address of whoever connected, or of the one that trusted proxies name as having done so."""
+        client = scope.get("client")
+        caller = str(client[0]) if client else ""
+        if not self._proxies:
+            return caller
+        for address in reversed(_forwarded_for(headers)):
+            if not self._is_proxy(caller):
+                break
+            caller = address
+        return caller
+
+    def _is_proxy(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._proxies)
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Whether a page of this server sends, under its own address or one of `serving.allowed_hosts`, or
+        one of `serving.cors_origins`."""
+        address = origin.lower().partition("://")[2]
+        return address == host or _host_name(address) in self._allowed_hosts or origin in self._origins
+
+
+def _forwarded_for(headers: Headers) -> Sequence[str]:
+    """The callers that proxies saw, the nearest last."""
+    values = ",".join(headers.getlist("x-forwarded-for")).split(",")
+    return [value.strip() for value in values if value.strip()]
 
 
 def _host_name(host: str) -> str:
@@ -50,8 +94,8 @@ def _host_name(host: str) -> str:
     return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
-def _is_loopback(client: Any) -> bool:
+def _is_loopback(address: str) -> bool:
     try:
-        return bool(client) and ipaddress.ip_address(client[0]).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False

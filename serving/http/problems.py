@@ -23,7 +23,9 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _DESCRIPTIONS: Final = {
     400: "The body is not JSON, or a query parameter is unknown",
+    403: "The caller, or the page that calls, is not allowed",
     404: "Not found",
+    408: "The body did not arrive in time",
     413: "The body is too long",
     422: "Something in the request is invalid; `errors` says what",
     503: "The server is overloaded, or the event store cannot be used",
@@ -50,6 +52,14 @@ class Problem(Exception):  # noqa: N818
     def response(self) -> Response:
         """The problem details as a response."""
         return Response(to_json(self.details), self.status, headers=self.headers, media_type=MEDIA_TYPE)
+
+
+def whole_response(problem: Problem) -> bytes:
+    """The problem details as HAProxy sends them from a file: with the line of the status and all headers."""
+    response = problem.response()
+    status = f"HTTP/1.1 {problem.status} {problem.details.title}\r\n".encode()
+    headers = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+    return status + headers + b"\r\n" + bytes(response.body)
 
 
 def invalid_field(field: str, message: str) -> Problem:

@@ -9,6 +9,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.http.load_shedding import OWN_LANE
+
+ABORTED: Final = 499
+"""The status of requests whose caller hung up before the answer, as nginx counts them."""
+
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram."""
 
@@ -40,9 +45,12 @@ class RequestMetrics:
         process = Gauge("shopkeeper_process_info", "The process of this replica.", ["pid"], registry=registry)
         process.labels(os.getpid()).set(1)
 
-    def count_request(self, *, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one request and its latency."""
+    def count_request(self, *, route: str, method: str, status: int) -> None:
+        """Count one request."""
         self._requests.labels(route, method, status).inc()
+
+    def time_request(self, *, route: str, seconds: float) -> None:
+        """Add the latency of one request."""
         self._seconds.labels(route).observe(seconds)
 
     def count_list(self, surface: str, *, fallback: bool, short: bool) -> None:
@@ -58,16 +66,17 @@ class RequestMetrics:
 
 class MeasureRequests:
     """Middleware that counts and times requests by route. Paths would not do: their ids would create a time
-    series each."""
+    series each. A request that was refused before it came to a route is counted by its path where that is
+    one of load shedding, and not timed."""
 
-    def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status = None
         start = time.perf_counter()
 
         async def send_and_note_status(message: Message) -> None:
@@ -78,7 +87,16 @@ class MeasureRequests:
 
         try:
             await self._app(scope, receive, send_and_note_status)
+        except Exception:
+            status = status or 500
+            raise
         finally:
-            route = getattr(scope.get("route"), "path", "none")
-            seconds = time.perf_counter() - start
-            self._metrics.count_request(route=route, method=scope["method"], status=status, seconds=seconds)
+            self._count(scope, status=status or ABORTED, seconds=time.perf_counter() - start)
+
+    def _count(self, scope: Scope, *, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None)
+        if route is not None and status != ABORTED:
+            self._metrics.time_request(route=route, seconds=seconds)
+        elif route is None and scope["path"] in OWN_LANE:
+            route = scope["path"]
+        self._metrics.count_request(route=route or "none", method=scope["method"], status=status)

@@ -1,36 +1,77 @@
-"""Request bodies, read no further than allowed, and described in the OpenAPI document.
+"""Request bodies, read no longer and no further than allowed, and described in the OpenAPI document.
 
 The endpoints with a body parse it with pydantic's own JSON parser, which is faster than FastAPI's way.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
-from fastapi import Request
 from pydantic import BaseModel
 from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
 
 from features.core.json_text import replace_lone_surrogates
 from serving.http.problems import Problem
 from serving.http.schemas import MAX_LIST_LENGTH, FieldError
 
+_CLOSE: Final = {"Connection": "close"}
+"""The rest of a body that is not wanted is not waited for."""
 
-async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """The body of a request. Raises Problem 413 when it is longer than `max_bytes`."""
-    too_long = Problem(
-        413, f"The body is longer than {max_bytes} bytes (serving.max_body_bytes): send less at a time."
-    )
-    content_length = request.headers.get("content-length", "")
-    if content_length.isdecimal() and int(content_length) > max_bytes:
-        raise too_long
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
+
+async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, timeout_s: float) -> bytes:
+    """The body of a request, empty where its headers announce none.
+
+    Raises Problem 413 when it is longer than `max_bytes`, Problem 408 when it has not arrived after
+    `timeout_s` seconds, and ClientDisconnect when the caller hangs up.
+    """
+    headers = dict(scope["headers"])
+    content_length = headers.get(b"content-length", b"")
+    if not content_length and b"transfer-encoding" not in headers:
+        return b""
+    if content_length.isdigit() and int(content_length) > max_bytes:
+        raise _too_long(max_bytes)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _all_parts(receive, max_bytes=max_bytes)
+    except TimeoutError:
+        detail = f"The body did not arrive within {timeout_s:g} s (serving.body_timeout_s): send it again."
+        raise Problem(408, detail, headers=_CLOSE) from None
+
+
+async def _all_parts(receive: Receive, *, max_bytes: int) -> bytes:
+    parts, size, is_complete = [], 0, False
+    while not is_complete:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         if size > max_bytes:
-            raise too_long
-        parts.append(part)
+            raise _too_long(max_bytes)
+        is_complete = not message.get("more_body", False)
     return b"".join(parts)
+
+
+def _too_long(max_bytes: int) -> Problem:
+    detail = f"The body is longer than {max_bytes} bytes (serving.max_body_bytes): send less at a time."
+    return Problem(413, detail, headers=_CLOSE)
+
+
+def with_body(body: bytes, receive: Receive) -> Receive:
+    """`receive` of a request whose body was read already: first the body, then what comes after it."""
+    is_given = False
+
+    async def receive_again() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again
 
 
 def parse_events_body(body: bytes) -> list[object]:

@@ -6,13 +6,15 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
+from serving.http.load_shedding import Turn
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
-from serving.http.request_body import openapi_body, parse_events_body, read_body
+from serving.http.request_body import openapi_body, parse_events_body
 from serving.http.schemas import (
     PERSONAL_HEADERS,
     EventsRequest,
@@ -25,12 +27,12 @@ from serving.http.schemas import (
 from serving.http.service import Service
 
 
-def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
+def recommend_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     """`POST /v1/recommend`."""
     router = APIRouter(
         prefix="/v1",
         tags=["recommend"],
-        responses=problem_responses(400, 413, 422, 503),
+        responses=problem_responses(400, 408, 413, 422, 503),
         dependencies=ONLY_KNOWN_PARAMETERS,
     )
     # One thread, so that the event loop stays free to refuse requests.
@@ -40,9 +42,14 @@ def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_byte
         "/recommend", summary="A list for a user on a surface", openapi_extra=openapi_body(RecommendRequest)
     )
     async def recommend(request: Request, response: Response) -> RecommendResponse:
-        body = await read_body(request, max_bytes=max_body_bytes)
-        wanted = RecommendRequest.model_validate_json(body)
-        found = await asyncio.get_running_loop().run_in_executor(executor, service.recommend, wanted)
+        wanted = RecommendRequest.model_validate_json(await request.body())
+        turn: Turn = request.scope["turn"]
+
+        def in_turn() -> RecommendResponse:
+            with turn:
+                return service.recommend(wanted)
+
+        found = await asyncio.get_running_loop().run_in_executor(executor, in_turn)
         metrics.count_list(
             wanted.surface, fallback=found.fallback_used is not None, short=found.shortfall_reason is not None
         )
@@ -52,19 +59,18 @@ def recommend_routes(service: Service, metrics: RequestMetrics, *, max_body_byte
     return router
 
 
-def event_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: int) -> APIRouter:
+def event_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     """`POST /v1/events`."""
     router = APIRouter(
         prefix="/v1",
         tags=["events"],
-        responses=problem_responses(400, 413, 422, 503),
+        responses=problem_responses(400, 408, 413, 422, 503),
         dependencies=ONLY_KNOWN_PARAMETERS,
     )
 
     @router.post("/events", summary="Record events of users", openapi_extra=openapi_body(EventsRequest))
     async def events(request: Request, response: Response) -> EventsResponse:
-        body = await read_body(request, max_bytes=max_body_bytes)
-        recorded = await service.record(parse_events_body(body))
+        recorded = await service.record(parse_events_body(await request.body()))
         metrics.count_events(
             accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
         )
@@ -78,10 +84,12 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     """Liveness, readiness and metrics."""
     router = APIRouter(tags=["operations"])
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", summary="The server process answers")
     async def healthz() -> Liveness:
         return Liveness()
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get(
         "/readyz",
         summary="The bundle is loaded and the event store can be read",
@@ -95,7 +103,11 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
         bundle = service.pipeline.bundle
         return Readiness(bundle=bundle.name, version=bundle.version)
 
-    @router.get("/metrics", summary="Metrics of this process for Prometheus")
+    @router.get(
+        "/metrics",
+        summary="Metrics of this process for Prometheus",
+        response_class=PlainTextResponse,
+    )
     async def scrape() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import polars as pl
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from configs.settings.event_types import EventType
@@ -76,12 +77,27 @@ def _from_iso(text: str) -> datetime | None:
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
+def _finite(value: object) -> object:
+    """Data for the log without what JSON cannot write: the parser reads 1e400 as infinity."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PydanticCustomError(
+            "infinite_number", "has a number that is too large (1.8e308 is the limit): send it as text"
+        )
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        _finite(part)
+    return value
+
+
 def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-Id = Annotated[str, BeforeValidator(_id), Field(json_schema_extra={"maxLength": MAX_ID_BYTES})]
+Id = Annotated[
+    str, BeforeValidator(_id), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_ID_BYTES})
+]
 Text = Annotated[str, Field(max_length=1_000)]
+Attributes = Annotated[dict[str, Any], AfterValidator(_finite)]
 Price = Annotated[float, Field(ge=0, le=MAX_PRICE, allow_inf_nan=False)]
 Quantity = Annotated[float, Field(ge=0, le=MAX_QUANTITY, allow_inf_nan=False)]
 Position = Annotated[int, Field(ge=0, lt=MAX_INTEGER)]

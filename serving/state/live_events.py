@@ -18,6 +18,7 @@ from features.core.event_ids import event_id_of
 from features.core.ids import user_key
 from serving.state.event_fields import (
     MAX_INTEGER,
+    Attributes,
     Currency,
     EventTypeName,
     Id,
@@ -97,7 +98,7 @@ class LiveEvent(BaseModel):
     source: Text | None = None
     medium: Text | None = None
     campaign: Text | None = None
-    attributes: dict[str, Any] | None = Field(None, description="Any other data about the event.")
+    attributes: Attributes | None = Field(None, description="Any other data about the event.")
 
 
 _EVENT_COLUMNS: Final = (

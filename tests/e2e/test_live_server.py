@@ -3,6 +3,7 @@ back."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
@@ -116,6 +117,28 @@ def test_a_foreign_page_is_refused_through_haproxy(live: Live) -> None:
         assert refused.status_code == 403, refused.text
     own = {"Origin": f"http://127.0.0.1:{live.port}"}
     assert live.client.post("/v1/recommend", json={}, headers=own).status_code == 200
+
+
+def test_a_tls_proxy_on_this_machine_gets_through(live: Live) -> None:
+    for forwarded in ("203.0.113.7", "203.0.113.7, 127.0.0.1"):
+        headers = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
+        assert live.client.post("/v1/recommend", json={}, headers=headers).status_code == 200
+
+
+def test_four_hundred_at_once_are_answered_soon_or_told_to_come_back(live: Live) -> None:
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(
+            base_url=live.client.base_url, timeout=30, limits=httpx.Limits(max_connections=None)
+        ) as client:
+            return await asyncio.gather(*[client.post("/v1/recommend", json={}) for _ in range(400)])
+
+    answers = asyncio.run(ask())
+    assert {response.status_code for response in answers} <= {200, 503}
+    assert sum(response.status_code == 200 for response in answers) >= 8
+    for response in answers:
+        if response.status_code == 503:
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.headers["retry-after"] == "1"
 
 
 def test_a_replica_has_no_torch(live: Live) -> None:

@@ -28,6 +28,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from configs.settings.services import ServingConfig
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -61,7 +62,7 @@ class LiveShop:
             service.record([bought("ann", item, days) for item, when in days_ago.items() for days in when])
         )
         asyncio.run(service.record([bought("bob", "bread1", 300)]))
-        self._app = build_app(service, max_body_bytes=100_000)
+        self._app = build_app(service, ServingConfig(max_body_bytes=100_000))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = int(free.getsockname()[1])

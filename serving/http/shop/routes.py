@@ -50,7 +50,9 @@ def _add_user_routes(router: APIRouter, service: Service) -> None:
         response.headers.update(PERSONAL_HEADERS)
         return ShopUsers([ShopUser(user.user_key, user.num_events, _iso(user.latest)) for user in found])
 
-    @router.get("/users/{user_id:path}", summary="The latest events of a user")
+    @router.get(
+        "/users/{user_id:path}", summary="The latest events of a user", responses=problem_responses(404)
+    )
     async def user(response: Response, user_id: str, limit: Limit = 50) -> UserHistory:
         """Empty for a user without events. A visitor's id here is `visitor:` and the visitor_id."""
         user_id = clean_id(user_id)

@@ -12,13 +12,15 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from hand_made_bundle import write_bundle
 from pages import DOCS
 from pydantic import BaseModel
+from starlette.types import ASGIApp
 
+from configs.settings.services import ServingConfig
 from serving.http import schemas
-from serving.http.app import build_app
+from serving.http.app import build_api, build_app
+from serving.http.prometheus import RequestMetrics
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import LiveEvent
@@ -37,7 +39,7 @@ MODELS = [
 def openapi() -> dict[str, Any]:
     bundle = SimpleNamespace(name="bundle", version="1", item_index={}, item_ids=[])
     service = SimpleNamespace(pipeline=SimpleNamespace(bundle=bundle))
-    return build_app(cast(Service, service), max_body_bytes=1_000).openapi()
+    return build_api(cast(Service, service), RequestMetrics(bundle_name="", bundle_version="")).openapi()
 
 
 def test_every_endpoint_is_on_the_page() -> None:
@@ -94,13 +96,13 @@ def test_every_example_is_answered(page: str, tmp_path: Path) -> None:
     assert len(examples) == 2
     pipeline = Pipeline.load(write_bundle(tmp_path / "bundle"))
 
-    async def answers(app: FastAPI) -> list[httpx.Response]:
+    async def answers(app: ASGIApp) -> list[httpx.Response]:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
             return [await client.post(path, content=body) for path, body in examples]
 
     with EventStore.open(tmp_path / "events.db") as store:
-        app = build_app(Service(pipeline, store, max_events_kept=10), max_body_bytes=10_000)
+        app = build_app(Service(pipeline, store, max_events_kept=10), ServingConfig())
         recommended, recorded = asyncio.run(answers(app))
     assert len(recommended.json()["items"]) == 5
     assert recorded.json() == {"accepted": 1, "duplicates": 0, "rejected": []}

@@ -13,6 +13,7 @@ import pytest
 from hand_made_bundle import AS_OF, write_bundle
 
 from configs.settings.encoder import HistoryConfig
+from configs.settings.services import ServingConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.http.app import build_app
 from serving.http.service import Service
@@ -25,7 +26,7 @@ class Shop:
 
     def __init__(self, pipeline: Pipeline, store: EventStore) -> None:
         service = Service(pipeline, store, max_events_kept=100, clock=lambda: AS_OF + MICROSECONDS_PER_DAY)
-        self._app = build_app(service, max_body_bytes=100_000)
+        self._app = build_app(service, ServingConfig(max_body_bytes=100_000))
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         async def send() -> httpx.Response:

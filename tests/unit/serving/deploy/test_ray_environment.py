@@ -40,7 +40,7 @@ def test_haproxy_listens_on_loopback_and_does_not_outlive_its_parent(tmp_path: P
         f"frontend pages\n    bind :{port}\n    http-request return status 200\n"
     )
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(write_haproxy_starter(tmp_path)), str(config)]
+        [sys.executable, "-c", PARENT, str(write_haproxy_starter(tmp_path, max_wait_ms=200)), str(config)]
     )
     try:
         wait_until(True, port=port)

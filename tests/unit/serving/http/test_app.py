@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
-import time
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -14,88 +11,20 @@ from typing import Any
 
 import httpx
 import pytest
-from hand_made_bundle import AS_OF, ITEM_IDS, write_bundle
+from hand_made_bundle import ITEM_IDS
+from http_shop import MAX_BODY, NOW, Shop, bought, on_a_port, problem
 
 from features.core.columns import MICROSECONDS_PER_DAY
-from serving.http.app import build_app
-from serving.http.load_shedding import MAX_IN_FLIGHT
-from serving.http.service import Service
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from serving.recommend.request import Answer, Query
 from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
-
-NOW = AS_OF + MICROSECONDS_PER_DAY
-MAX_BODY = 100_000
-
-
-class Shop:
-    """A client of the app."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        store: EventStore,
-        rates: ExchangeRates | None = None,
-        exclude: tuple[str, ...] = (),
-    ) -> None:
-        self.store = store
-        service = Service(
-            pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
-        )
-        self.app = build_app(service, max_body_bytes=MAX_BODY)
-
-    def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-                return await client.request(method, path, **arguments)
-
-        return asyncio.run(send())
-
-    def recommend(self, **body: Any) -> dict[str, Any]:
-        response = self.call("POST", "/v1/recommend", json=body)
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-    def send(self, *events: dict[str, Any]) -> dict[str, Any]:
-        response = self.call("POST", "/v1/events", json={"events": list(events)})
-        assert response.status_code == 200, response.text
-        return dict(response.json())
-
-
-def bought(item_id: str, **more: Any) -> dict[str, Any]:
-    return {"event_type": "purchase", "user_id": "ann", "item_id": item_id, **more}
 
 
 def with_bundle(pipeline: Pipeline, bundle: Bundle) -> Pipeline:
     other = copy(pipeline)
     other.bundle = bundle
     return other
-
-
-def problem(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem details of a response that must have them."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    details: dict[str, Any] = response.json()
-    assert details["status"] == status
-    assert details["title"]
-    assert details["detail"]
-    assert "Traceback" not in response.text
-    return details
-
-
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    return Pipeline.load(write_bundle(tmp_path_factory.mktemp("bundle") / "bundle"))
-
-
-@pytest.fixture
-def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[Shop]:
-    with EventStore.open(tmp_path / "events.db") as store:
-        yield Shop(pipeline, store)
 
 
 def test_events_of_a_user_change_the_next_answer(shop: Shop) -> None:
@@ -152,6 +81,19 @@ def test_a_user_who_only_viewed_items_has_nothing_to_buy_again(shop: Shop) -> No
     answer = shop.recommend(user_id="ann", surface="buy_again")
     assert answer["items"] == []
     assert answer["shortfall_reason"]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400"])
+@pytest.mark.parametrize("value", ["{}", "[1, {}]", '{{"depth": [[{}]]}}'])
+def test_a_number_beyond_all_floats_is_refused_for_its_event(shop: Shop, number: str, value: str) -> None:
+    events = [json.dumps(bought("fruit1")), json.dumps(bought("fruit2"))]
+    events[0] = events[0][:-1] + ', "attributes": {"size": ' + value.format(number) + "}}"
+    answer = shop.call("POST", "/v1/events", content='{"events": [' + ", ".join(events) + "]}").json()
+    assert answer["accepted"] == 1
+    (rejected,) = answer["rejected"]
+    assert (rejected["index"], rejected["field"]) == (0, "attributes")
+    assert "too large" in rejected["message"]
+    assert "send it as text" in rejected["message"]
 
 
 def test_one_bad_event_does_not_lose_the_others(shop: Shop) -> None:
@@ -460,31 +402,6 @@ def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch)
     assert "ZeroDivision" not in json.dumps(problem(shop.call("POST", "/v1/recommend", json={}), 500))
 
 
-def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    recommend = Pipeline.recommend
-
-    def slowly(pipeline: Pipeline, query: Query) -> Answer:
-        time.sleep(0.01)
-        return recommend(pipeline, query)
-
-    monkeypatch.setattr(Pipeline, "recommend", slowly)
-
-    async def many() -> list[httpx.Response]:
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(shop.app), base_url="http://shop"
-        ) as client:
-            asking = [client.post("/v1/recommend", json={}) for _ in range(2 * MAX_IN_FLIGHT)]
-            return await asyncio.gather(*asking, client.get("/readyz"))
-
-    *answered, ready = asyncio.run(many())
-    refused = [response for response in answered if response.status_code != 200]
-    assert 0 < len(refused) <= MAX_IN_FLIGHT
-    assert problem(refused[0], 503)["detail"].startswith(f"{MAX_IN_FLIGHT} requests")
-    assert refused[0].headers["retry-after"] == "1"
-    assert ready.status_code == 200
-    shop.recommend()
-
-
 def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
     assert shop.call("GET", "/healthz").json() == {"status": "alive"}
     assert shop.call("GET", "/readyz").json()["status"] == "ready"
@@ -495,6 +412,13 @@ def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
     problem(shop.call("POST", "/v1/events", json={"events": [bought("fruit1")]}), 503)
     assert "Retry-After" in shop.call("POST", "/v1/recommend", json={"user_id": "ann"}).headers
     assert shop.call("GET", "/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_may_ask_for_the_head_alone(shop: Shop, path: str) -> None:
+    with on_a_port(shop.app) as port:
+        response = httpx.head(f"http://127.0.0.1:{port}{path}", trust_env=False)
+    assert (response.status_code, response.content) == (200, b"")
 
 
 def test_personal_answers_are_not_cached(shop: Shop) -> None:
@@ -569,6 +493,13 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
     assert [item["item_id"] for item in shop.call("GET", "/v1/items?limit=1").json()["items"]] == ["fruit0"]
     assert shop.call("GET", "/v1/items", params={"query": "(.*"}).json()["items"] == []
     assert shop.call("GET", "/v1/items/fruit1").json()["fields"]["brand"] == "Acme"
+
+
+def test_the_address_of_the_shop_page_does_not_depend_on_the_host_header(shop: Shop) -> None:
+    redirected = shop.call("GET", "/shop", headers={"Host": "another"})
+    assert (redirected.status_code, redirected.headers["location"]) == (307, "/shop/")
+    assert "<title>" in shop.call("GET", "/shop/").text
+    problem(shop.call("POST", "/v1/recommend/"), 404)
 
 
 def test_an_id_is_the_same_with_a_decimal_zero_and_a_rounded_one_is_refused(shop: Shop) -> None:

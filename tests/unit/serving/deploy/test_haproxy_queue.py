@@ -1,0 +1,137 @@
+"""Lists wait in HAProxy: a replica gets few at once, and who waits too long gets problem details."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from http_shop import on_a_port, problem
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from serving.deploy.haproxy_queue import with_queue
+from serving.deploy.ray_environment import write_haproxy_starter
+from serving.http.load_shedding import ALWAYS_TAKEN
+
+CONFIG = """\
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+frontend http_frontend
+    bind :{port}
+    acl is_http-shopkeeper path_beg /
+    use_backend http-shopkeeper if is_http-shopkeeper
+    default_backend default_backend
+backend default_backend
+    http-request return status 404
+backend http-shopkeeper
+    http-reuse always
+    server SERVE_REPLICA_1 127.0.0.1:{replica} check observe layer4 error-limit 3 on-error mark-down
+    server SERVE_PROXY_ACTOR-fallback 127.0.0.1:1 check backup
+listen stats
+  bind 127.0.0.1:{stats}
+  stats enable
+"""
+"""What matters of the one that Ray writes."""
+WAITED_MS = 200
+
+
+class Replica:
+    """Takes 40 ms for each request, one by one. How many lists it had at once, at most."""
+
+    def __init__(self) -> None:
+        self.lists = self.most_lists = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/v1/recommend":
+            self.lists += 1
+            self.most_lists = max(self.lists, self.most_lists)
+            await asyncio.sleep(0.04 * self.lists)
+            self.lists -= 1
+        await PlainTextResponse("answered")(scope, receive, send)
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+@contextlib.contextmanager
+def haproxy(folder: Path, *, replica: int) -> Iterator[str]:
+    """HAProxy as Ray starts it; its address."""
+    port, stats = free_ports(2)
+    config = folder / "haproxy.cfg"
+    config.write_text(CONFIG.format(port=port, stats=stats, replica=replica))
+    starter = write_haproxy_starter(folder, max_wait_ms=WAITED_MS)
+    process = subprocess.Popen([starter, "-db", "-f", config], stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        while True:
+            assert process.poll() is None, "HAProxy refuses the settings"
+            with contextlib.suppress(httpx.HTTPError):
+                httpx.get(f"{address}/healthz", trust_env=False)
+                break
+            time.sleep(0.02)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def ask_at_once(address: str, *, lists: int) -> tuple[list[httpx.Response], list[httpx.Response]]:
+    """The answers to many lists, and to events that come a moment later."""
+    async with httpx.AsyncClient(
+        base_url=address, trust_env=False, limits=httpx.Limits(max_connections=None)
+    ) as client:
+        asking = [asyncio.create_task(client.post("/v1/recommend", json={})) for _ in range(lists)]
+        await asyncio.sleep(0.05)
+        events = await asyncio.gather(*[client.post("/v1/events", json={}) for _ in range(10)])
+        return await asyncio.gather(*asking), list(events)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Ray runs HAProxy's own binary elsewhere")
+def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path) -> None:
+    replica = Replica()
+    with on_a_port(replica) as port, haproxy(tmp_path, replica=port) as address:
+        lists, events = asyncio.run(ask_at_once(address, lists=150))
+    answered = [response for response in lists if response.status_code == 200]
+    refused = [response for response in lists if response.status_code != 200]
+    assert 1 < replica.most_lists <= ALWAYS_TAKEN
+    assert len(answered) >= ALWAYS_TAKEN
+    assert f"{WAITED_MS} ms (serving.max_wait_ms)" in problem(refused[0], 503)["detail"]
+    assert refused[0].headers["retry-after"] == "1"
+    assert {response.text for response in events} == {"answered"}
+    longest = max(response.elapsed.total_seconds() for response in refused)
+    assert longest < 3, "all 150 would take 6 s"
+
+
+def test_without_replicas_there_is_no_queue(tmp_path: Path) -> None:
+    text = CONFIG.format(port=1, stats=2, replica=3)
+    no_replica = "\n".join(line for line in text.splitlines() if "SERVE_REPLICA" not in line)
+    assert with_queue(no_replica, max_wait_ms=200, max_at_once=8, error_file=tmp_path) == no_replica
+
+
+def test_every_replica_has_its_places_and_the_fallback_has_none(tmp_path: Path) -> None:
+    text = CONFIG.format(port=1, stats=2, replica=3).replace(
+        "    server SERVE_PROXY", "    server SERVE_REPLICA_2 127.0.0.1:4 check\n    server SERVE_PROXY"
+    )
+    queue = with_queue(text, max_wait_ms=200, max_at_once=8, error_file=tmp_path).partition(
+        "\nbackend lists\n"
+    )[2]
+    assert [line.split()[1:] for line in queue.splitlines() if line.startswith("    server ")] == [
+        ["SERVE_REPLICA_1", "127.0.0.1:3", "track", "http-shopkeeper/SERVE_REPLICA_1", "maxconn", "8"],
+        ["SERVE_REPLICA_2", "127.0.0.1:4", "track", "http-shopkeeper/SERVE_REPLICA_2", "maxconn", "8"],
+    ]
