@@ -35,6 +35,11 @@ class RequestMetrics:
             "shopkeeper_lists", "Lists by surface and kind.", ["surface", "kind"], registry=registry
         )
         self._events = Counter("shopkeeper_events", "Events by result.", ["result"], registry=registry)
+        self._is_writable = Gauge(
+            "shopkeeper_event_log_writable",
+            "1 where events are stored, 0 where they are refused.",
+            registry=registry,
+        )
         bundle = Gauge("shopkeeper_bundle_info", "The loaded bundle.", ["name", "version"], registry=registry)
         bundle.labels(bundle_name, bundle_version).set(1)
         process = Gauge("shopkeeper_process_info", "The process of this replica.", ["pid"], registry=registry)
@@ -54,6 +59,10 @@ class RequestMetrics:
         self._events.labels("accepted").inc(accepted)
         self._events.labels("duplicate").inc(duplicates)
         self._events.labels("rejected").inc(rejected)
+
+    def note_event_log(self, *, is_writable: bool) -> None:
+        """Whether events are stored at this scrape."""
+        self._is_writable.set(is_writable)
 
 
 class MeasureRequests:

@@ -487,7 +487,8 @@ def test_too_many_requests_at_once_are_refused_early(shop: Shop, monkeypatch: py
 
 def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
     assert shop.call("GET", "/healthz").json() == {"status": "alive"}
-    assert shop.call("GET", "/readyz").json()["status"] == "ready"
+    ready = shop.call("GET", "/readyz").json()
+    assert (ready["status"], ready["events"], ready["reason"]) == ("ready", "accepted", None)
     connection = sqlite3.connect(shop.store.path)
     connection.execute("DROP TABLE events")
     connection.close()
@@ -495,6 +496,16 @@ def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
     problem(shop.call("POST", "/v1/events", json={"events": [bought("fruit1")]}), 503)
     assert "Retry-After" in shop.call("POST", "/v1/recommend", json={"user_id": "ann"}).headers
     assert shop.call("GET", "/healthz").status_code == 200
+
+
+def test_refused_events_are_said_and_do_not_take_the_server_out_of_rotation(shop: Shop) -> None:
+    shop.store.path.rename(shop.store.path.with_name("moved.db"))
+    response = shop.call("GET", "/readyz")
+    assert response.status_code == 200
+    assert response.json()["events"] == "refused"
+    assert "is gone" in response.json()["reason"]
+    assert "shopkeeper_event_log_writable 0.0" in shop.call("GET", "/metrics").text
+    assert shop.recommend()["items"]
 
 
 def test_personal_answers_are_not_cached(shop: Shop) -> None:
@@ -513,6 +524,7 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
     assert 'shopkeeper_events_total{result="accepted"} 1.0' in text
     assert 'shopkeeper_events_total{result="rejected"} 1.0' in text
     assert 'shopkeeper_bundle_info{name="hand-made"' in text
+    assert "shopkeeper_event_log_writable 1.0" in text
     assert "somebody" not in text
     assert "4711" not in text
 
