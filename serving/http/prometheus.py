@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram."""
 
+_METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+"""Others are counted as one: a client may send any word, and each would be a time series for ever."""
+
 
 class RequestMetrics:
     """The metrics of one app. Each app has its own registry, so that two in one process do not mix."""
@@ -47,7 +50,7 @@ class RequestMetrics:
 
     def count_request(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request and its latency."""
-        self._requests.labels(route, method, status).inc()
+        self._requests.labels(route, method if method in _METHODS else "other", status).inc()
         self._seconds.labels(route).observe(seconds)
 
     def count_list(self, surface: str, *, fallback: bool, short: bool) -> None:

@@ -47,6 +47,10 @@ PROBE_SECONDS: Final = 5.0
 MAX_CACHED_USERS: Final = 10_000
 """Users whose histories stay in memory; the least recently used are evicted first."""
 
+MAX_CACHED_EVENTS: Final = 1_000_000
+"""Events of all these histories together, of some 100 bytes each: what bounds the memory where users have
+long histories."""
+
 _NEXT_USER: Final = f"SELECT min(user_key) FROM events INDEXED BY {USER_TIME_INDEX} WHERE {ITEM_EVENT}"
 _LATEST_TIME: Final = f"""
 SELECT max(timestamp) FROM events INDEXED BY {USER_TIME_INDEX}
@@ -94,6 +98,7 @@ class EventStore:
         self._next_probe = 0.0
         self._lock = threading.Lock()
         self._caches: OrderedDict[str, UserHistoryCache] = OrderedDict()
+        self._num_cached_events = 0
 
     @classmethod
     def open(cls, path: Path) -> EventStore:
@@ -167,6 +172,11 @@ class EventStore:
                 connection.close()
         return [ActiveUser(key, count, latest) for (key, latest), count in zip(rows, counts, strict=True)]
 
+    @property
+    def num_cached_users(self) -> int:
+        """How many histories are in memory."""
+        return len(self._caches)
+
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
         with self._lock, translate_store_errors(self.path):
@@ -206,13 +216,16 @@ class EventStore:
 
     def _cached(self, user_key: str, item_index: Mapping[str, int], limit: int) -> UserHistoryCache:
         """The cached history of a user, loaded or brought up to date."""
-        cache = self._caches.get(user_key)
+        cache = self._caches.pop(user_key, None)
+        self._num_cached_events -= len(cache.history) if cache else 0
         if cache is None or cache.item_index is not item_index or cache.limit != limit:
             cache = UserHistoryCache(self._reader, user_key, item_index=item_index, limit=limit)
-            self._caches[user_key] = cache
-            while len(self._caches) > MAX_CACHED_USERS:
-                self._caches.popitem(last=False)
         else:
             cache.refresh(self._reader)
-        self._caches.move_to_end(user_key)
+        self._caches[user_key] = cache  # at the end: the most recently used
+        self._num_cached_events += len(cache.history)
+        while len(self._caches) > MAX_CACHED_USERS or (
+            self._num_cached_events > MAX_CACHED_EVENTS and len(self._caches) > 1
+        ):
+            self._num_cached_events -= len(self._caches.popitem(last=False)[1].history)
         return cache

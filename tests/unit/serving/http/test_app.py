@@ -525,6 +525,11 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
     assert 'shopkeeper_events_total{result="rejected"} 1.0' in text
     assert 'shopkeeper_bundle_info{name="hand-made"' in text
     assert "shopkeeper_event_log_writable 1.0" in text
+    shop.call("BREW", "/healthz")
+    shop.call("BREW1", "/healthz")
+    text = shop.call("GET", "/metrics").text
+    assert 'shopkeeper_requests_total{method="other",route="/healthz",status="405"} 2.0' in text
+    assert "BREW" not in text
     assert "somebody" not in text
     assert "4711" not in text
 

@@ -55,7 +55,8 @@ def test_a_probe_writes_and_changes_nothing(store: EventStore, monkeypatch: pyte
         assert store.write_trouble() is None
     store._writer.submit([]).result(timeout=5)
     page = store._reader.execute("PRAGMA page_size").fetchone()[0]
-    assert wal.stat().st_size - before == 2 * (page + 24), "the probe and ours, of a page each"
+    grown = wal.stat().st_size - before
+    assert grown in (page + 24, 2 * (page + 24)), "the probe and ours, of a page each or together"
     assert len(store.latest_events("a", limit=9)) == 1
 
 
