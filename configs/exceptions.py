@@ -8,6 +8,7 @@ ShopkeeperError                a command prints it without a stack trace and exi
 ├── GateError                  an export check failed: nothing was written
 ├── TrainingError              a training run cannot go on
 ├── ServingError               the server or the event store cannot be started or reached
+│   └── StoreBusyError           the event store has no room for a write now: it may be sent again
 └── RefreshRunningError        another `shopkeeper refresh` works on the workspace: exit status 4
 """
 
@@ -44,6 +45,10 @@ class TrainingError(ShopkeeperError):
 
 class ServingError(ShopkeeperError):
     """The server or the event store cannot be started or reached."""
+
+
+class StoreBusyError(ServingError):
+    """The event store cannot take a write now, and stored nothing of it: the same write may succeed later."""
 
 
 class RefreshRunningError(ShopkeeperError):

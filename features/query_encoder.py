@@ -15,14 +15,17 @@ from numpy.typing import NDArray
 from configs.settings.encoder import HistoryOrder
 from configs.settings.event_types import EventType
 from configs.settings.section import Section
+from features.core.bundle_files import reading
 from features.core.columns import EVENT_TYPE_CODE
-from features.core.onnx import onnx_session
+from features.core.onnx import input_width, onnx_session
 from features.histories import EncoderInputs, encoder_inputs
 from features.profiles.user_features import user_codes
 from features.retriever import UserContext
 
 GRAPH_FILE: Final = "user_encoder.onnx"
 SETTINGS_FILE: Final = "query_encoder.json"
+
+_INPUTS: Final = {"history_vectors", "event_types", "ages", "lengths", "user_numbers", "user_codes"}
 
 
 class QueryEncoderSettings(Section):
@@ -39,7 +42,7 @@ class QueryEncoder:
 
     def __init__(self, graph: bytes, settings: QueryEncoderSettings) -> None:
         self._graph, self._settings = graph, settings
-        self._session = onnx_session(graph)
+        self._session = onnx_session(graph, inputs=_INPUTS, output="query_vectors")
         self._input_names = {value.name for value in self._session.get_inputs()}
         codes = [EVENT_TYPE_CODE[name] for name in settings.input_event_types]
         self._input_event_types = np.array(codes, np.int8)
@@ -47,14 +50,24 @@ class QueryEncoder:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-        return cls((folder / GRAPH_FILE).read_bytes(), QueryEncoderSettings.model_validate(settings))
+        """Read what `save` wrote. Raises ArtefactError."""
+        with reading(folder / SETTINGS_FILE):
+            text = (folder / SETTINGS_FILE).read_text(encoding="utf-8")
+            settings = QueryEncoderSettings.model_validate(json.loads(text))
+        with reading(folder / GRAPH_FILE):
+            return cls((folder / GRAPH_FILE).read_bytes(), settings)
 
     def save(self, folder: Path) -> None:
         """Write the graph and its settings."""
         (folder / GRAPH_FILE).write_bytes(self._graph)
         (folder / SETTINGS_FILE).write_text(self._settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @property
+    def width(self) -> int | None:
+        """The width of the item vectors that it reads; None where it takes any."""
+        return (
+            input_width(self._session, "history_vectors") if "history_vectors" in self._input_names else None
+        )
 
     @property
     def reads_user(self) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.bundle_files import read_array, reading, require_shapes
 from features.histories import History, IntArray
 from features.interactions import Interactions
 from features.profiles.user_profile import UserProfile
@@ -139,6 +140,8 @@ class Retriever(ABC):
     """The ranker columns that `features` gives"""
     time_columns: ClassVar[tuple[str, ...]] = ()
     """Those of them that mean nothing on an ordinal clock: they are 0 there"""
+    shapes: ClassVar[Mapping[str, str]] = {}
+    """Field → the shape that `load` must find, such as `float N`: see `features.core.bundle_files`"""
     num_candidates: ClassVar[int] = 200
     """How many items it proposes at most; `retrievers.num_candidates` overrides it"""
 
@@ -181,15 +184,22 @@ class Retriever(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the files of `save`. Arrays are memory-mapped, so that replicas on one machine share them."""
-        # nobody writes to them: "c" keeps them of the same type as fitted arrays, see `compiled`
+        """Read the files of `save`. Arrays are memory-mapped, so that replicas on one machine share them.
+
+        Raises ArtefactError.
+        """
         from scipy import sparse
 
         found: dict[str, Any] = {}
         for one in fields(cls):  # type: ignore[arg-type]
             path = folder / f"{one.name}.npz"
             if path.is_file():
-                found[one.name] = sparse.load_npz(path)
+                with reading(path), path.open("rb") as file:
+                    found[one.name] = sparse.load_npz(file)
             else:
-                found[one.name] = np.asarray(np.load(folder / f"{one.name}.npy", mmap_mode="c"))
+                found[one.name] = read_array(folder / f"{one.name}.npy")
         return cls(**found)
+
+    def require_shapes(self, folder: Path, *, num_items: int) -> None:
+        """Raise ArtefactError where a file of `folder` holds something else than its name says."""
+        require_shapes(folder, vars(self), self.shapes, sizes={"N": num_items})

@@ -143,15 +143,14 @@ def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[s
         for path in sorted(scratch.rglob("*"))
         if path.is_file() and path.name != MANIFEST
     }
-    fingerprint = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
-    manifest = {
+    fingerprint = _fingerprint(files)
+    own = {
         "kind": kind,
         "schema_version": SCHEMA_VERSION,
         "fingerprint": fingerprint,
         "made_from": made_from,
-        **contents,
-        "files": files,
     }
+    manifest = {**own, **contents, **own, "files": files}  # what was read and is saved anew has older ones
     (scratch / MANIFEST).write_text(
         json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -159,17 +158,18 @@ def write_manifest(scratch: Path, *, kind: str, made_from: str, contents: dict[s
 
 
 def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str, Any]:
-    """Read and check the manifest of `folder`; with `verify`, check the hash of every file too.
+    """Read and check the manifest of `folder`; with `verify`, check the hash of every file too, and that
+    there are no others.
 
-    Raises ArtefactError when the folder is missing or of another kind or version, or when a file is missing
-    or changed.
+    Raises ArtefactError when the folder is missing or of another kind or version, when a file is missing or
+    changed, or when a name leads out of the folder.
     """
     path = folder / MANIFEST
     if not path.is_file():
         raise ArtefactError(f"{folder}: no {kind} here (there is no {MANIFEST}). {_REMEDY[kind]}")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{path}: cannot be read ({error}). {_REMEDY[kind]}") from None
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files", {}), dict):
         raise other_version(folder, kind=kind, error=TypeError("a manifest is a JSON object"))
@@ -184,15 +184,47 @@ def read_manifest(folder: Path, *, kind: str, verify: bool = False) -> dict[str,
         )
     if missing := {"files", "fingerprint"} - set(manifest):
         raise other_version(folder, kind=kind, error=KeyError(*sorted(missing)))
-    for name, expected in manifest["files"].items():
-        file = folder / name
-        if not file.is_file():
-            raise ArtefactError(f"{file}: is missing from the {kind}. {_REMEDY[kind]}")
-        if verify and sha256_file(file) != expected:
-            raise ArtefactError(
-                f"{file}: was changed after the {kind} was written (its sha256 differs). {_REMEDY[kind]}"
-            )
+    for name in manifest["files"]:
+        if not _is_inside(folder, name):
+            raise ArtefactError(f"{path}: names the file {name!r}, outside the folder. {_REMEDY[kind]}")
+        if not os.path.isfile(folder / name):  # noqa: PTH113  # no error for a name that is too long
+            raise ArtefactError(f"{folder / name}: is missing from the {kind}. {_REMEDY[kind]}")
+    if verify:
+        _verify(folder, manifest, kind=kind)
     return manifest
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    """Whether a file of the manifest is in the folder, also after its links were followed."""
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # too long, a null byte, links in a circle
+        return False
+
+
+def _verify(folder: Path, manifest: dict[str, Any], *, kind: str) -> None:
+    """Raise ArtefactError unless the files are those of the manifest, and the fingerprint is theirs."""
+    files = manifest["files"]
+    for name, expected in files.items():
+        if sha256_file(folder / name) != expected:
+            raise ArtefactError(
+                f"{folder / name}: was changed after the {kind} was written (its sha256 differs). "
+                f"{_REMEDY[kind]}"
+            )
+    if manifest["fingerprint"] != _fingerprint(files):
+        raise ArtefactError(
+            f"{folder / MANIFEST}: its fingerprint {manifest['fingerprint']} is not that of its files "
+            f"({_fingerprint(files)}). {_REMEDY[kind]}"
+        )
+    for file in sorted(folder.rglob("[!.]*")):  # what a file manager leaves there begins with a dot
+        name = file.relative_to(folder).as_posix()
+        if not file.is_dir() and name != MANIFEST and name not in files:
+            raise ArtefactError(f"{file}: is not in the {kind}'s {MANIFEST}. Remove it. {_REMEDY[kind]}")
+
+
+def _fingerprint(files: dict[str, str]) -> str:
+    """16 hex digits over the hashes of the files."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def other_version(folder: Path, *, kind: str, error: Exception) -> ArtefactError:

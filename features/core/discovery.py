@@ -20,6 +20,8 @@ def module_names(package: str, path: Iterable[str]) -> tuple[str, ...]:
 def class_in(package: str, name: str, *, base: type[T]) -> type[T]:
     """The one subclass of `base` that `<package>.<name>` defines. Raises ConfigError where there is no such
     module."""
+    if not name.isidentifier():
+        raise ConfigError(f"{package} has no {name!r}.")
     try:
         module = importlib.import_module(f"{package}.{name}")
     except ModuleNotFoundError as error:

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.bundle_files import read_array, require_shapes
 from features.histories import IntArray, TimeArray
 from features.interactions import Interactions
 from features.profiles.item_popularity import first_seen, popularity
-from features.profiles.item_statistics import item_statistics
+from features.profiles.item_statistics import ITEM_STATISTICS, item_statistics
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,19 @@ class ItemProfiles:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Map the files of `save`, so that replicas on one machine share them. Nobody writes to the arrays;
-        "c" keeps them of the same type as fitted ones, for which functions are compiled."""
-        names = [field.name for field in fields(cls)]
-        return cls(**{name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c")) for name in names})
+        """Map the files of `save`, so that replicas on one machine share them. Raises ArtefactError."""
+        return cls(**{field.name: read_array(folder / f"{field.name}.npy") for field in fields(cls)})
+
+    def require_shapes(self, folder: Path, *, num_items: int) -> None:
+        """Raise ArtefactError where a file holds something else than its name says."""
+        shapes = dict.fromkeys(vars(self), "float N") | {
+            "first_seen": "time N",
+            "category": "code N",
+            "parent": "code N",
+            "statistics": "float N F",
+        }
+        sizes = {"N": num_items, "F": len(ITEM_STATISTICS)}
+        require_shapes(folder, vars(self), shapes, sizes=sizes)
 
 
 def _mean_price(items: IntArray, prices: NDArray[np.float32], *, num_items: int) -> NDArray[np.float32]:

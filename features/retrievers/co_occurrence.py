@@ -24,6 +24,7 @@ class CoOccurrence(Retriever):
     name: ClassVar[str] = "co_occurrence"
     label: ClassVar[str] = "bought together"
     columns: ClassVar[tuple[str, ...]] = ("co_occurrence_score", "page_score", "has_page")
+    shapes: ClassVar[Mapping[str, str]] = {"items": "item N K", "scores": "float N K"}
 
     items: IntArray
     """(N, K) see `Neighbours`"""

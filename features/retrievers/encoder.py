@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.bundle_files import damaged, read_array, reading, require_shapes
 from features.core.membership import is_in
 from features.core.participles import participles_of_codes
 from features.histories import IntArray
 from features.interactions import Interactions
-from features.query_encoder import QueryEncoder
+from features.query_encoder import GRAPH_FILE, QueryEncoder
 from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
 
 VECTORS_FILE = "item_vectors.npy"
 INDEX_FILE = "items.faiss"
+LIMIT_FILE = "limit.npy"
 
 
 @dataclass(frozen=True)
@@ -101,19 +104,37 @@ class EncoderRetriever(Retriever):
         folder.mkdir(parents=True, exist_ok=True)
         self.query_encoder.save(folder)
         np.save(folder / VECTORS_FILE, self.item_vectors)
-        np.save(folder / "limit.npy", np.array(self.limit))
+        np.save(folder / LIMIT_FILE, np.array(self.limit))
         faiss.write_index(self.index, str(folder / INDEX_FILE))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the files of `save`."""
+        """Read the files of `save`. Raises ArtefactError."""
         faiss.omp_set_num_threads(1)
+        with reading(folder / INDEX_FILE):
+            index = faiss.read_index(str(folder / INDEX_FILE))
+        with reading(folder / LIMIT_FILE):
+            limit = operator.index(read_array(folder / LIMIT_FILE).item())
         return cls(
             query_encoder=QueryEncoder.load(folder),
-            item_vectors=np.asarray(np.load(folder / VECTORS_FILE, mmap_mode="r")),
-            index=faiss.read_index(str(folder / INDEX_FILE)),
-            limit=int(np.load(folder / "limit.npy")),
+            item_vectors=read_array(folder / VECTORS_FILE),
+            index=index,
+            limit=limit,
         )
+
+    def require_shapes(self, folder: Path, *, num_items: int) -> None:
+        """See `Retriever.require_shapes`: the vectors, the index and the graph are of one width."""
+        vectors, index, width = self.item_vectors, self.index, self.query_encoder.width
+        require_shapes(folder, vars(self), {"item_vectors": "float N D"}, sizes={"N": num_items})
+        if index.d != vectors.shape[1] or index.ntotal > num_items:
+            raise damaged(
+                folder / INDEX_FILE,
+                f"it has {index.ntotal} vectors of width {index.d}, and the items are {vectors.shape}",
+            )
+        if width not in (None, vectors.shape[1]):
+            raise damaged(folder / GRAPH_FILE, f"it reads vectors of width {width}, not {vectors.shape[1]}")
+        if self.limit < 1:
+            raise damaged(folder / LIMIT_FILE, f"it is {self.limit}")
 
 
 def search_index(

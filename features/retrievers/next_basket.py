@@ -24,6 +24,7 @@ class NextBasket(Retriever):
     name: ClassVar[str] = "next_basket"
     label: ClassVar[str] = "bought next"
     columns: ClassVar[tuple[str, ...]] = ("next_basket_score",)
+    shapes: ClassVar[Mapping[str, str]] = {"items": "item N K", "scores": "float N K"}
 
     items: IntArray
     """(N, K) see `Neighbours`"""

@@ -25,6 +25,7 @@ class Popularity(Retriever):
     name: ClassVar[str] = "popularity"
     label: ClassVar[str] = "popular lately"
     columns: ClassVar[tuple[str, ...]] = ("popularity",)
+    shapes: ClassVar[Mapping[str, str]] = {"recent": "float N", "ranked": "item M"}
 
     recent: NDArray[np.float32]
     """(N,) summed weight of the target events in the recent window (all of the past on an ordinal clock)"""

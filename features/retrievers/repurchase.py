@@ -55,6 +55,7 @@ class Repurchase(Retriever):
         "own_due",
         "item_due",
     )
+    shapes: ClassVar[Mapping[str, str]] = {"rate": "float N", "gap_days": "float N"}
 
     rate: NDArray[np.float32]
     """(N,) share of an item's buyers who bought it again"""

@@ -44,6 +44,12 @@ class UserKNN(Retriever):
     label: ClassVar[str] = "had by similar users"
     num_candidates: ClassVar[int] = 300
     columns: ClassVar[tuple[str, ...]] = ("user_knn_score",)
+    shapes: ClassVar[Mapping[str, str]] = {
+        "idf": "float N",
+        "weights": "float N U",
+        "recent": "float U N",
+        "users": "hash U",
+    }
 
     idf: NDArray[np.float32]
     """(N,) logarithm of all users by those who have the item, 0 for one that nobody has"""

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from configs.exceptions import ServingError
+from configs.exceptions import ServingError, StoreBusyError
 from serving.http.schemas import FieldError, ProblemDetails
 
 logger = logging.getLogger("shopkeeper")
@@ -110,6 +110,14 @@ def install_problem_handlers(app: FastAPI) -> None:
         headers = dict(error.headers) if error.headers else None
         detail = details.get(error.status_code, str(error.detail))
         return Problem(error.status_code, detail, headers=headers).response()
+
+    @app.exception_handler(StoreBusyError)
+    async def on_busy_store(_: Request, __: StoreBusyError) -> Response:
+        detail = (
+            "The event store is busy: another program holds its lock, or too many events wait. Nothing of "
+            "this request was stored: send it again."
+        )
+        return Problem(503, detail, headers={"Retry-After": "2"}).response()
 
     @app.exception_handler(ServingError)
     async def on_serving_error(_: Request, error: ServingError) -> Response:

@@ -17,6 +17,9 @@ ABORTED: Final = 499
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram."""
 
+_METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+"""Others are counted as one: a client may send any word, and each would be a time series for ever."""
+
 
 class RequestMetrics:
     """The metrics of one app. Each app has its own registry, so that two in one process do not mix."""
@@ -40,6 +43,11 @@ class RequestMetrics:
             "shopkeeper_lists", "Lists by surface and kind.", ["surface", "kind"], registry=registry
         )
         self._events = Counter("shopkeeper_events", "Events by result.", ["result"], registry=registry)
+        self._is_writable = Gauge(
+            "shopkeeper_event_log_writable",
+            "1 where events are stored, 0 where they are refused.",
+            registry=registry,
+        )
         bundle = Gauge("shopkeeper_bundle_info", "The loaded bundle.", ["name", "version"], registry=registry)
         bundle.labels(bundle_name, bundle_version).set(1)
         process = Gauge("shopkeeper_process_info", "The process of this replica.", ["pid"], registry=registry)
@@ -47,7 +55,7 @@ class RequestMetrics:
 
     def count_request(self, *, route: str, method: str, status: int) -> None:
         """Count one request."""
-        self._requests.labels(route, method, status).inc()
+        self._requests.labels(route, method if method in _METHODS else "other", status).inc()
 
     def time_request(self, *, route: str, seconds: float) -> None:
         """Add the latency of one request."""
@@ -62,6 +70,10 @@ class RequestMetrics:
         self._events.labels("accepted").inc(accepted)
         self._events.labels("duplicate").inc(duplicates)
         self._events.labels("rejected").inc(rejected)
+
+    def note_event_log(self, *, is_writable: bool) -> None:
+        """Whether events are stored at this scrape."""
+        self._is_writable.set(is_writable)
 
 
 class MeasureRequests:

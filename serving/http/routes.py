@@ -100,8 +100,13 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
             service.store.check()
         except ServingError as error:
             raise Problem(503, "The event store cannot be read; see the server's log.") from error
-        bundle = service.pipeline.bundle
-        return Readiness(bundle=bundle.name, version=bundle.version)
+        bundle, trouble = service.pipeline.bundle, service.store.write_trouble()
+        return Readiness(
+            bundle=bundle.name,
+            version=bundle.version,
+            events="refused" if trouble else "accepted",
+            reason=trouble,
+        )
 
     @router.get(
         "/metrics",
@@ -109,6 +114,7 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
         response_class=PlainTextResponse,
     )
     async def scrape() -> Response:
+        metrics.note_event_log(is_writable=service.store.write_trouble() is None)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

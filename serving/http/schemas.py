@@ -150,10 +150,14 @@ class Liveness:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The bundle is loaded and the event store can be read."""
+    """The bundle is loaded and the event store can be read: lists are answered."""
 
     bundle: str
     version: str
+    events: Annotated[
+        Literal["accepted", "refused"], Field(description="Whether an event would be stored now.")
+    ] = "accepted"
+    reason: Annotated[str | None, Field(description="Why events are refused.")] = None
     status: Literal["ready"] = "ready"
 
 

@@ -23,17 +23,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from configs.exceptions import ArtefactError
+from configs.exceptions import ArtefactError, ConfigError
 from configs.settings.encoder import HistoryConfig
 from configs.settings.event_types import EventType
 from configs.settings.recommend import RetrieversConfig, SurfaceConfig
 from configs.settings.section import Section
 from features.core.artefact import other_version, read_manifest, write_manifest, writing
+from features.core.bundle_files import read_array, reading, require_shapes
 from features.core.columns import AVAILABILITY, ID, USER_ID
 from features.histories import IntArray
 from features.profiles.item_profiles import ItemProfiles
 from features.retriever import Retriever
-from features.retrievers import retriever_class
+from features.retrievers import configured_retrievers, retriever_class
 from serving.recommend.item_encoder import ITEM_ENCODER_FILE, ItemEncoder
 from serving.recommend.ranker import RANKER_FILE, Ranker
 
@@ -76,33 +77,32 @@ class Bundle:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Read a bundle; raises ArtefactError when a file is missing or was changed, or the parts
-        disagree."""
+        """Read a bundle; raises ArtefactError when a file is missing, was changed or holds something else
+        than its name says, or the parts disagree."""
         manifest = read_manifest(folder, kind="bundle", verify=True)
         try:
-            names = {name: retriever_class(name) for name in manifest["retrievers"]}
-            ranker = folder / RANKER_FILE
-            bundle = cls(
-                manifest=manifest,
-                settings=BundleSettings.model_validate(manifest["settings"]),
-                catalogue=pl.read_parquet(folder / CATALOGUE_FILE),
-                can_be_shown=np.load(folder / SHOWN_FILE),
-                item_profiles=ItemProfiles.load(folder / "item_profiles"),
-                retrievers={name: one.load(folder / "retrievers" / name) for name, one in names.items()},
-                ranker=Ranker(ranker.read_bytes(), columns=manifest["features"])
-                if ranker.is_file()
-                else None,
-                item_encoder=ItemEncoder.load(folder) if (folder / ITEM_ENCODER_FILE).is_file() else None,
-                users=pl.read_parquet(folder / USERS_FILE) if (folder / USERS_FILE).is_file() else None,
-            )
-            bundle._require_agreement(folder)
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            OSError,
-        ) as error:  # pydantic's ValidationError is a ValueError
+            settings = BundleSettings.model_validate(manifest["settings"])
+            retrievers, columns = _names(manifest["retrievers"]), _names(manifest["features"])
+            num_items, _, _ = int(manifest["num_items"]), int(manifest["as_of"]), str(manifest["name"])
+            classes = {name: retriever_class(name) for name in retrievers}
+            if missing := set(configured_retrievers(settings.surfaces)) - set(retrievers):
+                raise ValueError(f"a surface needs the retrievers {', '.join(sorted(missing))}")
+        except (KeyError, TypeError, ValueError, ConfigError) as error:  # pydantic's is a ValueError
             raise other_version(folder, kind="bundle", error=error) from None
+        bundle = cls(
+            manifest=manifest,
+            settings=settings,
+            catalogue=_read_table(folder / CATALOGUE_FILE, needs=ID),
+            can_be_shown=read_array(folder / SHOWN_FILE),
+            item_profiles=ItemProfiles.load(folder / "item_profiles"),
+            retrievers={name: one.load(folder / "retrievers" / name) for name, one in classes.items()},
+            ranker=Ranker.load(folder, columns=columns) if (folder / RANKER_FILE).is_file() else None,
+            item_encoder=ItemEncoder.load(folder) if (folder / ITEM_ENCODER_FILE).is_file() else None,
+            users=_read_table(folder / USERS_FILE, needs=USER_ID)
+            if (folder / USERS_FILE).is_file()
+            else None,
+        )
+        bundle._require_agreement(folder, num_items=num_items)
         return bundle
 
     def save(self, folder: Path, *, made_from: str) -> str:
@@ -194,16 +194,33 @@ class Bundle:
         sold_out = self.catalogue[AVAILABILITY].eq_missing("out_of_stock").to_numpy()
         return np.asarray(self.can_be_shown & ~sold_out)
 
-    def _require_agreement(self, folder: Path) -> None:
-        if missing := {"name", "as_of"} - set(self.manifest):
-            raise KeyError(*sorted(missing))
-        counts = {
-            CATALOGUE_FILE: len(self.catalogue),
-            SHOWN_FILE: len(self.can_be_shown),
-            "item_profiles": len(self.item_profiles.popularity),
-            "manifest.json": int(self.manifest["num_items"]),
-        }
+    def _require_agreement(self, folder: Path, *, num_items: int) -> None:
+        """Raise ArtefactError where a part is not of so many items, or is no such part at all."""
+        counts = {CATALOGUE_FILE: len(self.catalogue), "manifest.json": num_items}
+        if self.can_be_shown.ndim == 1:
+            counts[SHOWN_FILE] = len(self.can_be_shown)
         if len(set(counts.values())) > 1:
             raise ArtefactError(
                 f"{folder}: the parts disagree on the number of items ({counts}). Export it anew."
             )
+        shown = {"can_be_shown": self.can_be_shown}
+        require_shapes(folder, shown, {"can_be_shown": "bool N"}, sizes={"N": num_items})
+        self.item_profiles.require_shapes(folder / "item_profiles", num_items=num_items)
+        for name, retriever in self.retrievers.items():
+            retriever.require_shapes(folder / "retrievers" / name, num_items=num_items)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """A list of the manifest. Raises TypeError for anything else."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise TypeError(f"{value!r} is no list of names")
+    return tuple(value)
+
+
+def _read_table(path: Path, *, needs: str) -> pl.DataFrame:
+    """Read a Parquet file that has a column of text ids."""
+    with reading(path):
+        table = pl.read_parquet(path)
+        if table.schema.get(needs) != pl.String:
+            raise ValueError(f"it has no column {needs!r} of text")
+        return table

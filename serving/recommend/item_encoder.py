@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.core.bundle_files import reading
 from features.core.onnx import onnx_session
 from features.histories import IntArray
 from features.profiles.item_content import code_items
@@ -24,12 +25,15 @@ class ItemEncoder:
 
     def __init__(self, graph: bytes, vocabulary: pl.DataFrame) -> None:
         self._graph, self._vocabulary = graph, vocabulary
-        self._session = onnx_session(graph)
+        self._session = onnx_session(graph, inputs={"codes"}, output="item_vectors")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        return cls((folder / ITEM_ENCODER_FILE).read_bytes(), pl.read_parquet(folder / VOCABULARY_FILE))
+        """Read what `save` wrote. Raises ArtefactError."""
+        with reading(folder / VOCABULARY_FILE):
+            vocabulary = pl.read_parquet(folder / VOCABULARY_FILE)
+        with reading(folder / ITEM_ENCODER_FILE):
+            return cls((folder / ITEM_ENCODER_FILE).read_bytes(), vocabulary)
 
     def save(self, folder: Path) -> None:
         """Write the graph and the vocabulary."""

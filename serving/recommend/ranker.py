@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
-from features.core.onnx import onnx_session
+from features.core.bundle_files import reading
+from features.core.onnx import input_width, onnx_session
 
 RANKER_FILE: Final = "ranker.onnx"
 
@@ -21,7 +22,15 @@ class Ranker:
 
     def __init__(self, graph: bytes, *, columns: Sequence[str]) -> None:
         self.graph, self.columns = graph, tuple(columns)
-        self._session = onnx_session(graph)
+        self._session = onnx_session(graph, inputs={"features"}, output="scores")
+        if input_width(self._session, "features") not in (None, len(self.columns)):
+            raise ValueError(f"it does not read {len(self.columns)} features")
+
+    @classmethod
+    def load(cls, folder: Path, *, columns: Sequence[str]) -> Self:
+        """Read what `save` wrote. Raises ArtefactError."""
+        with reading(folder / RANKER_FILE):
+            return cls((folder / RANKER_FILE).read_bytes(), columns=columns)
 
     def save(self, folder: Path) -> None:
         """Write the graph; the bundle's manifest keeps the columns."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from configs.exceptions import ArtefactError
-from features.core.artefact import writing_file
+from features.core.artefact import read_manifest, writing_file
 
 POINTER_FILE: Final = "champion.json"
 
@@ -57,11 +57,19 @@ def write_pointer(workspace: Path, pointer: ChampionPointer) -> None:
 
 
 def champion_bundle(workspace: Path) -> Path:
-    """The folder of the champion's bundle. Raises ArtefactError when there is no champion."""
+    """The folder of the champion's bundle. Raises ArtefactError when there is no champion, or the bundle is
+    another than the one that was made champion."""
     pointer = read_pointer(workspace)
     if pointer is None:
         raise ArtefactError(
             f"{workspace}: no champion here yet. `shopkeeper export` makes a bundle and, if it wins, the "
             "champion; another bundle is served with --bundle."
+        )
+    found = read_manifest(pointer.bundle, kind="bundle")["fingerprint"]
+    if found != pointer.version:
+        raise ArtefactError(
+            f"{pointer.bundle}: is version {found}, and {workspace / POINTER_FILE} names version "
+            f"{pointer.version}. `shopkeeper promote --run {pointer.run}` makes it the champion as it is, "
+            "`shopkeeper export` makes it anew; with --bundle it is served all the same."
         )
     return pointer.bundle

@@ -81,15 +81,17 @@ def export_events(store: Path, out: Path, *, progress: Progress | None = None) -
     """Write the log as a folder with `events.parquet`, with the columns of the tables. Returns the number of
     events.
 
-    `shopkeeper prepare` reads the folder with `data.reader: parquet`. Raises ServingError and ArtefactError.
+    `shopkeeper prepare` reads the folder with `data.reader: parquet`. It is for its owner alone. Raises
+    ServingError and ArtefactError.
     """
     if not store.is_file():
         raise ServingError(
             f"{store}: there is no event store: start the server or run `shopkeeper events import` first."
         )
-    connection = connect(store)
+    connection = connect(store, read_only=True)
     try:
         with translate_store_errors(store), writing(out, kind="events") as scratch:
+            scratch.chmod(0o700)
             (total,) = connection.execute("SELECT count(*) FROM events").fetchone()
             cursor = connection.execute(
                 f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?", (total,)
@@ -100,6 +102,7 @@ def export_events(store: Path, out: Path, *, progress: Progress | None = None) -
                 done += len(rows)
                 if progress:
                     progress(done, total)
+            (scratch / "events.parquet").touch(mode=0o600)
             pl.concat(parts).write_parquet(scratch / "events.parquet")
             write_manifest(scratch, kind="events", made_from=store.name, contents={"events": done})
             return done

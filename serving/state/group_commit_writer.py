@@ -1,20 +1,41 @@
-"""Group commit: appends that arrive while the disk is busy share the next transaction, and so one fsync."""
+"""Group commit: appends that arrive while the disk is busy share the next transaction, and so one fsync.
+
+An append waits a bounded time for the lock of the file, in a bounded queue: then it fails, and nothing of it
+is stored.
+"""
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from serving.state.event_log import connect, insert_statement, transaction, translate_store_errors
+from configs.exceptions import StoreBusyError
+from serving.state.event_log import (
+    WRITE_WITHOUT_CHANGE,
+    connect,
+    insert_statement,
+    transaction,
+    translate_store_errors,
+)
+
+logger = logging.getLogger("shopkeeper")
 
 MAX_GROUP: Final = 256
 """The most appends in one transaction."""
+MAX_WAITING: Final = 1_024
+"""The most appends in the queue; further ones are refused at once."""
+GIVE_UP_SECONDS: Final = 2.0
+"""How long an append waits for the lock while another program holds it."""
 
+_TRY_SECONDS: Final = 0.1
+"""How long one attempt waits for the lock: so late at most is an append given up."""
 _INSERT: Final = insert_statement()
 
 Rows = Sequence[tuple[object, ...]]
@@ -29,29 +50,38 @@ class AppendResult:
     """Events whose key was already in the log: not stored again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Append:
     rows: Rows
     done: Future[AppendResult]
+    give_up_at: float
+    """By `time.monotonic`"""
 
 
 class GroupCommitWriter:
     """The writer thread of a process, with its own connection. Other processes may write to the same file."""
 
     def __init__(self, path: Path) -> None:
+        self.trouble: Exception | None = None
+        """Why the last write failed; None after one that succeeded"""
         self._path = path
-        self._connection = connect(path)
-        self._waiting: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
+        self._connection = connect(path, busy_seconds=_TRY_SECONDS)
+        self._waiting: queue.Queue[_Append | None] = queue.Queue(MAX_WAITING)
+        self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self._thread.start()
 
     def submit(self, rows: Rows) -> Future[AppendResult]:
-        """Queue rows (the values of `LOG_COLUMNS`).
+        """Queue rows (the values of `LOG_COLUMNS`). No rows: the file is written and nothing is changed.
 
-        The future is done when they are on disk, or fails with ServingError.
+        The future is done when they are on disk, or fails with ServingError. Raises StoreBusyError where the
+        queue is full.
         """
         done: Future[AppendResult] = Future()
-        self._waiting.put(_Append(rows, done))
+        try:
+            self._waiting.put_nowait(_Append(rows, done, time.monotonic() + GIVE_UP_SECONDS))
+        except queue.Full:
+            raise StoreBusyError(f"{self._path}: {MAX_WAITING} writes wait already: try again.") from None
         return done
 
     def close(self) -> None:
@@ -61,32 +91,51 @@ class GroupCommitWriter:
         self._connection.close()
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            group, last = [first], False
-            while len(group) < MAX_GROUP:
-                try:
-                    append = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-                if append is None:
-                    last = True
-                    break
-                group.append(append)
-            self._write([append for append in group if append.done.set_running_or_notify_cancel()])
-            if last:
-                return
+        group: list[_Append] = []
+        while not self._is_closing or group:
+            self._fill(group)
+            group = self._write(group) if group else []
 
-    def _write(self, group: list[_Append]) -> None:
+    def _fill(self, group: list[_Append]) -> None:
+        """Add what is queued; wait for the first of an empty group."""
+        while len(group) < MAX_GROUP and not self._is_closing:
+            try:
+                append = self._waiting.get(block=not group)
+            except queue.Empty:
+                return
+            if append is None:
+                self._is_closing = True
+            elif append.done.set_running_or_notify_cancel():
+                group.append(append)
+
+    def _write(self, group: list[_Append]) -> list[_Append]:
+        """Store a group in one transaction. Returns the appends that still wait for the lock."""
         try:
             with translate_store_errors(self._path), transaction(self._connection):
                 results = [self._insert(append.rows) for append in group]
         except Exception as error:
-            for append in group:
+            now, is_busy = time.monotonic(), isinstance(error, StoreBusyError)
+            failed = [append for append in group if not is_busy or now >= append.give_up_at]
+            if failed:
+                self._note(error)
+            for append in failed:
                 append.done.set_exception(error)
-            return
+            return [append for append in group if append not in failed] if is_busy else []
+        self._note(None)
         for append, result in zip(group, results, strict=True):
             append.done.set_result(result)
+        return []
 
     def _insert(self, rows: Rows) -> AppendResult:
+        if not rows:
+            self._connection.execute(WRITE_WITHOUT_CHANGE)
         accepted = sum(self._connection.execute(_INSERT, row).rowcount for row in rows)
         return AppendResult(accepted=accepted, duplicates=len(rows) - accepted)
+
+    def _note(self, error: Exception | None) -> None:
+        """Keep how the last write went; the log has a line where that changes, not one a write."""
+        if error is not None and self.trouble is None:
+            logger.error("events are refused: %s", error)
+        elif error is None and self.trouble is not None:
+            logger.warning("%s: events are stored again.", self._path)
+        self.trouble = error

@@ -7,13 +7,19 @@ process may be killed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import shutil
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from configs.exceptions import StoreBusyError
+from features.core.artefact import FULL_DISK_BYTES
 from features.histories import History
 from serving.state.event_log import (
     EVENT_COLUMNS,
@@ -32,8 +38,18 @@ from serving.state.user_history_cache import UserHistoryCache
 STORE_FILE: Final = "events.db"
 """Its name in the workspace."""
 
+READ_BUSY_SECONDS: Final = 0.5
+"""How long a read waits for a lock. Writers hold none that readers need, but for SQLite's own repairs."""
+
+PROBE_SECONDS: Final = 5.0
+"""`write_trouble` writes at most so often."""
+
 MAX_CACHED_USERS: Final = 10_000
 """Users whose histories stay in memory; the least recently used are evicted first."""
+
+MAX_CACHED_EVENTS: Final = 1_000_000
+"""Events of all these histories together, of some 100 bytes each: what bounds the memory where users have
+long histories."""
 
 _NEXT_USER: Final = f"SELECT min(user_key) FROM events INDEXED BY {USER_TIME_INDEX} WHERE {ITEM_EVENT}"
 _LATEST_TIME: Final = f"""
@@ -77,9 +93,12 @@ class EventStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._writer = GroupCommitWriter(path)
-        self._reader = connect(path)
+        self._reader = connect(path, busy_seconds=READ_BUSY_SECONDS)
+        self._file = path.stat().st_ino
+        self._next_probe = 0.0
         self._lock = threading.Lock()
         self._caches: OrderedDict[str, UserHistoryCache] = OrderedDict()
+        self._num_cached_events = 0
 
     @classmethod
     def open(cls, path: Path) -> EventStore:
@@ -101,7 +120,8 @@ class EventStore:
 
     async def append(self, events: Sequence[Event], *, received_at: int) -> AppendResult:
         """Store events; returns when they would survive a power cut. Raises ServingError when they could not
-        be stored.
+        be stored, and StoreBusyError where another program holds the lock for some seconds or the queue is
+        full; then nothing of them is stored.
 
         An event whose key is already in the log counts as a duplicate. The next `history` of any
         process includes the new events. `received_at` in microseconds since 1970 UTC.
@@ -144,7 +164,7 @@ class EventStore:
     def recently_active_users(self, limit: int) -> list[ActiveUser]:
         """The users with the latest events, latest first."""
         with translate_store_errors(self.path):
-            connection = connect(self.path)
+            connection = connect(self.path, busy_seconds=READ_BUSY_SECONDS, read_only=True)
             try:
                 rows = connection.execute(_RECENTLY_ACTIVE, (limit,)).fetchall()
                 counts = [connection.execute(_NUM_EVENTS, (key,)).fetchone()[0] for key, _ in rows]
@@ -152,20 +172,60 @@ class EventStore:
                 connection.close()
         return [ActiveUser(key, count, latest) for (key, latest), count in zip(rows, counts, strict=True)]
 
+    @property
+    def num_cached_users(self) -> int:
+        """How many histories are in memory."""
+        return len(self._caches)
+
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
         with self._lock, translate_store_errors(self.path):
             self._reader.execute("SELECT number FROM events LIMIT 1").fetchone()
 
+    def write_trouble(self) -> str | None:
+        """Why an event would be refused now; None where it would be stored. Never waits.
+
+        Looks at the file and its disk, and at how the last write went. It starts one that changes nothing,
+        every few seconds at most, whose outcome the next call knows.
+        """
+        try:
+            if self.path.stat().st_ino != self._file:
+                return "the event log's file was replaced: restart the server"
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            return f"the event log's file is gone ({error.strerror}): restore it and restart the server"
+        if not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)):
+            return "the event log is read-only"
+        if free < FULL_DISK_BYTES:
+            return "the event log's disk is full"
+        self._probe()
+        match self._writer.trouble:
+            case None:
+                return None
+            case StoreBusyError():
+                return "another program holds the event log's lock"
+            case _:
+                return "the event log cannot be written: see the server's log"
+
+    def _probe(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_probe:
+            self._next_probe = now + PROBE_SECONDS
+            with contextlib.suppress(StoreBusyError):
+                self._writer.submit([])
+
     def _cached(self, user_key: str, item_index: Mapping[str, int], limit: int) -> UserHistoryCache:
         """The cached history of a user, loaded or brought up to date."""
-        cache = self._caches.get(user_key)
+        cache = self._caches.pop(user_key, None)
+        self._num_cached_events -= len(cache.history) if cache else 0
         if cache is None or cache.item_index is not item_index or cache.limit != limit:
             cache = UserHistoryCache(self._reader, user_key, item_index=item_index, limit=limit)
-            self._caches[user_key] = cache
-            while len(self._caches) > MAX_CACHED_USERS:
-                self._caches.popitem(last=False)
         else:
             cache.refresh(self._reader)
-        self._caches.move_to_end(user_key)
+        self._caches[user_key] = cache  # at the end: the most recently used
+        self._num_cached_events += len(cache.history)
+        while len(self._caches) > MAX_CACHED_USERS or (
+            self._num_cached_events > MAX_CACHED_EVENTS and len(self._caches) > 1
+        ):
+            self._num_cached_events -= len(self._caches.popitem(last=False)[1].history)
         return cache

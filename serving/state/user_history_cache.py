@@ -77,7 +77,14 @@ class UserHistoryCache:
         times = np.concatenate([self._kept.times, new.times])
         latest = np.lexsort((numbers, times))[-self.limit :]
         self._kept, self._numbers = self._kept.concatenated(new).take(latest), numbers[latest]
+        self._forget_baskets()
         self.history = in_dataset_order(self._with_first_of_baskets())
+
+    def _forget_baskets(self) -> None:
+        """Drop transactions without a kept event now and then: a user may have any number of them."""
+        if len(self._basket_of) > 2 * self.limit:
+            kept = set(self._kept.baskets.tolist())
+            self._basket_of = {name: number for name, number in self._basket_of.items() if number in kept}
 
     def _with_first_of_baskets(self) -> History:
         """What is kept, each basket with the number of the first of its events that is kept."""

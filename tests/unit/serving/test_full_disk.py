@@ -1,4 +1,5 @@
-"""On a full disk an event is refused (with a 503 in the API), and events accepted before stay."""
+"""On a full disk an event is refused (with a 503 in the API), and events accepted before stay. A read-only
+one is refused at the start."""
 
 from __future__ import annotations
 
@@ -42,9 +43,38 @@ def test_on_a_full_disk_an_event_fails_and_earlier_ones_stay(small_disk: Path) -
             os.fsync(file.fileno())
         with pytest.raises(ServingError, match=r"events\.db.*full.*check that the disk has room"):
             store.append_now([view("too much", text="x" * 500_000)], received_at=2)
+        assert store.write_trouble() == "the event log's disk is full"
         (small_disk / "filler").unlink()
         assert store.append_now([view("after")], received_at=3).accepted == 1
+        assert store.write_trouble() is None
     with EventStore.open(path) as store:
         assert (
             store.append_now([view("before"), view("too much"), view("after")], received_at=4).duplicates == 2
         )
+
+
+def remount(disk: Path, access: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{access}", str(disk)], check=True)
+
+
+def test_a_read_only_workspace_is_refused_at_the_start(small_disk: Path) -> None:
+    path = small_disk / "events.db"
+    with EventStore.open(path) as store:
+        store.append_now([view("before")], received_at=1)
+    remount(small_disk, "ro")
+    with pytest.raises(ServingError, match=r"is read-only, and events are written there.*--out"):
+        EventStore.open(path)
+    remount(small_disk, "rw")
+
+
+def test_a_disk_that_becomes_read_only_is_noticed(small_disk: Path) -> None:
+    """Linux refuses to remount while the file is open for writing, as a failing disk does not: the mount is
+    put on top of itself, read-only."""
+    with EventStore.open(small_disk / "events.db") as store:
+        subprocess.run(["mount", "--bind", str(small_disk), str(small_disk)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(small_disk)], check=True)
+        try:
+            assert store.write_trouble() == "the event log is read-only"
+        finally:
+            subprocess.run(["umount", str(small_disk)], check=True)
+        assert store.write_trouble() is None

@@ -404,7 +404,8 @@ def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch)
 
 def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
     assert shop.call("GET", "/healthz").json() == {"status": "alive"}
-    assert shop.call("GET", "/readyz").json()["status"] == "ready"
+    ready = shop.call("GET", "/readyz").json()
+    assert (ready["status"], ready["events"], ready["reason"]) == ("ready", "accepted", None)
     connection = sqlite3.connect(shop.store.path)
     connection.execute("DROP TABLE events")
     connection.close()
@@ -419,6 +420,16 @@ def test_probes_may_ask_for_the_head_alone(shop: Shop, path: str) -> None:
     with on_a_port(shop.app) as port:
         response = httpx.head(f"http://127.0.0.1:{port}{path}", trust_env=False)
     assert (response.status_code, response.content) == (200, b"")
+
+
+def test_refused_events_are_said_and_do_not_take_the_server_out_of_rotation(shop: Shop) -> None:
+    shop.store.path.rename(shop.store.path.with_name("moved.db"))
+    response = shop.call("GET", "/readyz")
+    assert response.status_code == 200
+    assert response.json()["events"] == "refused"
+    assert "is gone" in response.json()["reason"]
+    assert "shopkeeper_event_log_writable 0.0" in shop.call("GET", "/metrics").text
+    assert shop.recommend()["items"]
 
 
 def test_personal_answers_are_not_cached(shop: Shop) -> None:
@@ -437,6 +448,12 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
     assert 'shopkeeper_events_total{result="accepted"} 1.0' in text
     assert 'shopkeeper_events_total{result="rejected"} 1.0' in text
     assert 'shopkeeper_bundle_info{name="hand-made"' in text
+    assert "shopkeeper_event_log_writable 1.0" in text
+    shop.call("BREW", "/healthz")
+    shop.call("BREW1", "/healthz")
+    text = shop.call("GET", "/metrics").text
+    assert 'shopkeeper_requests_total{method="other",route="/healthz",status="405"} 2.0' in text
+    assert "BREW" not in text
     assert "somebody" not in text
     assert "4711" not in text
 

@@ -5,16 +5,25 @@ from pathlib import Path
 import pytest
 
 from configs.exceptions import ArtefactError
+from features.core.artefact import write_manifest
 from serving.recommend.served_bundle import ChampionPointer, champion_bundle, read_pointer, write_pointer
+
+
+def make_bundle(folder: Path) -> str:
+    """Returns its version."""
+    folder.mkdir(parents=True)
+    (folder / "a.npy").write_bytes(b"a")
+    return write_manifest(folder, kind="bundle", made_from="test", contents={})
 
 
 def test_a_moved_workspace_has_its_champion(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
-    bundle = tmp_path / "old" / "bundles" / "a"
-    write_pointer(tmp_path / "old", ChampionPointer(run="a", version="1", bundle=bundle))
+    version = make_bundle(tmp_path / "old" / "bundles" / "a")
+    pointer = ChampionPointer(run="a", version=version, bundle=tmp_path / "old" / "bundles" / "a")
+    write_pointer(tmp_path / "old", pointer)
     (tmp_path / "old").rename(tmp_path / "new")
     assert read_pointer(tmp_path / "new") == ChampionPointer(
-        run="a", version="1", bundle=tmp_path / "new" / "bundles" / "a"
+        run="a", version=version, bundle=tmp_path / "new" / "bundles" / "a"
     )
     assert champion_bundle(tmp_path / "new") == tmp_path / "new" / "bundles" / "a"
 
@@ -29,4 +38,15 @@ def test_a_broken_pointer_says_which_command_writes_it(tmp_path: Path, text: str
 def test_a_workspace_without_a_champion(tmp_path: Path) -> None:
     assert read_pointer(tmp_path) is None
     with pytest.raises(ArtefactError, match="no champion here yet"):
+        champion_bundle(tmp_path)
+
+
+def test_another_bundle_than_the_one_made_champion_is_refused(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundles" / "a"
+    version = make_bundle(bundle)
+    write_pointer(tmp_path, ChampionPointer(run="a", version="another", bundle=bundle))
+    with pytest.raises(
+        ArtefactError,
+        match=rf"is version {version}, and .*champion\.json names version another\. .*promote --run a",
+    ):
         champion_bundle(tmp_path)

@@ -15,6 +15,7 @@ from features.histories import History
 from serving.http.schemas import RecommendRequest
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
+from serving.state import store as store_module
 from serving.state.event_log import Event
 from serving.state.store import EventStore
 
@@ -55,6 +56,54 @@ def test_a_history_that_was_followed_is_the_one_that_is_loaded(
         if rows:
             assert_same(warm, fresh)
             assert len(fresh) == min(LIMIT, sum(item in ITEMS for item, *_ in rows))
+
+
+def test_a_user_with_any_number_of_transactions_takes_no_more_memory(tmp_path: Path) -> None:
+    """And the baskets stay right, for a refund of a forgotten transaction, too."""
+    with EventStore.open(tmp_path / "events.db") as followed:
+        for number in range(60):
+            append(followed, number, "apple", number, "purchase", f"t{number}")
+            warm = followed.history("ann", ITEMS, limit=LIMIT)
+        for number, kind in ((60, "purchase"), (61, "refund"), (62, "purchase")):
+            append(followed, number, "bread", number, kind, "t3")
+            warm = followed.history("ann", ITEMS, limit=LIMIT)
+        (cache,) = followed._caches.values()
+        assert len(cache._basket_of) <= 2 * LIMIT + 1
+        with EventStore.open(followed.path) as started:
+            assert_same(warm, started.history("ann", ITEMS, limit=LIMIT))
+
+
+@pytest.mark.parametrize(("most", "value"), [("MAX_CACHED_USERS", 4), ("MAX_CACHED_EVENTS", 12)])
+def test_histories_in_memory_are_bounded_by_users_and_by_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str, value: int
+) -> None:
+    monkeypatch.setattr(store_module, most, value)
+    with EventStore.open(tmp_path / "events.db") as store:
+        events = [
+            Event(f"{user}-{number}", 0, "purchase", number, user_id=f"u{user}", item_id="apple")
+            for user in range(9)
+            for number in range(3)
+        ]
+        store.append_now(events, received_at=1)
+        for user in (*range(9), 7, 8, 8):
+            assert len(store.history(f"u{user}", ITEMS, limit=LIMIT)) == 3
+        assert list(store._caches) == ["u5", "u6", "u7", "u8"], "the latest four users, of three events each"
+        store.append_now([Event("new", 0, "purchase", 9, user_id="u5", item_id="apple")], received_at=1)
+        assert len(store.history("u5", ITEMS, limit=LIMIT)) == 4
+        assert store._num_cached_events == sum(len(cache.history) for cache in store._caches.values())
+        assert store._num_cached_events <= 13
+        assert "u5" in store._caches
+        store.history("u5", ITEMS, limit=2)
+        assert store._num_cached_events == sum(len(cache.history) for cache in store._caches.values())
+
+
+def test_one_history_of_any_length_stays_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MAX_CACHED_EVENTS", 2)
+    with EventStore.open(tmp_path / "events.db") as store:
+        for number in range(5):
+            append(store, number, "apple", number, "purchase", None)
+        assert len(store.history("ann", ITEMS, limit=LIMIT)) == 5
+        assert list(store._caches) == ["ann"]
 
 
 @pytest.fixture(scope="module")
