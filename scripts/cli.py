@@ -240,6 +240,7 @@ def serve(
     run_serve(
         settings,
         folder,
+        is_champion=bundle is None,
         ready=lambda server: log(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it."),
     )
 

@@ -1,17 +1,18 @@
 """One replica: a process of Ray Serve with the bundle in memory and the event store open.
 
-Import it only after `ray_environment.set_ray_environment`: Ray reads its settings when it is imported.
+Import it only with the environment of `ray_environment`: Ray reads its settings when it is imported.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ray import serve
 from starlette.types import ASGIApp
 
+from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.notices import NoticeHandler, logger
+from serving.deploy.settings import ReplicaSettings
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
 from serving.http.service import Service
@@ -23,30 +24,12 @@ MAX_ONGOING_REQUESTS: Final = 1_000
 """Ray's own limit. It is above `MAX_IN_FLIGHT` of load shedding, which refuses with problem details."""
 
 
-@dataclass(frozen=True)
-class ReplicaSettings:
-    """The settings of a replica. Ray sends them to its process."""
-
-    bundle: Path
-    store: Path
-    max_events_kept: int
-    max_body_bytes: int
-    currency: str | None
-    """The shop's currency; None for the one of the bundle."""
-    exchange_rates: dict[str, float]
-    """Another currency -> what one unit of it is worth in the shop's."""
-    exclude: tuple[str, ...]
-    """Ids that are no people, see `data.exclude`."""
-    host: str
-    """The address that the server listens on."""
-
-
 @serve.deployment(
     name="shopkeeper",
     max_ongoing_requests=MAX_ONGOING_REQUESTS,
     ray_actor_options={"num_cpus": 0},
     health_check_period_s=2,
-    health_check_timeout_s=10,
+    health_check_timeout_s=3,
     graceful_shutdown_timeout_s=5,
     logging_config={"enable_access_log": False},
 )
@@ -55,20 +38,34 @@ class Replica:
     """Loads everything before it accepts requests; Ray starts another one when it dies."""
 
     def __init__(self, settings: ReplicaSettings) -> None:
-        pipeline = Pipeline.load(settings.bundle)
-        self._store = EventStore.open(settings.store)
-        self._service = Service(
+        logger.addHandler(NoticeHandler(settings.run_folder))
+        self._settings = settings
+        try:
+            pipeline, self._fallback_reason = load_pipeline(settings.bundles())
+            self._store = EventStore.open(settings.store)
+            self._service = self._warm_service(pipeline)
+        except Exception as error:
+            logger.critical("A server process cannot start. %s", error)
+            raise
+
+    def _warm_service(self, pipeline: Pipeline) -> Service:
+        settings = self._settings
+        service = Service(
             pipeline,
             self._store,
             max_events_kept=settings.max_events_kept,
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
         )
-        self._service.warm_up()
-        self._settings = settings
+        service.warm_up()
+        return service
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
-        app = build_app(self._service, max_body_bytes=self._settings.max_body_bytes)
+        app = build_app(
+            self._service,
+            max_body_bytes=self._settings.max_body_bytes,
+            fallback_reason=self._fallback_reason,
+        )
         return LoopbackGuard(app, host=self._settings.host)
 
     def check_health(self) -> None:

@@ -21,8 +21,8 @@ from serving.http.shop.routes import shop_routes
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
-    """The app of one server process."""
+def build_app(service: Service, *, max_body_bytes: int, fallback_reason: str | None = None) -> FastAPI:
+    """The app of one server process. `fallback_reason`: why another bundle than the wanted one is served."""
     app = FastAPI(
         title="Shopkeeper", version="1", summary="Recommendations for a shop, and the events they learn from."
     )
@@ -33,7 +33,7 @@ def build_app(service: Service, *, max_body_bytes: int) -> FastAPI:
     install_problem_handlers(app)
     app.include_router(recommend_routes(service, metrics, max_body_bytes=max_body_bytes))
     app.include_router(event_routes(service, metrics, max_body_bytes=max_body_bytes))
-    app.include_router(operations_routes(service, metrics))
+    app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
     app.include_router(shop_routes(service))
     if SHOP_FOLDER.is_dir():
         app.mount("/shop", StaticFiles(directory=SHOP_FOLDER, html=True), name="shop")

@@ -74,7 +74,7 @@ def event_routes(service: Service, metrics: RequestMetrics, *, max_body_bytes: i
     return router
 
 
-def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
+def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_reason: str | None) -> APIRouter:
     """Liveness, readiness and metrics."""
     router = APIRouter(tags=["operations"])
 
@@ -93,7 +93,7 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
         except ServingError as error:
             raise Problem(503, "The event store cannot be read; see the server's log.") from error
         bundle = service.pipeline.bundle
-        return Readiness(bundle=bundle.name, version=bundle.version)
+        return Readiness(bundle=bundle.name, version=bundle.version, fallback_reason=fallback_reason)
 
     @router.get("/metrics", summary="Metrics of this process for Prometheus")
     async def scrape() -> Response:

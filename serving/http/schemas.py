@@ -154,6 +154,8 @@ class Readiness:
     bundle: str
     version: str
     status: Literal["ready"] = "ready"
+    fallback_reason: str | None = None
+    """Why another bundle is served than the one that was asked for; null otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

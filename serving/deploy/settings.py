@@ -1,0 +1,67 @@
+"""What a server is started with, as the processes of Ray get it. No Ray in here: the command reads it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.schema import Config
+from serving.recommend.served_bundle import fallback_bundles
+from serving.state.store import STORE_FILE
+
+
+@dataclass(frozen=True)
+class ReplicaSettings:
+    """The settings of a replica. Ray sends them to its process."""
+
+    bundle: Path
+    fallback_workspace: Path | None
+    """Where the champion and its predecessor stand in for a bundle that cannot be loaded; None: nothing
+    does"""
+    run_folder: Path
+    store: Path
+    max_events_kept: int
+    max_body_bytes: int
+    currency: str | None
+    """The shop's currency; None for the one of the bundle."""
+    exchange_rates: dict[str, float]
+    """Another currency -> what one unit of it is worth in the shop's."""
+    exclude: tuple[str, ...]
+    """Ids that are no people, see `data.exclude`."""
+    host: str
+    """The address that the server listens on."""
+
+    def bundles(self) -> list[Path]:
+        """The bundle to serve, then those that stand in for it."""
+        if self.fallback_workspace is None:
+            return [self.bundle]
+        return [self.bundle, *fallback_bundles(self.fallback_workspace, instead_of=self.bundle)]
+
+
+@dataclass(frozen=True)
+class DeploySettings:
+    """The settings of the process that runs Ray."""
+
+    replica: ReplicaSettings
+    port: int
+    num_replicas: int
+
+
+def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champion: bool) -> DeploySettings:
+    """`is_champion`: the bundle is the workspace's champion, for which its predecessor may stand in."""
+    return DeploySettings(
+        replica=ReplicaSettings(
+            bundle=bundle.resolve(),
+            fallback_workspace=config.workspace.resolve() if is_champion else None,
+            run_folder=run_folder,
+            store=(config.workspace / STORE_FILE).resolve(),
+            max_events_kept=config.serving.max_events_kept,
+            max_body_bytes=config.serving.max_body_bytes,
+            currency=config.prepare.currency,
+            exchange_rates=dict(config.prepare.exchange_rates),
+            exclude=config.data.exclude,
+            host=config.serving.host,
+        ),
+        port=config.serving.port,
+        num_replicas=config.serving.num_replicas,
+    )
