@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from configs.settings.section import Section
@@ -25,6 +27,15 @@ class ServingConfig(Section):
     max_events_kept: int = Field(5_000, ge=10)
     """Number of a user's latest events that a request reads, of items that the bundle knows.
     (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""
+
+    log_file: Path | None = None
+    """The server's log, a JSON object a line. Default: `logs/serve.jsonl` in the workspace."""
+
+    log_user_ids: bool = False
+    """True: paths and messages of unexpected errors, which may have ids of users, stand in the log."""
+
+    slow_request_ms: float = Field(500.0, gt=0)
+    """Requests that take longer are logged, at most one a second."""
 
 
 class TrackingConfig(Section):

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from ray import serve
 
 from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
+from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
 from serving.deploy.replica import Replica
 from serving.deploy.run_folder import RunFolder
@@ -32,10 +33,11 @@ def main(run_folder: Path) -> None:
     """Deploy, wait for the word on stdin, and shut down."""
     stop = threading.Event()
     threading.Thread(target=_follow_parent, args=(RunFolder(run_folder), stop), daemon=True).start()
+    settings = TypeAdapter(DeploySettings).validate_json((run_folder / SETTINGS_FILE).read_bytes())
+    log_to_file(settings.replica.log)
     logger.addHandler(NoticeHandler(run_folder))
-    text = (run_folder / SETTINGS_FILE).read_bytes()
     try:
-        _deploy(TypeAdapter(DeploySettings).validate_json(text), run_folder)
+        _deploy(settings, run_folder)
     except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         logger.critical("Ray: %s", lines[-1])

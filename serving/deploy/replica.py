@@ -11,10 +11,12 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
 from serving.deploy.settings import ReplicaSettings
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
+from serving.http.request_log import RequestLog
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
@@ -38,6 +40,7 @@ class Replica:
     """Loads everything before it accepts requests; Ray starts another one when it dies."""
 
     def __init__(self, settings: ReplicaSettings) -> None:
+        log_to_file(settings.log)
         logger.addHandler(NoticeHandler(settings.run_folder))
         self._settings = settings
         try:
@@ -47,6 +50,8 @@ class Replica:
         except Exception as error:
             logger.critical("A server process cannot start. %s", error)
             raise
+        bundle = pipeline.bundle
+        logger.info("replica ready", extra={"fields": {"bundle": bundle.name, "version": bundle.version}})
 
     def _warm_service(self, pipeline: Pipeline) -> Service:
         settings = self._settings
@@ -66,7 +71,11 @@ class Replica:
             max_body_bytes=self._settings.max_body_bytes,
             fallback_reason=self._fallback_reason,
         )
-        return LoopbackGuard(app, host=self._settings.host)
+        guarded = LoopbackGuard(app, host=self._settings.host)
+        log = self._settings.log
+        return RequestLog(
+            guarded, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=False
+        )
 
     def check_health(self) -> None:
         """Called by Ray every two seconds; Ray replaces a replica whose check raises."""

@@ -24,10 +24,11 @@ from configs.console import log
 from configs.exceptions import ArtefactError, ServingError
 from configs.schema import Config
 from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
-from serving.deploy.notices import NoticeReader
+from serving.deploy.json_log import log_to_file
+from serving.deploy.notices import NoticeReader, logger
 from serving.deploy.ray_environment import ray_environment
 from serving.deploy.run_folder import RunFolder
-from serving.deploy.settings import DeploySettings, deploy_settings
+from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
 from serving.deploy.watchdog import Watchdog
 from serving.recommend.bundle import Bundle
 from serving.state.event_log import connect
@@ -83,6 +84,7 @@ def start(
     """
     run = RunFolder.create()
     try:
+        log_to_file(log_settings(config))
         settings = deploy_settings(config, bundle, run_folder=run.path, is_champion=is_champion)
         _require_bundle(settings.replica.bundles())
         connect(settings.replica.store).close()
@@ -99,10 +101,14 @@ def start(
         raise
     try:
         _wait_until_ready(server, should_stop)
-    except BaseException:
+    except BaseException as error:
+        logger.error("not started", extra={"fields": {"reason": str(error)}})
         _keep_ray_logs(run, config.workspace)
         server.kill()
+        if isinstance(error, ServingError):
+            raise ServingError(f"{error} {_see_log(config)}") from None
         raise
+    logger.info("ready", extra={"fields": {"url": server.url, "bundle": str(bundle)}})
     return server
 
 
@@ -118,6 +124,7 @@ def serve(
     Raises ServingError when the server has failed and Ray cannot mend it; every process is gone by then.
     """
     stop = _signal_event()
+    log(f"Log: {log_settings(config).file}")
     try:
         server = start(config, bundle, is_champion=is_champion, should_stop=stop.is_set)
     except ServingError:
@@ -132,20 +139,29 @@ def serve(
         server.kill()
         raise
     if failure is None:
+        logger.info("stopping")
         server.stop()
+        logger.info("stopped")
         return
+    logger.error("ended", extra={"fields": {"reason": failure}})
     logs = _keep_ray_logs(server.run, config.workspace)
     server.kill()
-    raise ServingError(f"The server at {server.url} was ended. {failure} Ray's logs are kept in {logs}.")
+    raise ServingError(
+        f"The server at {server.url} was ended. {failure} {_see_log(config)} Ray's own logs are in {logs}."
+    )
 
 
 def _watch(server: Server, stop: threading.Event) -> str | None:
     """Why the server failed; None when it should stop."""
-    watchdog = Watchdog(server.url, run=server.run, process=server.process, notices=server.notices, tell=log)
+    watchdog = Watchdog(server.url, run=server.run, process=server.process, notices=server.notices)
     while not stop.wait(_WATCH_SECONDS):
         if failure := watchdog.failure():
             return failure
     return None
+
+
+def _see_log(config: Config) -> str:
+    return f"The log is {log_settings(config).file}."
 
 
 def _require_bundle(bundles: Sequence[Path]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.schema import Config
+from serving.deploy.json_log import LogSettings
 from serving.recommend.served_bundle import fallback_bundles
 from serving.state.store import STORE_FILE
 
@@ -30,6 +31,7 @@ class ReplicaSettings:
     """Ids that are no people, see `data.exclude`."""
     host: str
     """The address that the server listens on."""
+    log: LogSettings
 
     def bundles(self) -> list[Path]:
         """The bundle to serve, then those that stand in for it."""
@@ -61,7 +63,17 @@ def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champi
             exchange_rates=dict(config.prepare.exchange_rates),
             exclude=config.data.exclude,
             host=config.serving.host,
+            log=log_settings(config),
         ),
         port=config.serving.port,
         num_replicas=config.serving.num_replicas,
+    )
+
+
+def log_settings(config: Config) -> LogSettings:
+    """Where the server logs, and what."""
+    return LogSettings(
+        file=(config.serving.log_file or config.workspace / "logs" / "serve.jsonl").resolve(),
+        with_user_ids=config.serving.log_user_ids,
+        slow_seconds=config.serving.slow_request_ms / 1000,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
 from typing import Final
 
 import httpx
 
-from serving.deploy.notices import NoticeReader
+from configs.console import log
+from serving.deploy.notices import NoticeReader, logger
 from serving.deploy.run_folder import RunFolder
 
 CORE_PROGRAMS: Final = ("gcs_server", "raylet")
@@ -30,11 +30,9 @@ class Watchdog:
         run: RunFolder,
         process: subprocess.Popen[bytes],
         notices: NoticeReader,
-        tell: Callable[[str], None],
     ) -> None:
-        """`process` is the one that runs Ray. `tell` shows the user what goes wrong and is mended."""
-        self._url, self._run, self._process = url, run, process
-        self._notices, self._tell = notices, tell
+        """`process` is the one that runs Ray. What goes wrong and is mended is shown on the terminal."""
+        self._url, self._run, self._process, self._notices = url, run, process, notices
         self._core = {number: name for number, name in run.processes() if name in CORE_PROGRAMS}
         self._client = httpx.Client(
             timeout=_PROBE_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
@@ -59,19 +57,19 @@ class Watchdog:
     def _no_answer(self) -> str | None:
         answers = self._answers()
         for notice in self._notices.new():
-            self._tell(notice.text)
+            log(notice.text)
             if notice.is_critical:
                 self._cannot_start = notice.text
         if answers:
             if self._silent_since is not None:
-                self._tell(f"The server answers again after {time.monotonic() - self._silent_since:.0f} s.")
+                _tell(f"The server answers again after {time.monotonic() - self._silent_since:.0f} s.")
             self._silent_since = self._cannot_start = None
             return None
         if self._cannot_start is not None:
             return self._cannot_start
         if self._silent_since is None:
             self._silent_since = time.monotonic()
-            self._tell("No server process answers; Ray starts another one.")
+            _tell("No server process answers; Ray starts another one.")
         if time.monotonic() - self._silent_since > _PATIENCE_SECONDS:
             return f"No server process has answered for {_PATIENCE_SECONDS:.0f} s."
         return None
@@ -82,3 +80,8 @@ class Watchdog:
             return self._client.get(f"{self._url}/healthz").status_code == 200
         except httpx.HTTPError:
             return False
+
+
+def _tell(message: str) -> None:
+    logger.warning("%s", message)
+    log(message)

@@ -13,6 +13,7 @@ from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.request_body import openapi_body, parse_events_body, read_body
+from serving.http.request_log import logger, where_logged
 from serving.http.schemas import (
     PERSONAL_HEADERS,
     EventsRequest,
@@ -91,7 +92,8 @@ def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_rea
         try:
             service.store.check()
         except ServingError as error:
-            raise Problem(503, "The event store cannot be read; see the server's log.") from error
+            logger.error("%s", error)
+            raise Problem(503, f"The event store cannot be read: see {where_logged()}.") from error
         bundle = service.pipeline.bundle
         return Readiness(bundle=bundle.name, version=bundle.version, fallback_reason=fallback_reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -133,6 +134,17 @@ def ask(shop: Shop, *, seconds: float, until: Callable[[], bool] = lambda: False
                 assert answer.headers["retry-after"] == "1"
                 assert answer.json()["status"] == 503
     return found
+
+
+def test_the_log_is_named_and_a_request_id_comes_back_once(shop: Shop, workspace: Path) -> None:
+    log = workspace / "logs" / "serve.jsonl"
+    shop.wait_for(lambda: str(log) in "".join(shop.printed).replace("\n", ""))
+    messages = [json.loads(line)["message"] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert messages.count("replica ready") == 2
+    assert messages.count("ready") == 1
+    with httpx.Client(base_url=f"http://127.0.0.1:{shop.port}", trust_env=False) as client:
+        answer = client.get("/readyz", headers={"X-Request-ID": "checkout-17"})
+    assert answer.headers.get_list("x-request-id") == ["checkout-17"]
 
 
 def test_with_two_replicas_a_killed_one_fails_no_request(shop: Shop) -> None:

@@ -36,6 +36,7 @@ class Replica(BaseHTTPRequestHandler):
             return
         self.send_response(200)
         self.send_header("Content-Length", "0")
+        self.send_header("Seen", self.headers.get("x-request-id", "none"))
         self.end_headers()
 
     def do_POST(self) -> None:
@@ -196,6 +197,17 @@ def test_a_body_that_does_not_come_never_reaches_a_replica(tmp_path: Path) -> No
             answer = slow.recv(65536)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
+
+
+def test_an_odd_request_id_does_not_reach_a_replica(tmp_path: Path) -> None:
+    with served(Replica) as port, haproxy(tmp_path, [port]) as client:
+        for request_id, seen in {
+            "order-17.a:b": "order-17.a:b",
+            "two words": "none",
+            "x" * 129: "none",
+        }.items():
+            answer = client.post("/v1/recommend", json={}, headers={"X-Request-ID": request_id})
+            assert answer.headers["seen"] == seen
 
 
 def test_nothing_is_logged_and_every_page_is_on_loopback(tmp_path: Path) -> None:
