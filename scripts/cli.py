@@ -5,7 +5,6 @@ Heavy libraries are imported inside the commands, so that `--help` answers at on
 
 from __future__ import annotations
 
-import os
 import sys
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
+from configs.telemetry import disable_telemetry
 from scripts.events import events_app
 from scripts.export import export
 from scripts.extras import extra_that_brings
@@ -317,7 +317,7 @@ def _show_table(settings: Config, run_name: str | None) -> None:
 
 def main() -> None:
     """Run the command. A user's mistake is one message on stderr and exit status 2, without a stack trace."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    disable_telemetry()
     let_waiting_threads_sleep()
     try:
         app(prog_name="shopkeeper")

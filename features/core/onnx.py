@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import onnxruntime
+from configs.telemetry import disable_telemetry
+
+disable_telemetry()
+import onnxruntime  # noqa: E402  # it reads the environment now
 
 
 def onnx_session(graph: bytes) -> onnxruntime.InferenceSession:

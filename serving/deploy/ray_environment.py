@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from configs.telemetry import TELEMETRY_OFF
 from serving.deploy import haproxy_config
 from serving.deploy.haproxy_errors import write_haproxy_errors
 from serving.deploy.run_folder import VARIABLE
@@ -37,8 +38,6 @@ _DEFAULTS: Final = {
 """Ten times the requests per second of Ray's defaults, and shutdown in two seconds instead of thirty; a
 request whose replica dies goes to another; a dead HAProxy is replaced after three seconds instead of thirty.
 Values that are already set in the environment take precedence."""
-
-_PRIVACY: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 _START_HAPROXY: Final = """\
 #!/bin/sh
@@ -61,7 +60,7 @@ def ray_environment(run_folder: Path) -> dict[str, str]:
     tokens.
     """
     metrics, stats, fallback = _free_ports(3)
-    environment = _DEFAULTS | _PRIVACY | os.environ
+    environment = _DEFAULTS | TELEMETRY_OFF | os.environ
     environment |= {
         VARIABLE: str(run_folder),
         "RAY_AUTH_MODE": "token",
