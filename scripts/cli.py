@@ -27,6 +27,7 @@ from scripts.options import (
     SetOption,
     load_settings,
 )
+from scripts.priority import let_servers_go_first
 from scripts.refresh import refresh
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def train(
     `--resume` uses the run's own settings; `--set` may change those that a second try may need, such as
     `training.learning_rate` and `training.batch_tokens`.
     """
+    let_servers_go_first()
     settings = load_settings(config, set_, out)
     if run is not None and not resume:
         raise ConfigError(f"--run {run} names the run to resume: give --resume too.")
