@@ -31,7 +31,7 @@ MAX_ONGOING_REQUESTS: Final = 1_000
     max_ongoing_requests=MAX_ONGOING_REQUESTS,
     ray_actor_options={"num_cpus": 0},
     health_check_period_s=2,
-    health_check_timeout_s=3,
+    health_check_timeout_s=5,
     graceful_shutdown_timeout_s=5,
     logging_config={"enable_access_log": False},
 )

@@ -16,6 +16,8 @@ CORE_PROGRAMS: Final = ("gcs_server", "raylet")
 """Processes of Ray without which nothing is started again."""
 
 _PROBE_SECONDS: Final = 2.0
+_TOLD_SECONDS: Final = 1.0
+"""A silence that is worth a line on the terminal."""
 _PATIENCE_SECONDS: Final = 60.0
 """Ray replaces a killed replica, HAProxy or controller within 15 s on a quiet machine."""
 
@@ -38,6 +40,7 @@ class Watchdog:
             timeout=_PROBE_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
         self._silent_since: float | None = None
+        self._is_told = False
         self._cannot_start: str | None = None
 
     def failure(self) -> str | None:
@@ -61,16 +64,18 @@ class Watchdog:
             if notice.is_critical:
                 self._cannot_start = notice.text
         if answers:
-            if self._silent_since is not None:
+            if self._is_told and self._silent_since is not None:
                 _tell(f"The server answers again after {time.monotonic() - self._silent_since:.0f} s.")
-            self._silent_since = self._cannot_start = None
+            self._silent_since, self._is_told, self._cannot_start = None, False, None
             return None
         if self._cannot_start is not None:
             return self._cannot_start
-        if self._silent_since is None:
-            self._silent_since = time.monotonic()
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        if now - self._silent_since > _TOLD_SECONDS and not self._is_told:
             _tell("No server process answers; Ray starts another one.")
-        if time.monotonic() - self._silent_since > _PATIENCE_SECONDS:
+            self._is_told = True
+        if now - self._silent_since > _PATIENCE_SECONDS:
             return f"No server process has answered for {_PATIENCE_SECONDS:.0f} s."
         return None
 
