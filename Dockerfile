@@ -5,6 +5,7 @@
 # With the demo's data:        --build-arg EXTRAS=train,demo
 ARG PYTHON_VERSION=3.12
 FROM python:${PYTHON_VERSION}-slim AS base
+ENV ORT_DISABLE_TELEMETRY=1 MLFLOW_DISABLE_TELEMETRY=true RAY_USAGE_STATS_ENABLED=0
 ENV PYTHONUNBUFFERED=1 HOME=/tmp USER=shopkeeper PATH=/opt/shopkeeper/bin:$PATH
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp shopkeeper && mkdir /shop && chown shopkeeper /shop
 

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from configs.settings.services import ServingConfig
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -59,7 +60,7 @@ def main() -> None:
 
 async def drive(service: Service, *, seconds: float) -> None:
     """Send requests of new users from several clients at once, and print what the process holds."""
-    app, items = build_app(service, max_body_bytes=100_000), service.pipeline.bundle.item_ids
+    app, items = build_app(service, ServingConfig()), service.pipeline.bundle.item_ids
     users, requests, until = itertools.count(), itertools.count(), time.monotonic() + seconds
 
     async def visit_for_ever(seed: int) -> None:

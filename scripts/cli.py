@@ -5,7 +5,6 @@ Heavy libraries are imported inside the commands, so that `--help` answers at on
 
 from __future__ import annotations
 
-import os
 import sys
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
+from configs.telemetry import disable_telemetry
 from scripts.events import events_app
 from scripts.export import export
 from scripts.extras import extra_that_brings
@@ -27,6 +27,7 @@ from scripts.options import (
     SetOption,
     load_settings,
 )
+from scripts.priority import let_servers_go_first
 from scripts.refresh import refresh
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def train(
     `--resume` uses the run's own settings; `--set` may change those that a second try may need, such as
     `training.learning_rate` and `training.batch_tokens`.
     """
+    let_servers_go_first()
     settings = load_settings(config, set_, out)
     if run is not None and not resume:
         raise ConfigError(f"--run {run} names the run to resume: give --resume too.")
@@ -240,6 +242,7 @@ def serve(
     run_serve(
         settings,
         folder,
+        is_champion=bundle is None,
         ready=lambda server: log(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it."),
     )
 
@@ -316,7 +319,7 @@ def _show_table(settings: Config, run_name: str | None) -> None:
 
 def main() -> None:
     """Run the command. A user's mistake is one message on stderr and exit status 2, without a stack trace."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    disable_telemetry()
     let_waiting_threads_sleep()
     try:
         app(prog_name="shopkeeper")

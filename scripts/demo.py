@@ -4,7 +4,6 @@ pages."""
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -169,9 +168,7 @@ def _mlflow_pages(config: Config) -> Iterator[str | None]:
     }
     command = [sys.executable, "-m", "mlflow", "server", *chain.from_iterable(options.items())]
     with log_file:
-        process = subprocess.Popen(
-            command, stdout=log_file, stderr=log_file, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-        )
+        process = subprocess.Popen(command, stdout=log_file, stderr=log_file)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_healthy(url, process, log_file=config.workspace / "mlflow-ui.log")

@@ -10,6 +10,7 @@ import typer
 
 from configs.exceptions import RefreshRunningError, ShopkeeperError
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
+from scripts.priority import let_servers_go_first
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -41,6 +42,7 @@ def refresh(
 
         shopkeeper refresh -c my_shop.yaml --json
     """
+    let_servers_go_first()
     try:
         settings = load_settings(config, set_, out)
         verdict = _refreshed(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
     def run(*arguments: object) -> Done:
         capsys.readouterr()
+        monkeypatch.setattr(os, "nice", lambda _: 0)  # it could not be taken back
         monkeypatch.setattr(sys, "argv", ["shopkeeper", *map(str, arguments)])
         status = 0
         try:

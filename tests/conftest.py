@@ -15,6 +15,7 @@ from shared import once, shared_folder
 from units import UnitScheduling, place_of
 
 from configs.schema import Config
+from configs.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
     from command_line import RunMain
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from serving.recommend.pipeline import Pipeline
     from training.runs.run import Run
 
+disable_telemetry()
 _HERE = Path(__file__).parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Threads cost a tiny model more than they bring, the more so on busy cores."""

@@ -64,8 +64,8 @@ def page(result: Mapping[str, Any]) -> str:
             f"of {result['users']:,} users in the event store, beside an app that reads a request and does "
             "nothing, behind the same HAProxy and on as many replicas. The load generator runs on the same "
             f"cores: wrk with {result['connections']} connections, each sending its next request when it has "
-            "an answer. The rows with a rate are an open loop: requests at random moments whether answered or "
-            "not, timed from the moment they were due. Times in milliseconds; the last three columns are "
+            "an answer. The rows with a rate are an open loop: requests at random moments whether answered "
+            "or not, timed from the moment they were due. Times in milliseconds; the last three columns are "
             "milliseconds of CPU a request.",
             "",
             "| | requests/s | p50 | p90 | p99 | errors | replicas | HAProxy | Ray |",

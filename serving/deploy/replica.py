@@ -1,20 +1,22 @@
 """One replica: a process of Ray Serve with the bundle in memory and the event store open.
 
-Import it only after `ray_environment.set_ray_environment`: Ray reads its settings when it is imported.
+Import it only with the environment of `ray_environment`: Ray reads its settings when it is imported.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from ray import serve
 from starlette.types import ASGIApp
 
-from configs.settings.services import ServingConfig
+from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.json_log import log_to_file
+from serving.deploy.notices import NoticeHandler, logger
+from serving.deploy.settings import ReplicaSettings
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
+from serving.http.request_log import RequestLog
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
@@ -24,27 +26,12 @@ MAX_ONGOING_REQUESTS: Final = 1_000
 """Ray's own limit. It is above those of load shedding, which refuses with problem details."""
 
 
-@dataclass(frozen=True)
-class ReplicaSettings:
-    """The settings of a replica. Ray sends them to its process."""
-
-    bundle: Path
-    store: Path
-    serving: ServingConfig
-    currency: str | None
-    """The shop's currency; None for the one of the bundle."""
-    exchange_rates: dict[str, float]
-    """Another currency -> what one unit of it is worth in the shop's."""
-    exclude: tuple[str, ...]
-    """Ids that are no people, see `data.exclude`."""
-
-
 @serve.deployment(
     name="shopkeeper",
     max_ongoing_requests=MAX_ONGOING_REQUESTS,
     ray_actor_options={"num_cpus": 0},
     health_check_period_s=2,
-    health_check_timeout_s=10,
+    health_check_timeout_s=5,
     graceful_shutdown_timeout_s=5,
     logging_config={"enable_access_log": False},
 )
@@ -53,21 +40,41 @@ class Replica:
     """Loads everything before it accepts requests; Ray starts another one when it dies."""
 
     def __init__(self, settings: ReplicaSettings) -> None:
-        pipeline = Pipeline.load(settings.bundle)
-        self._store = EventStore.open(settings.store)
-        self._service = Service(
+        log_to_file(settings.log)
+        logger.addHandler(NoticeHandler(settings.run_folder))
+        self._settings = settings
+        try:
+            pipeline, self._fallback_reason = load_pipeline(settings.bundles())
+            self._store = EventStore.open(settings.store)
+            self._service = self._warm_service(pipeline)
+        except Exception as error:
+            logger.critical("A server process cannot start. %s", error)
+            raise
+        bundle = pipeline.bundle
+        logger.info("replica ready", extra={"fields": {"bundle": bundle.name, "version": bundle.version}})
+
+    def _warm_service(self, pipeline: Pipeline) -> Service:
+        settings = self._settings
+        service = Service(
             pipeline,
             self._store,
             max_events_kept=settings.serving.max_events_kept,
+            user_state_mb=settings.serving.user_state_mb,
+            user_state_seconds=settings.serving.user_state_seconds,
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
         )
-        self._service.warm_up()
-        self._settings = settings
+        service.warm_up()
+        return service
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
-        app = build_app(self._service, self._settings.serving)
-        return LoopbackGuard(app, self._settings.serving)
+        serving = self._settings.serving
+        app = build_app(self._service, serving, fallback_reason=self._fallback_reason)
+        guarded = LoopbackGuard(app, serving)
+        log = self._settings.log
+        return RequestLog(
+            guarded, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=False
+        )
 
     def check_health(self) -> None:
         """Called by Ray every two seconds; Ray replaces a replica whose check raises."""

@@ -1,36 +1,45 @@
-"""The live server: replicas of Ray Serve behind HAProxy, on loopback."""
+"""The live server: replicas of Ray Serve behind HAProxy, on loopback, in processes of their own."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import ipaddress
-import logging
 import shutil
 import signal
 import socket
-import tempfile
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
 import httpx
+from pydantic import TypeAdapter
 
-from configs.exceptions import ServingError
+from configs.console import log
+from configs.exceptions import ArtefactError, ServingError
 from configs.schema import Config
-from serving.deploy.ray_environment import set_ray_environment
+from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
+from serving.deploy.json_log import log_to_file
+from serving.deploy.notices import NoticeReader, logger
+from serving.deploy.ray_environment import ray_environment
+from serving.deploy.run_folder import RunFolder
+from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
+from serving.deploy.watchdog import Watchdog
 from serving.recommend.bundle import Bundle
 from serving.state.event_log import connect
-from serving.state.store import STORE_FILE
 
-_READY_SECONDS: Final = 60
-_LOGS: Final = "Ray's logs are in /tmp/ray/session_latest/logs."
-_OBJECT_STORE_BYTES: Final = 80 * 2**20
-"""Nothing goes through Ray's object store; this is close to the minimum that Ray accepts."""
+_OUTPUT: Final = "output.txt"
+"""In the run folder: what the process that runs Ray prints, such as a stack trace."""
+_READY_SECONDS: Final = 90
+_STOP_SECONDS: Final = 25
+"""After that an orderly stop becomes a kill."""
+_WATCH_SECONDS: Final = 0.5
+"""Between two looks of the watchdog."""
 
 
 @dataclass(frozen=True)
@@ -38,101 +47,183 @@ class Server:
     """A running server."""
 
     url: str
-    run_folder: Path
+    run: RunFolder
+    process: subprocess.Popen[bytes]
+    """The one that runs Ray"""
+    notices: NoticeReader
 
     def stop(self) -> None:
-        """End the replicas, HAProxy and Ray; the port is free afterwards."""
-        import ray
-        from ray import serve
+        """Answer what is in progress, then end every process; the port is free afterwards."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            self.process.stdin.write(STOP)
+            self.process.stdin.flush()
+            self.process.wait(timeout=_STOP_SECONDS)
+        self.kill()
 
-        with contextlib.redirect_stdout(io.StringIO()):  # Ray prints there that its controller is gone
-            try:
-                if ray.is_initialized():  # else it would start Ray to have something to shut down
-                    serve.shutdown()
-            finally:
-                ray.shutdown()
-                shutil.rmtree(self.run_folder, ignore_errors=True)
+    def kill(self) -> None:
+        """End every process at once; the port is free afterwards."""
+        self.process.kill()
+        self.process.wait()
+        self.run.remove()
 
 
-def start(config: Config, bundle_folder: Path) -> Server:
+def start(
+    config: Config,
+    bundle: Path,
+    *,
+    is_champion: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Server:
     """Start the server and return when it answers, after about 15 s.
 
+    `is_champion`: its predecessor may stand in for the bundle. `should_stop` is asked all the while.
+
     The bundle, the event store (`events.db` in the workspace) and the port are checked first, so that a user
-    error is reported at once. Raises ArtefactError and ServingError.
+    error is reported at once. Raises ArtefactError and ServingError, also where it should stop.
     """
-    store = config.workspace / STORE_FILE
-    Bundle.open(bundle_folder)
-    connect(store).close()
-    _refuse_public_host(config.serving.host)
-    refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
-    run_folder = Path(tempfile.mkdtemp(prefix="shopkeeper-"))
-    set_ray_environment(run_folder, max_wait_ms=config.serving.max_wait_ms)
-    server = Server(url=f"http://{config.serving.host}:{config.serving.port}", run_folder=run_folder)
+    run = RunFolder.create()
     try:
-        _deploy(config, bundle_folder.resolve(), store.resolve())
-        _wait_until_ready(server.url)
+        log_to_file(log_settings(config))
+        settings = deploy_settings(config, bundle, run_folder=run.path, is_champion=is_champion)
+        _require_bundle(settings.replica.bundles())
+        connect(settings.replica.store).close()
+        _refuse_public_host(config.serving.host)
+        refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
+        server = Server(
+            url=f"http://{config.serving.host}:{config.serving.port}",
+            run=run,
+            process=_start_process(settings, run),
+            notices=NoticeReader(run.path),
+        )
     except BaseException:
-        server.stop()
+        run.remove()
         raise
+    try:
+        _wait_until_ready(server, should_stop)
+    except BaseException as error:
+        logger.error("not started", extra={"fields": {"reason": str(error)}})
+        _keep_ray_logs(run, config.workspace)
+        server.kill()
+        if isinstance(error, ServingError):
+            raise ServingError(f"{error} {_see_log(config)}") from None
+        raise
+    logger.info("ready", extra={"fields": {"url": server.url, "bundle": str(bundle)}})
     return server
 
 
-def serve(config: Config, bundle_folder: Path, *, ready: Callable[[Server], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM, then stop cleanly. `ready` is called when the server answers."""
-    server = start(config, bundle_folder)
+def serve(
+    config: Config,
+    bundle: Path,
+    *,
+    is_champion: bool = False,
+    ready: Callable[[Server], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then stop cleanly. `ready` is called when the server answers.
+
+    Raises ServingError when the server has failed and Ray cannot mend it; every process is gone by then.
+    """
+    stop = _signal_event()
+    log(f"Log: {log_settings(config).file}")
     try:
-        wait_for_signal = _signal_event()
+        server = start(config, bundle, is_champion=is_champion, should_stop=stop.is_set)
+    except ServingError:
+        if stop.is_set():
+            return
+        raise
+    try:
         if ready:
             ready(server)
-        wait_for_signal.wait()
-    finally:
+        failure = _watch(server, stop)
+    except BaseException:
+        server.kill()
+        raise
+    if failure is None:
+        logger.info("stopping")
         server.stop()
-
-
-def _deploy(config: Config, bundle_folder: Path, store: Path) -> None:
-    import ray
-    from ray import serve as ray_serve
-
-    from serving.deploy.replica import Replica, ReplicaSettings
-
-    for name in ("ray", "ray.serve"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    settings = ReplicaSettings(
-        bundle=bundle_folder,
-        store=store,
-        serving=config.serving,
-        currency=config.prepare.currency,
-        exchange_rates=dict(config.prepare.exchange_rates),
-        exclude=config.data.exclude,
+        logger.info("stopped")
+        return
+    logger.error("ended", extra={"fields": {"reason": failure}})
+    logs = _keep_ray_logs(server.run, config.workspace)
+    server.kill()
+    raise ServingError(
+        f"The server at {server.url} was ended. {failure} {_see_log(config)} Ray's own logs are in {logs}."
     )
-    replicas = cast(Any, Replica).options(num_replicas=config.serving.num_replicas)
+
+
+def _watch(server: Server, stop: threading.Event) -> str | None:
+    """Why the server failed; None when it should stop."""
+    watchdog = Watchdog(server.url, run=server.run, process=server.process, notices=server.notices)
+    while not stop.wait(_WATCH_SECONDS):
+        if failure := watchdog.failure():
+            return failure
+    return None
+
+
+def _see_log(config: Config) -> str:
+    return f"The log is {log_settings(config).file}."
+
+
+def _require_bundle(bundles: Sequence[Path]) -> None:
+    """Raises ArtefactError for a bundle that cannot be loaded, unless another may stand in for it."""
     try:
-        ray.init(
-            address="local",
-            num_cpus=max(1, config.serving.num_replicas),
-            object_store_memory=_OBJECT_STORE_BYTES,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
+        Bundle.open(bundles[0])
+    except ArtefactError:
+        if len(bundles) == 1:
+            raise
+
+
+def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen[bytes]:
+    """The process that runs Ray. It ends when this one does, however that happens."""
+    (run.path / SETTINGS_FILE).write_bytes(TypeAdapter(DeploySettings).dump_json(settings))
+    with (run.path / _OUTPUT).open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "serving.deploy.cluster", str(run.path)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=ray_environment(run.path, max_wait_ms=settings.replica.serving.max_wait_ms),
+            start_new_session=True,  # Ctrl-C reaches this process alone, which stops the others in order
         )
-        ray_serve.start(http_options={"host": config.serving.host, "port": config.serving.port})
-        ray_serve.run(replicas.bind(settings), name="shopkeeper", route_prefix="/")
-    except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise ServingError(f"The server did not start. {lines[-1]} {_LOGS}") from error
 
 
-def _wait_until_ready(url: str) -> None:
+def _wait_until_ready(server: Server, should_stop: Callable[[], bool]) -> None:
     """Poll /readyz: HAProxy routes to the replicas a moment after they are up. Raises ServingError."""
     until = time.monotonic() + _READY_SECONDS
+    reason = f"It did not answer at {server.url} within {_READY_SECONDS} s."
     while time.monotonic() < until:
+        if should_stop():
+            raise ServingError("The server was stopped while it started.")
+        ended = server.process.poll() is not None
+        for notice in server.notices.new():
+            if notice.is_critical:
+                raise ServingError(f"The server did not start. {notice.text}")
+            log(notice.text)
+        if ended:
+            reason = f"The process that runs Ray ended: {_last_line(server.run)}"
+            break
         try:
-            if httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200:
+            if httpx.get(f"{server.url}/readyz", timeout=2, trust_env=False).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
         time.sleep(0.1)
-    raise ServingError(f"The server at {url} did not answer within {_READY_SECONDS} s. {_LOGS}")
+    raise ServingError(f"The server did not start. {reason}")
+
+
+def _last_line(run: RunFolder) -> str:
+    lines = (run.path / _OUTPUT).read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
+
+
+def _keep_ray_logs(run: RunFolder, workspace: Path) -> Path:
+    """Copy Ray's logs to the workspace, in place of those of an earlier failure."""
+    folder = workspace / "logs" / "ray"
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError, shutil.Error):
+        shutil.copytree(run.path / "ray" / "session_latest" / "logs", folder, ignore_dangling_symlinks=True)
+        shutil.copy(run.path / _OUTPUT, folder)
+    return folder
 
 
 def _refuse_public_host(host: str) -> None:

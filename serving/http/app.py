@@ -28,11 +28,14 @@ from serving.http.shop.routes import shop_routes
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, serving: ServingConfig) -> ASGIApp:
-    """The app of one server process: the API behind what every request passes, outermost last."""
+def build_app(service: Service, serving: ServingConfig, *, fallback_reason: str | None = None) -> ASGIApp:
+    """The app of one server process: the API behind what every request passes, outermost last.
+
+    `fallback_reason`: why another bundle than the wanted one is served.
+    """
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    app: ASGIApp = build_api(service, metrics)
+    app: ASGIApp = build_api(service, metrics, fallback_reason=fallback_reason)
     app = LoadShedding(app, serving)
     app = MeasureRequests(app, metrics)
     app = ResponseHeaders(app)
@@ -52,7 +55,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def build_api(service: Service, metrics: RequestMetrics) -> FastAPI:
+def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str | None = None) -> FastAPI:
     """The endpoints, their problem details and their OpenAPI document."""
     app = FastAPI(
         title="Shopkeeper",
@@ -66,7 +69,7 @@ def build_api(service: Service, metrics: RequestMetrics) -> FastAPI:
     install_problem_handlers(app)
     app.include_router(recommend_routes(service, metrics))
     app.include_router(event_routes(service, metrics))
-    app.include_router(operations_routes(service, metrics))
+    app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
     app.include_router(shop_routes(service))
     app.add_api_route("/docs", _docs_page, include_in_schema=False)
     if SHOP_FOLDER.is_dir():

@@ -15,9 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from configs.exceptions import ServingError, StoreBusyError
+from serving.http.request_log import where_logged
 from serving.http.schemas import FieldError, ProblemDetails
 
-logger = logging.getLogger("shopkeeper")
+logger = logging.getLogger("shopkeeper.http")
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -123,12 +124,12 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def on_serving_error(_: Request, error: ServingError) -> Response:
         logger.error("%s", error)
         detail = (
-            "The event store cannot be used at the moment, and nothing of this request was stored. See the "
-            "server's log."
+            "The event store cannot be used at the moment, and nothing of this request was stored. See "
+            f"{where_logged()}."
         )
         return Problem(503, detail, headers={"Retry-After": "5"}).response()
 
     @app.exception_handler(Exception)
     async def on_unexpected_error(_: Request, error: Exception) -> Response:
         logger.error("unexpected %s", type(error).__name__, exc_info=error)
-        return Problem(500, "An unexpected error; see the server's log.").response()
+        return Problem(500, f"An unexpected error: see {where_logged()}.").response()

@@ -15,6 +15,7 @@ from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.request_body import openapi_body, parse_events_body
+from serving.http.request_log import logger, where_logged
 from serving.http.schemas import (
     PERSONAL_HEADERS,
     EventsRequest,
@@ -80,7 +81,7 @@ def event_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     return router
 
 
-def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
+def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_reason: str | None) -> APIRouter:
     """Liveness, readiness and metrics."""
     router = APIRouter(tags=["operations"])
 
@@ -99,13 +100,15 @@ def operations_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
         try:
             service.store.check()
         except ServingError as error:
-            raise Problem(503, "The event store cannot be read; see the server's log.") from error
+            logger.error("%s", error)
+            raise Problem(503, f"The event store cannot be read: see {where_logged()}.") from error
         bundle, trouble = service.pipeline.bundle, service.store.write_trouble()
         return Readiness(
             bundle=bundle.name,
             version=bundle.version,
             events="refused" if trouble else "accepted",
             reason=trouble,
+            fallback_reason=fallback_reason,
         )
 
     @router.get(

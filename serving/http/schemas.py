@@ -159,6 +159,8 @@ class Readiness:
     ] = "accepted"
     reason: Annotated[str | None, Field(description="Why events are refused.")] = None
     status: Literal["ready"] = "ready"
+    fallback_reason: str | None = None
+    """Why another bundle is served than the one that was asked for; null otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,3 +73,18 @@ def champion_bundle(workspace: Path) -> Path:
             "`shopkeeper export` makes it anew; with --bundle it is served all the same."
         )
     return pointer.bundle
+
+
+def fallback_bundles(workspace: Path, *, instead_of: Path) -> list[Path]:
+    """The bundles that may stand in for one that cannot be loaded: the present champion, if it is another by
+    now, and its predecessor. Those that are not there, and a pointer that cannot be read, count as none."""
+    try:
+        pointer = read_pointer(workspace)
+    except ArtefactError:
+        return []
+    if pointer is None:
+        return []
+    found = [pointer.bundle]
+    if pointer.previous is not None:
+        found.append(pointer.bundle.with_name(pointer.previous))
+    return [bundle for bundle in found if bundle.is_dir() and bundle.resolve() != instead_of.resolve()]

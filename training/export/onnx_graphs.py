@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from configs.exceptions import GateError
+from features.core.onnx import onnx_session
 from models.encoder import Encoder, UserTensors
 from models.item_vectors import ItemTower
 from models.ranker import RankerNetwork
@@ -212,7 +212,9 @@ def _compare_encoder(encoder: Encoder, path: Path, *, max_length: int) -> float:
 
 def _difference(path: Path, feed: dict[str, Tensor], expected: Tensor) -> float:
     """The largest difference relative to the length of the expected vector."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    graph = path.read_bytes()
+    output = onnx.load_from_string(graph).graph.output[0].name
+    session = onnx_session(graph, inputs=feed.keys(), output=output)
     used = {value.name: feed[value.name].numpy() for value in session.get_inputs()}
     found = session.run(None, used)[0]
     reference = expected.detach().numpy()

@@ -13,7 +13,10 @@ from hand_made_bundle import write_bundle
 
 from configs.exceptions import ArtefactError, ServingError
 from configs.load import load_config
+from serving.deploy.fallback_bundle import load_pipeline
 from serving.deploy.server import start
+from serving.deploy.settings import deploy_settings
+from serving.recommend.served_bundle import ChampionPointer, write_pointer
 
 
 @pytest.fixture
@@ -99,19 +102,48 @@ def test_a_ray_that_cannot_start_is_explained(tmp_path: Path, bundle: Path) -> N
         "try: start(config, Path(sys.argv[1]))\n"
         "except ServingError as error: print(error)"
     )
-    (tmp_path / "file").touch()
-    environment = {**os.environ, "RAY_TMPDIR": str(tmp_path / "file")}
+    environment = {**os.environ, "RAY_SERVE_HAPROXY_MAXCONN": "many"}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [sys.executable, "-c", program, str(bundle), port]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("The server did not start. "), done.stderr
+    assert "ValueError: invalid literal for int() with base 10: 'many'" in done.stdout
+
+
+def test_the_predecessor_stands_in_for_a_champion_that_was_changed(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    old, new = (write_bundle(shop / "bundles" / name) for name in ("monday", "tuesday"))
+    write_pointer(shop, ChampionPointer(run="tuesday", version="2", bundle=new, previous="monday"))
+    settings = deploy_settings(
+        load_config(workspace=shop), new, run_folder=tmp_path, is_champion=True
+    ).replica
+    assert load_pipeline(settings.bundles())[1] is None
+    (new / "can_be_shown.npy").write_bytes(b"something else")
+    pipeline, reason = load_pipeline(settings.bundles())
+    assert reason is not None
+    assert f"{old.resolve()} is served instead of {new.resolve()}" in reason
+    assert "can_be_shown.npy: was changed" in reason
+    assert len(pipeline.bundle.can_be_shown)
+    (old / "can_be_shown.npy").write_bytes(b"something else")
+    with pytest.raises(ArtefactError, match=r"tuesday.*was changed"):
+        load_pipeline(settings.bundles())
+
+
+def test_nothing_stands_in_for_a_bundle_that_was_asked_for_by_name(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    folder = write_bundle(shop / "bundles" / "monday")
+    write_pointer(shop, ChampionPointer(run="monday", version="1", bundle=folder))
+    other = tmp_path / "other"
+    config = load_config(workspace=shop)
+    settings = deploy_settings(config, other, run_folder=tmp_path, is_champion=False)
+    assert settings.replica.bundles() == [other]
 
 
 def test_a_replica_imports_no_torch() -> None:
     program = (
-        "import sys, serving.deploy.server, serving.deploy.replica\n"
+        "import sys, serving.deploy.server, serving.deploy.cluster\n"
         "print({'torch', 'models', 'training'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import PlainTextResponse
 
 from configs.settings.services import ServingConfig
-from serving.deploy.ray_environment import set_ray_environment
+from serving.deploy.ray_environment import ray_environment
 from serving.http.loopback_guard import LoopbackGuard
 
 
@@ -80,8 +80,7 @@ def test_a_header_makes_nobody_another_caller(
 ) -> None:
     """uvicorn by itself takes what the header says as the peer. The environment of the server's processes
     keeps it from that."""
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    set_ray_environment(tmp_path, max_wait_ms=200)
+    monkeypatch.setattr(os, "environ", ray_environment(tmp_path, max_wait_ms=200))
     headers = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
     with on_a_port(guarded()) as port:
         assert httpx.get(f"http://127.0.0.1:{port}/", headers=headers, trust_env=False).text == "answered"

@@ -15,6 +15,7 @@ import pytest
 from hand_made_bundle import write_bundle
 
 from configs.exceptions import StoreBusyError
+from configs.settings.services import ServingConfig
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -133,7 +134,7 @@ def test_a_store_closes_while_another_program_holds_the_lock(store: EventStore) 
 def test_lists_go_on_while_events_wait(store: EventStore, tmp_path: Path) -> None:
     """80 event posts, none of which can be stored, and 40 lists beside them."""
     service = Service(Pipeline.load(write_bundle(tmp_path / "bundle")), store, max_events_kept=100)
-    app = build_app(service, max_body_bytes=100_000)
+    app = build_app(service, ServingConfig())
 
     async def post_both() -> tuple[list[httpx.Response], list[httpx.Response], float]:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:

@@ -1,0 +1,75 @@
+"""What a server is started with, as the processes of Ray get it. No Ray in here: the command reads it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.schema import Config
+from configs.settings.services import ServingConfig
+from serving.deploy.json_log import LogSettings
+from serving.recommend.served_bundle import fallback_bundles
+from serving.state.store import STORE_FILE
+
+
+@dataclass(frozen=True)
+class ReplicaSettings:
+    """The settings of a replica. Ray sends them to its process."""
+
+    bundle: Path
+    fallback_workspace: Path | None
+    """Where the champion and its predecessor stand in for a bundle that cannot be loaded; None: nothing
+    does"""
+    run_folder: Path
+    store: Path
+    serving: ServingConfig
+    currency: str | None
+    """The shop's currency; None for the one of the bundle."""
+    exchange_rates: dict[str, float]
+    """Another currency -> what one unit of it is worth in the shop's."""
+    exclude: tuple[str, ...]
+    """Ids that are no people, see `data.exclude`."""
+    log: LogSettings
+
+    def bundles(self) -> list[Path]:
+        """The bundle to serve, then those that stand in for it."""
+        if self.fallback_workspace is None:
+            return [self.bundle]
+        return [self.bundle, *fallback_bundles(self.fallback_workspace, instead_of=self.bundle)]
+
+
+@dataclass(frozen=True)
+class DeploySettings:
+    """The settings of the process that runs Ray."""
+
+    replica: ReplicaSettings
+    port: int
+    num_replicas: int
+
+
+def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champion: bool) -> DeploySettings:
+    """`is_champion`: the bundle is the workspace's champion, for which its predecessor may stand in."""
+    return DeploySettings(
+        replica=ReplicaSettings(
+            bundle=bundle.resolve(),
+            fallback_workspace=config.workspace.resolve() if is_champion else None,
+            run_folder=run_folder,
+            store=(config.workspace / STORE_FILE).resolve(),
+            serving=config.serving,
+            currency=config.prepare.currency,
+            exchange_rates=dict(config.prepare.exchange_rates),
+            exclude=config.data.exclude,
+            log=log_settings(config),
+        ),
+        port=config.serving.port,
+        num_replicas=config.serving.num_replicas,
+    )
+
+
+def log_settings(config: Config) -> LogSettings:
+    """Where the server logs, and what."""
+    return LogSettings(
+        file=(config.serving.log_file or config.workspace / "logs" / "serve.jsonl").resolve(),
+        with_user_ids=config.serving.log_user_ids,
+        slow_seconds=config.serving.slow_request_ms / 1000,
+    )
