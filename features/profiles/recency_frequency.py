@@ -37,6 +37,13 @@ class RecencyFrequency:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def look_up(self, values: NDArray[np.float32], codes: IntArray) -> NDArray[np.float32]:
+        """(C,) one of these `values` (M,) for each of `codes` (C,), 0 where the code is not among these."""
+        if not len(self):
+            return np.zeros(len(codes), np.float32)
+        row = np.minimum(np.searchsorted(self.codes, codes), len(self) - 1)
+        return np.where(self.codes[row] == codes, values[row], np.float32(0))
+
 
 MAX_OVERDUE = 5.0
 """Overdue beyond this many gaps is all the same."""
