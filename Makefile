@@ -56,7 +56,7 @@ benchmark-nights: $(VENV)/installed ## fourteen nights of refresh beside a model
 	$(BIN)/python benchmarks/nights.py $(BENCH_ARGS)
 
 benchmark-serving: $(VENV)/installed ## requests/s and latency of the live server, and docs/benchmarks-serving.md
-	$(BIN)/python -m benchmarks.serving_speed $(BENCH_ARGS)
+	$(BIN)/python benchmarks/serving_speed.py $(BENCH_ARGS)
 
 # --no-compile: a third of the time went into bytecode of modules that nothing imports
 $(VENV)/installed: pyproject.toml constraints.txt

@@ -26,11 +26,11 @@ import numpy as np
 from fastapi import FastAPI, Request, Response
 
 from benchmarks.folders import RESULTS
-from benchmarks.serving.load import Call, Measured, closed_loop, open_loop
-from benchmarks.serving.made_shop import made_bundle
-from benchmarks.serving.page import verdict_lines, write_page
-from benchmarks.serving.processes import children, cpu_seconds, replica_megabytes
-from benchmarks.serving.stages import stage_milliseconds
+from benchmarks.live_server.load import Call, Measured, closed_loop, open_loop
+from benchmarks.live_server.made_shop import made_bundle
+from benchmarks.live_server.page import verdict_lines, write_page
+from benchmarks.live_server.processes import children, cpu_seconds, replica_megabytes
+from benchmarks.live_server.stages import stage_milliseconds
 from configs.load import load_config
 from configs.schema import Config
 from serving.deploy.server import start
