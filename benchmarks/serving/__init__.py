@@ -1,0 +1,1 @@
+"""The serving benchmark: a made shop, the real server on it, a load generator, and its page."""
