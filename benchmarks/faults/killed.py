@@ -13,6 +13,8 @@ from benchmarks.faults.played import Played
 from benchmarks.faults.shop import STEADY_SECONDS, Shop, audit, played
 from benchmarks.faults.traffic import Traffic
 
+WATCHED_SECONDS: Final = 10.0
+"""Without a failure, after which it answers again: some processes are missed only after a while."""
 SHORT_LIVED: Final = ("sleep", "gone")
 """Processes that end by themselves within a second."""
 
@@ -77,9 +79,8 @@ def _wait(
         if not server.is_running and not server.left():
             return None
         if not is_command and server.is_running:
-            slice_end = min(5.0, until - time.monotonic())
-            now = time.monotonic()
-            recovered = traffic.wait_until_answered(killed_at, seconds=now - killed_at + slice_end)
+            so_far = time.monotonic() - killed_at
+            recovered = traffic.wait_until_answered(killed_at, seconds=so_far + 5, calm=WATCHED_SECONDS)
             if recovered is not None:
                 return recovered
         time.sleep(0.2)
