@@ -35,7 +35,7 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-quality benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-nights benchmark-serving
+.PHONY: benchmark-quality benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-nights benchmark-serving benchmark-faults
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
@@ -57,6 +57,9 @@ benchmark-nights: $(VENV)/installed ## fourteen nights of refresh beside a model
 
 benchmark-serving: $(VENV)/installed ## requests/s and latency of the live server, and docs/benchmarks-serving.md
 	$(BIN)/python benchmarks/serving_speed.py $(BENCH_ARGS)
+
+benchmark-faults: $(VENV)/installed ## kills, a full disk, a locked log, overload and a soak on the real server, and docs/faults.md
+	$(BIN)/python -m benchmarks.faults $(BENCH_ARGS)
 
 # --no-compile: a third of the time went into bytecode of modules that nothing imports
 $(VENV)/installed: pyproject.toml constraints.txt

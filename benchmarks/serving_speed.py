@@ -9,7 +9,7 @@ histories. Load comes from wrk on the same machine. Nothing else should run mean
 docs/benchmarks-serving.md.
 """
 
-# no `annotations` from `__future__`: the no-op app is pickled, and FastAPI could not look up names in strings
+from __future__ import annotations
 
 import argparse
 import json
@@ -17,22 +17,22 @@ import os
 import shutil
 import socket
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from fastapi import FastAPI, Request, Response
 
 from benchmarks.folders import RESULTS
 from benchmarks.live_server.load import Call, Measured, closed_loop, open_loop
 from benchmarks.live_server.made_shop import made_bundle
+from benchmarks.live_server.noop import PATH, noop_server
 from benchmarks.live_server.page import verdict_lines, write_page
-from benchmarks.live_server.processes import children, cpu_seconds, replica_megabytes
+from benchmarks.live_server.processes import cpu_seconds, replica_megabytes
 from benchmarks.live_server.stages import stage_milliseconds
 from configs.load import load_config
 from configs.schema import Config
+from serving.deploy.run_folder import RunFolder
 from serving.deploy.server import start
 from serving.state.event_transfer import import_events
 from serving.state.store import STORE_FILE
@@ -82,26 +82,34 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
     config = _server_config(options, shop)
     load_before = os.getloadavg()[0]
     stages = stage_milliseconds(bundle, config.workspace / STORE_FILE)
+    replicas = config.serving.num_replicas
+    before = _noop(options, config)
     server = start(config, bundle)
     try:
-        _deploy_noop(config.serving.num_replicas)
-        time.sleep(2)
-        measured = _Measurement(options, config).all()
-        pids = children(os.getpid())
-        memory = replica_megabytes(pids)
+        measured = _Measurement(options, config.serving.port, server.run).all()
+        memory = replica_megabytes(server.run)
     finally:
         server.stop()
+    after = _noop(options, config)
     return {
-        "measured": measured,
+        "measured": {"noop": before, **measured, "noop again": after},
         "stages": stages,
         "replica_megabytes": memory,
-        "replicas": config.serving.num_replicas,
+        "replicas": replicas,
         "connections": options.connections,
         "users": options.users,
         "items": options.items,
         "load_before": load_before,
         "environment": environment(),
     }
+
+
+def _noop(options: argparse.Namespace, config: Config) -> dict[str, Any]:
+    """Figures of the server that does nothing."""
+    with noop_server(config.serving.port, num_replicas=config.serving.num_replicas) as run:
+        load = _Measurement(options, config.serving.port, run)
+        load.closed([(PATH, b'{"user_id": "u1"}')], seconds=3)
+        return load.closed([(PATH, b'{"user_id": "u1"}')])
 
 
 def _server_config(options: argparse.Namespace, shop: Config) -> Config:
@@ -124,25 +132,20 @@ def _server_config(options: argparse.Namespace, shop: Config) -> Config:
 class _Measurement:
     """The loads on one running server."""
 
-    def __init__(self, options: argparse.Namespace, config: Config) -> None:
-        self._options, self._port = options, config.serving.port
-        self._pids = children(os.getpid())
+    def __init__(self, options: argparse.Namespace, port: int, run: RunFolder) -> None:
+        self._options, self._port, self._run = options, port, run
         self._users = np.random.default_rng(1).permutation(options.users)
         self._next = 0
 
     def all(self) -> dict[str, Any]:
         """Name → figures, in the order of measuring."""
-        seconds, warm = self._options.seconds, self._fresh(NUM_WARM)
-        self._closed([_list(user) for user in self._fresh(2_000)], seconds=3)  # caches of every process
-        found = {
-            "noop": self._closed([("/noop/v1/recommend", body) for _, body in map(_list, warm)]),
-            "cold": self._closed([_list(user) for user in self._fresh(int(seconds * 3_000))]),
-        }
-        self._closed([_list(user) for user in warm], seconds=3)
-        found["warm"] = self._closed([_list(user) for user in warm])
-        found["events"] = self._closed([_event(user, self._options.items) for user in self._fresh(20_000)])
-        found["mix"] = self._closed(self._mix(20_000))
-        found["noop again"] = self._closed([("/noop/v1/recommend", body) for _, body in map(_list, warm)])
+        seconds, warm = self._options.seconds, [_list(user) for user in self._fresh(NUM_WARM)]
+        self.closed([_list(user) for user in self._fresh(2_000)], seconds=3)  # caches of every process
+        found = {"cold": self.closed([_list(user) for user in self._fresh(int(seconds * 3_000))])}
+        self.closed(warm, seconds=3)
+        found["warm"] = self.closed(warm)
+        found["events"] = self.closed([_event(user, self._options.items) for user in self._fresh(20_000)])
+        found["mix"] = self.closed(self._mix(20_000))
         cold = [_list(user) for user in self._fresh(int(OPEN_PER_SECOND * seconds))]
         found[f"{OPEN_PER_SECOND}/s"] = self._open(cold, OPEN_PER_SECOND)
         half = found["mix"]["per_second"] / 2
@@ -164,21 +167,21 @@ class _Measurement:
             calls.append(_list(user))
         return calls
 
-    def _closed(self, calls: Sequence[Call], seconds: float | None = None) -> dict[str, Any]:
-        before = cpu_seconds(self._pids)
+    def closed(self, calls: Sequence[Call], seconds: float | None = None) -> dict[str, Any]:
+        before = cpu_seconds(self._run)
         found = closed_loop(
             self._port, calls, connections=self._options.connections, seconds=seconds or self._options.seconds
         )
         return self._figures(found, before)
 
     def _open(self, calls: Sequence[Call], per_second: float) -> dict[str, Any]:
-        before = cpu_seconds(self._pids)
+        before = cpu_seconds(self._run)
         return self._figures(
             open_loop(self._port, calls, per_second=per_second, seconds=self._options.seconds), before
         )
 
     def _figures(self, found: Measured, before: Mapping[str, float]) -> dict[str, Any]:
-        used = cpu_seconds(self._pids)
+        used = cpu_seconds(self._run)
         by_process = {
             kind: round(1000 * (seconds - before.get(kind, 0.0)) / max(found.requests, 1), 3)
             for kind, seconds in used.items()
@@ -204,29 +207,6 @@ def _event(user: int, num_items: int) -> Call:
         "/v1/events",
         b'{"events": [{"event_type": "view_item", "user_id": "u%d", "item_id": "i%d"}]}' % (user, item),
     )
-
-
-def _deploy_noop(num_replicas: int) -> None:
-    """Deploy the no-op app under /noop, with the options of the server's replicas."""
-    from ray import serve
-
-    from serving.deploy.replica import Replica
-
-    class Noop:
-        async def __serve_build_asgi_app__(self) -> FastAPI:
-            app = FastAPI()
-
-            @app.post("/v1/recommend")
-            async def answer(request: Request) -> Response:
-                await request.body()
-                return Response(b'{"items": []}', media_type="application/json")
-
-            return app
-
-    deployment = cast(Any, Replica).options(
-        name="noop", func_or_class=serve.ingress()(Noop), num_replicas=num_replicas
-    )
-    serve.run(deployment.bind(), name="noop", route_prefix="/noop")
 
 
 if __name__ == "__main__":

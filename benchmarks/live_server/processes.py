@@ -6,24 +6,9 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from serving.deploy.run_folder import RunFolder
+
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def children(pid: int) -> list[int]:
-    """A process and all below it."""
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, waiting = [], [pid]
-    while waiting:
-        one = waiting.pop()
-        found.append(one)
-        waiting += parents.get(one, [])
-    return found
 
 
 def kind(pid: int) -> str:
@@ -37,10 +22,10 @@ def kind(pid: int) -> str:
     return "haproxy" if "haproxy" in name.split(" ")[0] else "Ray"
 
 
-def cpu_seconds(pids: list[int]) -> dict[str, float]:
+def cpu_seconds(run: RunFolder) -> dict[str, float]:
     """Kind of process → seconds of CPU so far."""
     found: dict[str, float] = defaultdict(float)
-    for pid in pids:
+    for pid, _ in run.processes():
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -49,10 +34,10 @@ def cpu_seconds(pids: list[int]) -> dict[str, float]:
     return found
 
 
-def replica_megabytes(pids: list[int]) -> list[float]:
+def replica_megabytes(run: RunFolder) -> list[float]:
     """Resident memory of each replica."""
     found = []
-    for pid in pids:
+    for pid, _ in run.processes():
         if kind(pid) == "replica":
             fields = Path(f"/proc/{pid}/statm").read_text().split()
             found.append(int(fields[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)

@@ -141,11 +141,15 @@ def test_it_gives_a_reason_for_whatever_it_proposes(
 
 
 def test_saved_and_loaded_it_gives_the_same_numbers(
-    fitted: Retriever, users: list[UserContext], tmp_path: Path
+    fitted: Retriever, users: list[UserContext], shop_dataset: Dataset, tmp_path: Path
 ) -> None:
+    """And it has the shapes that it names, where it is saved as arrays."""
     fitted.save(tmp_path / fitted.name)
     loaded = type(fitted).load(tmp_path / fitted.name)
     assert_same_state(loaded, fitted)
+    loaded.require_shapes(tmp_path / fitted.name, num_items=shop_dataset.num_items)
+    if type(fitted).save is Retriever.save:
+        assert set(fitted.shapes) == set(vars(loaded))
     items = np.arange(40, dtype=np.int32)
     for user in users[:5]:
         one, other = (asked(retriever, user, page=[7]) for retriever in (fitted, loaded))

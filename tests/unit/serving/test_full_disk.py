@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hand_made_bundle import write_bundle
 
 from configs.exceptions import ServingError
+from configs.load import load_config
+from serving.deploy.server import start
 from serving.state.event_log import Event
 from serving.state.store import EventStore
 
@@ -57,13 +60,15 @@ def remount(disk: Path, access: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{access}", str(disk)], check=True)
 
 
-def test_a_read_only_workspace_is_refused_at_the_start(small_disk: Path) -> None:
+def test_a_read_only_workspace_is_refused_at_the_start(small_disk: Path, tmp_path: Path) -> None:
     path = small_disk / "events.db"
     with EventStore.open(path) as store:
         store.append_now([view("before")], received_at=1)
     remount(small_disk, "ro")
     with pytest.raises(ServingError, match=r"is read-only, and events are written there.*--out"):
         EventStore.open(path)
+    with pytest.raises(ServingError, match=r"is read-only"):
+        start(load_config(workspace=small_disk), write_bundle(tmp_path / "bundle"))
     remount(small_disk, "rw")
 
 
