@@ -82,7 +82,7 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
     config = _server_config(options, shop)
     load_before = os.getloadavg()[0]
     stages = stage_milliseconds(bundle, config.workspace / STORE_FILE)
-    replicas = config.serving.num_replicas
+    replicas = config.serving.replicas
     before = _noop(options, config)
     server = start(config, bundle)
     try:
@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
 
 def _noop(options: argparse.Namespace, config: Config) -> dict[str, Any]:
     """Figures of the server that does nothing."""
-    with noop_server(config.serving.port, num_replicas=config.serving.num_replicas) as run:
+    with noop_server(config.serving.port, num_replicas=config.serving.replicas) as run:
         load = _Measurement(options, config.serving.port, run)
         load.closed([(PATH, b'{"user_id": "u1"}')], seconds=3)
         return load.closed([(PATH, b'{"user_id": "u1"}')])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,8 @@ class ServingConfig(Section):
     port: int = Field(8000, ge=1, le=65535)
     """Port of the API and the shop page."""
 
-    num_replicas: int = Field(1, ge=1)
-    """Number of server processes (Ray Serve replicas)."""
+    num_replicas: int | None = Field(None, ge=1)
+    """Number of server processes (Ray Serve replicas). Default: one for each core, at most four."""
 
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     """Larger request bodies are refused. Besides, a request has at most 500 events, which is fixed."""
@@ -80,6 +81,11 @@ class ServingConfig(Section):
 
     slow_request_ms: float = Field(500.0, gt=0)
     """Requests that take longer are logged, at most one a second."""
+
+    @property
+    def replicas(self) -> int:
+        """`num_replicas`, or its default on this machine."""
+        return self.num_replicas or max(1, min(len(os.sched_getaffinity(0)), 4))
 
 
 class TrackingConfig(Section):

@@ -62,7 +62,7 @@ def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champi
             log=log_settings(config),
         ),
         port=config.serving.port,
-        num_replicas=config.serving.num_replicas,
+        num_replicas=config.serving.replicas,
     )
 
 

@@ -19,6 +19,7 @@ from serving.http.docs_page import DOCS_PAGE
 from serving.http.load_shedding import LoadShedding
 from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
+from serving.http.recommend_endpoint import RecommendEndpoint
 from serving.http.response_headers import ResponseHeaders
 from serving.http.routes import event_routes, operations_routes, recommend_routes
 from serving.http.schemas import EventsRequest, ProblemDetails, RecommendRequest
@@ -35,7 +36,8 @@ def build_app(service: Service, serving: ServingConfig, *, fallback_reason: str 
     """
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    app: ASGIApp = build_api(service, metrics, fallback_reason=fallback_reason)
+    api = build_api(service, metrics, fallback_reason=fallback_reason)
+    app: ASGIApp = RecommendEndpoint(api, service, metrics)
     app = LoadShedding(app, serving)
     app = MeasureRequests(app, metrics)
     app = ResponseHeaders(app)
@@ -67,7 +69,7 @@ def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str
         redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
     )
     install_problem_handlers(app)
-    app.include_router(recommend_routes(service, metrics))
+    app.include_router(recommend_routes())
     app.include_router(event_routes(service, metrics))
     app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
     app.include_router(shop_routes(service))

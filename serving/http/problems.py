@@ -85,17 +85,38 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
+def response_to(error: Exception) -> Response:
+    """What a caller gets for an error of an endpoint. Logs what is the server's own fault."""
+    if isinstance(error, Problem):
+        return error.response()
+    if isinstance(error, ValidationError):
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        return invalid_request(errors).response()
+    if isinstance(error, StoreBusyError):
+        detail = (
+            "The event store is busy: another program holds its lock, or too many events wait. Nothing of "
+            "this request was stored: send it again."
+        )
+        return Problem(503, detail, headers={"Retry-After": "2"}).response()
+    if isinstance(error, ServingError):
+        logger.error("%s", error)
+        detail = (
+            "The event store cannot be used at the moment, and nothing of this request was stored. See "
+            f"{where_logged()}."
+        )
+        return Problem(503, detail, headers={"Retry-After": "5"}).response()
+    logger.error("unexpected %s", type(error).__name__, exc_info=error)
+    return Problem(500, f"An unexpected error: see {where_logged()}.").response()
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every error of the app with problem details."""
 
-    @app.exception_handler(Problem)
-    async def on_problem(_: Request, problem: Problem) -> Response:
-        return problem.response()
+    for kind in (Problem, ValidationError, ServingError, Exception):
 
-    @app.exception_handler(ValidationError)
-    async def on_invalid_body(_: Request, error: ValidationError) -> Response:
-        errors = error.errors(include_url=False, include_context=False, include_input=False)
-        return invalid_request(errors).response()
+        @app.exception_handler(kind)
+        async def on_error(_: Request, error: Exception) -> Response:
+            return response_to(error)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_parameters(_: Request, error: RequestValidationError) -> Response:
@@ -111,25 +132,3 @@ def install_problem_handlers(app: FastAPI) -> None:
         headers = dict(error.headers) if error.headers else None
         detail = details.get(error.status_code, str(error.detail))
         return Problem(error.status_code, detail, headers=headers).response()
-
-    @app.exception_handler(StoreBusyError)
-    async def on_busy_store(_: Request, __: StoreBusyError) -> Response:
-        detail = (
-            "The event store is busy: another program holds its lock, or too many events wait. Nothing of "
-            "this request was stored: send it again."
-        )
-        return Problem(503, detail, headers={"Retry-After": "2"}).response()
-
-    @app.exception_handler(ServingError)
-    async def on_serving_error(_: Request, error: ServingError) -> Response:
-        logger.error("%s", error)
-        detail = (
-            "The event store cannot be used at the moment, and nothing of this request was stored. See "
-            f"{where_logged()}."
-        )
-        return Problem(503, detail, headers={"Retry-After": "5"}).response()
-
-    @app.exception_handler(Exception)
-    async def on_unexpected_error(_: Request, error: Exception) -> Response:
-        logger.error("unexpected %s", type(error).__name__, exc_info=error)
-        return Problem(500, f"An unexpected error: see {where_logged()}.").response()

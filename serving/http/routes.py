@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
-from serving.http.load_shedding import Turn
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
@@ -28,34 +24,22 @@ from serving.http.schemas import (
 from serving.http.service import Service
 
 
-def recommend_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
-    """`POST /v1/recommend`."""
+def recommend_routes() -> APIRouter:
+    """The description of `POST /v1/recommend`."""
     router = APIRouter(
         prefix="/v1",
         tags=["recommend"],
         responses=problem_responses(400, 408, 413, 422, 503),
         dependencies=ONLY_KNOWN_PARAMETERS,
     )
-    # One thread, so that the event loop stays free to refuse requests.
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recommend")
 
     @router.post(
         "/recommend", summary="A list for a user on a surface", openapi_extra=openapi_body(RecommendRequest)
     )
-    async def recommend(request: Request, response: Response) -> RecommendResponse:
-        wanted = RecommendRequest.model_validate_json(await request.body())
-        turn: Turn = request.scope["turn"]
-
-        def in_turn() -> RecommendResponse:
-            with turn:
-                return service.recommend(wanted)
-
-        found = await asyncio.get_running_loop().run_in_executor(executor, in_turn)
-        metrics.count_list(
-            wanted.surface, fallback=found.fallback_used is not None, short=found.shortfall_reason is not None
-        )
-        response.headers.update(PERSONAL_HEADERS)
-        return found
+    async def recommend() -> RecommendResponse:
+        """Described here, answered by `RecommendEndpoint`: only query parameters, which are refused, come
+        so far."""
+        raise AssertionError("RecommendEndpoint stands before this route")
 
     return router
 

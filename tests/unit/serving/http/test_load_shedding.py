@@ -14,7 +14,7 @@ import pytest
 from http_shop import Shop, bought, problem
 
 from configs.settings.services import ServingConfig
-from serving.http.load_shedding import ALWAYS_TAKEN, MAX_IN_FLIGHT, Lane
+from serving.http.load_shedding import ALWAYS_TAKEN, MAX_IN_FLIGHT, Lane, LoadShedding
 from serving.http.problems import Problem
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer, Query
@@ -161,35 +161,38 @@ def test_accepted_requests_wait_no_longer_than_promised(slow_shop: tuple[Shop, l
     shop.recommend()
 
 
-def test_a_refusal_reads_no_body_and_costs_little(slow_shop: tuple[Shop, list[int]]) -> None:
+def test_a_refusal_reads_no_body_and_costs_little() -> None:
     """It is made before anything of the request is looked at but its path."""
-    shop, _ = slow_shop
-    for _ in range(3):
-        shop.recommend()
+    scope: dict[str, Any] = {"type": "http", "path": "/v1/recommend", "method": "POST", "headers": []}
 
     async def more_than_fit() -> float:
-        scope: dict[str, Any] = {"type": "http", "path": "/v1/recommend", "method": "POST", "headers": []}
-        transport = httpx.ASGITransport(shop.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-            waiting = [
-                asyncio.create_task(client.post("/v1/recommend", json={})) for _ in range(MAX_IN_FLIGHT)
-            ]
-            await asyncio.sleep(0.03)
-            seconds = [await refuse(scope) for _ in range(200)]
-            await asyncio.gather(*waiting)
-            return sorted(seconds)[100]
+        done = asyncio.Event()
 
-    async def refuse(scope: dict[str, Any]) -> float:
+        async def wait(*_: object) -> None:
+            await done.wait()
+
+        shedding = LoadShedding(wait, ServingConfig(max_wait_ms=150))
+        waiting = [asyncio.create_task(shedding(dict(scope), nothing, fail)) for _ in range(MAX_IN_FLIGHT)]
+        await asyncio.sleep(0)
+        seconds = [await refuse(shedding) for _ in range(200)]
+        done.set()
+        await asyncio.gather(*waiting)
+        return sorted(seconds)[100]
+
+    async def nothing() -> dict[str, Any]:
+        raise AssertionError("nothing is read")
+
+    async def fail(_: object) -> None:
+        raise AssertionError("nothing is answered")
+
+    async def refuse(shedding: LoadShedding) -> float:
         sent: list[Any] = []
-
-        async def receive() -> dict[str, Any]:
-            raise AssertionError("nothing is read")
 
         async def send(message: object) -> None:
             sent.append(message)
 
         start = time.perf_counter()
-        await shop.app(scope, receive, send)
+        await shedding(scope, nothing, send)
         seconds = time.perf_counter() - start
         assert sent[0]["status"] == 503
         return seconds
