@@ -5,6 +5,7 @@ Import it only with the environment of `ray_environment`: Ray reads its settings
 
 from __future__ import annotations
 
+import gc
 from typing import Final
 
 from ray import serve
@@ -65,6 +66,8 @@ class Replica:
             exclude=settings.exclude,
         )
         service.warm_up()
+        gc.collect()
+        gc.freeze()  # the bundle is never garbage: without this, each full collection walks all of it
         return service
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:

@@ -1,5 +1,5 @@
-"""`POST /v1/recommend` as plain ASGI: a list costs about a millisecond, and FastAPI's routing and dependencies
-and a thread would cost as much again.
+"""`POST /v1/recommend` as plain ASGI: a list costs about a millisecond, and FastAPI and a thread would cost as
+much again.
 
 The list is made in the event loop itself. HAProxy queues what comes meanwhile (`haproxy_queue`), and a
 thread beside the loop would only take turns with it for the interpreter's lock.

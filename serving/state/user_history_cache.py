@@ -5,14 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.core.columns import EVENT_TYPE_CODE
-from features.histories import History
+from features.core.compiled import compiled
+from features.histories import History, IntArray, TimeArray
 from serving.state.event_log import ITEM_EVENT, USER_ARRIVAL_INDEX, USER_TIME_INDEX
 
 _COLUMNS: Final = "number, item_id, event_type, timestamp, transaction_id, price"
@@ -78,20 +79,13 @@ class UserHistoryCache:
         latest = np.lexsort((numbers, times))[-self.limit :]
         self._kept, self._numbers = self._kept.concatenated(new).take(latest), numbers[latest]
         self._forget_baskets()
-        self.history = in_dataset_order(self._with_first_of_baskets())
+        self.history = in_dataset_order(self._kept, self._numbers)
 
     def _forget_baskets(self) -> None:
         """Drop transactions without a kept event now and then: a user may have any number of them."""
         if len(self._basket_of) > 2 * self.limit:
             kept = set(self._kept.baskets.tolist())
             self._basket_of = {name: number for name, number in self._basket_of.items() if number in kept}
-
-    def _with_first_of_baskets(self) -> History:
-        """What is kept, each basket with the number of the first of its events that is kept."""
-        _, group = np.unique(self._kept.baskets, return_inverse=True)
-        first = np.full(len(group), np.iinfo(np.int64).max)
-        np.minimum.at(first, group, self._numbers)
-        return replace(self._kept, baskets=first[group])
 
 
 def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, basket_of: Baskets) -> History:
@@ -111,9 +105,31 @@ def history_from_rows(rows: Sequence[Row], item_index: Mapping[str, int], *, bas
     )
 
 
-def in_dataset_order(history: History) -> History:
+def in_dataset_order(history: History, numbers: TimeArray | None = None) -> History:
     """Sort a history as a dataset is sorted: by time, basket and item, where all events of a transaction have
-    its earliest time."""
-    _, first, basket_of_event = np.unique(history.baskets, return_index=True, return_inverse=True)
-    ordered = replace(history, times=history.times[first][basket_of_event])
-    return ordered.take(np.lexsort((ordered.items, ordered.baskets, ordered.times)))
+    its earliest time. With `numbers` (n,) a basket is called by the lowest of its events'."""
+    called = history.baskets if numbers is None else numbers
+    order, times, baskets = _dataset_order(history.items, history.times, history.baskets, called)
+    return History(history.items[order], history.event_types[order], times, baskets, history.prices[order])
+
+
+@compiled
+def _dataset_order(
+    items: IntArray, times: TimeArray, baskets: TimeArray, called: TimeArray
+) -> tuple[NDArray[np.intp], TimeArray, TimeArray]:
+    """(order of the events, their baskets' earliest times and lowest names in that order)."""
+    by_basket = np.argsort(baskets, kind="mergesort")
+    earliest, lowest = np.empty_like(times), np.empty_like(called)
+    place = 0
+    while place < len(by_basket):
+        end, time, name = place, times[by_basket[place]], called[by_basket[place]]
+        while end < len(by_basket) and baskets[by_basket[end]] == baskets[by_basket[place]]:
+            time, name = min(time, times[by_basket[end]]), min(name, called[by_basket[end]])
+            end += 1
+        for event in by_basket[place:end]:
+            earliest[event], lowest[event] = time, name
+        place = end
+    order = np.argsort(items, kind="mergesort")  # stable sorts, the most important last
+    order = order[np.argsort(lowest[order], kind="mergesort")]
+    order = order[np.argsort(earliest[order], kind="mergesort")]
+    return order, earliest[order], lowest[order]

@@ -16,8 +16,9 @@ import pytest
 
 from configs.exceptions import ServingError
 from features.core.columns import EVENT_TYPE_CODE
-from serving.state.event_log import EVENT_KEY_INDEX, Event
+from serving.state.event_log import EVENT_KEY_INDEX, USER_TIME_INDEX, Event
 from serving.state.store import _HAS_KEY, EventStore
+from serving.state.user_history_cache import _LATEST
 
 ITEMS = {"apple": 0, "bread": 1, "cheese": 2}
 
@@ -172,8 +173,9 @@ def test_the_most_recently_active_users_come_first(store: EventStore) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from serving.state.event_log import EVENT_KEY_INDEX, Event
+from serving.state.event_log import EVENT_KEY_INDEX, USER_TIME_INDEX, Event
 from serving.state.store import _HAS_KEY, EventStore
+from serving.state.user_history_cache import _LATEST
 
 store = EventStore.open(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
@@ -240,7 +242,7 @@ def test_a_store_of_another_schema_is_refused_with_the_remedy(tmp_path: Path) ->
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(ServingError, match=r"schema 1, expected 3\): move it away.*events import"):
+    with pytest.raises(ServingError, match=r"schema 1, expected 4\): move it away.*events import"):
         EventStore.open(path)
 
 
@@ -260,3 +262,22 @@ def test_an_append_that_cannot_be_stored_fails(store: EventStore) -> None:
     connection.close()
     with pytest.raises(ServingError, match="no such table"):
         store.append_now([event(2)], received_at=6)
+
+
+def test_a_log_with_the_narrow_index_of_histories_gets_the_wide_one(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with EventStore.open(path):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute(f"DROP INDEX {USER_TIME_INDEX}")
+    connection.execute(f"CREATE INDEX {USER_TIME_INDEX} ON events (user_key, timestamp, number)")
+    connection.execute("PRAGMA user_version=3")
+    connection.close()
+    with EventStore.open(path) as store:
+        assert len(store.history("ann", {}, limit=5)) == 0
+    connection = sqlite3.connect(path)
+    (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (USER_TIME_INDEX,)).fetchone()
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {_LATEST}", ("ann",)).fetchall()
+    connection.close()
+    assert "item_id" in sql
+    assert "COVERING INDEX" in str(plan)
