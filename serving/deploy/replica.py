@@ -6,6 +6,7 @@ Import it only with the environment of `ray_environment`: Ray reads its settings
 from __future__ import annotations
 
 import gc
+import sys
 from typing import Final
 
 from ray import serve
@@ -22,6 +23,10 @@ from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
+
+_SWITCH_SECONDS: Final = 0.0005
+"""How long a thread keeps the interpreter's lock while another waits for it. With Python's 5 ms an event that
+is on disk would wait for a list or two before its caller is told."""
 
 MAX_ONGOING_REQUESTS: Final = 1_000
 """Ray's own limit. It is above those of load shedding, which refuses with problem details."""
@@ -66,6 +71,7 @@ class Replica:
             exclude=settings.exclude,
         )
         service.warm_up()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         gc.collect()
         gc.freeze()  # the bundle is never garbage: without this, each full collection walks all of it
         return service

@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
 from serving.http.docs_page import DOCS_PAGE
+from serving.http.hot_endpoints import HotEndpoints
 from serving.http.load_shedding import LoadShedding
 from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
-from serving.http.recommend_endpoint import RecommendEndpoint
 from serving.http.response_headers import ResponseHeaders
 from serving.http.routes import event_routes, operations_routes, recommend_routes
 from serving.http.schemas import EventsRequest, ProblemDetails, RecommendRequest
@@ -37,7 +37,7 @@ def build_app(service: Service, serving: ServingConfig, *, fallback_reason: str 
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
     api = build_api(service, metrics, fallback_reason=fallback_reason)
-    app: ASGIApp = RecommendEndpoint(api, service, metrics)
+    app: ASGIApp = HotEndpoints(api, service, metrics)
     app = LoadShedding(app, serving)
     app = MeasureRequests(app, metrics)
     app = ResponseHeaders(app)
@@ -70,7 +70,7 @@ def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str
     )
     install_problem_handlers(app)
     app.include_router(recommend_routes())
-    app.include_router(event_routes(service, metrics))
+    app.include_router(event_routes())
     app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
     app.include_router(shop_routes(service))
     app.add_api_route("/docs", _docs_page, include_in_schema=False)

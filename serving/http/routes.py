@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -10,10 +10,9 @@ from configs.exceptions import ServingError
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
-from serving.http.request_body import openapi_body, parse_events_body
+from serving.http.request_body import openapi_body
 from serving.http.request_log import logger, where_logged
 from serving.http.schemas import (
-    PERSONAL_HEADERS,
     EventsRequest,
     EventsResponse,
     Liveness,
@@ -37,15 +36,15 @@ def recommend_routes() -> APIRouter:
         "/recommend", summary="A list for a user on a surface", openapi_extra=openapi_body(RecommendRequest)
     )
     async def recommend() -> RecommendResponse:
-        """Described here, answered by `RecommendEndpoint`: only query parameters, which are refused, come
-        so far."""
-        raise AssertionError("RecommendEndpoint stands before this route")
+        """Described here, answered by `HotEndpoints`: only query parameters, which are refused, come so
+        far."""
+        raise AssertionError("HotEndpoints stands before this route")
 
     return router
 
 
-def event_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
-    """`POST /v1/events`."""
+def event_routes() -> APIRouter:
+    """The description of `POST /v1/events`."""
     router = APIRouter(
         prefix="/v1",
         tags=["events"],
@@ -54,13 +53,9 @@ def event_routes(service: Service, metrics: RequestMetrics) -> APIRouter:
     )
 
     @router.post("/events", summary="Record events of users", openapi_extra=openapi_body(EventsRequest))
-    async def events(request: Request, response: Response) -> EventsResponse:
-        recorded = await service.record(parse_events_body(await request.body()))
-        metrics.count_events(
-            accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
-        )
-        response.headers.update(PERSONAL_HEADERS)
-        return recorded
+    async def events() -> EventsResponse:
+        """As `recommend`."""
+        raise AssertionError("HotEndpoints stands before this route")
 
     return router
 

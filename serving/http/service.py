@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -214,7 +214,7 @@ class Service:
         self, recommendation: Recommendation, *, rank: int, return_fields: Sequence[str]
     ) -> RecommendedItem:
         item_ids = self.pipeline.bundle.item_ids
-        fields: dict[str, Any] = self.catalogue.fields(recommendation.item, return_fields)
+        fields = self.catalogue.fields(recommendation.item, return_fields) if return_fields else {}
         return RecommendedItem(
             item_id=item_ids[recommendation.item],
             rank=rank,

@@ -34,8 +34,9 @@ MAX_WAITING: Final = 1_024
 GIVE_UP_SECONDS: Final = 2.0
 """How long an append waits for the lock while another program holds it."""
 
-_TRY_SECONDS: Final = 0.1
-"""How long one attempt waits for the lock: so late at most is an append given up."""
+_TRY_SECONDS: Final = 0.002
+"""How long one attempt waits for the lock, which another replica holds for as long as its fsync takes. SQLite
+waits in steps that grow to a tenth of a second: two replicas that write would be idle most of the time."""
 _INSERT: Final = insert_statement()
 
 Rows = Sequence[tuple[object, ...]]
