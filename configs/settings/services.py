@@ -73,6 +73,10 @@ class ServingConfig(Section):
     user_state_seconds: float = Field(300, ge=0)
     """How long such a state is kept at most: ages in it stand still meanwhile."""
 
+    retriever_deadline_ms: float = Field(50, gt=0)
+    """A retriever that takes longer for a user is left out of lists for ten seconds; they are full without
+    it."""
+
     log_file: Path | None = None
     """The server's log, a JSON object a line. Default: `logs/serve.jsonl` in the workspace."""
 

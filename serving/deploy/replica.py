@@ -67,6 +67,7 @@ class Replica:
             max_events_kept=settings.serving.max_events_kept,
             user_state_mb=settings.serving.user_state_mb,
             user_state_seconds=settings.serving.user_state_seconds,
+            retriever_deadline_ms=settings.serving.retriever_deadline_ms,
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
         )

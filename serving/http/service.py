@@ -30,6 +30,7 @@ from serving.http.schemas import (
 )
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
+from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.state.event_log import Event
 from serving.state.live_events import (
@@ -64,6 +65,7 @@ class Service:
         max_events_kept: int,
         user_state_mb: float = 0,
         user_state_seconds: float = 0,
+        retriever_deadline_ms: float | None = None,
         exchange_rates: ExchangeRates | None = None,
         exclude: Sequence[str] = (),
         clock: Callable[[], int] = now_in_microseconds,
@@ -80,7 +82,12 @@ class Service:
         self._exclude = frozenset(clean_id(text) for text in exclude)
         self._max_events_kept = max_events_kept
         self._states = UserStates(
-            pipeline, max_bytes=int(user_state_mb * 1e6), max_age_seconds=user_state_seconds
+            pipeline,
+            max_bytes=int(user_state_mb * 1e6),
+            max_age_seconds=user_state_seconds,
+            slow=SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000)
+            if retriever_deadline_ms
+            else None,
         )
         self._clock = clock
 

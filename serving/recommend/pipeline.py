@@ -29,6 +29,7 @@ from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
 from serving.recommend.request import Answer, Query, no_items
 from serving.recommend.selectors import Selected, fill_up, page_scores
+from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_context import UserContexts
 
 
@@ -106,11 +107,14 @@ class Pipeline:
             ),
         )
 
-    def know(self, query: Query) -> KnownUser:
+    def know(self, query: Query, *, slow: SlowRetrievers | None = None) -> KnownUser:
         """What the stored history says by itself at the moment of the query: nothing of the page or
-        surface."""
+        surface. `slow`: on a server, which retrievers are left out because they took too long."""
         context = self.context(query)
-        retrieved = {name: one.for_user(context) for name, one in self.bundle.retrievers.items()}
+        if slow is None:
+            retrieved = {name: one.for_user(context) for name, one in self.bundle.retrievers.items()}
+        else:
+            retrieved = {name: slow.ask(one, context) for name, one in self.bundle.retrievers.items()}
         return KnownUser(context, retrieved)
 
     def context(self, query: Query) -> UserContext:

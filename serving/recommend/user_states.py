@@ -14,6 +14,7 @@ from features.histories import History
 from serving.recommend.candidates import KnownUser
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Answer, Query
+from serving.recommend.slow_retrievers import SlowRetrievers
 
 MICROSECONDS_PER_SECOND: Final = 1_000_000
 _BYTES_OF_A_STATE: Final = 20_000
@@ -37,11 +38,19 @@ class UserState:
 class UserStates:
     """Answers queries from kept states; the least recently used are dropped. Not thread-safe."""
 
-    def __init__(self, pipeline: Pipeline, *, max_bytes: int, max_age_seconds: float) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        max_bytes: int,
+        max_age_seconds: float,
+        slow: SlowRetrievers | None = None,
+    ) -> None:
         """`max_bytes` of all states together; 0 keeps none. An older state than `max_age_seconds` is made
         anew."""
         self._pipeline, self._max_bytes = pipeline, max_bytes
         self._max_age = int(max_age_seconds * MICROSECONDS_PER_SECOND)
+        self._slow = slow
         self._states: OrderedDict[str, UserState] = OrderedDict()
         self.num_bytes = 0
 
@@ -52,10 +61,12 @@ class UserStates:
         """
         user = query.user
         if user is None or not self._max_bytes:
-            return self._pipeline.recommend(query)
+            known = self._pipeline.know(query, slow=self._slow)
+            return self._pipeline.recommend(query, ranked=self._pipeline.rank(query, known=known))
         state = self._states.get(user)
         if state is None or not self._is_current(state, query):
-            state = UserState(query.history, query.as_of, self._pipeline.know(query))
+            known = self._pipeline.know(query, slow=self._slow)
+            state = UserState(query.history, query.as_of, known)
         if query.as_of != state.as_of:
             query = replace(query, as_of=state.as_of)
         ranked = None if len(query.page_items) else state.ranked.get(query.surface)
@@ -63,7 +74,8 @@ class UserStates:
             ranked = self._pipeline.rank(query, known=state.known)
             if not len(query.page_items):
                 state.ranked[query.surface] = ranked
-            self._keep(user, state)
+            if self._slow is None or not self._slow.resting:  # else it lacks what a retriever would give
+                self._keep(user, state)
         else:
             self._states.move_to_end(user)
         return self._pipeline.recommend(query, ranked=ranked)

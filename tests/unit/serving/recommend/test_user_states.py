@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from features.dataset import Dataset
+from serving.recommend.candidates import KnownUser
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
+from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 
 SECOND = 1_000_000
@@ -19,9 +21,9 @@ class Counting(Pipeline):
 
     times = 0
 
-    def know(self, query: Query):  # type: ignore[no-untyped-def]
+    def know(self, query: Query, *, slow: SlowRetrievers | None = None) -> KnownUser:
         self.times += 1
-        return super().know(query)
+        return super().know(query, slow=slow)
 
 
 @pytest.fixture
