@@ -19,6 +19,7 @@ import pytest
 from hand_made_bundle import write_bundle
 
 from serving.deploy.run_folder import RunFolder
+from serving.recommend.bundle import Bundle
 from serving.recommend.served_bundle import ChampionPointer, write_pointer
 
 SERVE = """
@@ -101,7 +102,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two bundles, of which the newer is the champion."""
     shop = tmp_path_factory.mktemp("killed") / "shop"
     bundles = [write_bundle(shop / "bundles" / name) for name in ("monday", "tuesday")]
-    write_pointer(shop, ChampionPointer(run="tuesday", version="2", bundle=bundles[1], previous="monday"))
+    version = Bundle.open(bundles[1]).version
+    write_pointer(shop, ChampionPointer(run="tuesday", version=version, bundle=bundles[1], previous="monday"))
     return shop
 
 

@@ -16,7 +16,7 @@ from http_shop import Shop, bought, problem
 from configs.settings.services import ServingConfig
 from serving.http.load_shedding import ALWAYS_TAKEN, MAX_IN_FLIGHT, Lane, LoadShedding
 from serving.http.problems import Problem
-from serving.recommend.pipeline import Pipeline
+from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Answer, Query
 from serving.state.store import EventStore
 
@@ -119,10 +119,10 @@ def slow_shop(
     recommend = Pipeline.recommend
     made: list[int] = []
 
-    def slowly(pipeline: Pipeline, query: Query) -> Answer:
+    def slowly(pipeline: Pipeline, query: Query, *, ranked: Ranked | None = None) -> Answer:
         time.sleep(0.03)
         made.append(1)
-        return recommend(pipeline, query)
+        return recommend(pipeline, query, ranked=ranked)
 
     monkeypatch.setattr(Pipeline, "recommend", slowly)
     with EventStore.open(tmp_path / "events.db") as store:
