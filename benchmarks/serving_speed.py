@@ -29,7 +29,7 @@ from benchmarks.live_server.made_shop import made_bundle
 from benchmarks.live_server.noop import PATH, noop_server
 from benchmarks.live_server.page import verdict_lines, write_page
 from benchmarks.live_server.processes import cpu_seconds, replica_megabytes
-from benchmarks.live_server.stages import stage_milliseconds
+from benchmarks.live_server.stages import NUM_USERS, stage_milliseconds
 from configs.load import load_config
 from configs.schema import Config
 from serving.deploy.run_folder import RunFolder
@@ -81,7 +81,10 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
     """All figures of one server."""
     config = _server_config(options, shop)
     load_before = os.getloadavg()[0]
-    stages = stage_milliseconds(bundle, config.workspace / STORE_FILE)
+    drawn = np.random.default_rng(3).permutation(options.users)[: 3 * NUM_USERS]
+    stages = stage_milliseconds(
+        bundle, config.workspace / STORE_FILE, users=[f"u{user}" for user in drawn.tolist()]
+    )
     replicas = config.serving.replicas
     before = _noop(options, config)
     server = start(config, bundle)

@@ -78,7 +78,7 @@ def page(result: Mapping[str, Any]) -> str:
             f"Python {where['python']}; commit {where['commit'][:10]}"
             + (" with changes" if where["uncommitted_changes"] else ""),
             "",
-            "CPU time of one cold list by stage, in one process, one thread:",
+            "Time of one cold list by stage, in one process, one thread, nothing beside it:",
             "",
             "| stage | ms |",
             "|---|---|",

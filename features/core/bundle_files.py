@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from configs.exceptions import ArtefactError
 
+_PAGE: Final = 4096
 _KINDS: Final = {"bool": "b", "item": "i", "code": "i", "time": "i8", "hash": "u8", "float": "f"}
 """Name of a kind of number → that of NumPy, with its bytes where they matter"""
 
@@ -42,11 +43,14 @@ def damaged(path: Path, what: str) -> ArtefactError:
 def read_array(path: Path) -> NDArray[Any]:
     """Map an `.npy` file, so that replicas on one machine share it.
 
-    Nobody writes to it: mode "c" keeps it of the same type as a fitted array, for which functions are
-    compiled.
+    Every page is touched once: else a server pays for that at its first requests, each of which reads a
+    thousand rows anywhere. Nobody writes to it: mode "c" keeps it of the same type as a fitted array, for
+    which functions are compiled.
     """
     with reading(path):
-        return np.asarray(np.lib.format.open_memmap(path, mode="c"))
+        array = np.asarray(np.lib.format.open_memmap(path, mode="c"))
+        array.reshape(-1).view(np.uint8)[::_PAGE].max(initial=0)
+        return array
 
 
 def require_shapes(

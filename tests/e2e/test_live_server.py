@@ -32,7 +32,8 @@ from pathlib import Path
 from configs.load import load_config
 from serving.deploy.server import serve
 
-config = load_config(overrides=[f"serving.port={sys.argv[3]}", "serving.num_replicas=1"], workspace=Path(sys.argv[1]))
+settings = [f"serving.port={sys.argv[3]}", "serving.num_replicas=1"]
+config = load_config(overrides=settings, workspace=Path(sys.argv[1]))
 serve(config, Path(sys.argv[2]), ready=lambda server: print("ready", server.url, flush=True))
 print("stopped", flush=True)
 """
