@@ -6,6 +6,9 @@
 ARG PYTHON_VERSION=3.12
 FROM python:${PYTHON_VERSION}-slim AS base
 ENV ORT_DISABLE_TELEMETRY=1 MLFLOW_DISABLE_TELEMETRY=true RAY_USAGE_STATS_ENABLED=0
+# Loops are compiled for any processor when the image is built. Numba reads the machine code from a folder that it may
+# write to, so a container copies it to /tmp when it starts.
+ENV NUMBA_CACHE_DIR=/tmp/numba NUMBA_CPU_NAME=generic
 ENV PYTHONUNBUFFERED=1 HOME=/tmp USER=shopkeeper PATH=/opt/shopkeeper/bin:$PATH
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp shopkeeper && mkdir /shop && chown shopkeeper /shop
 
@@ -27,7 +30,7 @@ COPY models models
 COPY training training
 COPY serving serving
 COPY scripts scripts
-RUN pip install --no-deps .
+RUN pip install --no-deps . && cd / && NUMBA_CACHE_DIR=/opt/shopkeeper/numba python -m serving.compile_loops
 
 FROM build-base AS build-train
 ARG EXTRAS=train
@@ -35,13 +38,13 @@ ARG TORCH_INDEX=
 RUN EXTRAS=${EXTRAS} python -c "import os, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*(one for name in os.environ['EXTRAS'].split(',') for one in extras[name]), sep='\n')" > extras.txt \
     && pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} -r extras.txt
 COPY --from=build-serve /src /src
-RUN pip install --no-deps .
+RUN pip install --no-deps . && cd / && NUMBA_CACHE_DIR=/opt/shopkeeper/numba python -m serving.compile_loops
 
 FROM base AS train
 COPY --from=build-train /opt/shopkeeper /opt/shopkeeper
 USER 10001
 VOLUME /shop
-ENTRYPOINT ["shopkeeper"]
+ENTRYPOINT ["sh", "-c", "cp -r /opt/shopkeeper/numba /tmp/; exec shopkeeper \"$@\"", "shopkeeper"]
 CMD ["--help"]
 
 FROM base AS serve
@@ -51,5 +54,5 @@ VOLUME /shop
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import http.client, sys; asked = http.client.HTTPConnection('127.0.0.1', 8000, timeout=4); asked.request('GET', '/readyz'); sys.exit(asked.getresponse().status != 200)"]
-ENTRYPOINT ["shopkeeper"]
+ENTRYPOINT ["sh", "-c", "cp -r /opt/shopkeeper/numba /tmp/; exec shopkeeper \"$@\"", "shopkeeper"]
 CMD ["serve", "--out", "/shop"]

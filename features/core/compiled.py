@@ -4,12 +4,15 @@ calls cost more than the numbers."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 try:
     import numba
 except ModuleNotFoundError:  # a machine that only trains the encoder may lack it
     numba = None  # type: ignore[assignment]
+
+COMPILED: list[Callable[..., Any]] = []
+"""Every compiled function that was imported, for whom compiles them ahead"""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -24,6 +27,10 @@ def compiled(function: Callable[Parameters, Result]) -> Callable[Parameters, Res
     """
     if numba is None:
         return function
-    return cast(
-        "Callable[Parameters, Result]", numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    )
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        found = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder to keep it in may be written to: it is compiled by each process
+        found = numba.njit(**options)(function)
+    COMPILED.append(found)
+    return cast("Callable[Parameters, Result]", found)

@@ -158,10 +158,13 @@ class Service:
         return self.store.history(user_key, self.pipeline.bundle.item_index, limit=self._max_events_kept)
 
     def warm_up(self) -> None:
-        """Recommend once, so that the first caller does not wait for what is loaded at first use."""
+        """Recommend once, to somebody who just bought what sells most, so that the first caller does not wait
+        for what is loaded and compiled at first use."""
         item_ids = self.pipeline.bundle.item_ids
         popular = [item_ids[int(item)] for item in self.pipeline.most_popular(1)]
-        self.recommend(RecommendRequest(item_ids=popular))
+        bought = [LiveEvent(event_type="purchase", item_id=item, price=1.0) for item in popular]
+        for surface in self.pipeline.bundle.surfaces:
+            self.recommend(RecommendRequest(surface=surface, item_ids=popular, events=bought))
 
     def _check(self, request: RecommendRequest) -> None:
         """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""

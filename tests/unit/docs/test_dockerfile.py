@@ -76,7 +76,13 @@ def test_an_image_is_a_slim_python_and_one_environment(target: str) -> None:
     assert not [
         step for stage in line_of(target) for step in stage.all("RUN") if "pip" in step or "apt" in step
     ]
-    assert json.loads(known[target].all("ENTRYPOINT")[0]) == ["shopkeeper"]
+    shell, option, script, name = json.loads(known[target].all("ENTRYPOINT")[0])
+    assert (shell, option, name) == ("sh", "-c", "shopkeeper")
+    assert script == 'cp -r /opt/shopkeeper/numba /tmp/; exec shopkeeper "$@"'
+    assert "NUMBA_CACHE_DIR=/tmp/numba" in " ".join(known["base"].all("ENV"))
+    assert "NUMBA_CACHE_DIR=/opt/shopkeeper/numba python -m serving.compile_loops" in " ".join(
+        known[f"build-{target}"].all("RUN")
+    )
 
 
 @pytest.mark.parametrize("target", ["train", "serve"])

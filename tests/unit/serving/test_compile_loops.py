@@ -1,0 +1,19 @@
+"""What the images compile ahead is all that a request needs: a shop with every retriever but the encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.core.compiled import COMPILED
+from serving.compile_loops import main
+
+
+INNER = {"overdue", "summed_by_code", "_write_level"}
+"""Called by other loops alone, whose machine code holds theirs"""
+
+
+def test_every_compiled_loop_is_called(tmp_path: Path) -> None:
+    main()
+    never = [function.__name__ for function in COMPILED if not function.signatures]  # type: ignore[attr-defined]
+    assert COMPILED
+    assert set(never) <= INNER
