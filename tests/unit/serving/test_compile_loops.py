@@ -7,7 +7,6 @@ from pathlib import Path
 from features.core.compiled import COMPILED
 from serving.compile_loops import main
 
-
 INNER = {"overdue", "summed_by_code", "_write_level"}
 """Called by other loops alone, whose machine code holds theirs"""
 
