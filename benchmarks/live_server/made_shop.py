@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from configs.console import log
 from configs.load import load_config
@@ -15,6 +16,8 @@ from features.prepare import prepare
 from training.lifecycle import evaluate_run, export_run
 from training.runs.run import Run
 from training.train import train
+
+Ints = NDArray[np.int64]
 
 NOW = datetime(2025, 6, 30, tzinfo=UTC)
 """The end of its events."""
@@ -72,47 +75,19 @@ def _write_shop(events: Path, items: Path, *, num_users: int, num_items: int) ->
     """Sessions of a few events each: items by popularity, most of them of the user's categories, one in five
     had before."""
     random = np.random.default_rng(0)
-    num_categories = max(num_items // ITEMS_PER_CATEGORY, 2)
-    category = random.integers(0, num_categories, num_items)
+    category = random.integers(0, max(num_items // ITEMS_PER_CATEGORY, 2), num_items)
     price = np.round(random.lognormal(2.5, 0.8, num_items), 2)
-    activity = random.lognormal(0, 0.7, num_users)
-    num_rows = num_users * EVENTS_PER_USER
-    num_sessions = num_rows // EVENTS_PER_SESSION
-    user = np.concatenate(
-        [
-            np.arange(num_users),
-            random.choice(num_users, num_sessions - num_users, p=activity / activity.sum()),
-        ]
-    )
-    start = random.integers(0, DAYS * 86_400, num_sessions)
-    row_session = np.repeat(np.arange(num_sessions), EVENTS_PER_SESSION)
-    row_user = user[row_session]
-    # an item of one of the user's categories, the earlier ones of a category being the more popular
-    by_category = np.argsort(category, kind="stable")
-    first = np.searchsorted(category[by_category], np.arange(num_categories + 1))
-    taste = (row_user * 7_919 + random.integers(0, TASTES, num_rows) * 104_729) % num_categories
-    size = first[taste + 1] - first[taste]
-    own = by_category[first[taste] + np.minimum((size * random.random(num_rows) ** 3).astype(int), size - 1)]
-    anything = np.minimum((num_items * random.random(num_rows) ** 3).astype(int), num_items - 1)
-    item = np.where(random.random(num_rows) < 0.8, own, anything)
-    order = np.lexsort((start[row_session], row_user))
-    row_session, row_user, item = row_session[order], row_user[order], item[order]
-    again = (random.random(num_rows) < 0.2) & (np.arange(num_rows) >= 6)
-    earlier = np.maximum(np.arange(num_rows) - random.integers(1, 7, num_rows), 0)
-    again &= row_user[earlier] == row_user
-    item = np.where(again, item[earlier], item)
-    when = start[row_session] + np.arange(num_rows) % EVENTS_PER_SESSION * 60
-    last = int(NOW.timestamp())
-    event_type = random.choice(list(EVENT_TYPES), num_rows, p=list(EVENT_TYPES.values()))
+    session, user, seconds = _sessions(random, num_users)
+    item = _items(random, user, category)
     events.parent.mkdir(parents=True, exist_ok=True)
     frame = pl.DataFrame(
         {
-            "user_id": row_user,
+            "user_id": user,
             "item_id": item,
-            "event_type": event_type,
-            "timestamp": (last - DAYS * 86_400 + when) * 1_000_000,
+            "event_type": random.choice(list(EVENT_TYPES), len(user), p=list(EVENT_TYPES.values())),
+            "timestamp": seconds * 1_000_000,
             "price": price[item],
-            "transaction_id": row_session,
+            "transaction_id": session,
         }
     ).with_columns(
         pl.format("u{}", "user_id"),
@@ -131,3 +106,32 @@ def _write_shop(events: Path, items: Path, *, num_users: int, num_items: int) ->
     catalogue.write_parquet(items)
     frame.write_parquet(events.with_suffix(".part"))
     events.with_suffix(".part").replace(events)
+
+
+def _sessions(random: np.random.Generator, num_users: int) -> tuple[Ints, Ints, Ints]:
+    """(session, user, second) of each event, in the order of users and of time; every user has a session."""
+    num_sessions = num_users * EVENTS_PER_USER // EVENTS_PER_SESSION
+    activity = random.lognormal(0, 0.7, num_users)
+    more = random.choice(num_users, num_sessions - num_users, p=activity / activity.sum())
+    owner = np.concatenate([np.arange(num_users), more])
+    start = int(NOW.timestamp()) - random.integers(0, DAYS * 86_400, num_sessions)
+    session = np.repeat(np.arange(num_sessions), EVENTS_PER_SESSION)
+    session = session[np.lexsort((start[session], owner[session]))]
+    return session, owner[session], start[session] + np.arange(len(session)) % EVENTS_PER_SESSION * 60
+
+
+def _items(random: np.random.Generator, user: Ints, category: Ints) -> Ints:
+    """The item of each event: four in five of one of the user's categories, the first of each being the most
+    popular; one in five is one of the user's last six."""
+    num_rows, num_items, num_categories = len(user), len(category), int(category.max()) + 1
+    by_category = np.argsort(category, kind="stable")
+    first = np.searchsorted(category[by_category], np.arange(num_categories + 1))
+    taste = (user * 7_919 + random.integers(0, TASTES, num_rows) * 104_729) % num_categories
+    size = first[taste + 1] - first[taste]
+    own = by_category[first[taste] + np.minimum((size * random.random(num_rows) ** 3).astype(int), size - 1)]
+    anything = np.minimum((num_items * random.random(num_rows) ** 3).astype(int), num_items - 1)
+    item = np.where(random.random(num_rows) < 0.8, own, anything)
+    earlier = np.maximum(np.arange(num_rows) - random.integers(1, 7, num_rows), 0)
+    again = (random.random(num_rows) < 0.2) & (user[earlier] == user)
+    found: Ints = np.where(again, item[earlier], item)
+    return found

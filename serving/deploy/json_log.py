@@ -52,6 +52,7 @@ class JsonFormatter(logging.Formatter):
         self._with_user_ids = with_user_ids
 
     def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": record.levelname.lower(),
@@ -83,6 +84,7 @@ class SharedFileHandler(logging.Handler):
         self._path, self._max_bytes = path, max_bytes
 
     def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
         try:
             line = (self.format(record) + "\n").encode("utf-8", "backslashreplace")
             self._path.parent.mkdir(parents=True, exist_ok=True)

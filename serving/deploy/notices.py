@@ -21,6 +21,7 @@ class NoticeHandler(logging.Handler):
         self._path = run_folder / _FILE
 
     def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(f"{record.levelname} {' '.join(record.getMessage().split())}\n")

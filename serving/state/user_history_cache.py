@@ -56,12 +56,20 @@ class UserHistoryCache:
         """Of the kept events, in the log"""
         self._last_number = 0
         self._basket_of: Baskets = {}
-        (last_number,) = connection.execute(_LAST_NUMBER, (user_key,)).fetchone()
-        if last_number is not None:
-            with closing(connection.execute(_LATEST, (user_key,))) as rows:
-                known = (row for row in rows if row[0] <= last_number and row[1] in item_index)
-                self._extend(sorted(islice(known, limit)))
-            self._last_number = last_number
+        rows: list[Row] = connection.execute(f"{_LATEST} LIMIT ?", (user_key, limit + 1)).fetchall()
+        if len(rows) > limit:
+            self._load_latest(connection)
+        elif rows:
+            self._extend(sorted(rows))
+            self._last_number = max(row[0] for row in rows)
+
+    def _load_latest(self, connection: sqlite3.Connection) -> None:
+        """Of a user with more events than are kept: as many of known items as there are, up to the limit."""
+        (last_number,) = connection.execute(_LAST_NUMBER, (self.user_key,)).fetchone()
+        with closing(connection.execute(_LATEST, (self.user_key,))) as rows:
+            known = (row for row in rows if row[0] <= last_number and row[1] in self.item_index)
+            self._extend(sorted(islice(known, self.limit)))
+        self._last_number = last_number
 
     def refresh(self, connection: sqlite3.Connection) -> None:
         """Add the events that any process has written since the last call."""
