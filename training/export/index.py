@@ -23,7 +23,7 @@ from configs.settings.lifecycle import ExportConfig
 from features.histories import IntArray
 
 RECALL_AT = 100
-PROBES = (8, 16, 32, 64, 128, 256)
+PROBES = (8, 16, 32, 64, 128, 256, 512, 1024)
 """How many lists of the IVF index are searched, tried in turn until the recall is reached."""
 POINTS_PER_LIST = 64
 """Vectors of each list that the centres are fitted on, at most."""

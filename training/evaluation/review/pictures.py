@@ -156,7 +156,7 @@ def index_speed(indexes: MeasuredIndexes) -> bytes:
             fontweight="bold" if is_chosen else "normal",
         )
     lowest = min(point.recall_100 for point in points)
-    panel.set_ylim(lowest - 0.35 * (1.02 - lowest) - 0.01, 1.02)
+    panel.set_ylim(lowest - 0.35 * (1.02 - lowest) - 0.01, 1.02 + 0.12 * (1 - lowest))
     times = [max(point.milliseconds, 1e-3) for point in points]
     panel.set_xscale("log")
     panel.xaxis.set_major_formatter("{x:g}")
