@@ -89,7 +89,11 @@ class ServingConfig(Section):
     @property
     def replicas(self) -> int:
         """`num_replicas`, or its default on this machine."""
-        return self.num_replicas or max(1, min(len(os.sched_getaffinity(0)), 4))
+        if hasattr(os, "sched_getaffinity"):
+            cores = len(os.sched_getaffinity(0))  # fewer than there are, in a container
+        else:
+            cores = os.cpu_count() or 1
+        return self.num_replicas or min(cores, 4)
 
 
 class TrackingConfig(Section):
