@@ -89,10 +89,9 @@ class ServingConfig(Section):
     @property
     def replicas(self) -> int:
         """`num_replicas`, or its default on this machine."""
-        if hasattr(os, "sched_getaffinity"):
-            cores = len(os.sched_getaffinity(0))  # fewer than there are, in a container
-        else:
-            cores = os.cpu_count() or 1
+        # those that this process may use, where the system says so: a container may have fewer
+        ours = getattr(os, "sched_getaffinity", None)
+        cores = len(ours(0)) if ours else os.cpu_count() or 1
         return self.num_replicas or min(cores, 4)
 
 
