@@ -35,4 +35,4 @@ def test_the_page_has_every_model_and_every_retriever_with_its_kept_figures(tmp_
         assert f"\n| {label} | " in text
     assert all(f"- {line}" in text for line in verdicts)
     assert any(line.startswith("complete-journey, capped recall@20 on all items") for line in verdicts)
-    assert "| features: purchase_frequency | " in text
+    assert "| features: repurchase | " in text

@@ -441,7 +441,7 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
     shop.recommend()
     shop.send(bought("fruit1"), bought("fruit1", price=-1))
     shop.call("GET", "/v1/users/somebody/else")
-    shop.call("GET", "/nowhere/4711")
+    shop.call("GET", "/nowhere/room-4711")
     text = shop.call("GET", "/metrics").text
     assert 'shopkeeper_requests_total{method="POST",route="/v1/recommend",status="200"} 1.0' in text
     assert 'shopkeeper_lists_total{kind="fallback",surface="home"} 1.0' in text
@@ -455,7 +455,7 @@ def test_metrics_count_what_happened(shop: Shop) -> None:
     assert 'shopkeeper_requests_total{method="other",route="/healthz",status="405"} 2.0' in text
     assert "BREW" not in text
     assert "somebody" not in text
-    assert "4711" not in text
+    assert "room-4711" not in text
 
 
 def test_the_openapi_document_describes_bodies_with_examples(shop: Shop) -> None:
