@@ -21,7 +21,7 @@ from serving.http.load_shedding import LoadShedding
 from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
 from serving.http.response_headers import ResponseHeaders
-from serving.http.routes import event_routes, operations_routes, recommend_routes
+from serving.http.routes import hot_routes, operations_routes
 from serving.http.schemas import EventsRequest, ProblemDetails, RecommendRequest
 from serving.http.service import Service
 from serving.http.shop.routes import shop_routes
@@ -69,8 +69,7 @@ def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str
         redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
     )
     install_problem_handlers(app)
-    app.include_router(recommend_routes())
-    app.include_router(event_routes())
+    app.include_router(hot_routes())
     app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
     app.include_router(shop_routes(service))
     app.add_api_route("/docs", _docs_page, include_in_schema=False)

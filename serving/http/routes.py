@@ -23,38 +23,29 @@ from serving.http.schemas import (
 from serving.http.service import Service
 
 
-def recommend_routes() -> APIRouter:
-    """The description of `POST /v1/recommend`."""
+def hot_routes() -> APIRouter:
+    """The descriptions of `POST /v1/recommend` and `POST /v1/events`. `HotEndpoints` answers them; only
+    query parameters, which are refused, come so far."""
     router = APIRouter(
-        prefix="/v1",
-        tags=["recommend"],
-        responses=problem_responses(400, 408, 413, 422, 503),
-        dependencies=ONLY_KNOWN_PARAMETERS,
+        prefix="/v1", responses=problem_responses(400, 408, 413, 422, 503), dependencies=ONLY_KNOWN_PARAMETERS
     )
 
     @router.post(
-        "/recommend", summary="A list for a user on a surface", openapi_extra=openapi_body(RecommendRequest)
+        "/recommend",
+        tags=["recommend"],
+        summary="A list for a user on a surface",
+        openapi_extra=openapi_body(RecommendRequest),
     )
     async def recommend() -> RecommendResponse:
-        """Described here, answered by `HotEndpoints`: only query parameters, which are refused, come so
-        far."""
         raise AssertionError("HotEndpoints stands before this route")
 
-    return router
-
-
-def event_routes() -> APIRouter:
-    """The description of `POST /v1/events`."""
-    router = APIRouter(
-        prefix="/v1",
+    @router.post(
+        "/events",
         tags=["events"],
-        responses=problem_responses(400, 408, 413, 422, 503),
-        dependencies=ONLY_KNOWN_PARAMETERS,
+        summary="Record events of users",
+        openapi_extra=openapi_body(EventsRequest),
     )
-
-    @router.post("/events", summary="Record events of users", openapi_extra=openapi_body(EventsRequest))
     async def events() -> EventsResponse:
-        """As `recommend`."""
         raise AssertionError("HotEndpoints stands before this route")
 
     return router

@@ -54,3 +54,12 @@ def test_the_speed_is_that_of_the_kept_run(page: str) -> None:
     assert f"**{times['rectools']} times** RecTools, {times['replay']} times RePlay" in row(
         page, "training SASRec"
     )
+
+
+def test_the_servers_speed_is_that_of_the_kept_run() -> None:
+    kept = json.loads((ROOT / "docs" / "results" / "serving.json").read_text(encoding="utf-8"))["measured"]
+    speed = {name: f"{one['per_second']:,.0f}" for name, one in kept.items()}
+    line = row("README.md", "the live server")
+    assert f"**{speed['warm']}** lists a second for users who come back, {speed['cold']} when each" in line
+    page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    assert f"{speed['cold']} lists a second when each is for another user, {speed['warm']} when" in page

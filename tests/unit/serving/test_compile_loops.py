@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from features.core.compiled import COMPILED
 from serving.compile_loops import main
 
@@ -11,7 +9,7 @@ INNER = {"overdue", "summed_by_code", "_write_level"}
 """Called by other loops alone, whose machine code holds theirs"""
 
 
-def test_every_compiled_loop_is_called(tmp_path: Path) -> None:
+def test_every_compiled_loop_is_called() -> None:
     main()
     never = [function.__name__ for function in COMPILED if not function.signatures]  # type: ignore[attr-defined]
     assert COMPILED
