@@ -179,6 +179,7 @@ def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen
     with (run.path / _OUTPUT).open("wb") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "serving.deploy.cluster", str(run.path)],
+            cwd=run.path,  # Python and Ray import from there first, and the caller may have a `serving` too
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -46,9 +46,17 @@ class Shop:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         options = [part for setting in (f"serving.port={self.port}", *settings) for part in ("-s", setting)]
-        command = [sys.executable, "-c", SERVE, "serve", "--out", str(workspace), *options]
+        elsewhere = workspace.parent / "with a package of that name"
+        (elsewhere / "serving").mkdir(parents=True, exist_ok=True)
+        (elsewhere / "serving" / "__init__.py").write_text("raise SystemExit('not ours')")
+        command = [sys.executable, "-P", "-c", SERVE, "serve", "--out", str(workspace), *options]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+            command,
+            cwd=elsewhere,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            bufsize=1,
         )
         self.printed: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
