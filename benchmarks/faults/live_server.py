@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import httpx
 
 from benchmarks.folders import ROOT
+from serving.deploy.ray_environment import free_ports
 from serving.state.store import STORE_FILE
 
 START_SECONDS: Final = 120
@@ -41,7 +42,7 @@ class LiveServer:
     """`shopkeeper serve` on a free port. Open it with `with`; `start` starts it anew."""
 
     def __init__(self, workspace: Path, bundle: Path, *, replicas: int = 1) -> None:
-        self.workspace, self.port = workspace, _free_port()
+        self.workspace, self.port = workspace, free_ports(1)[0]
         settings = (f"serving.port={self.port}", f"serving.num_replicas={replicas}")
         self._command = [sys.executable, "-m", "scripts.cli", "serve", "--out", str(workspace)]
         self._command += ["--bundle", str(bundle), *(word for one in settings for word in ("--set", one))]
@@ -151,12 +152,6 @@ class LiveServer:
             return Counter(row[0] for row in connection.execute("SELECT event_id FROM events"))
         finally:
             connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _parents() -> dict[int, int]:

@@ -25,7 +25,7 @@ _DEFAULTS = """\
     timeout http-request 10s
     timeout client 30s
     timeout server 10s
-    timeout connect 1s
+    timeout connect 250ms
     timeout queue 5s
 """
 _FRONTEND = """\

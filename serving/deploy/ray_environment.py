@@ -24,6 +24,9 @@ from serving.deploy.run_folder import VARIABLE
 from serving.http.load_shedding import ALWAYS_TAKEN, overloaded
 from serving.http.problems import whole_response
 
+ADMIN_SOCKET: Final = "admin.sock"
+"""HAProxy's, in the run folder."""
+
 _DEFAULTS: Final = {
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
@@ -62,7 +65,7 @@ def ray_environment(run_folder: Path, *, max_wait_ms: float) -> dict[str, str]:
     `run_folder` belongs to this server alone: two servers on one machine get different ports, sockets and
     tokens.
     """
-    metrics, stats, fallback = _free_ports(3)
+    metrics, stats, fallback = free_ports(3)
     environment = _DEFAULTS | TELEMETRY_OFF | os.environ
     environment |= {
         VARIABLE: str(run_folder),
@@ -71,7 +74,7 @@ def ray_environment(run_folder: Path, *, max_wait_ms: float) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(run_folder / "haproxy.cfg"),
-        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run_folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(run_folder / ADMIN_SOCKET),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(run_folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(run_folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(run_folder / "metrics.sock"),
@@ -111,7 +114,7 @@ def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float) -> Path:
     return script
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Unused ports, below the ranges from which the system and Ray assign ports."""
     free: list[int] = []
     for port in random.sample(range(20_000, 30_000), 1_000):

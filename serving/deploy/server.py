@@ -24,6 +24,7 @@ from configs.console import log
 from configs.exceptions import ArtefactError, ServingError
 from configs.schema import Config
 from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
+from serving.deploy.haproxy_replicas import num_replicas_known
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeReader, logger
 from serving.deploy.ray_environment import ray_environment
@@ -100,7 +101,7 @@ def start(
         run.remove()
         raise
     try:
-        _wait_until_ready(server, should_stop)
+        _wait_until_ready(server, should_stop, num_replicas=settings.num_replicas)
     except BaseException as error:
         logger.error("not started", extra={"fields": {"reason": str(error)}})
         _keep_ray_logs(run, config.workspace)
@@ -188,8 +189,8 @@ def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen
         )
 
 
-def _wait_until_ready(server: Server, should_stop: Callable[[], bool]) -> None:
-    """Poll /readyz: HAProxy routes to the replicas a moment after they are up. Raises ServingError."""
+def _wait_until_ready(server: Server, should_stop: Callable[[], bool], *, num_replicas: int) -> None:
+    """Poll /readyz until HAProxy routes to all replicas: then one may die. Raises ServingError."""
     until = time.monotonic() + _READY_SECONDS
     reason = f"It did not answer at {server.url} within {_READY_SECONDS} s."
     while time.monotonic() < until:
@@ -204,7 +205,8 @@ def _wait_until_ready(server: Server, should_stop: Callable[[], bool]) -> None:
             reason = f"The process that runs Ray ended: {_last_line(server.run)}"
             break
         try:
-            if httpx.get(f"{server.url}/readyz", timeout=2, trust_env=False).status_code == 200:
+            answer = httpx.get(f"{server.url}/readyz", timeout=2, trust_env=False)
+            if answer.status_code == 200 and num_replicas_known(server.run.path) >= num_replicas:
                 return
         except httpx.HTTPError:
             pass

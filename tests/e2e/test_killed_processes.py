@@ -18,6 +18,8 @@ import httpx
 import pytest
 from hand_made_bundle import write_bundle
 
+from serving.deploy.haproxy_replicas import num_replicas_known
+from serving.deploy.ray_environment import free_ports
 from serving.deploy.run_folder import RunFolder
 from serving.recommend.bundle import Bundle
 from serving.recommend.served_bundle import ChampionPointer, write_pointer
@@ -42,9 +44,7 @@ class Shop:
     """`shopkeeper serve` in a process of its own, and all that it prints."""
 
     def __init__(self, workspace: Path, *settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        (self.port,) = free_ports(1)
         options = [part for setting in (f"serving.port={self.port}", *settings) for part in ("-s", setting)]
         elsewhere = workspace.parent / "with a package of that name"
         (elsewhere / "serving").mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def test_the_log_is_named_and_a_request_id_comes_back_once(shop: Shop, workspace
 
 def test_with_two_replicas_a_killed_one_fails_no_request(shop: Shop) -> None:
     replicas = shop.processes("ray::ServeRepli")
-    assert len(replicas) == 2
+    assert len(replicas) == num_replicas_known(shop.run.path) == 2
     threading.Timer(0.5, os.kill, (replicas[0], signal.SIGKILL)).start()
     assert set(ask(shop, seconds=3)) == {"200"}
 

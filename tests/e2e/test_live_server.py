@@ -23,6 +23,7 @@ from worked_example import Example
 
 from configs.exceptions import ServingError
 from configs.load import load_config
+from serving.deploy.ray_environment import free_ports
 from serving.deploy.server import start
 from serving.recommend.served_bundle import champion_bundle
 
@@ -39,17 +40,11 @@ print("stopped", flush=True)
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Live:
     """A server in a process of its own, and a client of it."""
 
     def __init__(self, workspace: Path, bundle: Path) -> None:
-        self.workspace, self.bundle, self.port = workspace, bundle, free_port()
+        self.workspace, self.bundle, self.port = workspace, bundle, free_ports(1)[0]
         command = [sys.executable, "-c", SERVE, str(self.workspace), str(self.bundle), str(self.port)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)

