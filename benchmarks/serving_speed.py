@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.folders import RESULTS
 from benchmarks.live_server.load import Call, Measured, closed_loop, open_loop
 from benchmarks.live_server.made_shop import made_bundle
-from benchmarks.live_server.noop import PATH, noop_server
+from benchmarks.live_server.noop import DIRECT_PATH, PATH, noop_server
 from benchmarks.live_server.page import verdict_lines, write_page
 from benchmarks.live_server.processes import cpu_seconds, replica_megabytes
 from benchmarks.live_server.stages import NUM_USERS, stage_milliseconds
@@ -86,16 +86,22 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
         bundle, config.workspace / STORE_FILE, users=[f"u{user}" for user in drawn.tolist()]
     )
     replicas = config.serving.replicas
-    before = _noop(options, config)
+    before, before_direct = _noop(options, config)
     server = start(config, bundle)
     try:
         measured = _Measurement(options, config.serving.port, server.run).all()
         memory = replica_megabytes(server.run)
     finally:
         server.stop()
-    after = _noop(options, config)
+    after, after_direct = _noop(options, config)
     return {
-        "measured": {"noop": before, **measured, "noop again": after},
+        "measured": {
+            "noop": before,
+            "direct noop": before_direct,
+            **measured,
+            "noop again": after,
+            "direct noop again": after_direct,
+        },
         "stages": stages,
         "replica_megabytes": memory,
         "replicas": replicas,
@@ -107,12 +113,12 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
     }
 
 
-def _noop(options: argparse.Namespace, config: Config) -> dict[str, Any]:
-    """Figures of the server that does nothing."""
+def _noop(options: argparse.Namespace, config: Config) -> list[dict[str, Any]]:
+    """Figures of the server that does nothing: through Ray Serve, and past it."""
     with noop_server(config.serving.port, num_replicas=config.serving.replicas) as run:
         load = _Measurement(options, config.serving.port, run)
         load.closed([(PATH, b'{"user_id": "u1"}')], seconds=3)
-        return load.closed([(PATH, b'{"user_id": "u1"}')])
+        return [load.closed([(path, b'{"user_id": "u1"}')]) for path in (PATH, DIRECT_PATH)]
 
 
 def _server_config(options: argparse.Namespace, shop: Config) -> Config:

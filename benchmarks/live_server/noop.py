@@ -19,7 +19,8 @@ from fastapi import FastAPI, Request, Response
 from benchmarks.folders import ROOT
 from serving.deploy.run_folder import RunFolder
 
-PATH = "/noop"
+PATH, DIRECT_PATH = "/noop", "/v1/recommend"
+"""Through Ray Serve, and on the replica's own socket, where HAProxy sends lists"""
 READY_SECONDS = 60
 
 
@@ -65,6 +66,7 @@ def main(run_folder: Path, port: int, num_replicas: int) -> None:
     import ray
     from ray import serve
 
+    from serving.deploy.direct_server import listen
     from serving.deploy.one_write import write_responses_at_once
     from serving.deploy.replica import Replica
 
@@ -76,10 +78,13 @@ def main(run_folder: Path, port: int, num_replicas: int) -> None:
             app = FastAPI()
 
             @app.post(PATH)
+            @app.post(DIRECT_PATH)
             async def answer(request: Request) -> Response:
                 await request.body()
                 return Response(b'{"items": []}', media_type="application/json")
 
+            replica = serve.get_replica_context().replica_id.unique_id
+            await listen(app, run_folder, replica=replica)
             return app
 
     ray.init(
@@ -92,9 +97,9 @@ def main(run_folder: Path, port: int, num_replicas: int) -> None:
     )
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     deployment = cast(Any, Replica).options(
-        name="noop", func_or_class=serve.ingress()(Noop), num_replicas=num_replicas
+        func_or_class=serve.ingress()(Noop), num_replicas=num_replicas
     )
-    serve.run(deployment.bind(), name="noop", route_prefix="/")
+    serve.run(deployment.bind(), name="shopkeeper", route_prefix="/")
     sys.stdin.read()
 
 

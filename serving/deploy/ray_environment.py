@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from configs.telemetry import TELEMETRY_OFF
-from serving.deploy import haproxy_config, haproxy_queue
+from serving.deploy import haproxy_config, haproxy_backends
 from serving.deploy.haproxy_errors import write_haproxy_errors
 from serving.deploy.run_folder import VARIABLE
 from serving.http.load_shedding import ALWAYS_TAKEN, overloaded
@@ -50,7 +50,7 @@ _START_HAPROXY: Final = """\
 for argument in "$@"; do
     case "$argument" in
         *.cfg) {python} -I -S {change} "$argument" {errors} || exit 1
-               {python} -I -S {queue} "$argument" {max_wait_ms} {max_at_once} {busy} || exit 1 ;;
+               {python} -I -S {backends} "$argument" {max_wait_ms} {max_at_once} {busy} {sockets} || exit 1 ;;
     esac
 done
 # Stop HAProxy when Ray ends, even after kill -9, so that it does not hold the port.
@@ -102,10 +102,11 @@ def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float) -> Path:
         "python": sys.executable,
         "change": haproxy_config.__file__,
         "errors": str(errors),
-        "queue": haproxy_queue.__file__,
+        "backends": haproxy_backends.__file__,
         "max_wait_ms": f"{max_wait_ms:.0f}",
         "max_at_once": str(ALWAYS_TAKEN),
         "busy": str(busy),
+        "sockets": str(run_folder),
         "haproxy": get_haproxy_binary(),
     }
     text = _START_HAPROXY.format(**{name: shlex.quote(part) for name, part in parts.items()})

@@ -12,6 +12,7 @@ from typing import Final
 from ray import serve
 from starlette.types import ASGIApp
 
+from serving.deploy.direct_server import listen
 from serving.deploy.fallback_bundle import load_pipeline
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
@@ -80,13 +81,18 @@ class Replica:
         return service
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
-        serving = self._settings.serving
-        app = build_app(self._service, serving, fallback_reason=self._fallback_reason)
-        guarded = LoopbackGuard(app, serving)
-        log = self._settings.log
-        return RequestLog(
-            guarded, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=False
+        """For Ray's own port; lists and events come to the socket that listens from here on."""
+        serving, log = self._settings.serving, self._settings.log
+        app = LoopbackGuard(build_app(self._service, serving, fallback_reason=self._fallback_reason), serving)
+        seen, with_id = (
+            RequestLog(
+                app, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
+            )
+            for returns_id in (False, True)  # Ray returns the id itself
         )
+        replica = serve.get_replica_context().replica_id.unique_id
+        await listen(with_id, self._settings.run_folder, replica=replica)
+        return seen
 
     def check_health(self) -> None:
         """Called by Ray every two seconds; Ray replaces a replica whose check raises."""

@@ -19,7 +19,7 @@ OWN_LANE: Final = ("/v1/recommend", "/v1/events")
 
 ALWAYS_TAKEN: Final = 8
 """Requests that a lane takes however slow it is, since HAProxy gives a replica as many lists at once (see
-`haproxy_queue`): refused at once, they would only make room for the next refusal. The time that they wait is
+`haproxy_backends`): refused at once, they would only make room for the next refusal. The time that they wait is
 bounded when their turn comes."""
 
 MAX_IN_FLIGHT: Final = 256

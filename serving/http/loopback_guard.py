@@ -58,9 +58,10 @@ class LoopbackGuard:
         return None
 
     def _caller(self, scope: Scope, headers: Headers) -> str:
-        """The address of whoever connected, or of the one that trusted proxies name as having done so."""
+        """The address of whoever connected, or of the one that trusted proxies name as having done so. A
+        Unix socket gives none: its callers are on this machine."""
         client = scope.get("client")
-        caller = str(client[0]) if client else ""
+        caller = str(client[0]) if client else _LOOPBACK_NAMES[0]
         if not self._proxies:
             return caller
         for address in reversed(_forwarded_for(headers)):

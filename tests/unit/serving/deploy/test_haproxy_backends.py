@@ -17,7 +17,7 @@ from http_shop import on_a_port, problem
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from serving.deploy.haproxy_queue import with_queue
+from serving.deploy.haproxy_backends import with_backends
 from serving.deploy.ray_environment import write_haproxy_starter
 from serving.http.load_shedding import ALWAYS_TAKEN
 
@@ -121,14 +121,14 @@ def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path
 def test_without_replicas_there_is_no_queue(tmp_path: Path) -> None:
     text = CONFIG.format(port=1, stats=2, replica=3)
     no_replica = "\n".join(line for line in text.splitlines() if "SERVE_REPLICA" not in line)
-    assert with_queue(no_replica, max_wait_ms=200, max_at_once=8, error_file=tmp_path) == no_replica
+    assert with_backends(no_replica, max_wait_ms=200, max_at_once=8, error_file=tmp_path) == no_replica
 
 
 def test_every_replica_has_its_places_and_the_fallback_has_none(tmp_path: Path) -> None:
     text = CONFIG.format(port=1, stats=2, replica=3).replace(
         "    server SERVE_PROXY", "    server SERVE_REPLICA_2 127.0.0.1:4 check\n    server SERVE_PROXY"
     )
-    queue = with_queue(text, max_wait_ms=200, max_at_once=8, error_file=tmp_path).partition(
+    queue = with_backends(text, max_wait_ms=200, max_at_once=8, error_file=tmp_path).partition(
         "\nbackend lists\n"
     )[2]
     assert [line.split()[1:] for line in queue.splitlines() if line.startswith("    server ")] == [
