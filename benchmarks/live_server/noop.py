@@ -67,13 +67,9 @@ def main(run_folder: Path, port: int, num_replicas: int) -> None:
     from ray import serve
 
     from serving.deploy.direct_server import listen
-    from serving.deploy.one_write import write_responses_at_once
     from serving.deploy.replica import Replica
 
     class Noop:
-        def __init__(self) -> None:
-            write_responses_at_once()
-
         async def __serve_build_asgi_app__(self) -> FastAPI:
             app = FastAPI()
 
@@ -96,9 +92,7 @@ def main(run_folder: Path, port: int, num_replicas: int) -> None:
         _temp_dir=str(run_folder / "ray"),
     )
     serve.start(http_options={"host": "127.0.0.1", "port": port})
-    deployment = cast(Any, Replica).options(
-        func_or_class=serve.ingress()(Noop), num_replicas=num_replicas
-    )
+    deployment = cast(Any, Replica).options(func_or_class=serve.ingress()(Noop), num_replicas=num_replicas)
     serve.run(deployment.bind(), name="shopkeeper", route_prefix="/")
     sys.stdin.read()
 

@@ -41,7 +41,6 @@ async def listen(app: ASGIApp, folder: Path, *, replica: str) -> Path:
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         )
     )
-    server.install_signal_handlers = lambda: None
     task = asyncio.get_running_loop().create_task(server.serve())
     _running.add(task)
     while not server.started:

@@ -1,6 +1,7 @@
-"""Backends for lists and events: `python haproxy_backends.py haproxy.cfg MAX_WAIT_MS MAX_AT_ONCE ERROR_FILE SOCKETS`.
+"""Backends for lists and events.
 
-Both go to the replicas' own sockets in the folder SOCKETS (`direct_server`), past Ray's code.
+`python haproxy_backends.py haproxy.cfg MAX_WAIT_MS MAX_AT_ONCE ERROR_FILE SOCKETS` adds them. They send to
+the replicas' own sockets in the folder SOCKETS (`direct_server`), past Ray's code.
 
 A replica that refuses thousands of requests a second makes few lists: each costs Python a millisecond.
 HAProxy holds them for a hundredth of that. So a replica gets MAX_AT_ONCE lists at once, the others wait in

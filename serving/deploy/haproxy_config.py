@@ -31,11 +31,9 @@ _DEFAULTS = """\
 _FRONTEND = """\
     http-request disable-l7-retry if { path_beg /v1/events }
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9._:-]{1,128}$ }
-    http-request set-header x-request-disconnect-disabled ?1
 """
 """Events without an event_id would count twice; everything else may be sent again to another replica.
-Ray makes a request id where there is none, and returns any that there is. It would start three tasks a
-request to notice a caller that goes away, which takes longer than most answers do."""
+Ray makes a request id where there is none, and returns any that there is."""
 
 
 def changed(text: str, *, errors: Path) -> str:

@@ -10,17 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, cast
 
-import uvicorn.config
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 _HEAD: Final = b"HTTP/1."
 _FINAL: Final = frozenset(b"2345")
 """First digits of the statuses of final responses: `100 Continue` is written at once."""
-
-
-def write_responses_at_once() -> None:
-    """For every uvicorn server that this process starts from now on. Ray has no setting for it."""
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{OneWriteProtocol.__name__}"
 
 
 class OneWriteProtocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type]

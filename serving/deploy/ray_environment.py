@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from configs.telemetry import TELEMETRY_OFF
-from serving.deploy import haproxy_config, haproxy_backends
+from serving.deploy import haproxy_backends, haproxy_config
 from serving.deploy.haproxy_errors import write_haproxy_errors
 from serving.deploy.run_folder import VARIABLE
 from serving.http.load_shedding import ALWAYS_TAKEN, overloaded

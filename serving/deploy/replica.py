@@ -16,7 +16,6 @@ from serving.deploy.direct_server import listen
 from serving.deploy.fallback_bundle import load_pipeline
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
-from serving.deploy.one_write import write_responses_at_once
 from serving.deploy.settings import ReplicaSettings
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
@@ -50,7 +49,6 @@ class Replica:
     def __init__(self, settings: ReplicaSettings) -> None:
         log_to_file(settings.log)
         logger.addHandler(NoticeHandler(settings.run_folder))
-        write_responses_at_once()
         self._settings = settings
         try:
             pipeline, self._fallback_reason = load_pipeline(settings.bundles())

@@ -1,7 +1,7 @@
 """`POST /v1/recommend` and `POST /v1/events` as plain ASGI: FastAPI would cost as much as their work does.
 
-A list is made in the event loop itself: HAProxy queues what comes meanwhile (`haproxy_backends`), and a thread
-beside the loop would only take turns with it for the interpreter's lock.
+A list is made in the event loop itself: HAProxy queues what comes meanwhile (`haproxy_backends`), and a
+thread beside the loop would only take turns with it for the interpreter's lock.
 """
 
 from __future__ import annotations

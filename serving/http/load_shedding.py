@@ -19,8 +19,8 @@ OWN_LANE: Final = ("/v1/recommend", "/v1/events")
 
 ALWAYS_TAKEN: Final = 8
 """Requests that a lane takes however slow it is, since HAProxy gives a replica as many lists at once (see
-`haproxy_backends`): refused at once, they would only make room for the next refusal. The time that they wait is
-bounded when their turn comes."""
+`haproxy_backends`): refused at once, they would only make room for the next refusal. The time that they wait
+is bounded when their turn comes."""
 
 MAX_IN_FLIGHT: Final = 256
 """Requests that a lane holds at most, however fast they are: each has a body in memory."""

@@ -1,12 +1,13 @@
-"""Lists wait in HAProxy: a replica gets few at once, and who waits too long gets problem details."""
+"""Lists and events go to the replicas' own sockets. Lists wait in HAProxy: a replica gets few at once, and
+who waits too long gets problem details."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,11 @@ import httpx
 import pytest
 from http_shop import on_a_port, problem
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.deploy.direct_server import listen
 from serving.deploy.haproxy_backends import with_backends
-from serving.deploy.ray_environment import write_haproxy_starter
+from serving.deploy.ray_environment import free_ports, write_haproxy_starter
 from serving.http.load_shedding import ALWAYS_TAKEN
 
 CONFIG = """\
@@ -36,7 +38,7 @@ backend default_backend
     http-request return status 404
 backend http-shopkeeper
     http-reuse always
-    server SERVE_REPLICA_1 127.0.0.1:{replica} check observe layer4 error-limit 3 on-error mark-down
+    server SERVE_REPLICA_app-r1 127.0.0.1:{replica} check observe layer4 error-limit 3 on-error mark-down
     server SERVE_PROXY_ACTOR-fallback 127.0.0.1:1 check backup
 listen stats
   bind 127.0.0.1:{stats}
@@ -51,6 +53,7 @@ class Replica:
 
     def __init__(self) -> None:
         self.lists = self.most_lists = 0
+        self.paths = set[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/v1/recommend":
@@ -58,15 +61,24 @@ class Replica:
             self.most_lists = max(self.lists, self.most_lists)
             await asyncio.sleep(0.04 * self.lists)
             self.lists -= 1
+        self.paths.add(scope["path"])
         await PlainTextResponse("answered")(scope, receive, send)
 
 
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+@contextlib.contextmanager
+def direct(app: ASGIApp, folder: Path) -> Iterator[None]:
+    """The app on the socket of the replica `r1`, as in a replica's event loop."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(listen(app, folder, replica="r1"), loop).result(timeout=10)
+    yield
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
 
 
 @contextlib.contextmanager
@@ -104,8 +116,12 @@ async def ask_at_once(address: str, *, lists: int) -> tuple[list[httpx.Response]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Ray runs HAProxy's own binary elsewhere")
 def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path) -> None:
-    replica = Replica()
-    with on_a_port(replica) as port, haproxy(tmp_path, replica=port) as address:
+    replica, through_ray = Replica(), Replica()
+    with (
+        on_a_port(through_ray) as port,
+        direct(replica, tmp_path),
+        haproxy(tmp_path, replica=port) as address,
+    ):
         lists, events = asyncio.run(ask_at_once(address, lists=150))
     answered = [response for response in lists if response.status_code == 200]
     refused = [response for response in lists if response.status_code != 200]
@@ -116,22 +132,34 @@ def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path
     assert {response.text for response in events} == {"answered"}
     longest = max(response.elapsed.total_seconds() for response in refused)
     assert longest < 3, "all 150 would take 6 s"
+    assert replica.paths == {"/v1/recommend", "/v1/events"}
+    assert through_ray.paths == {"/healthz"}
 
 
-def test_without_replicas_there_is_no_queue(tmp_path: Path) -> None:
+def backends_added(text: str) -> str:
+    folder = Path("/run/shop")
+    return with_backends(
+        text, max_wait_ms=200, max_at_once=8, error_file=folder / "busy.http", sockets=folder
+    )
+
+
+def test_without_replicas_there_is_no_queue() -> None:
     text = CONFIG.format(port=1, stats=2, replica=3)
     no_replica = "\n".join(line for line in text.splitlines() if "SERVE_REPLICA" not in line)
-    assert with_backends(no_replica, max_wait_ms=200, max_at_once=8, error_file=tmp_path) == no_replica
+    assert backends_added(no_replica) == no_replica
 
 
-def test_every_replica_has_its_places_and_the_fallback_has_none(tmp_path: Path) -> None:
+def test_every_replica_has_its_places_and_the_fallback_has_none() -> None:
     text = CONFIG.format(port=1, stats=2, replica=3).replace(
-        "    server SERVE_PROXY", "    server SERVE_REPLICA_2 127.0.0.1:4 check\n    server SERVE_PROXY"
+        "    server SERVE_PROXY",
+        "    server SERVE_REPLICA_app-r2 127.0.0.1:4 check\n    server SERVE_PROXY",
     )
-    queue = with_backends(text, max_wait_ms=200, max_at_once=8, error_file=tmp_path).partition(
-        "\nbackend lists\n"
-    )[2]
-    assert [line.split()[1:] for line in queue.splitlines() if line.startswith("    server ")] == [
-        ["SERVE_REPLICA_1", "127.0.0.1:3", "track", "http-shopkeeper/SERVE_REPLICA_1", "maxconn", "8"],
-        ["SERVE_REPLICA_2", "127.0.0.1:4", "track", "http-shopkeeper/SERVE_REPLICA_2", "maxconn", "8"],
+    lists, events = (
+        [line.split()[1:] for line in backend.splitlines() if line.startswith("    server ")]
+        for backend in backends_added(text).partition("\nbackend lists\n")[2].split("\nbackend events\n")
+    )
+    names = [f"SERVE_REPLICA_app-{replica}" for replica in ("r1", "r2")]
+    assert events == [
+        [name, f"unix@/run/shop/{name[-2:]}.sock", "track", f"http-shopkeeper/{name}"] for name in names
     ]
+    assert lists == [[*server, "maxconn", "8"] for server in events]
