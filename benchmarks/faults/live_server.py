@@ -100,6 +100,14 @@ class LiveServer:
             self._process.wait()
         self._seen.clear()
 
+    def metric(self, name: str) -> float:
+        """One of `/metrics`, without labels; NaN where there is no answer."""
+        try:
+            text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5, trust_env=False).text
+            return float(text.partition(f"\n{name} ")[2].split()[0])
+        except (httpx.HTTPError, IndexError):
+            return float("nan")
+
     def get(self, path: str) -> dict[str, Any]:
         """The JSON of an answer; nothing where there is none."""
         try:

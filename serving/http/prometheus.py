@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -16,6 +17,13 @@ ABORTED: Final = 499
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram."""
+
+_KEPT: Final = {
+    "user_states": "Users of whom more than the history is kept between requests.",
+    "user_state_bytes": "What their states take, roughly.",
+    "histories": "Users whose histories are in memory.",
+    "history_events": "Events of these histories.",
+}
 
 _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 """Others are counted as one: a client may send any word, and each would be a time series for ever."""
@@ -48,6 +56,9 @@ class RequestMetrics:
             "1 where events are stored, 0 where they are refused.",
             registry=registry,
         )
+        self._kept = {
+            name: Gauge(f"shopkeeper_{name}", text, registry=registry) for name, text in _KEPT.items()
+        }
         bundle = Gauge("shopkeeper_bundle_info", "The loaded bundle.", ["name", "version"], registry=registry)
         bundle.labels(bundle_name, bundle_version).set(1)
         process = Gauge("shopkeeper_process_info", "The process of this replica.", ["pid"], registry=registry)
@@ -70,6 +81,11 @@ class RequestMetrics:
         self._events.labels("accepted").inc(accepted)
         self._events.labels("duplicate").inc(duplicates)
         self._events.labels("rejected").inc(rejected)
+
+    def note_kept(self, kept: Mapping[str, int]) -> None:
+        """What is in memory between requests at this scrape, by the names of `_KEPT`."""
+        for name, gauge in self._kept.items():
+            gauge.set(kept[name])
 
     def note_event_log(self, *, is_writable: bool) -> None:
         """Whether events are stored at this scrape."""

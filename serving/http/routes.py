@@ -87,6 +87,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_rea
         response_class=PlainTextResponse,
     )
     async def scrape() -> Response:
+        metrics.note_kept(service.kept())
         metrics.note_event_log(is_writable=service.store.write_trouble() is None)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -150,6 +150,15 @@ class Service:
             )
         return own
 
+    def kept(self) -> dict[str, int]:
+        """What is in memory between requests, by the names of the metrics."""
+        return {
+            "user_states": len(self._states),
+            "user_state_bytes": self._states.num_bytes,
+            "histories": self.store.num_cached_users,
+            "history_events": self.store.num_cached_events,
+        }
+
     def history(self, user_key: str | None) -> History:
         """The stored history of a user: the latest `max_events_kept` events of items that the bundle knows;
         empty for None."""

@@ -54,6 +54,10 @@ class UserStates:
         self._states: OrderedDict[str, UserState] = OrderedDict()
         self.num_bytes = 0
 
+    def __len__(self) -> int:
+        """How many users have one."""
+        return len(self._states)
+
     def recommend(self, query: Query) -> Answer:
         """The same as `Pipeline.recommend` at the moment of the user's state.
 

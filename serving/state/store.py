@@ -177,6 +177,11 @@ class EventStore:
         """How many histories are in memory."""
         return len(self._caches)
 
+    @property
+    def num_cached_events(self) -> int:
+        """How many events these histories have together."""
+        return self._num_cached_events
+
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
         with self._lock, translate_store_errors(self.path):
