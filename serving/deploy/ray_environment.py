@@ -37,11 +37,11 @@ _DEFAULTS: Final = {
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "10",
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
     "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "2s",
-    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+    "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
 }
 """Ten times the requests per second of Ray's defaults, and shutdown in two seconds instead of thirty; a
-request whose replica dies goes to another; a dead HAProxy is replaced after three seconds instead of thirty.
+request whose replica dies goes to another; a dead HAProxy is noticed after two seconds instead of thirty.
 Values that are already set in the environment take precedence."""
 
 _START_HAPROXY: Final = """\

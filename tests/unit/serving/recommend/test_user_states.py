@@ -83,12 +83,13 @@ def test_memory_is_bounded_and_the_least_recently_used_go_first(
         states.recommend(query_of(shop_dataset, user, pipeline))
         states.recommend(query_of(shop_dataset, 0, pipeline))
         assert 0 < states.num_bytes <= 4 * one.num_bytes
+        assert 0 < len(states) <= 12
     before = pipeline.times
     states.recommend(query_of(shop_dataset, 0, pipeline))
     assert pipeline.times == before + 1  # each call of `history` makes a new object, as after an event
     none = states_of(pipeline, max_bytes=0)
     none.recommend(query_of(shop_dataset, 0, pipeline))
-    assert none.num_bytes == 0
+    assert (none.num_bytes, len(none)) == (0, 0)
 
 
 def test_strangers_share_nothing(pipeline: Counting, shop_dataset: Dataset) -> None:
