@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from pydantic import TypeAdapter
 
-from features.histories import distinct
 from serving.http.schemas import RecommendRequest, RecommendResponse
 from serving.http.service import Service
 from serving.recommend.candidates import KnownUser
 from serving.recommend.feature_group import CandidateContext
+from serving.recommend.first_pass import first_pass
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
 from serving.state.store import EventStore
@@ -44,6 +43,7 @@ def stage_milliseconds(bundle_folder: Path, store_file: Path, *, users: Sequence
         service = Service(pipeline, store, max_events_kept=5_000, clock=lambda: now)
         service.warm_up()
         gc.freeze()  # as a replica does
+        limit = bundle.settings.retrievers.max_candidates
         for user in users[:NUM_USERS]:
             service.recommend(RecommendRequest(user_id=user))
         for user in users[NUM_USERS : 2 * NUM_USERS]:
@@ -56,7 +56,8 @@ def stage_milliseconds(bundle_folder: Path, store_file: Path, *, users: Sequence
             }
             known = KnownUser(context, retrieved)
             retrievals = timed("candidates", lambda: pipeline.retrieve(query, known))  # noqa: B023
-            items = distinct(np.concatenate([one.proposed for one in retrievals.values()])).astype(np.int32)
+            proposed = [one.proposed for one in retrievals.values()]
+            items = timed("first pass", lambda: first_pass(proposed, limit=limit))  # noqa: B023
             found = timed(
                 "ranker columns",
                 lambda: pipeline.columns.compute(

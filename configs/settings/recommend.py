@@ -15,6 +15,10 @@ class RetrieversConfig(Section):
     num_candidates: dict[str, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Retriever → how many items it proposes at most, where that is not its default: `{encoder: 500}`."""
 
+    max_candidates: int = Field(300, ge=1)
+    """Candidates that the ranker reads for one list, at most: of more, those that stand highest with the
+    retrievers together."""
+
     popularity_days: float = Field(28, gt=0)
     """The recent window: what sold in this many days before `as_of` is popular."""
 

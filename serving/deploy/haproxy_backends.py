@@ -5,7 +5,8 @@ the replicas' own sockets in the folder SOCKETS (`direct_server`), past Ray's co
 
 A replica that refuses thousands of requests a second makes few lists: each costs Python a millisecond.
 HAProxy holds them for a hundredth of that. So a replica gets MAX_AT_ONCE lists at once, the others wait in
-HAProxy, and after MAX_WAIT_MS they get ERROR_FILE, a whole response.
+HAProxy, and after MAX_WAIT_MS they get ERROR_FILE, a whole response. A user's lists come from one replica
+while it is up and has no more than its share to do: that one has the user's history and state in memory.
 
 Ray writes `haproxy.cfg` anew at every change of the replicas; HAProxy is started by a script that runs this
 file on it first. It needs nothing but Python.
@@ -22,6 +23,16 @@ _APP: Final = "http-shopkeeper"
 """Ray's name of the backend."""
 _SERVER: Final = re.compile(r"^ +server (\S+) (?!.* backup)", flags=re.MULTILINE)
 """A replica's name; Ray's own proxy, which stands in for them, is none."""
+_SAME_REPLICA: Final = (
+    "    http-request set-var(txn.user) req.body,json_query('$.user_id')",
+    "    http-request set-var(txn.user) req.body,json_query('$.visitor_id')"
+    " unless { var(txn.user) -m found }",
+    "    balance hash var(txn.user)",
+    "    hash-type consistent",
+    "    hash-balance-factor 150",
+)
+"""Consistent hashing with bounded loads (Mirrokni, Thorup & Zadimoghaddam 2018, arXiv:1608.01350): a replica
+gets at most 1.5 times the mean. Whose body names nobody, or does not fit HAProxy's buffer, gets any."""
 
 
 def socket_name(replica: str) -> str:
@@ -41,6 +52,7 @@ def with_backends(text: str, *, max_wait_ms: float, max_at_once: int, error_file
     backends = [
         "backend lists",
         "    http-reuse always",
+        *_SAME_REPLICA,
         f"    timeout queue {max_wait_ms:.0f}ms",
         f"    errorfile 503 {error_file}",
         *(f"{server} maxconn {max_at_once}" for server in servers),

@@ -39,10 +39,12 @@ _DEFAULTS: Final = {
     "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "2s",
     "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.5",
     "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
+    "RAY_worker_niceness": "0",
 }
 """Ten times the requests per second of Ray's defaults, and shutdown in two seconds instead of thirty; a
-request whose replica dies goes to another; a dead HAProxy is noticed after two seconds instead of thirty.
-Values that are already set in the environment take precedence."""
+request whose replica dies goes to another; a dead HAProxy is noticed after two seconds instead of thirty;
+replicas have the priority of the command, not a lower one than whatever else runs. Values that are already
+set in the environment take precedence."""
 
 _START_HAPROXY: Final = """\
 #!/bin/sh

@@ -30,7 +30,7 @@ class KnownUser:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The union of what the retrievers of a surface propose."""
+    """What the retrievers of a surface propose together, after the first pass."""
 
     items: IntArray
     """(C,) distinct"""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from configs.settings.recommend import SurfaceConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.core.participles import participles
-from features.histories import History, IntArray, distinct
+from features.histories import History, IntArray
 from features.profiles.user_profile import UserProfile
 from features.retriever import Retrieval, Retriever, ScoredItems, UserContext, Wording
 from features.retrievers import retrievers_of
@@ -25,6 +25,7 @@ from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
 from serving.recommend.feature_group import CandidateContext
 from serving.recommend.filter import FilterContext
 from serving.recommend.filters import filters_of
+from serving.recommend.first_pass import first_pass
 from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
 from serving.recommend.request import Answer, Query, no_items
@@ -130,7 +131,7 @@ class Pipeline:
         known = known or self.know(query)
         retrievals = self.retrieve(query, known)
         proposed = [retrieval.proposed for retrieval in retrievals.values()]
-        items = distinct(np.concatenate(proposed)).astype(np.int32)
+        items = first_pass(proposed, limit=bundle.settings.retrievers.max_candidates)
         features = self.columns.compute(
             items,
             retrievals=retrievals,

@@ -133,7 +133,7 @@ def ask(shop: Shop, *, seconds: float, until: Callable[[], bool] = lambda: False
     with httpx.Client(base_url=f"http://127.0.0.1:{shop.port}", timeout=5, trust_env=False) as client:
         while time.monotonic() < end and not until():
             try:
-                answer = client.post("/v1/recommend", json={"user_id": "ann"})
+                answer = client.post("/v1/recommend", json={"user_id": f"u{found.total() % 20}"})
             except (httpx.NetworkError, httpx.RemoteProtocolError):
                 found["no HAProxy"] += 1
                 time.sleep(0.05)
@@ -151,6 +151,8 @@ def test_the_log_is_named_and_a_request_id_comes_back_once(shop: Shop, workspace
     shop.wait_for(lambda: str(log) in "".join(shop.printed).replace("\n", ""))
     messages = [json.loads(line)["message"] for line in log.read_text(encoding="utf-8").splitlines()]
     assert messages.count("replica ready") == 2
+    niceness = {os.getpriority(os.PRIO_PROCESS, one) for one in shop.processes("ray::ServeRepli")}
+    assert niceness == {os.getpriority(os.PRIO_PROCESS, shop.process.pid)}
     assert messages.count("ready") == 1
     with httpx.Client(base_url=f"http://127.0.0.1:{shop.port}", trust_env=False) as client:
         answer = client.get("/readyz", headers={"X-Request-ID": "checkout-17"})

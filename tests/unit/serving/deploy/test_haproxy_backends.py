@@ -39,7 +39,7 @@ backend default_backend
 backend http-shopkeeper
     http-reuse always
     server SERVE_REPLICA_app-r1 127.0.0.1:{replica} check observe layer4 error-limit 3 on-error mark-down
-    server SERVE_PROXY_ACTOR-fallback 127.0.0.1:1 check backup
+{more}    server SERVE_PROXY_ACTOR-fallback 127.0.0.1:1 check backup
 listen stats
   bind 127.0.0.1:{stats}
   stats enable
@@ -66,12 +66,12 @@ class Replica:
 
 
 @contextlib.contextmanager
-def direct(app: ASGIApp, folder: Path) -> Iterator[None]:
-    """The app on the socket of the replica `r1`, as in a replica's event loop."""
+def direct(app: ASGIApp, folder: Path, *, replica: str = "r1") -> Iterator[None]:
+    """The app on the socket of a replica, as in a replica's event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    asyncio.run_coroutine_threadsafe(listen(app, folder, replica="r1"), loop).result(timeout=10)
+    asyncio.run_coroutine_threadsafe(listen(app, folder, replica=replica), loop).result(timeout=10)
     yield
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
@@ -82,11 +82,11 @@ def direct(app: ASGIApp, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def haproxy(folder: Path, *, replica: int) -> Iterator[str]:
+def haproxy(folder: Path, *, replica: int, more: str = "") -> Iterator[str]:
     """HAProxy as Ray starts it; its address."""
     port, stats = free_ports(2)
     config = folder / "haproxy.cfg"
-    config.write_text(CONFIG.format(port=port, stats=stats, replica=replica))
+    config.write_text(CONFIG.format(port=port, stats=stats, replica=replica, more=more))
     starter = write_haproxy_starter(folder, max_wait_ms=WAITED_MS)
     process = subprocess.Popen([starter, "-db", "-f", config], stderr=subprocess.DEVNULL)
     try:
@@ -136,6 +136,42 @@ def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path
     assert through_ray.paths == {"/healthz"}
 
 
+class Named:
+    """Says which replica answers."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(self.name)(scope, receive, send)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Ray runs HAProxy's own binary elsewhere")
+def test_a_users_lists_come_from_one_replica(tmp_path: Path) -> None:
+    with (
+        on_a_port(Named("through Ray")) as port,
+        direct(Named("r1"), tmp_path, replica="r1"),
+        direct(Named("r2"), tmp_path, replica="r2"),
+        haproxy(
+            tmp_path, replica=port, more=f"    server SERVE_REPLICA_app-r2 127.0.0.1:{port} check\n"
+        ) as address,
+        httpx.Client(base_url=address, trust_env=False) as client,
+    ):
+
+        def who(**body: object) -> str:
+            return client.post("/v1/recommend", json={"surface": "home", **body}).text
+
+        for key in ("user_id", "visitor_id"):
+            first = [who(**{key: f"u{number}"}) for number in range(40)]
+            assert set(first) == {"r1", "r2"}
+            assert [who(**{key: f"u{number}"}) for number in range(40)] == first
+        both = {"user_id": "u1", "visitor_id": "u2"}
+        assert {who(**both) for _ in range(5)} == {who(user_id="u1")}
+        assert {who() for _ in range(10)} == {who(user_id=None) for _ in range(10)} == {"r1", "r2"}
+        assert client.post("/v1/recommend", content=b"no JSON").text in {"r1", "r2"}
+        assert who(user_id="u1", item_ids=["x" * 50] * 1_000) in {"r1", "r2"}, "more than HAProxy's buffer"
+
+
 def backends_added(text: str) -> str:
     folder = Path("/run/shop")
     return with_backends(
@@ -144,13 +180,13 @@ def backends_added(text: str) -> str:
 
 
 def test_without_replicas_there_is_no_queue() -> None:
-    text = CONFIG.format(port=1, stats=2, replica=3)
+    text = CONFIG.format(port=1, stats=2, replica=3, more="")
     no_replica = "\n".join(line for line in text.splitlines() if "SERVE_REPLICA" not in line)
     assert backends_added(no_replica) == no_replica
 
 
 def test_every_replica_has_its_places_and_the_fallback_has_none() -> None:
-    text = CONFIG.format(port=1, stats=2, replica=3).replace(
+    text = CONFIG.format(port=1, stats=2, replica=3, more="").replace(
         "    server SERVE_PROXY",
         "    server SERVE_REPLICA_app-r2 127.0.0.1:4 check\n    server SERVE_PROXY",
     )

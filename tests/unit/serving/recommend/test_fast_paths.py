@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
-from features.histories import History, distinct
+from features.histories import History
 from features.profiles.item_neighbours import Neighbours, closest
 from features.retriever import ScoredItems
+from serving.recommend.first_pass import RANK_OFFSET, first_pass
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
 
@@ -56,9 +57,20 @@ def test_the_companions_of_a_whole_list_are_those_of_each_item(
     assert found == {item: other for item, other in one_by_one.items() if other is not None}
 
 
-@given(st.lists(st.integers(-5, 5)))
-def test_distinct_says_each_value_once_in_order(values: list[int]) -> None:
-    assert distinct(np.array(values, np.int32)).tolist() == sorted(set(values))
+@given(st.lists(st.lists(st.integers(0, 30), unique=True), max_size=5), st.integers(1, 12))
+def test_the_first_pass_keeps_what_stands_highest_in_all_lists_together(
+    proposed: list[list[int]], limit: int
+) -> None:
+    weights: dict[int, float] = {}
+    for one in proposed:
+        for rank, item in enumerate(one):
+            weights[item] = weights.get(item, 0.0) + 1 / (RANK_OFFSET + rank)
+    found = first_pass([np.array(one, np.int32) for one in proposed], limit=limit)
+    assert found.dtype == np.int32
+    assert found.tolist() == sorted(set(found.tolist()))
+    assert len(found) == min(limit, len(weights))
+    lowest = min((weights[item] for item in found.tolist()), default=0.0)
+    assert all(weights[item] < lowest + 1e-6 for item in weights.keys() - set(found.tolist()))
 
 
 @given(st.lists(st.integers(-1, 5)), st.sets(st.integers(-1, 5)))
