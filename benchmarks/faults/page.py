@@ -24,8 +24,8 @@ def faults_page(rows: Sequence[Played], machine: Mapping[str, Any]) -> str:
         f"**{held} of {len(rows)} held.** {machine.get('cores', '?')} cores, {machine.get('date', '')}, "
         f"commit `{str(machine.get('commit', ''))[:10]}`.",
         "",
-        "| fault | expected | happened | answered | slowest answer | answers again after | held |",
-        "|---|---|---|---|---|---|---|",
+        "| fault | expected | happened | answered | slowest answer, and it answers again after | held |",
+        "|---|---|---|---|---|---|",
         *map(_row, rows),
     ]
     return "\n".join(lines) + "\n"
@@ -34,5 +34,5 @@ def faults_page(rows: Sequence[Played], machine: Mapping[str, Any]) -> str:
 def _row(row: Played) -> str:
     after = f"{row.recovered_after:.1f} s" if row.recovered_after is not None else "–"
     worst = f"{row.worst_seconds:.2f} s" if row.worst_seconds is not None else "–"
-    cells = [row.fault, row.expected, row.happened, f"{row.answered:,}", worst, after]
+    cells = [row.fault, row.expected, row.happened, f"{row.answered:,}", f"{worst}, {after}"]
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} | {'yes' if row.held else '**no**'} |"

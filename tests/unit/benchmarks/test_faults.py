@@ -137,8 +137,8 @@ def test_the_page_has_a_row_for_each_fault_and_counts_those_that_held() -> None:
     ]
     page = faults_page(rows, {"cores": 2, "commit": "a" * 40})
     assert "**1 of 2 held.**" in page
-    assert "| kill -9 of x | it / answers | it did | 0 | 0.50 s | 2.0 s | yes |" in page
-    assert "| a hung replica | it answers | it did not | 0 | – | – | **no** |" in page
+    assert "| kill -9 of x | it / answers | it did | 0 | 0.50 s, 2.0 s | yes |" in page
+    assert "| a hung replica | it answers | it did not | 0 | –, – | **no** |" in page
 
 
 def test_the_page_is_that_of_the_kept_result() -> None:
