@@ -158,6 +158,13 @@ class Retriever(ABC):
         """Items for a page that shows `items` (or a cart, or a session)."""
         return ScoredItems.none()
 
+    def deeper(
+        self, user: UserContext, found: ScoredItems, *, allowed: NDArray[np.bool_], count: int
+    ) -> ScoredItems:
+        """What `for_user` would give where only the items that `allowed` (N,) marks existed: for filters that
+        leave little of `found`, which is what it gave. Default: that itself, which is all there is."""
+        return found
+
     def alone(self, user: UserContext, found: ScoredItems, *, count: int) -> IntArray:
         """The list of this retriever evaluated alone, best first; `found` is what `for_user` gave."""
         return found.best(count)

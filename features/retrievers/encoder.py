@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -73,6 +73,18 @@ class EncoderRetriever(Retriever):
             query_vector=query,
             event_types=tuple(set(inputs.event_types.tolist())),
         )
+
+    def deeper(
+        self, user: UserContext, found: ScoredItems, *, allowed: NDArray[np.bool_], count: int
+    ) -> ScoredItems:
+        """See `Retriever.deeper`: an exact search over what is allowed."""
+        if not isinstance(found, NearestItems) or found.query_vector is None:
+            return found
+        items = np.flatnonzero(allowed).astype(np.int32)
+        scores = self.item_vectors[items] @ found.query_vector
+        best = np.argsort(-scores, kind="stable")[:count]
+        ascending = np.sort(best)
+        return replace(found, items=items[ascending], scores=scores[ascending], ranked=items[best])
 
     def alone(self, user: UserContext, found: ScoredItems, *, count: int) -> IntArray:
         """See `Retriever.alone`: a search as deep as it takes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -11,6 +12,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.core.columns import BRAND, CURRENCY, ID, PRODUCT_TYPE, TITLE
+from serving.recommend.filter_expression import filter_expression
+
+_MAX_CONDITIONS: Final = 256
+"""Conditions whose items are kept, a byte an item each."""
 
 _SEARCHED_COLUMNS: Final = (ID, TITLE, PRODUCT_TYPE, BRAND)
 
@@ -25,6 +30,7 @@ class Catalogue:
         self._rows = rows
         self._popularity = popularity
         self._default_currency = currency
+        self._matching = OrderedDict[str, NDArray[np.bool_]]()
         self._values: dict[str, list[Any]] = {}
         self.columns = tuple(rows.columns)
 
@@ -39,6 +45,22 @@ class Catalogue:
     def fields(self, item: int, names: Sequence[str]) -> dict[str, Any]:
         """The values of the named columns for one item."""
         return {name: self._column(name)[item] for name in names}
+
+    def matching(self, condition: str) -> NDArray[np.bool_]:
+        """(N,) the items for which a SQL condition over the columns is true. Raises FilterError.
+
+        Those of the latest conditions are kept: a shop sends the same few.
+        """
+        found = self._matching.pop(condition, None)
+        if found is None:
+            expression = filter_expression(condition, self._rows.schema)
+            mask = self._rows.select(expression.fill_null(value=False).alias("matches")).to_series()
+            found = np.asarray(mask.to_numpy(), bool)
+            found.flags.writeable = False
+        self._matching[condition] = found
+        if len(self._matching) > _MAX_CONDITIONS:
+            self._matching.popitem(last=False)
+        return found
 
     def search(self, text: str, *, limit: int) -> list[int]:
         """Indices of items whose id, title, category and brand contain every word of `text`, the best-selling

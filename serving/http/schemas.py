@@ -12,11 +12,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.recommend.filter_expression import MAX_CHARACTERS
 from serving.state.event_fields import Id
 from serving.state.live_events import LiveEvent
 
 MAX_LIST_LENGTH: Final = 500
 """Of each list in a request."""
+
+MAX_DAYS: Final = 36_500
 
 PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
@@ -52,6 +55,18 @@ class RecommendRequest(BaseModel):
     num_results: int = Field(20, ge=1, le=500)
     exclude_item_ids: list[Id] = Field(
         [], max_length=MAX_LIST_LENGTH, description="Items that must not be in the list."
+    )
+    filter: str | None = Field(
+        None,
+        max_length=MAX_CHARACTERS,
+        description="A SQL condition over the catalogue's columns; nothing else is in the list.",
+        examples=["product_type like 'Garden%' and price between 10 and 50"],
+    )
+    exclude_purchased_days: float = Field(
+        0, ge=0, le=MAX_DAYS, description="Leave out what the user purchased in the last days."
+    )
+    exclude_viewed_days: float = Field(
+        0, ge=0, le=MAX_DAYS, description="Leave out what the user viewed in the last days."
     )
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."

@@ -28,6 +28,7 @@ from serving.http.schemas import (
     RecommendResponse,
     RejectedEvent,
 )
+from serving.recommend.filter_expression import FilterError
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
 from serving.recommend.slow_retrievers import SlowRetrievers
@@ -105,6 +106,9 @@ class Service:
                 surface=request.surface,
                 page_items=self._indices(request.item_ids),
                 exclude=self._indices(request.exclude_item_ids),
+                matches=self._matches(request.filter),
+                exclude_purchased_days=request.exclude_purchased_days,
+                exclude_viewed_days=request.exclude_viewed_days,
                 num_results=request.num_results,
                 user_attributes=bundle.user_attributes(request.user_id),
                 user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
@@ -221,6 +225,15 @@ class Service:
         """Catalogue indices of the known ids."""
         index = self.pipeline.bundle.item_index
         return np.array([index[item] for item in item_ids if item in index], np.int32)
+
+    def _matches(self, condition: str | None) -> NDArray[np.bool_] | None:
+        """What a request's filter lets through. Raises Problem."""
+        if condition is None:
+            return None
+        try:
+            return self.catalogue.matching(condition)
+        except FilterError as error:
+            raise invalid_field("filter", str(error)) from None
 
     def _unknown_item_ids(self, request: RecommendRequest, events: Sequence[Event]) -> list[str]:
         """The item ids of a request that the catalogue lacks, each once."""

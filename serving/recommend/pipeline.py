@@ -85,6 +85,10 @@ class Pipeline:
         """
         ranked = ranked or self.rank(query)
         selected = self.select(query, ranked)
+        if query.is_narrowed and selected.num_ranked < query.num_results:
+            allowed = self._allowed(query, ranked.profile)
+            ranked = self.rank(query, known=ranked.user, allowed=allowed)
+            selected = self.select(query, ranked)
         recommendations = explain(
             selected,
             retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
@@ -122,14 +126,17 @@ class Pipeline:
         """The part of `know` that no retriever makes: the user's history and profile."""
         return self._contexts.build(query)
 
-    def candidates(self, query: Query, *, known: KnownUser | None = None) -> tuple[Candidates, KnownUser]:
+    def candidates(
+        self, query: Query, *, known: KnownUser | None = None, allowed: NDArray[np.bool_] | None = None
+    ) -> tuple[Candidates, KnownUser]:
         """What the surface's retrievers propose, with columns: what the ranker is trained on and served with.
 
-        `known` is what `know` gave for the same history at the same moment.
+        `known` is what `know` gave for the same history at the same moment. `allowed` (N,): they propose
+        nothing else, and search as deep as that takes.
         """
         bundle = self.bundle
         known = known or self.know(query)
-        retrievals = self.retrieve(query, known)
+        retrievals = self.retrieve(query, known, allowed=allowed)
         proposed = [retrieval.proposed for retrieval in retrievals.values()]
         items = first_pass(proposed, limit=bundle.settings.retrievers.max_candidates)
         features = self.columns.compute(
@@ -140,12 +147,15 @@ class Pipeline:
         )
         return Candidates(items, features, self.columns.names, retrievals), known
 
-    def rank(self, query: Query, *, known: KnownUser | None = None) -> Ranked:
-        """Score every candidate of the surface's retrievers, best first; no filter is applied.
+    def rank(
+        self, query: Query, *, known: KnownUser | None = None, allowed: NDArray[np.bool_] | None = None
+    ) -> Ranked:
+        """Score every candidate of the surface's retrievers, best first; no filter is applied. `known` and
+        `allowed`: see `candidates`.
 
         With nothing to go by, the fallback's score is the score.
         """
-        candidates, known = self.candidates(query, known=known)
+        candidates, known = self.candidates(query, known=known, allowed=allowed)
         fallback = self._fallback(query)
         if fallback is not None and query.is_stranger:
             scores = known.retrieved[fallback.name].at(candidates.items)
@@ -194,9 +204,11 @@ class Pipeline:
         found = self._stranger.retrieved[fallback] if fallback else ScoredItems.none()
         return found.best(num_items, allowed=self.bundle.recommendable)
 
-    def retrieve(self, query: Query, known: KnownUser) -> dict[str, Retrieval]:
+    def retrieve(
+        self, query: Query, known: KnownUser, *, allowed: NDArray[np.bool_] | None = None
+    ) -> dict[str, Retrieval]:
         """What every retriever gives for the user and for what is on the page, in the cart or was just
-        viewed."""
+        viewed; of nothing but `allowed` (N,), where that is given."""
         bundle, profile = self.bundle, known.context.profile
         context_items = _first_of_each(
             np.concatenate([query.page_items, profile.cart_items, profile.session_items])
@@ -208,8 +220,11 @@ class Pipeline:
             for_user = known.retrieved[name]
             for_page = retriever.for_page(context_items) if len(context_items) else ScoredItems.none()
             limit = limits.get(name, retriever.num_candidates) if name in proposing else 0
+            if allowed is not None and limit:
+                for_user = retriever.deeper(known.context, for_user, allowed=allowed, count=limit)
             both = [one for one in (for_page, for_user) if limit and len(one.items)]
-            best = [one.best(limit, allowed=bundle.recommendable) for one in both]
+            shown = bundle.recommendable if allowed is None else allowed
+            best = [one.best(limit, allowed=shown) for one in both]
             proposed = best[0] if len(best) == 1 else np.concatenate([no_items(), *best])
             found[name] = Retrieval(known.context, for_user, context_items, for_page, proposed)
         return found

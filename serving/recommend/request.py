@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.retriever import Reason
 
@@ -28,11 +30,37 @@ class Query:
     """What is on the page: the product, or the cart."""
     exclude: IntArray = field(default_factory=no_items)
     """Items that must not be in the list."""
+    matches: NDArray[np.bool_] | None = None
+    """(N,) what the request's filter lets through; None: everything"""
+    exclude_purchased_days: float = 0.0
+    """What the user purchased in so many days is left out."""
+    exclude_viewed_days: float = 0.0
+    """What the user viewed in so many days is left out."""
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
     user: str | None = None
     """The user's key, see `features.core.ids.user_key`; None for a stranger."""
+
+    def lately(self, event_type: str, *, days: float) -> IntArray:
+        """The items of the user's events of a type in the last `days`."""
+        if not days:
+            return no_items()
+        history = self.history
+        is_wanted = history.event_types == EVENT_TYPE_CODE[event_type]
+        is_late = history.times >= self.as_of - days * MICROSECONDS_PER_DAY
+        found: IntArray = history.items[is_wanted & is_late]
+        return found
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the request itself says what may not be in the list."""
+        return (
+            self.matches is not None
+            or len(self.exclude) > 0
+            or self.exclude_purchased_days > 0
+            or self.exclude_viewed_days > 0
+        )
 
     @property
     def is_stranger(self) -> bool:

@@ -11,6 +11,7 @@ from added_file import AddFile
 from configs.exceptions import ConfigError
 from configs.load import load_config
 from configs.settings.recommend import SurfaceConfig
+from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import History
 from serving.recommend import feature_groups as groups_package
@@ -23,6 +24,8 @@ from serving.recommend.filters import filter_names, filters_of
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
 
+ALWAYS = {"unavailable", "excluded", "condition", "purchased", "viewed"}
+PURCHASE, VIEW = EVENT_TYPE_CODE["purchase"], EVENT_TYPE_CODE["view_item"]
 ALL_FILTERS = filters_of(SurfaceConfig(filters=filter_names()))
 
 
@@ -62,7 +65,16 @@ def test_a_filter_takes_away_items_and_says_why(
     assert found.reason
     bundle = tiny_pipeline.bundle
     page, excluded = np.array([1, 2], np.int32), np.array([3], np.int32)
-    query = Query(shop_dataset.history(0), bundle.as_of, page_items=page, exclude=excluded)
+    history = shop_dataset.history(0)
+    query = Query(
+        replace(history, event_types=np.where(np.arange(len(history)) % 2, PURCHASE, VIEW).astype(np.int8)),
+        bundle.as_of,
+        page_items=page,
+        exclude=excluded,
+        matches=np.arange(shop_dataset.num_items) != 5,
+        exclude_purchased_days=10_000,
+        exclude_viewed_days=10_000,
+    )
     profile = replace(tiny_pipeline.know(query).context.profile, cart_items=np.array([4], np.int32))
     mask = np.zeros(shop_dataset.num_items, bool)
     mask[found.removed(FilterContext(query, profile, bundle.recommendable))] = True
@@ -75,7 +87,7 @@ def test_a_filter_takes_away_items_and_says_why(
 
 
 def test_a_surface_has_its_own_filters_and_those_that_always_hold() -> None:
-    assert {one.name for one in filters_of(SurfaceConfig(filters=()))} == {"unavailable", "excluded"}
+    assert {one.name for one in filters_of(SurfaceConfig(filters=()))} == ALWAYS
     assert "cart" in {one.name for one in filters_of(SurfaceConfig())}
 
 

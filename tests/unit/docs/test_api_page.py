@@ -93,7 +93,6 @@ def test_every_example_is_answered(page: str, tmp_path: Path) -> None:
     """What `curl` sends, sent to the app."""
     text = (DOCS / page).read_text(encoding="utf-8")
     examples = re.findall(r"curl -s http://127\.0\.0\.1:8000(\S+).*?-d '(.*?)'", text, flags=re.DOTALL)
-    assert len(examples) == 2
     pipeline = Pipeline.load(write_bundle(tmp_path / "bundle"))
 
     async def answers(app: ASGIApp) -> list[httpx.Response]:
@@ -103,8 +102,9 @@ def test_every_example_is_answered(page: str, tmp_path: Path) -> None:
 
     with EventStore.open(tmp_path / "events.db") as store:
         app = build_app(Service(pipeline, store, max_events_kept=10), ServingConfig())
-        recommended, recorded = asyncio.run(answers(app))
-    assert len(recommended.json()["items"]) == 5
+        *lists, recorded = asyncio.run(answers(app))
+    assert len(lists[0].json()["items"]) == 5
+    assert all(one.json()["items"] for one in lists)
     assert recorded.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
 
 
