@@ -1,4 +1,4 @@
-"""Backends for lists and events.
+"""Backends for lists (and orders of items) and for events.
 
 `python haproxy_backends.py haproxy.cfg MAX_WAIT_MS MAX_AT_ONCE ERROR_FILE SOCKETS` adds them. They send to
 the replicas' own sockets in the folder SOCKETS (`direct_server`), past Ray's code.
@@ -41,7 +41,7 @@ def socket_name(replica: str) -> str:
 
 
 def with_backends(text: str, *, max_wait_ms: float, max_at_once: int, error_file: Path, sockets: Path) -> str:
-    """The configuration with backends of the same replicas for `/v1/recommend` and `/v1/events`; unchanged
+    """The configuration with backends of the same replicas for lists and orders, and for events; unchanged
     while there are no replicas."""
     _, _, app = text.partition(f"\nbackend {_APP}\n")
     app = re.split(r"^\S", app, maxsplit=1, flags=re.MULTILINE)[0]
@@ -62,7 +62,7 @@ def with_backends(text: str, *, max_wait_ms: float, max_at_once: int, error_file
     ]
     rules = "".join(
         f"    use_backend {backend} if {{ path {path} }} {{ nbsrv({_APP}) ge 1 }}\n"
-        for path, backend in (("/v1/recommend", "lists"), ("/v1/events", "events"))
+        for path, backend in (("/v1/recommend /v1/rank", "lists"), ("/v1/events", "events"))
     )
     before, first_rule, after = text.partition("    use_backend ")
     return "\n".join([before + rules + first_rule + after, *backends, ""])

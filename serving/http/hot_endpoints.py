@@ -1,4 +1,4 @@
-"""`POST /v1/recommend` and `POST /v1/events` as plain ASGI: FastAPI would cost as much as their work does.
+"""`POST /v1/recommend`, `rank` and `events` as plain ASGI: FastAPI would cost as much as their work does.
 
 A list is made in the event loop itself: HAProxy queues what comes meanwhile (`haproxy_backends`), and a
 thread beside the loop would only take turns with it for the interpreter's lock.
@@ -17,10 +17,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.http.problems import response_to
 from serving.http.prometheus import RequestMetrics
 from serving.http.request_body import parse_events_body
-from serving.http.schemas import PERSONAL_HEADERS, EventsResponse, RecommendRequest, RecommendResponse
+from serving.http.schemas import (
+    PERSONAL_HEADERS,
+    EventsResponse,
+    RankRequest,
+    RankResponse,
+    RecommendRequest,
+    RecommendResponse,
+)
 from serving.http.service import Service
 
 _list_as_json: Final = TypeAdapter(RecommendResponse).dump_json
+_order_as_json: Final = TypeAdapter(RankResponse).dump_json
 _recorded_as_json: Final = TypeAdapter(EventsResponse).dump_json
 _HEADERS: Final = [
     (b"content-type", b"application/json"),
@@ -36,6 +44,7 @@ class HotEndpoints:
         self._app, self._service, self._metrics = app, service, metrics
         answers: dict[str, Callable[[Scope, bytes], Awaitable[bytes]]] = {
             "/v1/recommend": self._recommend,
+            "/v1/rank": self._rank,
             "/v1/events": self._record,
         }
         # what the metrics call them by, as they do Starlette's routes
@@ -68,6 +77,11 @@ class HotEndpoints:
                 short=found.shortfall_reason is not None,
             )
             return _list_as_json(found)
+
+    async def _rank(self, scope: Scope, body: bytes) -> bytes:
+        await asyncio.sleep(0)
+        with scope["turn"]:
+            return _order_as_json(self._service.rank(RankRequest.model_validate_json(body)))
 
     async def _record(self, scope: Scope, body: bytes) -> bytes:
         recorded = await self._service.record(parse_events_body(body))

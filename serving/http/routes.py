@@ -16,6 +16,8 @@ from serving.http.schemas import (
     EventsRequest,
     EventsResponse,
     Liveness,
+    RankRequest,
+    RankResponse,
     Readiness,
     RecommendRequest,
     RecommendResponse,
@@ -24,8 +26,8 @@ from serving.http.service import Service
 
 
 def hot_routes() -> APIRouter:
-    """The descriptions of `POST /v1/recommend` and `POST /v1/events`. `HotEndpoints` answers them; only
-    query parameters, which are refused, come so far."""
+    """The descriptions of `POST /v1/recommend`, `/v1/rank` and `/v1/events`. `HotEndpoints` answers them;
+    only query parameters, which are refused, come so far."""
     router = APIRouter(
         prefix="/v1", responses=problem_responses(400, 408, 413, 422, 503), dependencies=ONLY_KNOWN_PARAMETERS
     )
@@ -37,6 +39,15 @@ def hot_routes() -> APIRouter:
         openapi_extra=openapi_body(RecommendRequest),
     )
     async def recommend() -> RecommendResponse:
+        raise AssertionError("HotEndpoints stands before this route")
+
+    @router.post(
+        "/rank",
+        tags=["recommend"],
+        summary="The order in which a user would want some items",
+        openapi_extra=openapi_body(RankRequest),
+    )
+    async def rank() -> RankResponse:
         raise AssertionError("HotEndpoints stands before this route")
 
     @router.post(

@@ -25,11 +25,25 @@ PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
 
 
-class RecommendRequest(BaseModel):
+class UserRequest(BaseModel):
+    """Who asks, and what they just did."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: Id | None = Field(None, description="The user. Without user_id and visitor_id: a new visitor.")
+    visitor_id: Id | None = None
+    session_id: Id | None = None
+    events: list[LiveEvent] = Field(
+        [],
+        max_length=MAX_LIST_LENGTH,
+        description="What the user just did: used for this answer and not stored. No user_id is needed.",
+    )
+
+
+class RecommendRequest(UserRequest):
     """Who asks, where on the site, and what is on the page."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "user_id": "1234",
@@ -40,17 +54,9 @@ class RecommendRequest(BaseModel):
         },
     )
 
-    user_id: Id | None = Field(None, description="The user. Without user_id and visitor_id: a new visitor.")
-    visitor_id: Id | None = None
-    session_id: Id | None = None
     surface: str = Field("home", max_length=100, description="Where the list is shown: a configured surface.")
     item_ids: list[Id] = Field(
         [], max_length=MAX_LIST_LENGTH, description="The items on the page: the product, or the cart."
-    )
-    events: list[LiveEvent] = Field(
-        [],
-        max_length=MAX_LIST_LENGTH,
-        description="What the user just did: used for this list and not stored. No user_id is needed.",
     )
     num_results: int = Field(20, ge=1, le=500)
     exclude_item_ids: list[Id] = Field(
@@ -70,6 +76,14 @@ class RecommendRequest(BaseModel):
     )
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."
+    )
+
+
+class RankRequest(UserRequest):
+    """Who asks, and the items that are to be put in order."""
+
+    item_ids: list[Id] = Field(
+        min_length=1, max_length=MAX_LIST_LENGTH, description="The items of a search or a category page."
     )
 
 
@@ -132,6 +146,26 @@ class RecommendResponse:
         str | None,
         Field(description="The retriever behind a list that is not personal, or that completed it, and why."),
     ]
+    unknown_item_ids: Annotated[
+        list[str], Field(description="Item ids of the request that are not in the catalogue.")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """One item in the order of the user."""
+
+    item_id: str
+    rank: Annotated[int, Field(description="From 1.")]
+    score: Annotated[float, Field(description="Never above that of the rank before.")]
+
+
+@dataclass(frozen=True, slots=True)
+class RankResponse:
+    """The items that the catalogue knows, each once, best first."""
+
+    bundle: BundleVersion
+    items: list[RankedItem]
     unknown_item_ids: Annotated[
         list[str], Field(description="Item ids of the request that are not in the catalogue.")
     ]

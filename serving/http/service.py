@@ -23,10 +23,14 @@ from serving.http.schemas import (
     EventsResponse,
     FieldError,
     ItemReason,
+    RankedItem,
+    RankRequest,
+    RankResponse,
     RecommendedItem,
     RecommendRequest,
     RecommendResponse,
     RejectedEvent,
+    UserRequest,
 )
 from serving.recommend.filter_expression import FilterError
 from serving.recommend.pipeline import Pipeline
@@ -128,6 +132,32 @@ class Service:
             unknown_item_ids=self._unknown_item_ids(request, events),
         )
 
+    def rank(self, request: RankRequest) -> RankResponse:
+        """The items in the order in which the user would want them; among equals in the given one. Raises
+        Problem for an invalid event, and ServingError when the store cannot be read."""
+        bundle = self.pipeline.bundle
+        request = without_excluded(request, self._exclude)
+        now = self._clock()
+        events = self._request_events(request, now=now)
+        index = bundle.item_index
+        known = [item for item in dict.fromkeys(request.item_ids) if item in index]
+        query = Query(
+            history=self._history(request, events),
+            as_of=now + 1,  # includes events at `now`
+            user_attributes=bundle.user_attributes(request.user_id),
+            user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
+        )
+        scores = self.pipeline.score(query, self._indices(known)) if known else np.empty(0, np.float32)
+        order = np.argsort(-scores, kind="stable").tolist()
+        return RankResponse(
+            bundle=BundleVersion(name=bundle.name, version=bundle.version),
+            items=[
+                RankedItem(known[place], rank, float(scores[place]))
+                for rank, place in enumerate(order, start=1)
+            ],
+            unknown_item_ids=[item for item in dict.fromkeys(request.item_ids) if item not in index],
+        )
+
     async def record(self, events: Sequence[object]) -> EventsResponse:
         """Check events one by one and store the valid ones; returns when those are on disk."""
         now = self._clock()
@@ -192,7 +222,7 @@ class Service:
                 f"{', '.join(unknown)}: not in the catalogue, whose columns are {', '.join(columns)}",
             )
 
-    def _request_events(self, request: RecommendRequest, *, now: int) -> list[Event]:
+    def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
         rows: list[Event] = []
         seen: Seen = Counter()
@@ -207,7 +237,7 @@ class Service:
                 raise Problem(422, f"{field} {error.message}.", errors=errors) from None
         return rows
 
-    def _history(self, request: RecommendRequest, events: Sequence[Event]) -> History:
+    def _history(self, request: UserRequest, events: Sequence[Event]) -> History:
         """The stored history of the user, followed by the events in the request that are not stored."""
         stored = self.history(user_key(user_id=request.user_id, visitor_id=request.visitor_id))
         if not events:

@@ -134,18 +134,11 @@ class Pipeline:
         `known` is what `know` gave for the same history at the same moment. `allowed` (N,): they propose
         nothing else, and search as deep as that takes.
         """
-        bundle = self.bundle
         known = known or self.know(query)
         retrievals = self.retrieve(query, known, allowed=allowed)
         proposed = [retrieval.proposed for retrieval in retrievals.values()]
-        items = first_pass(proposed, limit=bundle.settings.retrievers.max_candidates)
-        features = self.columns.compute(
-            items,
-            retrievals=retrievals,
-            context=CandidateContext(known.context.profile, bundle.item_profiles, query.as_of),
-            has_times=bundle.settings.has_times,
-        )
-        return Candidates(items, features, self.columns.names, retrievals), known
+        items = first_pass(proposed, limit=self.bundle.settings.retrievers.max_candidates)
+        return self._with_columns(items, query, known, retrievals), known
 
     def rank(
         self, query: Query, *, known: KnownUser | None = None, allowed: NDArray[np.bool_] | None = None
@@ -156,16 +149,17 @@ class Pipeline:
         With nothing to go by, the fallback's score is the score.
         """
         candidates, known = self.candidates(query, known=known, allowed=allowed)
-        fallback = self._fallback(query)
-        if fallback is not None and query.is_stranger:
-            scores = known.retrieved[fallback.name].at(candidates.items)
-        else:
-            assert self.bundle.ranker is not None, (
-                "this bundle was made to fit a ranker with and has none yet"
-            )
-            scores = self.bundle.ranker.scores(candidates.features)
+        scores = self._scores(query, candidates, known)
         order = np.argsort(-scores, kind="stable")
         return Ranked(candidates.items[order], scores[order], candidates.retrievals, known)
+
+    def score(self, query: Query, items: IntArray) -> NDArray[np.float32]:
+        """(C,) the scores of `items` (C,), whoever would propose them, as `rank` gives them to candidates."""
+        known = self.know(query)
+        distinct, place = np.unique(items, return_inverse=True)
+        candidates = self._with_columns(distinct, query, known, self.retrieve(query, known))
+        found: NDArray[np.float32] = self._scores(query, candidates, known)[place]
+        return found
 
     def select(self, query: Query, ranked: Ranked) -> Selected:
         """Apply the surface's filters and order, and fill a short list up."""
@@ -228,6 +222,25 @@ class Pipeline:
             proposed = best[0] if len(best) == 1 else np.concatenate([no_items(), *best])
             found[name] = Retrieval(known.context, for_user, context_items, for_page, proposed)
         return found
+
+    def _with_columns(
+        self, items: IntArray, query: Query, known: KnownUser, retrievals: Mapping[str, Retrieval]
+    ) -> Candidates:
+        features = self.columns.compute(
+            items,
+            retrievals=retrievals,
+            context=CandidateContext(known.context.profile, self.bundle.item_profiles, query.as_of),
+            has_times=self.bundle.settings.has_times,
+        )
+        return Candidates(items, features, self.columns.names, retrievals)
+
+    def _scores(self, query: Query, candidates: Candidates, known: KnownUser) -> NDArray[np.float32]:
+        """(C,) the ranker's; the fallback's with nothing to go by."""
+        fallback = self._fallback(query)
+        if fallback is not None and query.is_stranger:
+            return known.retrieved[fallback.name].at(candidates.items)
+        assert self.bundle.ranker is not None, "this bundle was made to fit a ranker with and has none yet"
+        return self.bundle.ranker.scores(candidates.features)
 
     def _is_recent(self, query: Query) -> bool:
         """Whether the bundle's recent window is less than its own length ago."""

@@ -21,11 +21,15 @@ TRIES = 30
 """Of each kind, for each operation."""
 BEYOND_A_SCHEMA = {
     ("POST /v1/recommend", GenerationMode.POSITIVE): positive_data_acceptance,
+    ("POST /v1/rank", GenerationMode.POSITIVE): positive_data_acceptance,
+    ("POST /v1/rank", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/events", GenerationMode.NEGATIVE): negative_data_rejection,
 }
-"""Surfaces and columns are those of the shop, and an invalid event is rejected in a response of 200."""
+"""Surfaces and columns are those of the shop, filters and events have rules that no schema says, an invalid
+event is rejected in a response of 200, and ids are measured without the blanks around them."""
 VALID = (
     "POST /v1/recommend",
+    "POST /v1/rank",
     "POST /v1/events",
     "GET /v1/items",
     "GET /v1/items/{item_id}",
@@ -38,6 +42,7 @@ VALID = (
 )
 INVALID = (
     "POST /v1/recommend",
+    "POST /v1/rank",
     "POST /v1/events",
     "GET /v1/items",
     "GET /v1/shop/users",

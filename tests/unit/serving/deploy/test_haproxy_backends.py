@@ -108,6 +108,7 @@ async def ask_at_once(address: str, *, lists: int) -> tuple[list[httpx.Response]
     async with httpx.AsyncClient(
         base_url=address, trust_env=False, limits=httpx.Limits(max_connections=None)
     ) as client:
+        await client.post("/v1/rank", json={})
         asking = [asyncio.create_task(client.post("/v1/recommend", json={})) for _ in range(lists)]
         await asyncio.sleep(0.05)
         events = await asyncio.gather(*[client.post("/v1/events", json={}) for _ in range(10)])
@@ -132,7 +133,7 @@ def test_lists_wait_in_haproxy_and_events_do_not_wait_behind_them(tmp_path: Path
     assert {response.text for response in events} == {"answered"}
     longest = max(response.elapsed.total_seconds() for response in refused)
     assert longest < 3, "all 150 would take 6 s"
-    assert replica.paths == {"/v1/recommend", "/v1/events"}
+    assert replica.paths == {"/v1/recommend", "/v1/rank", "/v1/events"}
     assert through_ray.paths == {"/healthz"}
 
 
