@@ -62,7 +62,7 @@ def with_backends(text: str, *, max_wait_ms: float, max_at_once: int, error_file
     ]
     rules = "".join(
         f"    use_backend {backend} if {{ path {path} }} {{ nbsrv({_APP}) ge 1 }}\n"
-        for path, backend in (("/v1/recommend /v1/rank", "lists"), ("/v1/events", "events"))
+        for path, backend in (("/v1/recommend /v1/page /v1/rank", "lists"), ("/v1/events", "events"))
     )
     before, first_rule, after = text.partition("    use_backend ")
     return "\n".join([before + rules + first_rule + after, *backends, ""])

@@ -22,7 +22,7 @@ from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
 from serving.http.response_headers import ResponseHeaders
 from serving.http.routes import hot_routes, operations_routes
-from serving.http.schemas import EventsRequest, ProblemDetails, RankRequest, RecommendRequest
+from serving.http.schemas import EventsRequest, PageRequest, ProblemDetails, RankRequest, RecommendRequest
 from serving.http.service import Service
 from serving.http.shop.routes import shop_routes
 
@@ -97,7 +97,7 @@ def _add_schemas_to_openapi(app: FastAPI) -> None:
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for model in (RecommendRequest, RankRequest, EventsRequest, ProblemDetails):
+            for model in (RecommendRequest, PageRequest, RankRequest, EventsRequest, ProblemDetails):
                 schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema

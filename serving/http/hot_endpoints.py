@@ -1,4 +1,4 @@
-"""`POST /v1/recommend`, `rank` and `events` as plain ASGI: FastAPI would cost as much as their work does.
+"""`POST` to recommend, page, rank and events as plain ASGI: FastAPI would cost as much as their work does.
 
 A list is made in the event loop itself: HAProxy queues what comes meanwhile (`haproxy_backends`), and a
 thread beside the loop would only take turns with it for the interpreter's lock.
@@ -20,6 +20,8 @@ from serving.http.request_body import parse_events_body
 from serving.http.schemas import (
     PERSONAL_HEADERS,
     EventsResponse,
+    PageRequest,
+    PageResponse,
     RankRequest,
     RankResponse,
     RecommendRequest,
@@ -28,6 +30,7 @@ from serving.http.schemas import (
 from serving.http.service import Service
 
 _list_as_json: Final = TypeAdapter(RecommendResponse).dump_json
+_page_as_json: Final = TypeAdapter(PageResponse).dump_json
 _order_as_json: Final = TypeAdapter(RankResponse).dump_json
 _recorded_as_json: Final = TypeAdapter(EventsResponse).dump_json
 _HEADERS: Final = [
@@ -44,6 +47,7 @@ class HotEndpoints:
         self._app, self._service, self._metrics = app, service, metrics
         answers: dict[str, Callable[[Scope, bytes], Awaitable[bytes]]] = {
             "/v1/recommend": self._recommend,
+            "/v1/page": self._page,
             "/v1/rank": self._rank,
             "/v1/events": self._record,
         }
@@ -71,17 +75,29 @@ class HotEndpoints:
         with scope["turn"]:
             wanted = RecommendRequest.model_validate_json(body)
             found = self._service.recommend(wanted)
-            self._metrics.count_list(
-                wanted.surface,
-                fallback=found.fallback_used is not None,
-                short=found.shortfall_reason is not None,
-            )
+            self._count(wanted.surface, found)
             return _list_as_json(found)
+
+    async def _page(self, scope: Scope, body: bytes) -> bytes:
+        await asyncio.sleep(0)
+        with scope["turn"]:
+            wanted = PageRequest.model_validate_json(body)
+            found = self._service.page(wanted)
+            for slot, answer in zip(wanted.slots, found.slots, strict=True):
+                self._count(slot.surface, answer)
+            return _page_as_json(found)
 
     async def _rank(self, scope: Scope, body: bytes) -> bytes:
         await asyncio.sleep(0)
         with scope["turn"]:
             return _order_as_json(self._service.rank(RankRequest.model_validate_json(body)))
+
+    def _count(self, surface: str, found: RecommendResponse) -> None:
+        self._metrics.count_list(
+            surface,
+            fallback=found.fallback_used is not None,
+            short=found.shortfall_reason is not None,
+        )
 
     async def _record(self, scope: Scope, body: bytes) -> bytes:
         recorded = await self._service.record(parse_events_body(body))

@@ -68,6 +68,14 @@ def invalid_field(field: str, message: str) -> Problem:
     return Problem(422, f"{field}: {message}.", errors=[FieldError(field, message)])
 
 
+def in_field(name: str, problem: Problem) -> Problem:
+    """The problem of a part of a request, whose fields are those of `name`."""
+    errors = [FieldError(f"{name}.{error.field}", error.message) for error in problem.details.errors]
+    return Problem(
+        problem.status, f"{name}: {problem.details.detail}", errors=errors, headers=problem.headers
+    )
+
+
 def invalid_request(errors: Sequence[ErrorDetails]) -> Problem:
     """A 422 that names every field at fault, or a 400 for a body that is not JSON."""
     found = [FieldError(".".join(str(part) for part in error["loc"]), error["msg"]) for error in errors]

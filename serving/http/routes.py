@@ -16,6 +16,8 @@ from serving.http.schemas import (
     EventsRequest,
     EventsResponse,
     Liveness,
+    PageRequest,
+    PageResponse,
     RankRequest,
     RankResponse,
     Readiness,
@@ -26,8 +28,8 @@ from serving.http.service import Service
 
 
 def hot_routes() -> APIRouter:
-    """The descriptions of `POST /v1/recommend`, `/v1/rank` and `/v1/events`. `HotEndpoints` answers them;
-    only query parameters, which are refused, come so far."""
+    """The descriptions of what `HotEndpoints` answers; only query parameters, which are refused, come so
+    far."""
     router = APIRouter(
         prefix="/v1", responses=problem_responses(400, 408, 413, 422, 503), dependencies=ONLY_KNOWN_PARAMETERS
     )
@@ -39,6 +41,15 @@ def hot_routes() -> APIRouter:
         openapi_extra=openapi_body(RecommendRequest),
     )
     async def recommend() -> RecommendResponse:
+        raise AssertionError("HotEndpoints stands before this route")
+
+    @router.post(
+        "/page",
+        tags=["recommend"],
+        summary="Several lists for one page, no item twice",
+        openapi_extra=openapi_body(PageRequest),
+    )
+    async def page() -> PageResponse:
         raise AssertionError("HotEndpoints stands before this route")
 
     @router.post(

@@ -20,6 +20,8 @@ MAX_LIST_LENGTH: Final = 500
 """Of each list in a request."""
 
 MAX_DAYS: Final = 36_500
+MAX_SLOTS: Final = 20
+"""Lists of one page."""
 
 PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
@@ -40,19 +42,10 @@ class UserRequest(BaseModel):
     )
 
 
-class RecommendRequest(UserRequest):
-    """Who asks, where on the site, and what is on the page."""
+class ListRequest(BaseModel):
+    """A list: where on the site it stands, what is on the page, and what may be in it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "user_id": "1234",
-                "surface": "home",
-                "num_results": 5,
-                "return_fields": ["title", "price"],
-            }
-        },
-    )
+    model_config = ConfigDict(extra="forbid")
 
     surface: str = Field("home", max_length=100, description="Where the list is shown: a configured surface.")
     item_ids: list[Id] = Field(
@@ -76,6 +69,29 @@ class RecommendRequest(UserRequest):
     )
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."
+    )
+
+
+class RecommendRequest(ListRequest, UserRequest):
+    """Who asks, and for which list."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "user_id": "1234",
+                "surface": "home",
+                "num_results": 5,
+                "return_fields": ["title", "price"],
+            }
+        },
+    )
+
+
+class PageRequest(UserRequest):
+    """Who asks, and for which lists of one page."""
+
+    slots: list[ListRequest] = Field(
+        min_length=1, max_length=MAX_SLOTS, description="The lists, in the order in which they are filled."
     )
 
 
@@ -149,6 +165,13 @@ class RecommendResponse:
     unknown_item_ids: Annotated[
         list[str], Field(description="Item ids of the request that are not in the catalogue.")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PageResponse:
+    """The lists of one page, in the order of the request; no item is in two of them."""
+
+    slots: list[RecommendResponse]
 
 
 @dataclass(frozen=True, slots=True)

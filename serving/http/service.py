@@ -17,12 +17,15 @@ from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
-from serving.http.problems import Problem, invalid_field
+from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.schemas import (
     BundleVersion,
     EventsResponse,
     FieldError,
     ItemReason,
+    ListRequest,
+    PageRequest,
+    PageResponse,
     RankedItem,
     RankRequest,
     RankResponse,
@@ -131,6 +134,23 @@ class Service:
             fallback_used=answer.fallback_used,
             unknown_item_ids=self._unknown_item_ids(request, events),
         )
+
+    def page(self, request: PageRequest) -> PageResponse:
+        """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
+        field is then that of the slot."""
+        who = {name: getattr(request, name) for name in UserRequest.model_fields}
+        shown: list[str] = []
+        slots: list[RecommendResponse] = []
+        for place, slot in enumerate(request.slots):
+            wanted = {name: getattr(slot, name) for name in ListRequest.model_fields}
+            wanted["exclude_item_ids"] = [*slot.exclude_item_ids, *shown]
+            try:
+                found = self.recommend(RecommendRequest.model_construct(**who, **wanted))
+            except Problem as problem:
+                raise in_field(f"slots.{place}", problem) from None
+            shown += [item.item_id for item in found.items]
+            slots.append(found)
+        return PageResponse(slots)
 
     def rank(self, request: RankRequest) -> RankResponse:
         """The items in the order in which the user would want them; among equals in the given one. Raises

@@ -21,6 +21,7 @@ TRIES = 30
 """Of each kind, for each operation."""
 BEYOND_A_SCHEMA = {
     ("POST /v1/recommend", GenerationMode.POSITIVE): positive_data_acceptance,
+    ("POST /v1/page", GenerationMode.POSITIVE): positive_data_acceptance,
     ("POST /v1/rank", GenerationMode.POSITIVE): positive_data_acceptance,
     ("POST /v1/rank", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/events", GenerationMode.NEGATIVE): negative_data_rejection,
@@ -29,6 +30,7 @@ BEYOND_A_SCHEMA = {
 event is rejected in a response of 200, and ids are measured without the blanks around them."""
 VALID = (
     "POST /v1/recommend",
+    "POST /v1/page",
     "POST /v1/rank",
     "POST /v1/events",
     "GET /v1/items",
@@ -42,6 +44,7 @@ VALID = (
 )
 INVALID = (
     "POST /v1/recommend",
+    "POST /v1/page",
     "POST /v1/rank",
     "POST /v1/events",
     "GET /v1/items",

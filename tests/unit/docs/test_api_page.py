@@ -104,7 +104,7 @@ def test_every_example_is_answered(page: str, tmp_path: Path) -> None:
         app = build_app(Service(pipeline, store, max_events_kept=10), ServingConfig())
         *lists, recorded = asyncio.run(answers(app))
     assert len(lists[0].json()["items"]) == 5
-    assert all("items" in one.json() for one in lists)
+    assert all(one.status_code == 200 for one in lists)
     assert recorded.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
 
 
