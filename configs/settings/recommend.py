@@ -16,8 +16,9 @@ class RetrieversConfig(Section):
     """Retriever → how many items it proposes at most, where that is not its default: `{encoder: 500}`."""
 
     max_candidates: int = Field(300, ge=1)
-    """Candidates that the ranker reads for one list, at most: of more, those that stand highest with the
-    retrievers together."""
+    """Candidates that the ranker scores for one list, at most: of more, those that stand highest with the
+    retrievers together. It is trained on all of them: what it would have learnt from the others is worth
+    more than it costs."""
 
     popularity_days: float = Field(28, gt=0)
     """The recent window: what sold in this many days before `as_of` is popular."""

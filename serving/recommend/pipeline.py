@@ -127,17 +127,22 @@ class Pipeline:
         return self._contexts.build(query)
 
     def candidates(
-        self, query: Query, *, known: KnownUser | None = None, allowed: NDArray[np.bool_] | None = None
+        self,
+        query: Query,
+        *,
+        known: KnownUser | None = None,
+        allowed: NDArray[np.bool_] | None = None,
+        limit: int | None = None,
     ) -> tuple[Candidates, KnownUser]:
         """What the surface's retrievers propose, with columns: what the ranker is trained on and served with.
 
         `known` is what `know` gave for the same history at the same moment. `allowed` (N,): they propose
-        nothing else, and search as deep as that takes.
+        nothing else, and search as deep as that takes. At most `limit` of them stay; None: all.
         """
         known = known or self.know(query)
         retrievals = self.retrieve(query, known, allowed=allowed)
         proposed = [retrieval.proposed for retrieval in retrievals.values()]
-        items = first_pass(proposed, limit=self.bundle.settings.retrievers.max_candidates)
+        items = first_pass(proposed, limit=limit or self.bundle.num_items)
         return self._with_columns(items, query, known, retrievals), known
 
     def rank(
@@ -148,7 +153,8 @@ class Pipeline:
 
         With nothing to go by, the fallback's score is the score.
         """
-        candidates, known = self.candidates(query, known=known, allowed=allowed)
+        limit = self.bundle.settings.retrievers.max_candidates
+        candidates, known = self.candidates(query, known=known, allowed=allowed, limit=limit)
         scores = self._scores(query, candidates, known)
         order = np.argsort(-scores, kind="stable")
         return Ranked(candidates.items[order], scores[order], candidates.retrievals, known)

@@ -20,7 +20,7 @@ from configs.settings.encoder import EncoderConfig
 from configs.settings.recommend import SurfaceConfig
 from models.data_shape import DataShape
 from scripts.cli import app
-from serving.http.schemas import EventsRequest, RecommendRequest
+from serving.http.schemas import EventsRequest, PageRequest, RankRequest, RecommendRequest
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=name_of)
 OLD_NAMES_BELOW = "## Renamed in 0.2.0"
@@ -119,14 +119,22 @@ def test_every_yaml_block_is_settings(page: Path, tmp_path: Path) -> None:
         load_config(path)
 
 
+REQUESTS: dict[str, type[BaseModel]] = {
+    "recommend": RecommendRequest,
+    "page": PageRequest,
+    "rank": RankRequest,
+    "events": EventsRequest,
+}
+
+
 @EVERY_PAGE
 def test_every_request_is_one(page: Path) -> None:
     """The bodies that pages send with curl are what the endpoints take."""
     for line in commands(page):
         if not line.startswith("curl") or "-d" not in (words := shlex.split(line)):
             continue
-        request = EventsRequest if any("/v1/events" in word for word in words) else RecommendRequest
-        request.model_validate_json(words[words.index("-d") + 1])
+        (path,) = {word.partition("/v1/")[2] for word in words if "/v1/" in word}
+        REQUESTS[path].model_validate_json(words[words.index("-d") + 1])
 
 
 @pytest.mark.parametrize("page", STARTS, ids=name_of)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +344,24 @@ def test_the_parts_of_the_table_add_up(
     )
     assert over["popularity"].mean == pytest.approx(by_hand.mean(), abs=1e-5)
     assert over["popularity"].verdict == "better"
+
+
+def test_a_list_has_few_candidates_scored_and_the_ranker_learns_from_all(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
+    bundle = tiny_pipeline.bundle
+    few = bundle.settings.retrievers.model_copy(update={"max_candidates": 25})
+    narrow = Pipeline(replace(bundle, settings=bundle.settings.model_copy(update={"retrievers": few})))
+    same = []
+    for user in range(20):
+        query = Query(shop_dataset.history(user), now, num_results=5)
+        everything, _ = narrow.candidates(query)
+        assert len(everything.items) > 25
+        ranked = narrow.rank(query)
+        assert len(ranked.items) == 25
+        assert set(ranked.items.tolist()) <= set(everything.items.tolist())
+        assert np.array_equal(everything.items, tiny_pipeline.candidates(query)[0].items)
+        same.append(
+            len(set(items_of(narrow.recommend(query))) & set(items_of(tiny_pipeline.recommend(query))))
+        )
+    assert np.mean(same) > 4
