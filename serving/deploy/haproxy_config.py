@@ -25,9 +25,12 @@ _DEFAULTS = """\
     timeout http-request 10s
     timeout client 30s
     timeout server 10s
-    timeout connect 250ms
+    timeout connect 500ms
     timeout queue 5s
+    timeout check 2s
 """
+"""Without a limit of its own a health check has its interval, a quarter of a second after the first failure:
+on a machine that is busy for so long every replica would be taken for dead."""
 _FRONTEND = """\
     http-request disable-l7-retry if { path_beg /v1/events }
     http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[A-Za-z0-9._:-]{1,128}$ }
