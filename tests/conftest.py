@@ -28,6 +28,9 @@ disable_telemetry()
 _HERE = Path(__file__).parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Threads cost a tiny model more than they bring, the more so on busy cores."""
+for name in ("GITHUB_ACTIONS", "FORCE_COLOR", "PY_COLORS"):
+    os.environ.pop(name, None)
+"""Typer would colour its help for them, which tests read."""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 """Two dozen interpreters that the tests start import torch, which takes three times as long from source."""

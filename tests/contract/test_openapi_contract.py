@@ -22,6 +22,7 @@ TRIES = 30
 BEYOND_A_SCHEMA = {
     ("POST /v1/recommend", GenerationMode.POSITIVE): positive_data_acceptance,
     ("POST /v1/page", GenerationMode.POSITIVE): positive_data_acceptance,
+    ("POST /v1/page", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/rank", GenerationMode.POSITIVE): positive_data_acceptance,
     ("POST /v1/rank", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/events", GenerationMode.NEGATIVE): negative_data_rejection,
