@@ -104,12 +104,10 @@ class Service:
         bundle = self.pipeline.bundle
         self._check(request)
         request = without_excluded(request, self._exclude)
-        now = self._clock()
-        events = self._request_events(request, now=now)
+        query, events = self._query(request)
         answer = self._states.recommend(
-            Query(
-                history=self._history(request, events),
-                as_of=now + 1,  # includes events at `now`
+            replace(
+                query,
                 surface=request.surface,
                 page_items=self._indices(request.item_ids),
                 exclude=self._indices(request.exclude_item_ids),
@@ -117,8 +115,6 @@ class Service:
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
                 num_results=request.num_results,
-                user_attributes=bundle.user_attributes(request.user_id),
-                user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
             )
         )
         return RecommendResponse(
@@ -156,17 +152,9 @@ class Service:
         """The items in the order in which the user would want them; among equals in the given one. Raises
         Problem for an invalid event, and ServingError when the store cannot be read."""
         bundle = self.pipeline.bundle
-        request = without_excluded(request, self._exclude)
-        now = self._clock()
-        events = self._request_events(request, now=now)
+        query, _ = self._query(without_excluded(request, self._exclude))
         index = bundle.item_index
         known = [item for item in dict.fromkeys(request.item_ids) if item in index]
-        query = Query(
-            history=self._history(request, events),
-            as_of=now + 1,  # includes events at `now`
-            user_attributes=bundle.user_attributes(request.user_id),
-            user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
-        )
         scores = self.pipeline.score(query, self._indices(known)) if known else np.empty(0, np.float32)
         order = np.argsort(-scores, kind="stable").tolist()
         return RankResponse(
@@ -241,6 +229,18 @@ class Service:
                 "return_fields",
                 f"{', '.join(unknown)}: not in the catalogue, whose columns are {', '.join(columns)}",
             )
+
+    def _query(self, request: UserRequest) -> tuple[Query, Sequence[Event]]:
+        """Who asks, with the history and the events of the request. Raises Problem."""
+        now = self._clock()
+        events = self._request_events(request, now=now)
+        query = Query(
+            history=self._history(request, events),
+            as_of=now + 1,  # includes events at `now`
+            user_attributes=self.pipeline.bundle.user_attributes(request.user_id),
+            user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
+        )
+        return query, events
 
     def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
