@@ -12,6 +12,7 @@ from typing import Final
 from ray import serve
 from starlette.types import ASGIApp
 
+from features.core.artefact import locked
 from serving.deploy.direct_server import listen
 from serving.deploy.fallback_bundle import load_pipeline
 from serving.deploy.json_log import log_to_file
@@ -72,7 +73,8 @@ class Replica:
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
         )
-        service.warm_up()
+        with locked(settings.run_folder):  # one replica compiles, the others read what it made
+            service.warm_up()
         sys.setswitchinterval(_SWITCH_SECONDS)
         gc.collect()
         gc.freeze()  # the bundle is never garbage: without this, each full collection walks all of it

@@ -36,7 +36,9 @@ from serving.state.event_log import connect
 
 _OUTPUT: Final = "output.txt"
 """In the run folder: what the process that runs Ray prints, such as a stack trace."""
-_READY_SECONDS: Final = 90
+_READY_SECONDS: Final = 300
+_SLOW_SECONDS: Final = 20
+"""A start that takes longer is explained on the terminal."""
 _STOP_SECONDS: Final = 25
 """After that an orderly stop becomes a kill."""
 _WATCH_SECONDS: Final = 0.5
@@ -76,7 +78,8 @@ def start(
     is_champion: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Server:
-    """Start the server and return when it answers, after about 15 s.
+    """Start the server and return when it answers, after about 15 s; the first time on a machine, which
+    compiles, after about 40 s.
 
     `is_champion`: its predecessor may stand in for the bundle. `should_stop` is asked all the while.
 
@@ -191,9 +194,12 @@ def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen
 
 def _wait_until_ready(server: Server, should_stop: Callable[[], bool], *, num_replicas: int) -> None:
     """Poll /readyz until HAProxy routes to all replicas: then one may die. Raises ServingError."""
-    until = time.monotonic() + _READY_SECONDS
+    began, is_explained = time.monotonic(), False
     reason = f"It did not answer at {server.url} within {_READY_SECONDS} s."
-    while time.monotonic() < until:
+    while (seconds := time.monotonic() - began) < _READY_SECONDS:
+        if seconds > _SLOW_SECONDS and not is_explained:
+            is_explained = True
+            log("Still starting: the first start on a machine compiles what answers are made with.")
         if should_stop():
             raise ServingError("The server was stopped while it started.")
         ended = server.process.poll() is not None

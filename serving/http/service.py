@@ -214,8 +214,9 @@ class Service:
         item_ids = self.pipeline.bundle.item_ids
         popular = [item_ids[int(item)] for item in self.pipeline.most_popular(1)]
         bought = [LiveEvent(event_type="purchase", item_id=item, price=1.0) for item in popular]
-        for surface in self.pipeline.bundle.surfaces:
-            self.recommend(RecommendRequest(surface=surface, item_ids=popular, events=bought))
+        with self._states.without_deadline():
+            for surface in self.pipeline.bundle.surfaces:
+                self.recommend(RecommendRequest(surface=surface, item_ids=popular, events=bought))
 
     def _check(self, request: RecommendRequest) -> None:
         """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""

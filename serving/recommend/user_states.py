@@ -7,6 +7,8 @@ moment. A new event ends it, and so does its age, since ages in it stand still.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -83,6 +85,15 @@ class UserStates:
         else:
             self._states.move_to_end(user)
         return self._pipeline.recommend(query, ranked=ranked)
+
+    @contextmanager
+    def without_deadline(self) -> Iterator[None]:
+        """Meanwhile retrievers may take as long as they need, such as to compile."""
+        slow, self._slow = self._slow, None
+        try:
+            yield
+        finally:
+            self._slow = slow
 
     def _is_current(self, state: UserState, query: Query) -> bool:
         return state.history is query.history and 0 <= query.as_of - state.as_of <= self._max_age

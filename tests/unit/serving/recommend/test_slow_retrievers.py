@@ -62,6 +62,21 @@ def test_a_slow_retriever_is_left_out_for_a_while_and_lists_stay_full(
     assert states.recommend(query) == full, "it is asked again"
 
 
+def test_warming_up_may_take_as_long_as_it_needs(tiny_pipeline: Pipeline, shop_dataset: Dataset) -> None:
+    clock = Clock()
+    slowly = SlowUserKNN(**vars(tiny_pipeline.bundle.retrievers["user_knn"]), clock=clock)
+    retrievers = {**tiny_pipeline.bundle.retrievers, "user_knn": slowly}
+    pipeline = Pipeline(replace(tiny_pipeline.bundle, retrievers=retrievers))
+    slow = SlowRetrievers(deadline_seconds=0.5, clock=clock)
+    states = UserStates(pipeline, max_bytes=10**9, max_age_seconds=300, slow=slow)
+    query = Query(shop_dataset.history(1), pipeline.bundle.as_of + 1, user="u1", num_results=10)
+    with states.without_deadline():
+        states.recommend(query)
+    assert slow.resting == ()
+    states.recommend(replace(query, user="u2"))
+    assert slow.resting == ("user_knn",), "and the deadline holds again afterwards"
+
+
 def test_a_quick_retriever_is_never_left_out(tiny_pipeline: Pipeline, shop_dataset: Dataset) -> None:
     slow = SlowRetrievers(deadline_seconds=5, clock=time.perf_counter)
     states = UserStates(tiny_pipeline, max_bytes=10**9, max_age_seconds=300, slow=slow)
