@@ -80,24 +80,29 @@ class Service:
     ) -> None:
         """`exclude`: ids that are no people, see `data.exclude`. Where `exchange_rates` names no currency, it
         is the one of the bundle, or of its catalogue."""
-        self.pipeline, self.store = pipeline, store
-        bundle, rates = pipeline.bundle, exchange_rates or ExchangeRates()
-        currency = rates.currency or bundle.currency
+        self.store = store
+        self._rates = exchange_rates or ExchangeRates()
+        self._exclude = frozenset(clean_id(text) for text in exclude)
+        self._max_events_kept = max_events_kept
+        self._state_bytes, self._state_seconds = int(user_state_mb * 1e6), user_state_seconds
+        self._slow = (
+            SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000) if retriever_deadline_ms else None
+        )
+        self._clock = clock
+        self.use(pipeline)
+
+    def use(self, pipeline: Pipeline) -> None:
+        """Answer with another pipeline from now on, and drop what is kept of the present one. Call it between
+        two requests."""
+        self.pipeline, bundle = pipeline, pipeline.bundle
+        currency = self._rates.currency or bundle.currency
         self.catalogue = Catalogue(
             bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
         )
-        self._exchange_rates = replace(rates, currency=currency or self.catalogue.currency)
-        self._exclude = frozenset(clean_id(text) for text in exclude)
-        self._max_events_kept = max_events_kept
+        self._exchange_rates = replace(self._rates, currency=currency or self.catalogue.currency)
         self._states = UserStates(
-            pipeline,
-            max_bytes=int(user_state_mb * 1e6),
-            max_age_seconds=user_state_seconds,
-            slow=SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000)
-            if retriever_deadline_ms
-            else None,
+            pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
         )
-        self._clock = clock
 
     def recommend(self, request: RecommendRequest) -> RecommendResponse:
         """Raises Problem for an invalid request, and ServingError when the store cannot be read."""

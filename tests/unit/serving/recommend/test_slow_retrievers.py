@@ -72,7 +72,7 @@ def test_warming_up_may_take_as_long_as_it_needs(tiny_pipeline: Pipeline, shop_d
     query = Query(shop_dataset.history(1), pipeline.bundle.as_of + 1, user="u1", num_results=10)
     with states.without_deadline():
         states.recommend(query)
-    assert slow.resting == ()
+    assert not slow.resting
     states.recommend(replace(query, user="u2"))
     assert slow.resting == ("user_knn",), "and the deadline holds again afterwards"
 
