@@ -67,6 +67,9 @@ class ListRequest(BaseModel):
     exclude_viewed_days: float = Field(
         0, ge=0, le=MAX_DAYS, description="Leave out what the user viewed in the last days."
     )
+    exclude_cart: bool | None = Field(
+        None, description="Leave out what lies in the cart. Default: as the surface's filters say."
+    )
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."
     )

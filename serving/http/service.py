@@ -119,6 +119,7 @@ class Service:
                 matches=self._matches(request.filter),
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
+                exclude_cart=request.exclude_cart,
                 num_results=request.num_results,
             )
         )

@@ -58,7 +58,11 @@ class Pipeline:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.columns = RankerColumns.of(bundle)
-        self._filters = {name: filters_of(surface) for name, surface in bundle.surfaces.items()}
+        self._filters = {
+            (name, exclude_cart): filters_of(surface, exclude_cart=exclude_cart)
+            for name, surface in bundle.surfaces.items()
+            for exclude_cart in (None, False, True)
+        }
         settings = bundle.settings
         self._contexts = UserContexts(bundle.item_profiles, settings)
         done = participles(settings.history.target_event_types, word="or")
@@ -264,7 +268,7 @@ class Pipeline:
         """(N,) what the surface's filters leave."""
         context = FilterContext(query=query, profile=profile, recommendable=self.bundle.recommendable)
         allowed = np.ones(self.bundle.num_items, bool)
-        for one in self._filters[query.surface]:
+        for one in self._filters[query.surface, query.exclude_cart]:
             removed = one.removed(context)
             if removed.dtype == np.bool_:
                 allowed &= ~removed

@@ -36,6 +36,8 @@ class Query:
     """What the user purchased in so many days is left out."""
     exclude_viewed_days: float = 0.0
     """What the user viewed in so many days is left out."""
+    exclude_cart: bool | None = None
+    """Whether what lies in the cart is left out; None: as the surface's `filters` say"""
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
@@ -60,6 +62,7 @@ class Query:
             or len(self.exclude) > 0
             or self.exclude_purchased_days > 0
             or self.exclude_viewed_days > 0
+            or self.exclude_cart is True
         )
 
     @property
