@@ -79,6 +79,10 @@ class SurfaceConfig(Section):
     cart, which is what was added in the last day and neither removed nor bought since. What is out of stock,
     and what the request excludes, is always left out."""
 
+    diversity: float = Field(0, ge=0, le=1)
+    """How much unlike each other the items of its lists are, where the request does not say. 0: the best by
+    score, however alike. 1: as unlike as the best candidates allow, and at most a fifth of one category."""
+
 
 DEFAULT_SURFACES = {
     "home": SurfaceConfig(),

@@ -70,6 +70,13 @@ class ListRequest(BaseModel):
     exclude_cart: bool | None = Field(
         None, description="Leave out what lies in the cart. Default: as the surface's filters say."
     )
+    diversity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How much unlike each other the items are: 0 for the best by score, however alike. "
+        "Default: the surface's.",
+    )
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."
     )
@@ -145,7 +152,10 @@ class RecommendedItem:
 
     item_id: str
     rank: Annotated[int, Field(description="From 1.")]
-    score: Annotated[float, Field(description="Never above that of the rank before.")]
+    score: Annotated[
+        float,
+        Field(description="The ranker's. Never above that of the rank before in a list without diversity."),
+    ]
     source: Annotated[str, Field(description="The retriever behind the first reason.")]
     reasons: list[ItemReason]
     fields: Annotated[dict[str, Any], Field(description="The requested return_fields.")]

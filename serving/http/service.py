@@ -120,6 +120,7 @@ class Service:
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
                 exclude_cart=request.exclude_cart,
+                diversity=request.diversity,
                 num_results=request.num_results,
             )
         )

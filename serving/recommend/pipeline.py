@@ -22,6 +22,7 @@ from features.retriever import Retrieval, Retriever, ScoredItems, UserContext, W
 from features.retrievers import retrievers_of
 from serving.recommend.bundle import Bundle
 from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
+from serving.recommend.diversity import Diversity
 from serving.recommend.feature_group import CandidateContext
 from serving.recommend.filter import FilterContext
 from serving.recommend.filters import filters_of
@@ -64,6 +65,7 @@ class Pipeline:
             for exclude_cart in (None, False, True)
         }
         settings = bundle.settings
+        self._diversity = Diversity(bundle)
         self._contexts = UserContexts(bundle.item_profiles, settings)
         done = participles(settings.history.target_event_types, word="or")
         self._wording = {
@@ -182,7 +184,15 @@ class Pipeline:
                 ranked.items, ranked.scores, retrievers=retrievers, page_items=query.page_items
             )
             order = np.argsort(-scores, kind="stable")
-        order = order[allowed[ranked.items[order]]][: query.num_results]
+        order = order[allowed[ranked.items[order]]]
+        diversity = surface.diversity if query.diversity is None else query.diversity
+        if diversity:
+            length = query.num_results
+            items = ranked.items[order]
+            order = order[
+                self._diversity.order(items, diversity=diversity, length=length, page_length=length)
+            ]
+        order = order[: query.num_results]
         selected = Selected(
             ranked.items[order],
             scores[order],

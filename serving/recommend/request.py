@@ -38,6 +38,8 @@ class Query:
     """What the user viewed in so many days is left out."""
     exclude_cart: bool | None = None
     """Whether what lies in the cart is left out; None: as the surface's `filters` say"""
+    diversity: float | None = None
+    """0 to 1, see `diversity`; None: as the surface says"""
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
@@ -77,7 +79,7 @@ class Recommendation:
 
     item: int
     score: float
-    """Never above that of the place before"""
+    """The ranker's; never above that of the place before in a list without diversity"""
     source: str
     """The retriever whose reason is named first"""
     reasons: tuple[Reason, ...]

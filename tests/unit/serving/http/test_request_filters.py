@@ -102,3 +102,13 @@ def test_a_surface_without_the_filter_leaves_the_cart_out_on_request(
         assert "fruit3" not in ids(shop, num_results=30, exclude_cart=True)
         added = [{"event_type": "add_to_cart", "item_id": "fruit5"}]
         assert "fruit5" not in ids(shop, num_results=30, exclude_cart=True, events=added)
+
+
+def test_a_request_may_ask_for_diversity(shop: Shop) -> None:
+    shop.send(bought("fruit1"), bought("fruit2"))
+    as_ever, diverse = ids(shop, num_results=10), ids(shop, num_results=10, diversity=0.9)
+    assert ids(shop, num_results=10, diversity=0) == as_ever
+    assert len({item[:-1] for item in diverse}) == 3
+    for value in (-0.1, 1.1, "much"):
+        bad = shop.call("POST", "/v1/recommend", json={"diversity": value})
+        assert problem(bad, 422)["errors"][0]["field"] == "diversity"
