@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.http.trace_response import ListTrace
 from serving.recommend.filter_expression import MAX_CHARACTERS
 from serving.state.event_fields import Id
 from serving.state.live_events import LiveEvent
@@ -20,6 +21,9 @@ MAX_LIST_LENGTH: Final = 500
 """Of each list in a request."""
 
 MAX_DAYS: Final = 36_500
+MAX_EXPLAINED: Final = 50
+"""Items whose way one trace tells."""
+
 MAX_SLOTS: Final = 20
 """Lists of one page."""
 
@@ -80,6 +84,17 @@ class ListRequest(BaseModel):
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."
     )
+    explain: bool = Field(False, description="Whether the answer says how the list came about (`trace`).")
+    explain_item_ids: list[Id] = Field(
+        [],
+        max_length=MAX_EXPLAINED,
+        description="Items of which the trace says where they were lost, or at which rank they are.",
+    )
+
+    @property
+    def wants_trace(self) -> bool:
+        """Whether the answer has a trace: for the shop's own people, so this is what a key would allow."""
+        return self.explain or len(self.explain_item_ids) > 0
 
 
 class RecommendRequest(ListRequest, UserRequest):
@@ -178,6 +193,9 @@ class RecommendResponse:
     unknown_item_ids: Annotated[
         list[str], Field(description="Item ids of the request that are not in the catalogue.")
     ]
+    trace: Annotated[
+        ListTrace | None, Field(description="How the list came about, where the request asks.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

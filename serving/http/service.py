@@ -35,6 +35,7 @@ from serving.http.schemas import (
     RejectedEvent,
     UserRequest,
 )
+from serving.http.trace_response import list_trace
 from serving.recommend.filter_expression import FilterError
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query, Recommendation
@@ -121,6 +122,8 @@ class Service:
                 exclude_viewed_days=request.exclude_viewed_days,
                 exclude_cart=request.exclude_cart,
                 diversity=request.diversity,
+                explain=request.wants_trace,
+                explain_items=self._indices(request.explain_item_ids),
                 num_results=request.num_results,
             )
         )
@@ -136,6 +139,7 @@ class Service:
             shortfall_reason=answer.shortfall_reason,
             fallback_used=answer.fallback_used,
             unknown_item_ids=self._unknown_item_ids(request, events),
+            trace=list_trace(answer.trace, request.explain_item_ids, item_index=bundle.item_index),
         )
 
     def page(self, request: PageRequest) -> PageResponse:
@@ -295,7 +299,7 @@ class Service:
 
     def _unknown_item_ids(self, request: RecommendRequest, events: Sequence[Event]) -> list[str]:
         """The item ids of a request that the catalogue lacks, each once."""
-        named = [*request.item_ids, *request.exclude_item_ids]
+        named = [*request.item_ids, *request.exclude_item_ids, *request.explain_item_ids]
         named += [event.item_id for event in events if event.item_id]
         index = self.pipeline.bundle.item_index
         return list(dict.fromkeys(item for item in named if item not in index))

@@ -6,8 +6,8 @@ with reasons
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,11 @@ from serving.recommend.filters import filters_of
 from serving.recommend.first_pass import first_pass
 from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
-from serving.recommend.request import Answer, Query, no_items
+from serving.recommend.request import Answer, Query, Recommendation, no_items
 from serving.recommend.selectors import Selected, fill_up, page_scores
 from serving.recommend.slow_retrievers import SlowRetrievers
+from serving.recommend.stages import Stages
+from serving.recommend.trace import Trace
 from serving.recommend.user_context import UserContexts
 
 
@@ -116,6 +118,7 @@ class Pipeline:
                 fallback=fallback,
                 impersonal=self._impersonal,
             ),
+            trace=self._trace(query, ranked, recommendations) if query.explain else None,
         )
 
     def know(self, query: Query, *, slow: SlowRetrievers | None = None) -> KnownUser:
@@ -285,6 +288,26 @@ class Pipeline:
             elif len(removed):
                 allowed[removed] = False
         return allowed
+
+    def _trace(self, query: Query, ranked: Ranked, shown: Sequence[Recommendation]) -> Trace:
+        """How a list came about, with what became of the query's `explain_items`."""
+        surface = self.bundle.surfaces[query.surface]
+        context = FilterContext(query, ranked.profile, self.bundle.recommendable)
+        removed = {}
+        for one in self._filters[query.surface, query.exclude_cart]:
+            removed[one] = np.zeros(self.bundle.num_items, bool)
+            removed[one][one.removed(context)] = True
+        best_first = self.select(replace(query, diversity=0.0, num_results=len(ranked.items)), ranked)
+        proposing = retrievers_of(surface)
+        return Stages(
+            proposed={name: one.proposed for name, one in ranked.retrievals.items() if name in proposing},
+            scored=ranked.items,
+            scored_by=surface.fallback if surface.fallback and query.is_stranger else "ranker",
+            removed=removed,
+            in_order=best_first.items[: best_first.num_ranked],
+            shown=[one.item for one in shown],
+            fallback=surface.fallback,
+        ).trace(query.explain_items.tolist())
 
 
 def _first_of_each(items: IntArray) -> IntArray:

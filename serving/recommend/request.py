@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.retriever import Reason
+from serving.recommend.trace import Trace
 
 
 def no_items() -> IntArray:
@@ -45,6 +46,10 @@ class Query:
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
     user: str | None = None
     """The user's key, see `features.core.ids.user_key`; None for a stranger."""
+    explain: bool = False
+    """Whether the answer has a trace"""
+    explain_items: IntArray = field(default_factory=no_items)
+    """The items whose way the trace tells"""
 
     def lately(self, event_type: str, *, days: float) -> IntArray:
         """The items of the user's events of a type in the last `days`."""
@@ -95,3 +100,5 @@ class Answer:
     """Why there are fewer than `requested`."""
     fallback_used: str | None = None
     """The retriever behind a list that is not personal, or that filled it, and why."""
+    trace: Trace | None = None
+    """How the list came about; None where the query does not ask"""
