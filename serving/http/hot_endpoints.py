@@ -93,6 +93,8 @@ class HotEndpoints:
             return _order_as_json(self._service.rank(RankRequest.model_validate_json(body)))
 
     def _count(self, surface: str, found: RecommendResponse) -> None:
+        if found.validated:
+            return
         self._metrics.count_list(
             surface,
             fallback=found.fallback_used is not None,

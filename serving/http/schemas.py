@@ -46,6 +46,14 @@ class UserRequest(BaseModel):
     )
 
 
+class ListsRequest(UserRequest):
+    """Who asks for one list or for several, and what else becomes of the request."""
+
+    validate_only: bool = Field(
+        False, description="True: the request is checked, no list is made, and nothing is stored or counted."
+    )
+
+
 class ListRequest(BaseModel):
     """A list: where on the site it stands, what is on the page, and what may be in it."""
 
@@ -97,7 +105,7 @@ class ListRequest(BaseModel):
         return self.explain or len(self.explain_item_ids) > 0
 
 
-class RecommendRequest(ListRequest, UserRequest):
+class RecommendRequest(ListRequest, ListsRequest):
     """Who asks, and for which list."""
 
     model_config = ConfigDict(
@@ -112,7 +120,7 @@ class RecommendRequest(ListRequest, UserRequest):
     )
 
 
-class PageRequest(UserRequest):
+class PageRequest(ListsRequest):
     """Who asks, and for which lists of one page."""
 
     slots: list[ListRequest] = Field(
@@ -196,6 +204,9 @@ class RecommendResponse:
     trace: Annotated[
         ListTrace | None, Field(description="How the list came about, where the request asks.")
     ] = None
+    validated: Annotated[
+        bool, Field(description="True for `validate_only`: the request is valid, and no list was made.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

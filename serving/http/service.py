@@ -24,6 +24,7 @@ from serving.http.schemas import (
     FieldError,
     ItemReason,
     ListRequest,
+    ListsRequest,
     PageRequest,
     PageResponse,
     RankedItem,
@@ -110,6 +111,8 @@ class Service:
         bundle = self.pipeline.bundle
         self._check(request)
         request = without_excluded(request, self._exclude)
+        if request.validate_only:
+            return self._validated(request)
         query, events = self._query(request)
         answer = self._states.recommend(
             replace(
@@ -145,7 +148,7 @@ class Service:
     def page(self, request: PageRequest) -> PageResponse:
         """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
         field is then that of the slot."""
-        who = {name: getattr(request, name) for name in UserRequest.model_fields}
+        who = {name: getattr(request, name) for name in ListsRequest.model_fields}
         shown: list[str] = []
         slots: list[RecommendResponse] = []
         for place, slot in enumerate(request.slots):
@@ -241,6 +244,23 @@ class Service:
                 "return_fields",
                 f"{', '.join(unknown)}: not in the catalogue, whose columns are {', '.join(columns)}",
             )
+
+    def _validated(self, request: RecommendRequest) -> RecommendResponse:
+        """The answer to a request that is to be checked only: no list. Raises Problem."""
+        bundle = self.pipeline.bundle
+        events = self._request_events(request, now=self._clock())
+        self._matches(request.filter)
+        return RecommendResponse(
+            recommendation_id=uuid.uuid4().hex,
+            bundle=BundleVersion(name=bundle.name, version=bundle.version),
+            items=[],
+            requested=request.num_results,
+            returned=0,
+            shortfall_reason=None,
+            fallback_used=None,
+            unknown_item_ids=self._unknown_item_ids(request, events),
+            validated=True,
+        )
 
     def _query(self, request: UserRequest) -> tuple[Query, Sequence[Event]]:
         """Who asks, with the history and the events of the request. Raises Problem."""
