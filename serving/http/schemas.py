@@ -44,6 +44,11 @@ class UserRequest(BaseModel):
         max_length=MAX_LIST_LENGTH,
         description="What the user just did: used for this answer and not stored. No user_id is needed.",
     )
+    consent: bool = Field(
+        True,
+        description="False: answered from the request alone. Nothing that is stored of the user is read, and "
+        "nothing is stored or kept.",
+    )
 
 
 class ListsRequest(UserRequest):

@@ -8,7 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +17,10 @@ from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
 from serving.http.problems import Problem, in_field, invalid_field
+from serving.http.request_events import rows_of, without_identity
 from serving.http.schemas import (
     BundleVersion,
     EventsResponse,
-    FieldError,
     ItemReason,
     ListRequest,
     ListsRequest,
@@ -54,9 +53,6 @@ from serving.state.live_events import (
 )
 from serving.state.store import EventStore
 from serving.state.user_history_cache import history_from_rows, in_dataset_order
-
-_ANONYMOUS: Final = "anonymous"
-"""The visitor_id of events in a request that names no user; they are not stored."""
 
 
 def now_in_microseconds() -> int:
@@ -110,7 +106,7 @@ class Service:
         """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
         bundle = self.pipeline.bundle
         self._check(request)
-        request = without_excluded(request, self._exclude)
+        request = without_identity(request, self._exclude)
         if request.validate_only:
             return self._validated(request)
         query, events = self._query(request)
@@ -166,7 +162,7 @@ class Service:
         """The items in the order in which the user would want them; among equals in the given one. Raises
         Problem for an invalid event, and ServingError when the store cannot be read."""
         bundle = self.pipeline.bundle
-        query, _ = self._query(without_excluded(request, self._exclude))
+        query, _ = self._query(without_identity(request, self._exclude))
         index = bundle.item_index
         known = [item for item in dict.fromkeys(request.item_ids) if item in index]
         scores = self.pipeline.score(query, self._indices(known)) if known else np.empty(0, np.float32)
@@ -276,32 +272,23 @@ class Service:
 
     def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
-        rows: list[Event] = []
-        seen: Seen = Counter()
-        user = {"user_id": request.user_id, "visitor_id": request.visitor_id or _ANONYMOUS}
-        for index, event in enumerate(request.events):
-            try:
-                own = event.model_copy(update=user)
-                rows += to_rows(own, now=now, exchange_rates=self._exchange_rates, seen=seen)
-            except InvalidEventError as error:
-                field = f"events.{index}.{error.field}"
-                errors = [FieldError(field, error.message)]
-                raise Problem(422, f"{field} {error.message}.", errors=errors) from None
-        return rows
+        return rows_of(request, now=now, exchange_rates=self._exchange_rates)
 
     def _history(self, request: UserRequest, events: Sequence[Event]) -> History:
         """The stored history of the user, followed by the events in the request that are not stored."""
-        stored = self.history(user_key(user_id=request.user_id, visitor_id=request.visitor_id))
+        user = user_key(user_id=request.user_id, visitor_id=request.visitor_id)
+        stored = self.history(user)
         if not events:
             return stored
+        new = {event.key: event for event in events}.values()  # of a stranger nothing stored is looked at
         first = int(stored.baskets.max(initial=0)) + 1
         rows = [
             (first + place, row.item_id or "", row.event_type, row.timestamp, row.transaction_id, row.price)
-            for place, row in enumerate(self.store.without_stored(events))
+            for place, row in enumerate(new if user is None else self.store.without_stored(events))
             if row.event_type in ITEM_EVENT_TYPES
         ]
-        new = history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={})
-        return in_dataset_order(stored.followed_by(new))
+        later = history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={})
+        return in_dataset_order(stored.followed_by(later))
 
     def _indices(self, item_ids: Sequence[str]) -> NDArray[np.int32]:
         """Catalogue indices of the known ids."""
