@@ -42,7 +42,8 @@ class UserRequest(BaseModel):
     events: list[LiveEvent] = Field(
         [],
         max_length=MAX_LIST_LENGTH,
-        description="What the user just did: used for this answer and not stored. No user_id is needed.",
+        description="What the user just did: used for this answer, and not stored without `record`. No "
+        "user_id is needed.",
     )
     consent: bool = Field(
         True,
@@ -56,6 +57,10 @@ class ListsRequest(UserRequest):
 
     validate_only: bool = Field(
         False, description="True: the request is checked, no list is made, and nothing is stored or counted."
+    )
+    record: bool = Field(
+        False,
+        description="True: the events are stored, before the answer, as /v1/events does.",
     )
 
 
@@ -157,6 +162,14 @@ class BundleVersion:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedEvents:
+    """What was stored of the events of a request, counted in rows as by /v1/events."""
+
+    accepted: int
+    duplicates: int
+
+
 @dataclass(slots=True)
 class ItemReason:
     """Why an item is in the list."""
@@ -212,13 +225,19 @@ class RecommendResponse:
     validated: Annotated[
         bool, Field(description="True for `validate_only`: the request is valid, and no list was made.")
     ] = False
+    recorded: Annotated[
+        RecordedEvents | None, Field(description="What `record` stored; null without it.")
+    ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PageResponse:
     """The lists of one page, in the order of the request; no item is in two of them."""
 
     slots: list[RecommendResponse]
+    recorded: Annotated[
+        RecordedEvents | None, Field(description="What `record` stored; null without it.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

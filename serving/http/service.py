@@ -17,7 +17,7 @@ from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
 from serving.http.problems import Problem, in_field, invalid_field
-from serving.http.request_events import rows_of, without_identity
+from serving.http.request_events import Recording, recording_of, rows_of, without_identity
 from serving.http.schemas import (
     BundleVersion,
     EventsResponse,
@@ -32,6 +32,7 @@ from serving.http.schemas import (
     RecommendedItem,
     RecommendRequest,
     RecommendResponse,
+    RecordedEvents,
     RejectedEvent,
     UserRequest,
 )
@@ -102,14 +103,18 @@ class Service:
             pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
         )
 
-    def recommend(self, request: RecommendRequest) -> RecommendResponse:
-        """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
+    def recommend(self, request: RecommendRequest, recording: Recording | None = None) -> RecommendResponse:
+        """The list that a request asks for. Raises Problem for an invalid request, and ServingError when the
+        store cannot be read.
+
+        `recording`: what `recording` made of the request, if it has `record`; `store_recording` comes after.
+        """
         bundle = self.pipeline.bundle
         self._check(request)
         request = without_identity(request, self._exclude)
         if request.validate_only:
             return self._validated(request)
-        query, events = self._query(request)
+        query, events = self._query(request, recording)
         answer = self._states.recommend(
             replace(
                 query,
@@ -141,7 +146,7 @@ class Service:
             trace=list_trace(answer.trace, request.explain_item_ids, item_index=bundle.item_index),
         )
 
-    def page(self, request: PageRequest) -> PageResponse:
+    def page(self, request: PageRequest, recording: Recording | None = None) -> PageResponse:
         """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
         field is then that of the slot."""
         who = {name: getattr(request, name) for name in ListsRequest.model_fields}
@@ -151,7 +156,7 @@ class Service:
             wanted = {name: getattr(slot, name) for name in ListRequest.model_fields}
             wanted["exclude_item_ids"] = [*slot.exclude_item_ids, *shown]
             try:
-                found = self.recommend(RecommendRequest.model_construct(**who, **wanted))
+                found = self.recommend(RecommendRequest.model_construct(**who, **wanted), recording)
             except Problem as problem:
                 raise in_field(f"slots.{place}", problem) from None
             shown += [item.item_id for item in found.items]
@@ -192,6 +197,20 @@ class Service:
             return EventsResponse(accepted=0, duplicates=0, rejected=rejected)
         stored = await self.store.append(rows, received_at=now)
         return EventsResponse(accepted=stored.accepted, duplicates=stored.duplicates, rejected=rejected)
+
+    def recording(self, request: ListsRequest) -> Recording | None:
+        """The events that a request wants to be stored; None where it wants none. Raises Problem."""
+        if not request.record:
+            return None
+        rates = self._exchange_rates
+        return recording_of(request, exclude=self._exclude, now=self._clock(), exchange_rates=rates)
+
+    async def store_recording(self, recording: Recording) -> RecordedEvents:
+        """Store the events of a request; returns when they are on disk. Raises ServingError."""
+        if not recording.rows:
+            return RecordedEvents(accepted=0, duplicates=0)
+        stored = await self.store.append(recording.rows, received_at=recording.now)
+        return RecordedEvents(accepted=stored.accepted, duplicates=stored.duplicates)
 
     def _of_a_person(self, event: LiveEvent) -> LiveEvent:
         """The event without an id that is no person's. Raises InvalidEventError when it has no other."""
@@ -258,10 +277,12 @@ class Service:
             validated=True,
         )
 
-    def _query(self, request: UserRequest) -> tuple[Query, Sequence[Event]]:
+    def _query(
+        self, request: UserRequest, recording: Recording | None = None
+    ) -> tuple[Query, Sequence[Event]]:
         """Who asks, with the history and the events of the request. Raises Problem."""
-        now = self._clock()
-        events = self._request_events(request, now=now)
+        now = recording.now if recording else self._clock()
+        events = recording.rows if recording else self._request_events(request, now=now)
         query = Query(
             history=self._history(request, events),
             as_of=now + 1,  # includes events at `now`
