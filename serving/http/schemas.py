@@ -21,6 +21,9 @@ MAX_LIST_LENGTH: Final = 500
 """Of each list in a request."""
 
 MAX_DAYS: Final = 36_500
+MAX_PROMOTIONS: Final = 10
+"""Of one list."""
+
 MAX_EXPLAINED: Final = 50
 """Items whose way one trace tells."""
 
@@ -50,6 +53,18 @@ class UserRequest(BaseModel):
         description="False: answered from the request alone. Nothing that is stored of the user is read, and "
         "nothing is stored or kept.",
     )
+
+
+class PromotionRequest(BaseModel):
+    """What is promoted in a list, and how many of its places it gets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, description="Stands with each item that it placed.")
+    filter: str = Field(
+        max_length=MAX_CHARACTERS, description="A SQL condition over the catalogue's columns, as in `filter`."
+    )
+    share: float = Field(ge=0, le=1, description="Of the places of the list.")
 
 
 class ListsRequest(UserRequest):
@@ -98,6 +113,18 @@ class ListRequest(BaseModel):
         le=1,
         description="How much unlike each other the items are: 0 for the best by score, however alike. "
         "Default: the surface's.",
+    )
+    promotions: list[PromotionRequest] = Field(
+        [],
+        max_length=MAX_PROMOTIONS,
+        description="Shares of the places for what matches a condition, the best of it for this user.",
+    )
+    exploration: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="The share of the places, never the first, whose items are drawn by lot with known "
+        "`propensity`. Default: the surface's.",
     )
     return_fields: list[str] = Field(
         [], max_length=50, description="Columns of the catalogue to return with each item."
@@ -178,8 +205,8 @@ class ItemReason:
         str,
         Field(
             description=(
-                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or "
-                "`long_tail`."
+                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, "
+                "`long_tail` or `exploration`."
             )
         ),
     ]
@@ -195,11 +222,18 @@ class RecommendedItem:
     rank: Annotated[int, Field(description="From 1.")]
     score: Annotated[
         float,
-        Field(description="The ranker's. Never above that of the rank before in a list without diversity."),
+        Field(description="The ranker's. Never above that of the rank before where nothing but it decides."),
     ]
-    source: Annotated[str, Field(description="The retriever behind the first reason.")]
+    source: Annotated[
+        str, Field(description="The retriever behind the first reason; `exploration` for what was drawn.")
+    ]
     reasons: list[ItemReason]
     fields: Annotated[dict[str, Any], Field(description="The requested return_fields.")]
+    promotion: Annotated[str | None, Field(description="The promotion that placed it.")] = None
+    propensity: Annotated[
+        float | None,
+        Field(description="Of an item that was drawn: the probability with which it was, for this place."),
+    ] = None
 
 
 @dataclass(slots=True)

@@ -16,7 +16,9 @@ from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
+from serving.http.exploration_log import log_exploration
 from serving.http.problems import Problem, in_field, invalid_field
+from serving.http.promotion_shares import check_shares
 from serving.http.request_events import Recording, recording_of, rows_of, without_identity
 from serving.http.schemas import (
     BundleVersion,
@@ -37,8 +39,10 @@ from serving.http.schemas import (
     UserRequest,
 )
 from serving.http.trace_response import list_trace
+from serving.recommend.exploration import seed_of
 from serving.recommend.filter_expression import FilterError
 from serving.recommend.pipeline import Pipeline
+from serving.recommend.promotions import Promotion
 from serving.recommend.request import Query, Recommendation
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
@@ -115,6 +119,8 @@ class Service:
         if request.validate_only:
             return self._validated(request)
         query, events = self._query(request, recording)
+        recommendation_id = uuid.uuid4().hex
+        seed = seed_of(recommendation_id)
         answer = self._states.recommend(
             replace(
                 query,
@@ -126,13 +132,16 @@ class Service:
                 exclude_viewed_days=request.exclude_viewed_days,
                 exclude_cart=request.exclude_cart,
                 diversity=request.diversity,
+                promotions=self._promotions(request),
+                exploration=request.exploration,
+                seed=seed,
                 explain=request.wants_trace,
                 explain_items=self._indices(request.explain_item_ids),
                 num_results=request.num_results,
             )
         )
-        return RecommendResponse(
-            recommendation_id=uuid.uuid4().hex,
+        found = RecommendResponse(
+            recommendation_id=recommendation_id,
             bundle=BundleVersion(name=bundle.name, version=bundle.version),
             items=[
                 self._item(recommendation, rank=rank, return_fields=request.return_fields)
@@ -145,6 +154,9 @@ class Service:
             unknown_item_ids=self._unknown_item_ids(request, events),
             trace=list_trace(answer.trace, request.explain_item_ids, item_index=bundle.item_index),
         )
+        if request.consent:
+            log_exploration(found, surface=request.surface, seed=seed)
+        return found
 
     def page(self, request: PageRequest, recording: Recording | None = None) -> PageResponse:
         """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
@@ -245,7 +257,9 @@ class Service:
         bought = [LiveEvent(event_type="purchase", item_id=item, price=1.0) for item in popular]
         with self._states.without_deadline():
             for surface in self.pipeline.bundle.surfaces:
-                self.recommend(RecommendRequest(surface=surface, item_ids=popular, events=bought))
+                self.recommend(
+                    RecommendRequest(surface=surface, item_ids=popular, events=bought, exploration=0)
+                )
 
     def _check(self, request: RecommendRequest) -> None:
         """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""
@@ -265,6 +279,7 @@ class Service:
         bundle = self.pipeline.bundle
         events = self._request_events(request, now=self._clock())
         self._matches(request.filter)
+        self._promotions(request)
         return RecommendResponse(
             recommendation_id=uuid.uuid4().hex,
             bundle=BundleVersion(name=bundle.name, version=bundle.version),
@@ -318,12 +333,23 @@ class Service:
 
     def _matches(self, condition: str | None) -> NDArray[np.bool_] | None:
         """What a request's filter lets through. Raises Problem."""
-        if condition is None:
-            return None
+        return None if condition is None else self._matching(condition, field="filter")
+
+    def _matching(self, condition: str, *, field: str) -> NDArray[np.bool_]:
         try:
             return self.catalogue.matching(condition)
         except FilterError as error:
-            raise invalid_field("filter", str(error)) from None
+            raise invalid_field(field, str(error)) from None
+
+    def _promotions(self, request: ListRequest) -> tuple[Promotion, ...]:
+        """What a request promotes. Raises Problem."""
+        if not request.promotions:
+            return ()
+        check_shares(request)
+        return tuple(
+            Promotion(one.name, self._matching(one.filter, field=f"promotions.{place}.filter"), one.share)
+            for place, one in enumerate(request.promotions)
+        )
 
     def _unknown_item_ids(self, request: RecommendRequest, events: Sequence[Event]) -> list[str]:
         """The item ids of a request that the catalogue lacks, each once."""
@@ -347,4 +373,6 @@ class Service:
                 for reason in recommendation.reasons
             ],
             fields=fields,
+            promotion=recommendation.promotion,
+            propensity=recommendation.propensity,
         )

@@ -16,9 +16,13 @@ class TraceStage:
     """One step on the way to the list."""
 
     stage: Annotated[
-        str, Field(description="`retriever`, `first_pass`, `ranker`, `filter`, `fallback` or `list`.")
+        str,
+        Field(
+            description="`retriever`, `first_pass`, `ranker`, `filter`, `fallback`, `promotion`, "
+            "`exploration` or `list`."
+        ),
     ]
-    name: Annotated[str | None, Field(description="Which retriever, filter or fallback.")]
+    name: Annotated[str | None, Field(description="Which retriever, filter, fallback or promotion.")]
     num_items: Annotated[
         int, Field(description="Items that it proposed, kept, scored, took away, added, or shows.")
     ]

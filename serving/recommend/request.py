@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.retriever import Reason
+from serving.recommend.promotions import Promotion
 from serving.recommend.trace import Trace
 
 
@@ -41,7 +42,14 @@ class Query:
     """Whether what lies in the cart is left out; None: as the surface's `filters` say"""
     diversity: float | None = None
     """0 to 1, see `diversity`; None: as the surface says"""
+    promotions: tuple[Promotion, ...] = ()
+    exploration: float | None = None
+    """The share of the places that are drawn, see `exploration`; None: as the surface says"""
+    seed: int = 0
+    """Of what is drawn"""
     num_results: int = 20
+    offset: int = 0
+    """Places before the first of these results: pages that were shown already"""
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
     user: str | None = None
@@ -60,6 +68,11 @@ class Query:
         is_late = history.times >= self.as_of - days * MICROSECONDS_PER_DAY
         found: IntArray = history.items[is_wanted & is_late]
         return found
+
+    @property
+    def depth(self) -> int:
+        """Places of the list down to the last that is wanted."""
+        return self.offset + self.num_results
 
     @property
     def is_narrowed(self) -> bool:
@@ -84,10 +97,14 @@ class Recommendation:
 
     item: int
     score: float
-    """The ranker's; never above that of the place before in a list without diversity"""
+    """The ranker's; never above that of the place before where nothing but it decides"""
     source: str
     """The retriever whose reason is named first"""
     reasons: tuple[Reason, ...]
+    promotion: str | None = None
+    """The promotion that the place belongs to"""
+    propensity: float | None = None
+    """The probability with which the item was drawn, of a place for exploration"""
 
 
 @dataclass(frozen=True)
@@ -100,5 +117,9 @@ class Answer:
     """Why there are fewer than `requested`."""
     fallback_used: str | None = None
     """The retriever behind a list that is not personal, or that filled it, and why."""
+    has_more: bool = False
+    """Whether there is another page"""
+    as_of: int = 0
+    """The moment of the list, in microseconds since 1970 UTC"""
     trace: Trace | None = None
     """How the list came about; None where the query does not ask"""

@@ -31,13 +31,26 @@ class Stages:
     in_order: IntArray
     """The candidates that the filters leave, best first"""
     shown: Sequence[int]
-    """The list"""
+    """The list down to the last place of the page"""
+    offset: int
+    """Places of earlier pages"""
     fallback: str | None
+    num_filled: int
+    """Places of the page that the fallback filled"""
+    num_promoted: Mapping[str, int]
+    """Promotion → its places on the page"""
+    num_explored: int
+    """Places of the page that were drawn"""
+    diversity: float
 
     def trace(self, wanted: Sequence[int]) -> Trace:
         """The trace, with what became of the items `wanted`."""
         ranks = {item: rank for rank, item in enumerate(self.shown, start=1)}
         return Trace(tuple(self._stages()), {item: self._item(item, ranks.get(item)) for item in wanted})
+
+    @property
+    def _page(self) -> Sequence[int]:
+        return self.shown[self.offset :]
 
     def _stages(self) -> list[Stage]:
         found = [Stage("retriever", name, len(items)) for name, items in self.proposed.items()]
@@ -49,13 +62,16 @@ class Stages:
             found.append(Stage("filter", one.name, int(np.count_nonzero(is_removed))))
             left = left[~is_removed]
         if self.fallback is not None:
-            added = len(set(self.shown) - set(self.in_order.tolist()))
-            found.append(Stage("fallback", self.fallback, added))
-        return [*found, Stage("list", None, len(self.shown))]
+            found.append(Stage("fallback", self.fallback, self.num_filled))
+        found += [Stage("promotion", name, number) for name, number in self.num_promoted.items()]
+        if self.num_explored:
+            found.append(Stage("exploration", None, self.num_explored))
+        return [*found, Stage("list", None, len(self._page))]
 
     def _item(self, item: int, rank: int | None) -> ItemTrace:
         if rank is not None:
-            return ItemTrace("list", f"is on the list at rank {rank}", rank)
+            where = "on an earlier page" if rank <= self.offset else "on the list"
+            return ItemTrace("list", f"is {where} at rank {rank}", rank)
         if reasons := [one.reason for one, removed in self.removed.items() if removed[item]]:
             return ItemTrace("filter", " and ".join(reasons))
         proposing = [name for name, items in self.proposed.items() if item in items]
@@ -69,9 +85,14 @@ class Stages:
             return ItemTrace(
                 "ranker", f"was ranked {ordinal(place)}, below the list's {len(self.shown)} places"
             )
-        return ItemTrace(
-            "diversity", f"was ranked {ordinal(place)}, and gave way to items that are less alike"
-        )
+        gave_way = {
+            "diversity": "items that are less alike" if self.diversity else None,
+            "promotion": "what is promoted" if self.num_promoted else None,
+            "exploration": "what was drawn" if self.num_explored else None,
+        }
+        others = {stage: words for stage, words in gave_way.items() if words}
+        why = f"was ranked {ordinal(place)}, and gave way to {' or '.join(others.values())}"
+        return ItemTrace(next(iter(others)), why)
 
 
 def ordinal(number: int) -> str:

@@ -11,9 +11,9 @@ class Stage:
     """One step on the way to a list."""
 
     stage: str
-    """`retriever`, `first_pass`, `ranker`, `filter`, `fallback` or `list`"""
+    """`retriever`, `first_pass`, `ranker`, `filter`, `fallback`, `promotion`, `exploration` or `list`"""
     name: str | None
-    """Which retriever, filter or fallback"""
+    """Which retriever, filter, fallback or promotion"""
     num_items: int
     """Candidates that it proposed, kept, scored, took away, added, or shows"""
 
