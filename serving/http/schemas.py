@@ -145,6 +145,12 @@ class ListRequest(BaseModel):
 class RecommendRequest(ListRequest, ListsRequest):
     """Who asks, and for which list."""
 
+    cursor: str | None = Field(
+        None,
+        max_length=100,
+        description="The `cursor` of the page before: this is the next one, of the same list.",
+    )
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -261,6 +267,9 @@ class RecommendResponse:
     ] = False
     recorded: Annotated[
         RecordedEvents | None, Field(description="What `record` stored; null without it.")
+    ] = None
+    cursor: Annotated[
+        str | None, Field(description="Send it for the next page; null where the list ends.")
     ] = None
 
 

@@ -16,6 +16,7 @@ from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
+from serving.http.cursor import MAX_PLACES, Cursor, bundle_hash, request_hash
 from serving.http.exploration_log import log_exploration
 from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.promotion_shares import check_shares
@@ -116,11 +117,13 @@ class Service:
         bundle = self.pipeline.bundle
         self._check(request)
         request = without_identity(request, self._exclude)
+        pinned = self._pinned(request)
         if request.validate_only:
             return self._validated(request)
-        query, events = self._query(request, recording)
+        query, events = self._query(request, recording, pinned)
         recommendation_id = uuid.uuid4().hex
-        seed = seed_of(recommendation_id)
+        seed = pinned.seed if pinned else seed_of(recommendation_id)
+        offset = pinned.offset if pinned else 0
         answer = self._states.recommend(
             replace(
                 query,
@@ -135,25 +138,32 @@ class Service:
                 promotions=self._promotions(request),
                 exploration=request.exploration,
                 seed=seed,
+                offset=offset,
+                is_pinned=pinned is not None,
                 explain=request.wants_trace,
                 explain_items=self._indices(request.explain_item_ids),
                 num_results=request.num_results,
             )
         )
+        shown, shortfall_reason = answer.recommendations, answer.shortfall_reason
+        if offset + len(shown) > MAX_PLACES:
+            shown, shortfall_reason = shown[: MAX_PLACES - offset], f"a list has {MAX_PLACES} places at most"
         found = RecommendResponse(
             recommendation_id=recommendation_id,
             bundle=BundleVersion(name=bundle.name, version=bundle.version),
             items=[
                 self._item(recommendation, rank=rank, return_fields=request.return_fields)
-                for rank, recommendation in enumerate(answer.recommendations, start=1)
+                for rank, recommendation in enumerate(shown, start=offset + 1)
             ],
             requested=answer.requested,
-            returned=len(answer.recommendations),
-            shortfall_reason=answer.shortfall_reason,
+            returned=len(shown),
+            shortfall_reason=shortfall_reason,
             fallback_used=answer.fallback_used,
             unknown_item_ids=self._unknown_item_ids(request, events),
             trace=list_trace(answer.trace, request.explain_item_ids, item_index=bundle.item_index),
         )
+        if answer.has_more and offset + request.num_results < MAX_PLACES:
+            found.cursor = self._cursor(request, answer.as_of, offset + request.num_results, seed)
         if request.consent:
             log_exploration(found, surface=request.surface, seed=seed)
         return found
@@ -171,6 +181,7 @@ class Service:
                 found = self.recommend(RecommendRequest.model_construct(**who, **wanted), recording)
             except Problem as problem:
                 raise in_field(f"slots.{place}", problem) from None
+            found.cursor = None  # of a list by itself; these depend on one another
             shown += [item.item_id for item in found.items]
             slots.append(found)
         return PageResponse(slots)
@@ -292,14 +303,30 @@ class Service:
             validated=True,
         )
 
+    def _pinned(self, request: RecommendRequest) -> Cursor | None:
+        """Where the list goes on; None for a new one. Raises Problem."""
+        if request.cursor is None:
+            return None
+        cursor = Cursor.decoded(request.cursor)
+        cursor.require(bundle_version=self.pipeline.bundle.version, request=request)
+        return cursor
+
+    def _cursor(self, request: RecommendRequest, as_of: int, offset: int, seed: int) -> str:
+        """The cursor of the next page."""
+        bundle = bundle_hash(self.pipeline.bundle.version)
+        return Cursor(as_of, offset, seed, bundle, request_hash(request)).encoded()
+
     def _query(
-        self, request: UserRequest, recording: Recording | None = None
+        self, request: UserRequest, recording: Recording | None = None, pinned: Cursor | None = None
     ) -> tuple[Query, Sequence[Event]]:
         """Who asks, with the history and the events of the request. Raises Problem."""
-        now = recording.now if recording else self._clock()
+        now = pinned.as_of - 1 if pinned else recording.now if recording else self._clock()
         events = recording.rows if recording else self._request_events(request, now=now)
+        history = self._history(request, events)
+        if pinned and history.times.max(initial=0) > now:
+            history = history.before(pinned.as_of)
         query = Query(
-            history=self._history(request, events),
+            history=history,
             as_of=now + 1,  # includes events at `now`
             user_attributes=self.pipeline.bundle.user_attributes(request.user_id),
             user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),

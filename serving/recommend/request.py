@@ -50,6 +50,8 @@ class Query:
     num_results: int = 20
     offset: int = 0
     """Places before the first of these results: pages that were shown already"""
+    is_pinned: bool = False
+    """Whether `as_of` is that of an earlier page: what is known of the user then is not kept"""
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
     user: str | None = None
