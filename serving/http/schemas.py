@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.http.request_context import RequestContext
 from serving.http.trace_response import ListTrace
 from serving.recommend.filter_expression import MAX_CHARACTERS
 from serving.state.event_fields import Id
@@ -72,6 +73,9 @@ class ListsRequest(UserRequest):
 
     validate_only: bool = Field(
         False, description="True: the request is checked, no list is made, and nothing is stored or counted."
+    )
+    context: RequestContext | None = Field(
+        None, description="Where the request comes from; fills the empty fields of events that are recorded."
     )
     record: bool = Field(
         False,
