@@ -9,20 +9,24 @@ import base64
 import binascii
 import struct
 from dataclasses import dataclass
-from hashlib import blake2b
+from functools import cache
 from typing import Final, Self
+from zlib import crc32
 
 from serving.http.problems import Problem, invalid_field
 from serving.http.schemas import FieldError, RecommendRequest
 
+FIRST_PAGE: Final = "*"
+"""What a request sends for the first page of a list that goes on"""
+
 MAX_PLACES: Final = 500
 """Of a list, all its pages together."""
 
-_LAYOUT: Final = struct.Struct(">BqHQ4s6s")
+_LAYOUT: Final = struct.Struct(">BqHQII")
 """Version of the layout, as_of, offset, seed, bundle, request"""
 _VERSION: Final = 1
-_CHECK_BYTES: Final = 4
-_LENGTH: Final = 44
+_CHECK_BYTES: Final = 3
+_LENGTH: Final = 4 * (_LAYOUT.size + _CHECK_BYTES) // 3
 """Characters of a cursor"""
 
 
@@ -36,15 +40,15 @@ class Cursor:
     """Places on the pages before"""
     seed: int
     """Of what is drawn"""
-    bundle: bytes
+    bundle: int
     """Short hash of the bundle's version"""
-    request: bytes
+    request: int
     """Short hash of what the list depends on, see `request_hash`"""
 
     def encoded(self) -> str:
         """As text that may stand in a URL."""
         packed = _LAYOUT.pack(_VERSION, self.as_of, self.offset, self.seed, self.bundle, self.request)
-        return base64.urlsafe_b64encode(packed + _hash(packed, size=_CHECK_BYTES)).decode("ascii")
+        return base64.urlsafe_b64encode(packed + _check(packed)).decode("ascii")
 
     @classmethod
     def decoded(cls, text: str) -> Self:
@@ -53,8 +57,8 @@ class Cursor:
             raw = base64.urlsafe_b64decode(text) if len(text) == _LENGTH else b""
         except (binascii.Error, ValueError):
             raw = b""
-        packed, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
-        if len(packed) != _LAYOUT.size or _hash(packed, size=_CHECK_BYTES) != check:
+        packed, check = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+        if len(packed) != _LAYOUT.size or check != _check(packed):
             raise invalid_field("cursor", "is damaged: send it as it came, or leave it out for a new list")
         version, as_of, offset, seed, bundle, request = _LAYOUT.unpack(packed)
         if version != _VERSION or offset >= MAX_PLACES:
@@ -75,21 +79,22 @@ class Cursor:
             )
 
 
-def bundle_hash(version: str) -> bytes:
-    """Four bytes that tell bundles apart."""
-    return _hash(version.encode(), size=4)
+def _check(packed: bytes) -> bytes:
+    return crc32(packed).to_bytes(4, "big")[:_CHECK_BYTES]
 
 
-def request_hash(request: RecommendRequest) -> bytes:
-    """Six bytes that tell lists apart. Events that are stored count by their storage."""
+@cache
+def bundle_hash(version: str) -> int:
+    """A number of 32 bits that tells bundles apart."""
+    return crc32(version.encode())
+
+
+def request_hash(request: RecommendRequest) -> int:
+    """A number of 32 bits that tells lists apart. Events that are stored count by their storage."""
     depends_on = (
         request.user_id, request.visitor_id, request.consent, request.surface, request.item_ids,
         request.num_results, request.exclude_item_ids, request.filter, request.exclude_purchased_days,
         request.exclude_viewed_days, request.exclude_cart, request.diversity, request.promotions,
         request.exploration, [] if request.record else request.events,
     )  # fmt: skip
-    return _hash(repr(depends_on).encode("utf-8", "backslashreplace"), size=6)
-
-
-def _hash(value: bytes, *, size: int) -> bytes:
-    return blake2b(value, digest_size=size).digest()
+    return crc32(repr(depends_on).encode("utf-8", "backslashreplace"))

@@ -25,6 +25,9 @@ MAX_DAYS: Final = 36_500
 MAX_PROMOTIONS: Final = 10
 """Of one list."""
 
+OPTIONS: Final = frozenset({"diversity", "promotions", "exploration", "explain", "explain_item_ids"})
+"""Fields of a request that make more of a list than the surface's own."""
+
 MAX_EXPLAINED: Final = 50
 """Items whose way one trace tells."""
 
@@ -44,7 +47,7 @@ class UserRequest(BaseModel):
     visitor_id: Id | None = None
     session_id: Id | None = None
     events: list[LiveEvent] = Field(
-        [],
+        default_factory=list,
         max_length=MAX_LIST_LENGTH,
         description="What the user just did: used for this answer, and not stored without `record`. No "
         "user_id is needed.",
@@ -90,11 +93,13 @@ class ListRequest(BaseModel):
 
     surface: str = Field("home", max_length=100, description="Where the list is shown: a configured surface.")
     item_ids: list[Id] = Field(
-        [], max_length=MAX_LIST_LENGTH, description="The items on the page: the product, or the cart."
+        default_factory=list,
+        max_length=MAX_LIST_LENGTH,
+        description="The items on the page: the product, or the cart.",
     )
     num_results: int = Field(20, ge=1, le=500)
     exclude_item_ids: list[Id] = Field(
-        [], max_length=MAX_LIST_LENGTH, description="Items that must not be in the list."
+        default_factory=list, max_length=MAX_LIST_LENGTH, description="Items that must not be in the list."
     )
     filter: str | None = Field(
         None,
@@ -119,7 +124,7 @@ class ListRequest(BaseModel):
         "Default: the surface's.",
     )
     promotions: list[PromotionRequest] = Field(
-        [],
+        default_factory=list,
         max_length=MAX_PROMOTIONS,
         description="Shares of the places for what matches a condition, the best of it for this user.",
     )
@@ -131,11 +136,11 @@ class ListRequest(BaseModel):
         "`propensity`. Default: the surface's.",
     )
     return_fields: list[str] = Field(
-        [], max_length=50, description="Columns of the catalogue to return with each item."
+        default_factory=list, max_length=50, description="Columns of the catalogue to return with each item."
     )
     explain: bool = Field(False, description="Whether the answer says how the list came about (`trace`).")
     explain_item_ids: list[Id] = Field(
-        [],
+        default_factory=list,
         max_length=MAX_EXPLAINED,
         description="Items of which the trace says where they were lost, or at which rank they are.",
     )
@@ -152,7 +157,7 @@ class RecommendRequest(ListRequest, ListsRequest):
     cursor: str | None = Field(
         None,
         max_length=100,
-        description="The `cursor` of the page before: this is the next one, of the same list.",
+        description="`*` for the first page of a list that goes on, then the `cursor` of the page before.",
     )
 
     model_config = ConfigDict(
@@ -273,7 +278,8 @@ class RecommendResponse:
         RecordedEvents | None, Field(description="What `record` stored; null without it.")
     ] = None
     cursor: Annotated[
-        str | None, Field(description="Send it for the next page; null where the list ends.")
+        str | None,
+        Field(description="Of the next page, where `cursor` asks for pages; null where the list ends."),
     ] = None
 
 

@@ -16,12 +16,13 @@ from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
 from features.histories import History
 from serving.http.catalogue import Catalogue
-from serving.http.cursor import MAX_PLACES, Cursor, bundle_hash, request_hash
+from serving.http.cursor import FIRST_PAGE, MAX_PLACES, Cursor, bundle_hash, request_hash
 from serving.http.exploration_log import log_exploration
 from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.promotion_shares import check_shares
 from serving.http.request_events import Recording, recording_of, rows_of, without_identity
 from serving.http.schemas import (
+    OPTIONS,
     BundleVersion,
     EventsResponse,
     ItemReason,
@@ -42,9 +43,10 @@ from serving.http.schemas import (
 from serving.http.trace_response import list_trace
 from serving.recommend.exploration import seed_of
 from serving.recommend.filter_expression import FilterError
+from serving.recommend.list_options import NO_OPTIONS, ListOptions
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.promotions import Promotion
-from serving.recommend.request import Query, Recommendation
+from serving.recommend.request import Query, Recommendation, no_items
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.state.event_log import Event
@@ -134,15 +136,8 @@ class Service:
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
                 exclude_cart=request.exclude_cart,
-                diversity=request.diversity,
-                promotions=self._promotions(request),
-                exploration=request.exploration,
-                seed=seed,
-                offset=offset,
-                is_pinned=pinned is not None,
-                explain=request.wants_trace,
-                explain_items=self._indices(request.explain_item_ids),
                 num_results=request.num_results,
+                options=self._options(request, seed, pinned),
             )
         )
         shown, shortfall_reason = answer.recommendations, answer.shortfall_reason
@@ -162,7 +157,8 @@ class Service:
             unknown_item_ids=self._unknown_item_ids(request, events),
             trace=list_trace(answer.trace, request.explain_item_ids, item_index=bundle.item_index),
         )
-        if answer.has_more and offset + request.num_results < MAX_PLACES:
+        is_paged = request.cursor is not None and answer.has_more
+        if is_paged and offset + request.num_results < MAX_PLACES:
             found.cursor = self._cursor(request, answer.as_of, offset + request.num_results, seed)
         if request.consent:
             log_exploration(found, surface=request.surface, seed=seed)
@@ -181,7 +177,6 @@ class Service:
                 found = self.recommend(RecommendRequest.model_construct(**who, **wanted), recording)
             except Problem as problem:
                 raise in_field(f"slots.{place}", problem) from None
-            found.cursor = None  # of a list by itself; these depend on one another
             shown += [item.item_id for item in found.items]
             slots.append(found)
         return PageResponse(slots)
@@ -305,7 +300,7 @@ class Service:
 
     def _pinned(self, request: RecommendRequest) -> Cursor | None:
         """Where the list goes on; None for a new one. Raises Problem."""
-        if request.cursor is None:
+        if request.cursor is None or request.cursor == FIRST_PAGE:
             return None
         cursor = Cursor.decoded(request.cursor)
         cursor.require(bundle_version=self.pipeline.bundle.version, request=request)
@@ -367,6 +362,23 @@ class Service:
             return self.catalogue.matching(condition)
         except FilterError as error:
             raise invalid_field(field, str(error)) from None
+
+    def _options(self, request: ListRequest, seed: int, pinned: Cursor | None) -> ListOptions:
+        """What a request asks for beyond the surface's own list. Raises Problem."""
+        is_drawn = self.pipeline.bundle.surfaces[request.surface].exploration > 0
+        if pinned is None and not is_drawn and request.model_fields_set.isdisjoint(OPTIONS):
+            return NO_OPTIONS
+        wants_trace = request.wants_trace
+        return ListOptions(
+            diversity=request.diversity,
+            promotions=self._promotions(request),
+            exploration=request.exploration,
+            seed=seed,
+            offset=pinned.offset if pinned else 0,
+            is_pinned=pinned is not None,
+            explain=wants_trace,
+            explain_items=self._indices(request.explain_item_ids) if wants_trace else no_items(),
+        )
 
     def _promotions(self, request: ListRequest) -> tuple[Promotion, ...]:
         """What a request promotes. Raises Problem."""

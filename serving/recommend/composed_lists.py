@@ -38,7 +38,7 @@ class Made:
 def composed(pipeline: Pipeline, query: Query, ranked: Ranked, *, exploration: float) -> Made:
     """The page that a query with promotions or exploration asks for."""
     allowed = pipeline.allowed(query, ranked.profile)
-    promoted = [_promoted(pipeline, query, ranked, one) for one in query.promotions]
+    promoted = [_promoted(pipeline, query, ranked, one) for one in query.options.promotions]
     placed = sum(one.promotion.num_places(query.num_results) for one in promoted)
     placed += num_explored(exploration, query.num_results)
     base = pipeline.select(
@@ -47,13 +47,13 @@ def composed(pipeline: Pipeline, query: Query, ranked: Ranked, *, exploration: f
     explorer = None
     if exploration:
         weights = pipeline.exploration_weights
-        explorer = Explorer(weights, allowed=allowed, seed=query.seed, depth=query.depth)
+        explorer = Explorer(weights, allowed=allowed, seed=query.options.seed, depth=query.depth)
     composition = Composition(
         base, promoted, explorer, exploration=exploration, num_results=query.num_results
     )
     shown: list[Place] = []
     page: list[Place] = []
-    for _ in range(query.offset // query.num_results + 1):
+    for _ in range(query.options.offset // query.num_results + 1):
         page = composition.page()
         shown += page
     return Made(
@@ -68,11 +68,10 @@ def _promoted(pipeline: Pipeline, query: Query, ranked: Ranked, promotion: Promo
     """The best of what is promoted and allowed; searched for where the candidates have too few."""
     allowed = pipeline.allowed(query, ranked.profile) & promotion.matches
     wanted = promotion.num_places(query.num_results)
-    num_pages = query.offset // query.num_results + 1
-    if np.count_nonzero(allowed[ranked.items]) < wanted * num_pages:
-        ranked = pipeline.deepened(query, ranked, allowed, wanted)
-    items, scores = pipeline.in_order(query, ranked, allowed)
-    return Promoted(promotion, items, scores, ranked.retrievals)
+    num_pages = query.options.offset // query.num_results + 1
+    ranked = pipeline.deepened(query, ranked, allowed, page=wanted, whole=wanted * num_pages)
+    order, scores = pipeline.in_order(query, ranked, allowed)
+    return Promoted(promotion, ranked.items[order], scores[order], ranked.retrievals)
 
 
 def _explained(

@@ -41,7 +41,7 @@ class Diversity:
         remaining = np.arange(len(items), dtype=np.intp)
         found: list[NDArray[np.intp]] = []
         while len(remaining) and len(found) * page_length < length:
-            pool = remaining[: max(MIN_POOL, POOL_PER_PLACE * page_length)]
+            pool = remaining[: pool_size(page_length)]
             chosen = self._page(items[pool], diversity=diversity, page_length=page_length)
             found.append(pool[chosen])
             is_left = np.ones(len(remaining), bool)
@@ -76,6 +76,11 @@ class Diversity:
             if category >= 0 and taken[category] == cap:
                 is_open &= ~same
         return np.array(chosen, np.intp)
+
+
+def pool_size(page_length: int) -> int:
+    """How many of the best the places of a page are filled from."""
+    return max(MIN_POOL, POOL_PER_PLACE * page_length)
 
 
 def category_cap(page_length: int, *, diversity: float) -> int:

@@ -25,7 +25,7 @@ from features.retrievers import retrievers_of
 from serving.recommend.bundle import Bundle
 from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
 from serving.recommend.composed_lists import Made, composed
-from serving.recommend.diversity import Diversity
+from serving.recommend.diversity import Diversity, pool_size
 from serving.recommend.exploration import exploration_weights
 from serving.recommend.feature_group import CandidateContext
 from serving.recommend.filter import FilterContext
@@ -107,20 +107,28 @@ class Pipeline:
         """
         ranked = ranked or self.rank(query)
         selected = self.select(query, ranked)
-        if query.is_narrowed and selected.num_ranked < query.depth:
-            ranked = self.deepened(query, ranked, self.allowed(query, ranked.profile), query.num_results)
+        diversity = self._diversity_of(query)
+        if query.is_narrowed and (selected.num_ranked < query.depth or diversity):
+            pool = pool_size(query.num_results) if diversity else None
+            ranked = self.deepened(
+                query,
+                ranked,
+                self.allowed(query, ranked.profile),
+                page=pool or query.num_results,
+                whole=pool or query.depth,
+            )
             selected = self.select(query, ranked)
         surface = self.bundle.surfaces[query.surface]
-        exploration = surface.exploration if query.exploration is None else query.exploration
-        if query.promotions or exploration:
+        exploration = surface.exploration if query.options.exploration is None else query.options.exploration
+        if query.options.promotions or exploration:
             made = composed(self, query, ranked, exploration=exploration)
         else:
-            page = selected.after(query.offset)
+            page = selected.after(query.options.offset)
             made = Made(
                 self.explained(query, page, ranked.retrievals), page.num_ranked, selected.items, page.has_more
             )
         found = made.recommendations
-        num_allowed = selected.num_allowed - query.offset
+        num_allowed = selected.num_allowed - query.options.offset
         return Answer(
             found,
             query.num_results,
@@ -136,7 +144,7 @@ class Pipeline:
             ),
             has_more=made.has_more,
             as_of=query.as_of,
-            trace=self._trace(query, ranked, made) if query.explain else None,
+            trace=self._trace(query, ranked, made) if query.options.explain else None,
         )
 
     def know(self, query: Query, *, slow: SlowRetrievers | None = None) -> KnownUser:
@@ -194,19 +202,24 @@ class Pipeline:
         found: NDArray[np.float32] = self._scores(query, candidates, known)[place]
         return found
 
-    def deepened(self, query: Query, ranked: Ranked, allowed: NDArray[np.bool_], wanted: int) -> Ranked:
-        """Where few of the candidates are `allowed` (N,): those that a search among the allowed ones gives.
-        Where the present ones suffice for a page of `wanted`, that page stays, and the others follow."""
+    def deepened(
+        self, query: Query, ranked: Ranked, allowed: NDArray[np.bool_], *, page: int, whole: int
+    ) -> Ranked:
+        """Where fewer than `whole` of the candidates are `allowed` (N,): those that a search among the
+        allowed ones gives. Where the present ones suffice for a `page`, they stay, and the others follow, so
+        that a list's pages are the same however many of them are made."""
+        num_allowed = np.count_nonzero(allowed[ranked.items])
+        is_by_score = self.bundle.surfaces[query.surface].order_by == "ranker"
+        if num_allowed >= (whole if is_by_score else page):
+            return ranked
         deeper = self.rank(query, known=ranked.user, allowed=allowed)
-        by_score = self.bundle.surfaces[query.surface].order_by == "ranker"
-        if np.count_nonzero(allowed[ranked.items]) < wanted or not by_score:
-            return deeper
-        return ranked.followed_by(deeper)
+        return deeper if num_allowed < page else ranked.followed_by(deeper)
 
     def in_order(
         self, query: Query, ranked: Ranked, allowed: NDArray[np.bool_]
-    ) -> tuple[IntArray, NDArray[np.float32]]:
-        """The candidates that `allowed` (N,) marks in the order of the surface, with their scores."""
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Places in `ranked` of what `allowed` (N,) marks, best first in the order of the surface; and the
+        scores (C,) of that order."""
         surface = self.bundle.surfaces[query.surface]
         order, scores = np.arange(len(ranked.items)), ranked.scores
         if surface.order_by == "page" and len(query.page_items):
@@ -215,8 +228,7 @@ class Pipeline:
                 ranked.items, ranked.scores, retrievers=retrievers, page_items=query.page_items
             )
             order = np.argsort(-scores, kind="stable")
-        order = order[allowed[ranked.items[order]]]
-        return ranked.items[order], scores[order]
+        return order[allowed[ranked.items[order]]], scores
 
     def select(
         self, query: Query, ranked: Ranked, *, length: int | None = None, page_length: int | None = None
@@ -229,21 +241,22 @@ class Pipeline:
         surface = self.bundle.surfaces[query.surface]
         length = query.depth if length is None else length
         allowed = self.allowed(query, ranked.profile)
-        items, scores = self.in_order(query, ranked, allowed)
+        order, scores = self.in_order(query, ranked, allowed)
         if diversity := self._diversity_of(query):
-            order = self._diversity.order(
-                items,
+            mixed = self._diversity.order(
+                ranked.items[order],
                 diversity=diversity,
                 length=length,
                 page_length=query.num_results if page_length is None else page_length,
             )
-            items, scores = items[order], scores[order]
+            order = order[mixed]
+        shown = order[:length]
         selected = Selected(
-            items[:length],
-            scores[:length],
-            num_ranked=min(length, len(items)),
+            ranked.items[shown],
+            scores[shown],
+            num_ranked=len(shown),
             num_allowed=int(np.count_nonzero(allowed)),
-            has_more=len(items) > length,
+            has_more=len(order) > length,
         )
         if surface.fallback is None:
             return selected
@@ -332,7 +345,7 @@ class Pipeline:
 
     def _diversity_of(self, query: Query) -> float:
         surface = self.bundle.surfaces[query.surface]
-        return surface.diversity if query.diversity is None else query.diversity
+        return surface.diversity if query.options.diversity is None else query.options.diversity
 
     def _retrievers(self, surface: SurfaceConfig) -> Mapping[str, Retriever]:
         return {name: self.bundle.retrievers[name] for name in retrievers_of(surface)}
@@ -361,22 +374,22 @@ class Pipeline:
         for one in self._filters[query.surface, query.exclude_cart]:
             removed[one] = np.zeros(self.bundle.num_items, bool)
             removed[one][one.removed(context)] = True
-        in_order, _ = self.in_order(query, ranked, self.allowed(query, ranked.profile))
+        order, _ = self.in_order(query, ranked, self.allowed(query, ranked.profile))
         proposing = retrievers_of(surface)
         return Stages(
             proposed={name: one.proposed for name, one in ranked.retrievals.items() if name in proposing},
             scored=ranked.items,
             scored_by=surface.fallback if surface.fallback and query.is_stranger else "ranker",
             removed=removed,
-            in_order=in_order,
+            in_order=ranked.items[order],
             shown=made.shown.tolist(),
-            offset=query.offset,
+            offset=query.options.offset,
             num_promoted=Counter(one.promotion for one in made.recommendations if one.promotion),
             num_explored=sum(one.propensity is not None for one in made.recommendations),
             fallback=surface.fallback,
             num_filled=len(made.recommendations) - made.num_ranked,
             diversity=self._diversity_of(query),
-        ).trace(query.explain_items.tolist())
+        ).trace(query.options.explain_items.tolist())
 
 
 def _first_of_each(items: IntArray) -> IntArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.retriever import Reason
-from serving.recommend.promotions import Promotion
+from serving.recommend.list_options import NO_OPTIONS, ListOptions
 from serving.recommend.trace import Trace
 
 
@@ -40,26 +40,12 @@ class Query:
     """What the user viewed in so many days is left out."""
     exclude_cart: bool | None = None
     """Whether what lies in the cart is left out; None: as the surface's `filters` say"""
-    diversity: float | None = None
-    """0 to 1, see `diversity`; None: as the surface says"""
-    promotions: tuple[Promotion, ...] = ()
-    exploration: float | None = None
-    """The share of the places that are drawn, see `exploration`; None: as the surface says"""
-    seed: int = 0
-    """Of what is drawn"""
     num_results: int = 20
-    offset: int = 0
-    """Places before the first of these results: pages that were shown already"""
-    is_pinned: bool = False
-    """Whether `as_of` is that of an earlier page: what is known of the user then is not kept"""
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
     user: str | None = None
     """The user's key, see `features.core.ids.user_key`; None for a stranger."""
-    explain: bool = False
-    """Whether the answer has a trace"""
-    explain_items: IntArray = field(default_factory=no_items)
-    """The items whose way the trace tells"""
+    options: ListOptions = NO_OPTIONS
 
     def lately(self, event_type: str, *, days: float) -> IntArray:
         """The items of the user's events of a type in the last `days`."""
@@ -74,7 +60,7 @@ class Query:
     @property
     def depth(self) -> int:
         """Places of the list down to the last that is wanted."""
-        return self.offset + self.num_results
+        return self.options.offset + self.num_results
 
     @property
     def is_narrowed(self) -> bool:
@@ -93,9 +79,9 @@ class Query:
         return not len(self.history) and not len(self.page_items)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Recommendation:
-    """One place in a list."""
+    """One place in a list. Not frozen, since that doubles the time to make it."""
 
     item: int
     score: float
@@ -121,7 +107,7 @@ class Answer:
     """The retriever behind a list that is not personal, or that filled it, and why."""
     has_more: bool = False
     """Whether there is another page"""
-    as_of: int = 0
+    as_of: int = field(default=0, compare=False)
     """The moment of the list, in microseconds since 1970 UTC"""
     trace: Trace | None = None
     """How the list came about; None where the query does not ask"""

@@ -66,7 +66,7 @@ class UserStates:
         `query.history` must be the same object as long as it holds the same events. A stranger has no state.
         """
         user = query.user
-        if user is None or not self._max_bytes or (query.is_pinned and not self._is_pinned_to(query)):
+        if user is None or not self._max_bytes or (query.options.is_pinned and not self._is_pinned_to(query)):
             known = self._pipeline.know(query, slow=self._slow)
             return self._pipeline.recommend(query, ranked=self._pipeline.rank(query, known=known))
         state = self._states.get(user)

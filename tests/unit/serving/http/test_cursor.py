@@ -28,7 +28,7 @@ def shop(shop: Shop) -> Shop:
 
 def pages(shop: Shop, **body: Any) -> list[dict[str, Any]]:
     """All pages of a list."""
-    found = [shop.recommend(**body)]
+    found = [shop.recommend(**body, cursor="*")]
     while found[-1]["cursor"] is not None:
         assert len(found) < 40
         found.append(shop.recommend(**body, cursor=found[-1]["cursor"]))
@@ -51,8 +51,9 @@ def ids(*answers: dict[str, Any]) -> list[str]:
     ],
 )
 def test_the_pages_together_are_the_list(shop: Shop, body: dict[str, Any]) -> None:
-    whole = shop.recommend(**body, num_results=30)
+    whole = shop.recommend(**body, num_results=30, cursor="*")
     assert whole["cursor"] is None, "there is no more"
+    assert shop.recommend(**body, num_results=7)["cursor"] is None, "nobody asked for pages"
     found = pages(shop, **body, num_results=7)
     assert ids(*found) == ids(whole)
     assert [item["rank"] for page in found for item in page["items"]] == list(range(1, len(ids(whole)) + 1))
@@ -80,33 +81,45 @@ def test_pages_that_are_put_together_have_no_item_twice(shop: Shop, more: dict[s
     assert again["items"] == found[3]["items"], "the same cursor gives the same page"
 
 
+@pytest.mark.parametrize("surface", ["home", "product"])
+@pytest.mark.parametrize("more", [{}, {"diversity": 0.5}, {"promotions": [CHEESE]}])
+def test_pages_go_on_where_the_usual_candidates_do_not_suffice(
+    pipeline: Pipeline, tmp_path: Path, surface: str, more: dict[str, Any]
+) -> None:
+    """With a filter the search goes deeper for later pages, which must not change earlier ones."""
+    few = {"encoder": 6, "popularity": 4, "co_occurrence": 3, "next_basket": 3}
+    retrievers = pipeline.bundle.settings.retrievers.model_copy(update={"num_candidates": few})
+    settings = pipeline.bundle.settings.model_copy(update={"retrievers": retrievers})
+    with EventStore.open(tmp_path / "few.db") as store:
+        narrow = Shop(Pipeline(replace(pipeline.bundle, settings=settings)), store)
+        narrow.send(bought("fruit1"), bought("bread1"))
+        body = {"user_id": "ann", "surface": surface, "item_ids": ["bread2"], "num_results": 4, **more}
+        found = pages(narrow, **body, filter="title <> 'Fruit3'")
+    assert len(ids(*found)) == len(set(ids(*found))) == 28, (
+        "all but the page's own and the one that is left out"
+    )
+
+
 def test_what_happens_meanwhile_changes_the_next_list_and_not_this_one(
     pipeline: Pipeline, tmp_path: Path
 ) -> None:
     now = [NOW]
     with EventStore.open(tmp_path / "events.db") as store:
-        service = Service(
-            pipeline,
-            store,
-            max_events_kept=100,
-            user_state_mb=8,
-            user_state_seconds=300,
-            clock=lambda: now[0],
-        )
-        request = RecommendRequest(user_id="ann", num_results=6)
-        expected = service.recommend(RecommendRequest(user_id="ann", num_results=12)).items
+        kept = {"max_events_kept": 100, "user_state_mb": 8, "user_state_seconds": 300}
+        service = Service(pipeline, store, **kept, clock=lambda: now[0])  # type: ignore[arg-type]
+        wanted = {"user_id": "ann", "exclude_purchased_days": 1}
+        whole = service.recommend(RecommendRequest(**wanted, num_results=12)).items
+        request = RecommendRequest(**wanted, num_results=6, cursor="*")
         first = service.recommend(request)
         now[0] += 60_000_000
-        (event,) = [
-            RecommendRequest.model_validate({"user_id": "ann", "events": [bought("cheese1")], "record": True})
-        ]
-        recording = service.recording(event)
+        buys = {"user_id": "ann", "events": [bought(whole[8].item_id)], "record": True}
+        recording = service.recording(RecommendRequest.model_validate(buys))
         assert recording is not None
         store.append_now(recording.rows, received_at=recording.now)
-        assert service.recommend(request).items != first.items
         second = next_page(service, request, first)
-        assert [one.item_id for one in [*first.items, *second.items]] == [one.item_id for one in expected]
-        assert service.recommend(request).items[0].item_id.startswith("cheese"), "the state of now is kept"
+        assert [one.item_id for one in [*first.items, *second.items]] == [one.item_id for one in whole]
+        after = service.recommend(RecommendRequest(**wanted, num_results=12)).items
+        assert whole[8].item_id not in [one.item_id for one in after]
 
 
 def next_page(service: Service, request: RecommendRequest, page: RecommendResponse) -> RecommendResponse:
@@ -116,14 +129,14 @@ def next_page(service: Service, request: RecommendRequest, page: RecommendRespon
 def test_events_that_are_recorded_with_the_first_page_stay_in_the_list(shop: Shop) -> None:
     events = [{"event_id": "e1", "event_type": "view_item", "item_id": "cheese1"}]
     whole = shop.recommend(user_id="ann", num_results=20, events=events)
-    first = shop.recommend(user_id="ann", num_results=10, events=events, record=True)
+    first = shop.recommend(user_id="ann", num_results=10, events=events, record=True, cursor="*")
     second = shop.recommend(user_id="ann", num_results=10, record=True, cursor=first["cursor"])
     assert ids(first, second) == ids(whole)
 
 
 def test_a_cursor_is_short_and_may_stand_in_a_url(shop: Shop) -> None:
-    cursor = shop.recommend(user_id="ann", num_results=5)["cursor"]
-    assert re.fullmatch(r"[A-Za-z0-9_-]{44}", cursor)
+    cursor = shop.recommend(user_id="ann", num_results=5, cursor="*")["cursor"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{40}", cursor)
     assert Cursor.decoded(cursor).offset == 5
     assert shop.recommend(user_id="ann", num_results=5, cursor=cursor, return_fields=["title"])["items"][0][
         "fields"
@@ -135,7 +148,7 @@ def test_a_cursor_is_short_and_may_stand_in_a_url(shop: Shop) -> None:
 )
 def test_a_cursor_of_another_list_is_refused(shop: Shop, more: dict[str, Any]) -> None:
     body = {"user_id": "ann", "num_results": 5}
-    cursor = shop.recommend(**body)["cursor"]
+    cursor = shop.recommend(**body, cursor="*")["cursor"]
     for only in ({}, {"validate_only": True}):
         sent = {**body, **more, **only, "cursor": cursor}
         details = problem(shop.call("POST", "/v1/recommend", json=sent), 422)
@@ -143,7 +156,7 @@ def test_a_cursor_of_another_list_is_refused(shop: Shop, more: dict[str, Any]) -
         assert "another list" in details["detail"]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "A" * 44, "AQ==", "é" * 44])
+@pytest.mark.parametrize("cursor", ["", "x", "A" * 40, "AQ==", "é" * 40])
 def test_a_damaged_cursor_is_refused(shop: Shop, cursor: str) -> None:
     details = problem(shop.call("POST", "/v1/recommend", json={"cursor": cursor}), 422)
     assert details["errors"][0]["field"] == "cursor"
@@ -152,13 +165,26 @@ def test_a_damaged_cursor_is_refused(shop: Shop, cursor: str) -> None:
 
 def test_a_cursor_ends_with_its_bundle(pipeline: Pipeline, shop: Shop, tmp_path: Path) -> None:
     body = {"user_id": "ann", "num_results": 5}
-    cursor = shop.recommend(**body)["cursor"]
+    cursor = shop.recommend(**body, cursor="*")["cursor"]
     manifest = {**pipeline.bundle.manifest, "fingerprint": "another"}
     with EventStore.open(tmp_path / "next.db") as store:
         after = Shop(Pipeline(replace(pipeline.bundle, manifest=manifest)), store)
         details = problem(after.call("POST", "/v1/recommend", json={**body, "cursor": cursor}), 409)
     assert details["errors"][0]["field"] == "cursor"
     assert "leave it out for a new list" in details["detail"]
+
+
+def test_a_list_ends_at_its_last_place(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 places are more than this shop has items: here it is 10."""
+    monkeypatch.setattr("serving.http.service.MAX_PLACES", 10)
+    with EventStore.open(tmp_path / "short.db") as store:
+        first, second = pages(Shop(pipeline, store), num_results=7)
+    assert [item["rank"] for item in second["items"]] == [8, 9, 10]
+    assert (second["requested"], second["returned"]) == (7, 3)
+    assert second["shortfall_reason"] == "a list has 10 places at most"
+    assert first["shortfall_reason"] is None
 
 
 def test_a_page_of_slots_gives_no_cursors(shop: Shop) -> None:
@@ -169,7 +195,7 @@ def test_a_page_of_slots_gives_no_cursors(shop: Shop) -> None:
 
 
 def test_the_trace_knows_earlier_pages(shop: Shop) -> None:
-    first = shop.recommend(user_id="ann", num_results=5)
+    first = shop.recommend(user_id="ann", num_results=5, cursor="*")
     second = shop.recommend(
         user_id="ann", num_results=5, cursor=first["cursor"], explain_item_ids=ids(first)[:1]
     )

@@ -13,6 +13,7 @@ from hand_made_bundle import write_bundle
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import History, IntArray
 from serving.recommend.diversity import Diversity, category_cap
+from serving.recommend.list_options import ListOptions
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer, Query
 
@@ -24,7 +25,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return Pipeline.load(write_bundle(tmp_path_factory.mktemp("diverse") / "bundle"))
 
 
-def query(pipeline: Pipeline, **more: object) -> Query:
+def query(pipeline: Pipeline, diversity: float | None = None) -> Query:
     """Of somebody who bought fruit."""
     at = pipeline.bundle.as_of - 10**12
     history = History(
@@ -34,7 +35,8 @@ def query(pipeline: Pipeline, **more: object) -> Query:
         baskets=np.arange(3, dtype=np.int64),
         prices=np.ones(3, np.float32),
     )
-    return replace(Query(history, pipeline.bundle.as_of, num_results=10), **more)  # type: ignore[arg-type]
+    options = ListOptions(diversity=diversity)
+    return Query(history, pipeline.bundle.as_of, num_results=10, options=options)
 
 
 def aisles(answer: Answer) -> list[int]:
