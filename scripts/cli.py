@@ -81,11 +81,14 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     from configs.console import log, stdout
     from features.ingest.report_table import render_report
     from features.prepare import prepare as run_prepare
+    from serving.state.forgotten_users import forgotten_users
+    from serving.state.store import STORE_FILE
 
     settings = load_settings(config, set_, out)
     run_prepare(
         settings,
         now=datetime.now(UTC),
+        forgotten=forgotten_users(settings.workspace / STORE_FILE),
         progress=log,
         show=lambda report: stdout().print(render_report(report)),
     )

@@ -66,6 +66,10 @@ class ServingConfig(Section):
     """Number of a user's latest events that a request reads, of items that the bundle knows.
     (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""
 
+    max_new_items: int = Field(10_000, ge=0)
+    """Number of items that can be added while a bundle is served. With the first one, each replica keeps a
+    copy of its own of the item tables."""
+
     user_state_mb: float = Field(128, ge=0)
     """Megabytes of each replica for what is known of users without the request (profile, query vector, ranked
     candidates), kept until an event of theirs arrives. 0: nothing is kept."""

@@ -5,6 +5,7 @@ Import it only with the environment of `ray_environment`: Ray reads its settings
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from typing import Final
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 from features.core.artefact import locked
 from serving.deploy.direct_server import listen
 from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.item_follower import follow_items
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
 from serving.deploy.settings import ReplicaSettings
@@ -92,6 +94,7 @@ class Replica:
         )
         replica = serve.get_replica_context().replica_id.unique_id
         await listen(with_id, self._settings.run_folder, replica=replica)
+        self._follower = asyncio.create_task(follow_items(self._service))
         return seen
 
     def check_health(self) -> None:

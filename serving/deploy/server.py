@@ -32,7 +32,7 @@ from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
 from serving.deploy.watchdog import Watchdog
 from serving.recommend.bundle import Bundle
-from serving.state.event_log import connect
+from serving.state.database import connect
 
 _OUTPUT: Final = "output.txt"
 """In the run folder: what the process that runs Ray prints, such as a stack trace."""

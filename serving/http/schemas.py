@@ -127,8 +127,8 @@ class ItemReason:
         str,
         Field(
             description=(
-                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or "
-                "`long_tail`."
+                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, "
+                "`long_tail` or `new`."
             )
         ),
     ]

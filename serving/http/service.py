@@ -3,6 +3,7 @@ response. It runs without a server."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections import Counter
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
-from features.histories import History
-from serving.http.catalogue import Catalogue
+from features.histories import History, IntArray
+from serving.http.live_catalogue import LiveCatalogue
 from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.schemas import (
     BundleVersion,
@@ -41,6 +42,7 @@ from serving.recommend.request import Query, Recommendation
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.state.event_log import Event
+from serving.state.item_store import ItemChange
 from serving.state.live_events import (
     ExchangeRates,
     InvalidEventError,
@@ -89,23 +91,46 @@ class Service:
             SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000) if retriever_deadline_ms else None
         )
         self._clock = clock
-        self.use(pipeline)
+        self._growing = asyncio.Lock()
+        self.use(self.prepare(pipeline))
 
-    def use(self, pipeline: Pipeline) -> None:
-        """Answer with another pipeline from now on, and drop what is kept of the present one. Call it between
-        two requests."""
-        self.pipeline, bundle = pipeline, pipeline.bundle
-        currency = self._rates.currency or bundle.currency
-        self.catalogue = Catalogue(
-            bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
-        )
-        self._exchange_rates = replace(self._rates, currency=currency or self.catalogue.currency)
+    def prepare(self, pipeline: Pipeline) -> LiveCatalogue:
+        """Another pipeline with all that was put or deleted since its bundle was made. In any thread."""
+        live = LiveCatalogue(pipeline, self._rates.currency or pipeline.bundle.currency)
+        changes = self.store.items.changed(since=live.number)
+        return live if live.follow(changes) else live.grown(live.after(changes), now=self._clock())
+
+    def use(self, live: LiveCatalogue) -> None:
+        """Answer with it from now on, and drop what is kept of the present one. Call it between two
+        requests."""
+        self.live, self.pipeline, self.catalogue = live, live.pipeline, live.catalogue
+        currency = live.currency or live.catalogue.currency
+        self.exchange_rates = replace(self._rates, currency=currency)
         self._states = UserStates(
-            pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
+            live.pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
         )
+
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self._clock()
+
+    async def follow_items(self) -> None:
+        """Carry out what any process has put or deleted, new items included."""
+        async with self._growing:
+            while changes := self._follow_in_place():
+                live = self.live
+                larger = await asyncio.to_thread(live.grown, changes, now=self._clock())
+                if live is self.live:  # else a swap came first
+                    self.use(larger)
+
+    def _follow_in_place(self) -> Sequence[ItemChange]:
+        """Carry out what needs no larger bundle, such as what is sold out. Returns what is left."""
+        changes = self.store.items.changed(since=self.live.number)
+        return () if not changes or self.live.follow(changes) else self.live.after(changes)
 
     def recommend(self, request: RecommendRequest) -> RecommendResponse:
         """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
+        self._follow_in_place()
         bundle = self.pipeline.bundle
         self._check(request)
         request = without_excluded(request, self._exclude)
@@ -156,6 +181,7 @@ class Service:
     def rank(self, request: RankRequest) -> RankResponse:
         """The items in the order in which the user would want them; among equals in the given one. Raises
         Problem for an invalid event, and ServingError when the store cannot be read."""
+        self._follow_in_place()
         bundle = self.pipeline.bundle
         query, _ = self._query(without_excluded(request, self._exclude))
         index = bundle.item_index
@@ -180,7 +206,8 @@ class Service:
         for index, value in enumerate(events):
             try:
                 event = self._of_a_person(parse_event(value))
-                rows += to_rows(event, now=now, exchange_rates=self._exchange_rates, seen=seen)
+                self._require_consent(event)
+                rows += to_rows(event, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
         if not rows:
@@ -197,6 +224,16 @@ class Service:
             )
         return own
 
+    def _require_consent(self, event: LiveEvent) -> None:
+        """Raises InvalidEventError for an event of somebody who did not consent."""
+        keys = {
+            "user_id": user_key(user_id=event.user_id, visitor_id=None),
+            "visitor_id": user_key(user_id=None, visitor_id=event.visitor_id),
+        }
+        for field, key in keys.items():
+            if key is not None and self.store.users.suppression(key) == "no_consent":
+                raise InvalidEventError(field, "has not consented: nothing of this event was stored")
+
     def kept(self) -> dict[str, int]:
         """What is in memory between requests, by the names of the metrics."""
         return {
@@ -204,6 +241,7 @@ class Service:
             "user_state_bytes": self._states.num_bytes,
             "histories": self.store.num_cached_users,
             "history_events": self.store.num_cached_events,
+            "new_items": self.live.num_new,
         }
 
     def history(self, user_key: str | None) -> History:
@@ -243,10 +281,17 @@ class Service:
         query = Query(
             history=self._history(request, events),
             as_of=now + 1,  # includes events at `now`
-            user_attributes=self.pipeline.bundle.user_attributes(request.user_id),
+            user_attributes=self._attributes(request.user_id),
             user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
         )
         return query, events
+
+    def _attributes(self, user_id: str | None) -> IntArray:
+        """What the bundle knows of a user, unless they must not be known."""
+        found = self.pipeline.bundle.user_attributes(user_id)
+        if user_id is not None and len(found) and self.store.users.suppression(user_id):
+            return found[:0]
+        return found
 
     def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
@@ -256,7 +301,7 @@ class Service:
         for index, event in enumerate(request.events):
             try:
                 own = event.model_copy(update=user)
-                rows += to_rows(own, now=now, exchange_rates=self._exchange_rates, seen=seen)
+                rows += to_rows(own, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
                 field = f"events.{index}.{error.field}"
                 errors = [FieldError(field, error.message)]

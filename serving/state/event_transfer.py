@@ -14,17 +14,11 @@ import polars as pl
 from configs.exceptions import ServingError
 from features.core.artefact import read_manifest, write_manifest, writing
 from features.core.columns import TIMESTAMP
+from features.core.forgotten import Forgotten
 from features.core.ids import user_key_expr
-from serving.state.event_log import (
-    CREATE_INDEXES,
-    EVENT_COLUMNS,
-    SKIP_DUPLICATES,
-    Event,
-    connect,
-    insert_statement,
-    transaction,
-    translate_store_errors,
-)
+from serving.state.database import connect, transaction, translate_store_errors
+from serving.state.event_log import CREATE_INDEXES, EVENT_COLUMNS, SKIP_DUPLICATES, Event, insert_statement
+from serving.state.forgotten_users import forgotten_users
 
 CHUNK_ROWS: Final = 100_000
 
@@ -61,7 +55,8 @@ def import_events(tables: Path, store: Path, *, progress: Progress | None = None
         with translate_store_errors(store):
             if connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (fingerprint,)).fetchone():
                 return ImportResult(imported=0, duplicates=0, already_imported=True)
-            chunks = _chunks(pl.scan_parquet(tables / "events.parquet"), progress)
+            events = pl.scan_parquet(tables / "events.parquet")
+            chunks = _chunks(events, progress, forgotten=forgotten_users(store))
             before = connection.total_changes
             if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
                 total = _import_into_empty_log(connection, chunks)
@@ -110,15 +105,21 @@ def export_events(store: Path, out: Path, *, progress: Progress | None = None) -
         connection.close()
 
 
-def _chunks(events: pl.LazyFrame, progress: Progress | None) -> Iterator[pl.DataFrame]:
-    """The events with the columns of the log, 100,000 at a time, in the order of the tables."""
+def _chunks(
+    events: pl.LazyFrame, progress: Progress | None, *, forgotten: Forgotten | None
+) -> Iterator[pl.DataFrame]:
+    """The events with the columns of the log, 100,000 at a time, in the order of the tables; none of users
+    who were deleted later."""
     total = int(events.select(pl.len()).collect().item())
     rows = _log_columns(events)
     for start in range(0, total, CHUNK_ROWS):
         chunk = rows.slice(start, CHUNK_ROWS).collect()
+        if forgotten is not None:
+            until = forgotten.times(chunk["user_key"])
+            chunk = chunk.filter(~(chunk[TIMESTAMP] < until).fill_null(value=False))
         yield chunk
         if progress:
-            progress(start + chunk.height, total)
+            progress(min(start + CHUNK_ROWS, total), total)
 
 
 def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
