@@ -68,7 +68,7 @@ class ServingConfig(Section):
 
     max_new_items: int = Field(10_000, ge=0)
     """Number of items that can be added while a bundle is served. With the first one, each replica keeps a
-    copy of its own of the item tables."""
+    copy of its own of the item tables (0.3 GB for 100,000 items)."""
 
     user_state_mb: float = Field(128, ge=0)
     """Megabytes of each replica for what is known of users without the request (profile, query vector, ranked

@@ -19,7 +19,7 @@ from features.profiles.item_content import PATH_SEPARATOR
 
 NUM_NEIGHBOURS: Final = 20
 _WORD: Final = r"[\p{L}\p{N}]+"
-_ROW, _TERM = "row", "term"
+_ROW, _TERM, _PLACE, _IDF = "row", "term", "place", "idf"
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,8 @@ class ContentNeighbours:
     """Words of the title, levels of the category path and the brand, weighted by how rare they are (TF-IDF)
     and compared by cosine."""
 
-    terms: dict[str, int]
-    idf: NDArray[np.float32]
-    """(T,)"""
+    terms: pl.DataFrame
+    """(T,) term, place and idf"""
     rows: sparse.csr_array
     """(N, T) of length 1, or empty"""
 
@@ -37,15 +36,14 @@ class ContentNeighbours:
     def of(cls, catalogue: pl.DataFrame) -> Self:
         """Of a catalogue (N)."""
         found = _terms(catalogue)
-        counts = found.group_by(_TERM, maintain_order=True).len()
-        terms = {term: place for place, term in enumerate(counts[_TERM].to_list())}
-        idf = np.log((1 + len(catalogue)) / counts["len"].to_numpy()).astype(np.float32)
-        return cls(terms, idf, _weights(found, terms, idf, num_rows=len(catalogue)))
+        idf = ((1 + len(catalogue)) / pl.len()).log().cast(pl.Float32).alias(_IDF)
+        terms = found.group_by(_TERM, maintain_order=True).agg(idf).with_row_index(_PLACE)
+        return cls(terms, _weights(found, terms, num_rows=len(catalogue)))
 
     def vectors(self, described: pl.DataFrame, item_vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """(M, D) for catalogue rows (M): the mean of their neighbours' `item_vectors` (N, D) by similarity,
         as long as those are; zeros for a row that shares nothing with an item that has a vector."""
-        weights = _weights(_terms(described), self.terms, self.idf, num_rows=len(described))
+        weights = _weights(_terms(described), self.terms, num_rows=len(described))
         has_vector = item_vectors.any(axis=1)
         vectors = np.zeros((len(described), item_vectors.shape[1]), np.float32)
         for place in range(len(described)):
@@ -70,7 +68,7 @@ def _best(similarity: NDArray[np.float32], count: int) -> IntArray:
 def _terms(catalogue: pl.DataFrame) -> pl.DataFrame:
     """(row, term) of each catalogue row, each once; a term says which column it is from."""
     parts = {
-        TITLE: pl.col(TITLE).str.to_lowercase().str.extract_all(_WORD),
+        TITLE: pl.col(TITLE).str.to_lowercase().str.extract_all(_WORD).list.unique(maintain_order=True),
         PRODUCT_TYPE: pl.col(PRODUCT_TYPE).str.to_lowercase().str.split(PATH_SEPARATOR),
         BRAND: pl.concat_list(pl.col(BRAND).str.to_lowercase()),
     }
@@ -83,19 +81,13 @@ def _terms(catalogue: pl.DataFrame) -> pl.DataFrame:
         for name, part in parts.items()
         if name in catalogue.columns
     ]
-    schema = {_ROW: pl.UInt32, _TERM: pl.String}
-    return pl.concat([pl.DataFrame(schema=schema), *found]).unique(maintain_order=True)
+    return pl.concat([pl.DataFrame(schema={_ROW: pl.UInt32, _TERM: pl.String}), *found])
 
 
-def _weights(
-    found: pl.DataFrame, terms: dict[str, int], idf: NDArray[np.float32], *, num_rows: int
-) -> sparse.csr_array:
+def _weights(found: pl.DataFrame, terms: pl.DataFrame, *, num_rows: int) -> sparse.csr_array:
     """(num_rows, T) rows of length 1; terms that the catalogue lacks are left out."""
-    places = {_TERM: list(terms), "place": np.arange(len(terms), dtype=np.int32)}
-    known = pl.DataFrame(places, schema_overrides={_TERM: pl.String})
-    placed = found.join(known, on=_TERM, how="inner")
-    row, place = placed[_ROW].to_numpy(), placed["place"].to_numpy()
-    values = idf[place]
-    lengths = np.sqrt(np.bincount(row, weights=values**2, minlength=num_rows))
-    scaled = (values / np.maximum(lengths[row], 1e-9)).astype(np.float32)
+    placed = found.join(terms, on=_TERM, how="inner")
+    row, place, idf = (placed[name].to_numpy() for name in (_ROW, _PLACE, _IDF))
+    lengths = np.sqrt(np.bincount(row, weights=idf**2, minlength=num_rows))
+    scaled = (idf / np.maximum(lengths[row], 1e-9)).astype(np.float32)
     return sparse.csr_array((scaled, (row, place)), shape=(num_rows, len(terms)))

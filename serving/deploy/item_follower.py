@@ -16,8 +16,10 @@ FOLLOW_SECONDS: Final = 0.25
 
 
 async def follow_items(service: Service) -> None:
-    """Look again and again, until the task is cancelled."""
+    """Look again and again, until the task is cancelled. What the first new item needs is made at the
+    start."""
     has_failed = False
+    await asyncio.to_thread(lambda: service.live.new_items)
     while True:
         try:
             await service.follow_items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ import polars as pl
 from features.core.columns import AVAILABILITY, ID, SOLD_OUT, TITLE
 from serving.http.catalogue import Catalogue, column_type
 from serving.recommend.bundle import Bundle
-from serving.recommend.new_items import with_new_items
+from serving.recommend.new_items import NewItems
 from serving.recommend.pipeline import Pipeline
 from serving.state.item_store import ItemChange
 
@@ -38,6 +39,11 @@ class LiveCatalogue:
         bundle = self.pipeline.bundle
         popularity = np.asarray(bundle.item_profiles.popularity)
         self.catalogue = Catalogue(bundle.catalogue, popularity=popularity, currency=self.currency)
+
+    @cached_property
+    def new_items(self) -> NewItems:
+        """Of the bundle without new items."""
+        return NewItems(self.pipeline.bundle)
 
     def index(self, item_id: str) -> int | None:
         """Of an item that is there; None for one that was deleted."""
@@ -64,10 +70,11 @@ class LiveCatalogue:
         bundle = replace(self.pipeline.bundle, catalogue=self.catalogue.rows)
         added = [change for change in changes if change.fields is not None and not self._is_in_place(change)]
         rows = pl.DataFrame([_row(bundle, change) for change in added], schema=_schema(bundle, added))
-        larger = with_new_items(bundle, rows, now=now)
+        larger = self.new_items.added_to(bundle, rows, now=now)
         larger.user_attributes(None)  # made here, and not by the first request
         num_new = self.num_new + larger.num_items - bundle.num_items
         found = replace(self, pipeline=Pipeline(larger), num_new=num_new)
+        found.__dict__["new_items"] = self.new_items
         found.catalogue.deleted = set(self.catalogue.deleted)
         larger.recommendable[list(self.catalogue.deleted)] = False
         for change in changes:

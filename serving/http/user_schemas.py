@@ -19,7 +19,7 @@ class UserFields(BaseModel):
     )
 
     attributes: Attributes | None = Field(
-        None, description="In place of the earlier ones. They are exported for the next training."
+        None, description="In place of the earlier ones. `shopkeeper events export` writes them."
     )
     consent: bool | None = Field(
         None,
