@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import to_json
 
 from serving.state.event_fields import Attributes, Id
+from serving.state.live_events import MAX_ATTRIBUTES_BYTES
 
 
 class UserFields(BaseModel):
@@ -26,6 +28,14 @@ class UserFields(BaseModel):
         description="false: all that is stored of the user is deleted, and no event of theirs is stored "
         "until it is true again.",
     )
+
+    @field_validator("attributes")
+    @classmethod
+    def _not_too_long(cls, attributes: dict[str, Any] | None) -> dict[str, Any] | None:
+        size = len(to_json(attributes))
+        if size > MAX_ATTRIBUTES_BYTES:
+            raise ValueError(f"is {size} bytes of JSON, and {MAX_ATTRIBUTES_BYTES} are the most")
+        return attributes
 
 
 class MergeRequest(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,11 +15,14 @@ from serving.state.database import connect, translate_store_errors
 from serving.state.group_commit_writer import GroupCommitWriter
 from serving.state.statements import Statement
 
+logger = logging.getLogger("shopkeeper")
+
 READ_BUSY_SECONDS: Final = 0.5
 """How long a read waits for a lock. Writers hold none that readers need, but for SQLite's own repairs."""
 
 CHECKPOINT_SECONDS: Final = 2.0
-"""How long the end of a deletion waits for those who read the write-ahead log."""
+"""How long a try to empty the write-ahead log waits for those who read it."""
+CHECKPOINT_TRIES: Final = 3
 
 
 class StoreFile:
@@ -50,13 +54,18 @@ class StoreFile:
         return await asyncio.wrap_future(self.writer.submit(statements))
 
     async def empty_write_ahead_log(self) -> None:
-        """Move it into the database: it may hold what was deleted."""
+        """Move it into the database: it may hold what was deleted. Where others read or write it all the
+        while, that is logged, and left to the next checkpoint."""
         await asyncio.to_thread(self._checkpoint)
 
     def _checkpoint(self) -> None:
         with translate_store_errors(self.path):
             connection = connect(self.path, busy_seconds=CHECKPOINT_SECONDS)
             try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                for _ in range(CHECKPOINT_TRIES):
+                    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not is_busy:
+                        return
             finally:
                 connection.close()
+        logger.warning("%s: the write-ahead log is in use, and still holds what was deleted.", self.path)

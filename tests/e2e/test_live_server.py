@@ -137,6 +137,42 @@ def test_four_hundred_at_once_are_answered_soon_or_told_to_come_back(live: Live)
             assert response.headers["retry-after"] == "1"
 
 
+def test_the_back_end_changes_items_and_users_through_haproxy(live: Live) -> None:
+    """And all of it is still there after the replica was killed."""
+
+    def sent(method: str, path: str, **fields: Any) -> dict[str, Any]:
+        response = live.client.request(method, path, json=fields or None)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def shown(**who: str) -> list[str]:
+        body = {**who, "num_results": 500}
+        return [item["item_id"] for item in sent("POST", "/v1/recommend", **body)["items"]]
+
+    assert sent("PUT", "/v1/items/brie", title="Brie", availability="in_stock")["status"] == "added"
+    assert sent("PUT", "/v1/items/cheese5", availability="out_of_stock")["status"] == "changed"
+    assert sent("DELETE", "/v1/items/cheese6")["status"] == "deleted"
+    for user in ("eve", "mallory"):
+        live.client.post(
+            "/v1/events",
+            json={"events": [{"event_type": "view_item", "visitor_id": user, "item_id": "brie"}]},
+        )
+        assert sent("POST", "/v1/users/merge", visitor_id=user, user_id=user)["events"] == 1
+    assert sent("DELETE", "/v1/users/mallory")["status"] == "deleted"
+    killed = live.replica()
+    os.kill(killed, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while live.replica() in (0, killed) and time.monotonic() < until:
+        time.sleep(0.2)
+    found = shown(user_id="eve")
+    assert "brie" in found
+    assert not {"cheese5", "cheese6"} & set(found)
+    assert [event["item_id"] for event in sent("GET", "/v1/users/eve")["events"]] == ["brie"]
+    assert sent("GET", "/v1/users/mallory")["events"] == []
+    for path in live.workspace.glob("events.db*"):
+        assert b"mallory" not in path.read_bytes()
+
+
 def test_a_replica_has_no_torch(live: Live) -> None:
     loaded = Path(f"/proc/{live.replica()}/maps").read_text(encoding="utf-8")
     assert "onnxruntime" in loaded

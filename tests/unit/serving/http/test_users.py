@@ -109,6 +109,8 @@ def test_attributes_are_kept_until_there_are_others(shop: Shop) -> None:
     assert put(shop, "ann", consent=True)["attributes"] == {"tier": "gold"}
     assert shop.call("GET", "/v1/users/ann").json()["attributes"] == {"tier": "gold"}
     assert put(shop, "ann", attributes={})["attributes"] == {}
+    long = shop.call("PUT", "/v1/users/ann", json={"attributes": {"note": "x" * 10_001}})
+    assert problem(long, 422)["errors"][0]["field"] == "attributes"
 
 
 @pytest.mark.parametrize("body", [{"visitor_id": "v"}, {"visitor_id": " ", "user_id": "u"}, {"a": 1}])
