@@ -80,10 +80,11 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def on_a_port(app: ASGIApp) -> Iterator[int]:
+def on_a_port(app: ASGIApp, port: int = 0) -> Iterator[int]:
     """The app on a real socket of this machine, with uvicorn's defaults as under Ray; its port."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         settings = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
