@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
 from features.core.columns import MICROSECONDS_PER_DAY
+from serving.access.access import Access
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -37,12 +38,14 @@ class Shop:
         rates: ExchangeRates | None = None,
         exclude: tuple[str, ...] = (),
         serving: ServingConfig | None = None,
+        access: Access | None = None,
     ) -> None:
         self.store = store
         service = Service(
             pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
         )
-        self.app: ASGIApp = build_app(service, serving or ServingConfig(max_body_bytes=MAX_BODY))
+        serving = serving or ServingConfig(max_body_bytes=MAX_BODY)
+        self.app: ASGIApp = build_app(service, serving, access=access)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:

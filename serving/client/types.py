@@ -30,6 +30,7 @@ class CatalogueItems(TypedDict):
 class EventsRequest(TypedDict):
     """Events to store. Each is checked on its own: a rejected one does not affect the others."""
     events: list[LiveEvent]
+    user_token: NotRequired[str | None]
 
 
 class EventsResponse(TypedDict):
@@ -230,6 +231,7 @@ class PageRequest(TypedDict):
     """The user. Without user_id and visitor_id: a new visitor."""
     visitor_id: NotRequired[str | None]
     session_id: NotRequired[str | None]
+    user_token: NotRequired[str | None]
     events: NotRequired[list[LiveEvent]]
     """What the user just did: used for this answer and not stored. No user_id is needed."""
     slots: list[ListRequest]
@@ -256,6 +258,7 @@ class RankRequest(TypedDict):
     """The user. Without user_id and visitor_id: a new visitor."""
     visitor_id: NotRequired[str | None]
     session_id: NotRequired[str | None]
+    user_token: NotRequired[str | None]
     events: NotRequired[list[LiveEvent]]
     """What the user just did: used for this answer and not stored. No user_id is needed."""
     item_ids: list[str]
@@ -297,6 +300,7 @@ class RecommendRequest(TypedDict):
     """The user. Without user_id and visitor_id: a new visitor."""
     visitor_id: NotRequired[str | None]
     session_id: NotRequired[str | None]
+    user_token: NotRequired[str | None]
     events: NotRequired[list[LiveEvent]]
     """What the user just did: used for this answer and not stored. No user_id is needed."""
     surface: NotRequired[str]

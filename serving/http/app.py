@@ -15,10 +15,12 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
+from serving.access.access import Access
 from serving.http.docs_page import DOCS_PAGE
 from serving.http.hot_endpoints import HotEndpoints
 from serving.http.item_routes import item_routes
 from serving.http.item_schemas import ItemFields, ItemsRequest
+from serving.http.key_guard import KEY_HEADER, SECURITY, SECURITY_SCHEMES, KeyGuard
 from serving.http.load_shedding import LoadShedding
 from serving.http.pixel_route import pixel_route
 from serving.http.problems import install_problem_handlers, problem_responses
@@ -47,16 +49,25 @@ _MODELS: Final[tuple[type, ...]] = (
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, serving: ServingConfig, *, fallback_reason: str | None = None) -> ASGIApp:
+def build_app(
+    service: Service,
+    serving: ServingConfig,
+    *,
+    access: Access | None = None,
+    fallback_reason: str | None = None,
+) -> ASGIApp:
     """The app of one server process: the API behind what every request passes, outermost last.
 
-    `fallback_reason`: why another bundle than the wanted one is served.
+    `access`: the keys of callers; None: whoever reaches the app may do everything. `fallback_reason`: why
+    another bundle than the wanted one is served.
     """
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
     api = build_api(service, metrics, fallback_reason=fallback_reason, max_new_items=serving.max_new_items)
     app: ASGIApp = HotEndpoints(api, service, metrics)
     app = LoadShedding(app, serving)
+    if access is not None:
+        app = KeyGuard(app, serving, access)
     app = MeasureRequests(app, metrics)
     app = ResponseHeaders(app)
     return _with_cors(app, serving.cors_origins)
@@ -70,7 +81,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "POST"],
-        allow_headers=["Content-Type"],
+        allow_headers=["Content-Type", KEY_HEADER],
         expose_headers=["Retry-After"],
     )
 
@@ -83,7 +94,7 @@ def build_api(
         title="Shopkeeper",
         version="1",
         summary="Recommendations for a shop, and the events they learn from.",
-        responses=problem_responses(403),  # of the loopback guard, which stands before the app
+        responses=problem_responses(401, 403, 429),  # of the guards, which stand before the app
         docs_url=None,  # see docs_page
         redoc_url=None,
         redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
@@ -119,7 +130,9 @@ def _add_schemas_to_openapi(app: FastAPI) -> None:
             document = get_openapi(
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            components = document.setdefault("components", {})
+            components["securitySchemes"], document["security"] = SECURITY_SCHEMES, SECURITY
+            schemas = components.setdefault("schemas", {})
             for model in _MODELS:
                 schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})

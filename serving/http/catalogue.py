@@ -4,7 +4,7 @@ through, and a text search for the shop page."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -44,7 +44,7 @@ class Catalogue:
         self._rows = rows
         self._popularity = popularity
         self._default_currency = currency
-        self._matching = OrderedDict[str, _Matching]()
+        self._matching = OrderedDict[tuple[str, frozenset[str] | None], _Matching]()
         self._values: dict[str, list[Any]] = {}
         self._changed: dict[int, dict[str, Any]] = {}
         self._changes: list[int] = []
@@ -87,18 +87,24 @@ class Catalogue:
         """The values of the named columns for one item."""
         return {name: self._column(name)[item] for name in names}
 
-    def matching(self, condition: str) -> NDArray[np.bool_]:
-        """(N,) the items for which a SQL condition over the columns is true. Raises FilterError.
+    def visible(self, columns: Collection[str] | None) -> tuple[str, ...]:
+        """The columns of those that a caller may see; None: all."""
+        return self.columns if columns is None else tuple(name for name in self.columns if name in columns)
+
+    def matching(self, condition: str, columns: frozenset[str] | None = None) -> NDArray[np.bool_]:
+        """(N,) the items for which a SQL condition over the columns that a caller may see is true. Raises
+        FilterError.
 
         Those of the latest conditions are kept: a shop sends the same few.
         """
-        found = self._matching.pop(condition, None)
+        found = self._matching.pop((condition, columns), None)
         if found is None:
-            expression = filter_expression(condition, self.rows.schema)
+            schema = self.rows.schema
+            expression = filter_expression(condition, {name: schema[name] for name in self.visible(columns)})
             found = _Matching(expression, _is_true(expression, self.rows), len(self._changes))
         elif found.num_changes < len(self._changes):
             found = self._brought_up_to_date(found)
-        self._matching[condition] = found
+        self._matching[condition, columns] = found
         if len(self._matching) > _MAX_CONDITIONS:
             self._matching.popitem(last=False)
         return found.items

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from serving.http.callers import caller_of
+from serving.http.key_guard import KEY_PARAMETER
 from serving.http.problems import invalid_field, problem_responses
 from serving.http.schemas import PERSONAL_HEADERS
 from serving.http.service import Service
@@ -17,10 +19,12 @@ PIXEL: Final = bytes.fromhex(
 """A transparent GIF of one pixel"""
 
 _NOT_IN_A_URL: Final = ("items", "attributes")
+_TOKEN_PARAMETER: Final = "user_token"
+_OF_THE_CALLER: Final = (KEY_PARAMETER, _TOKEN_PARAMETER)
 
 
 def pixel_route(service: Service) -> APIRouter:
-    """The query parameters are the fields of an event that are one value."""
+    """The query parameters are the fields of an event that are one value, a public key and a user_token."""
     router = APIRouter(prefix="/v1", tags=["events"], responses=problem_responses(422, 503))
 
     @router.get(
@@ -32,7 +36,9 @@ def pixel_route(service: Service) -> APIRouter:
     )
     async def collect(request: Request) -> Response:
         sent = {name: value for name, value in request.query_params.items() if value != ""}
-        recorded = await service.record([sent])
+        event = {name: value for name, value in sent.items() if name not in _OF_THE_CALLER}
+        only = caller_of(request.scope).named_user(sent.get(_TOKEN_PARAMETER))
+        recorded = await service.record([event], only=only)
         if recorded.rejected:
             raise invalid_field(recorded.rejected[0].field, recorded.rejected[0].message)
         return Response(PIXEL, media_type="image/gif", headers=PERSONAL_HEADERS)
@@ -47,4 +53,7 @@ def _parameters() -> list[dict[str, Any]]:
         {"in": "query", "name": name, "required": name in schema["required"], "schema": {"type": "string"}}
         for name in schema["properties"]
         if name not in _NOT_IN_A_URL
+    ] + [
+        {"in": "query", "name": name, "required": False, "schema": {"type": "string"}}
+        for name in _OF_THE_CALLER
     ]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
 from features.histories import History, IntArray
+from serving.access.caller import NamedUser
 from serving.http.live_catalogue import LiveCatalogue
 from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.schemas import (
@@ -57,6 +58,9 @@ from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
 _ANONYMOUS: Final = "anonymous"
 """The visitor_id of events in a request that names no user; they are not stored."""
+
+
+_NOT_PUBLIC: Final = "not for a public key, which may name the columns"
 
 
 def now_in_microseconds() -> int:
@@ -128,11 +132,16 @@ class Service:
         changes = self.store.items.changed(since=self.live.number)
         return () if not changes or self.live.follow(changes) else self.live.after(changes)
 
-    def recommend(self, request: RecommendRequest) -> RecommendResponse:
-        """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
+    def recommend(
+        self, request: RecommendRequest, *, columns: frozenset[str] | None = None
+    ) -> RecommendResponse:
+        """`columns`: those of the catalogue that the request may name; None: all.
+
+        Raises Problem for an invalid request, and ServingError when the store cannot be read.
+        """
         self._follow_in_place()
         bundle = self.pipeline.bundle
-        self._check(request)
+        self._check(request, columns)
         request = without_excluded(request, self._exclude)
         query, events = self._query(request)
         answer = self._states.recommend(
@@ -141,7 +150,7 @@ class Service:
                 surface=request.surface,
                 page_items=self._indices(request.item_ids),
                 exclude=self._indices(request.exclude_item_ids),
-                matches=self._matches(request.filter),
+                matches=self._matches(request.filter, columns),
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
                 num_results=request.num_results,
@@ -161,7 +170,7 @@ class Service:
             unknown_item_ids=self._unknown_item_ids(request, events),
         )
 
-    def page(self, request: PageRequest) -> PageResponse:
+    def page(self, request: PageRequest, *, columns: frozenset[str] | None = None) -> PageResponse:
         """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
         field is then that of the slot."""
         who = {name: getattr(request, name) for name in UserRequest.model_fields}
@@ -171,7 +180,8 @@ class Service:
             wanted = {name: getattr(slot, name) for name in ListRequest.model_fields}
             wanted["exclude_item_ids"] = [*slot.exclude_item_ids, *shown]
             try:
-                found = self.recommend(RecommendRequest.model_construct(**who, **wanted))
+                asked = RecommendRequest.model_construct(**who, **wanted)
+                found = self.recommend(asked, columns=columns)
             except Problem as problem:
                 raise in_field(f"slots.{place}", problem) from None
             shown += [item.item_id for item in found.items]
@@ -197,15 +207,18 @@ class Service:
             unknown_item_ids=[item for item in dict.fromkeys(request.item_ids) if item not in index],
         )
 
-    async def record(self, events: Sequence[object]) -> EventsResponse:
-        """Check events one by one and store the valid ones; returns when those are on disk."""
+    async def record(self, events: Sequence[object], *, only: NamedUser | None = None) -> EventsResponse:
+        """Check events one by one and store the valid ones; returns when those are on disk.
+
+        `only`: the user whom they may name; None: any.
+        """
         now = self._clock()
         rows: list[Event] = []
         rejected: list[RejectedEvent] = []
         seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                event = self._of_a_person(parse_event(value))
+                event = self._of_a_person(_named_rightly(parse_event(value), only))
                 self._require_consent(event)
                 rows += to_rows(event, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
@@ -261,18 +274,16 @@ class Service:
             for surface in self.pipeline.bundle.surfaces:
                 self.recommend(RecommendRequest(surface=surface, item_ids=popular, events=bought))
 
-    def _check(self, request: RecommendRequest) -> None:
+    def _check(self, request: RecommendRequest, columns: frozenset[str] | None) -> None:
         """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""
-        surfaces, columns = self.pipeline.bundle.surfaces, self.catalogue.columns
+        surfaces, visible = self.pipeline.bundle.surfaces, self.catalogue.visible(columns)
         if request.surface not in surfaces:
             raise invalid_field(
                 "surface", f"{request.surface!r} is not a surface of this shop; it has {', '.join(surfaces)}"
             )
-        if unknown := [name for name in request.return_fields if name not in columns]:
-            raise invalid_field(
-                "return_fields",
-                f"{', '.join(unknown)}: not in the catalogue, whose columns are {', '.join(columns)}",
-            )
+        if unknown := [name for name in request.return_fields if name not in visible]:
+            whose = "not in the catalogue, whose columns are" if columns is None else _NOT_PUBLIC
+            raise invalid_field("return_fields", f"{', '.join(unknown)}: {whose} {', '.join(visible)}")
 
     def _query(self, request: UserRequest) -> tuple[Query, Sequence[Event]]:
         """Who asks, with the history and the events of the request. Raises Problem."""
@@ -327,12 +338,12 @@ class Service:
         index = self.pipeline.bundle.item_index
         return np.array([index[item] for item in item_ids if item in index], np.int32)
 
-    def _matches(self, condition: str | None) -> NDArray[np.bool_] | None:
+    def _matches(self, condition: str | None, columns: frozenset[str] | None) -> NDArray[np.bool_] | None:
         """What a request's filter lets through. Raises Problem."""
         if condition is None:
             return None
         try:
-            return self.catalogue.matching(condition)
+            return self.catalogue.matching(condition, columns)
         except FilterError as error:
             raise invalid_field("filter", str(error)) from None
 
@@ -359,3 +370,10 @@ class Service:
             ],
             fields=fields,
         )
+
+
+def _named_rightly(event: LiveEvent, only: NamedUser | None) -> LiveEvent:
+    """The event, unless it names another user than it may. Raises InvalidEventError."""
+    if only is not None and event.user_id is not None and (refusal := only.refusal_of(event.user_id)):
+        raise InvalidEventError("user_id", refusal)
+    return event

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,11 +14,12 @@ from typing import Any, cast
 import httpx
 import pytest
 from hand_made_bundle import write_bundle
-from pages import DOCS
+from pages import DOCS, blocks
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
+from serving.access.user_tokens import UserTokenError, user_of_token
 from serving.http import item_schemas, schemas, user_schemas
 from serving.http.app import build_api, build_app
 from serving.http.prometheus import RequestMetrics
@@ -121,6 +123,17 @@ async def _sent(client: httpx.AsyncClient, call: str) -> httpx.Response:
     (path,) = re.findall(r"http://127\.0\.0\.1:8000([^\s']+)", call)
     content = body[1].encode() if body else None
     return await client.request(method[1] if method else "POST" if body else "GET", path, content=content)
+
+
+def test_a_token_made_as_on_the_page_counts() -> None:
+    [code] = blocks(DOCS / "api.md", "python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    secret = "a secret of thirty-two bytes or more"
+    token = names["user_token"]("1234", secret, minutes=2)
+    assert user_of_token(token, secret=secret.encode(), now=time.time() + 110) == "1234"
+    with pytest.raises(UserTokenError, match="has expired"):
+        user_of_token(token, secret=secret.encode(), now=time.time() + 200)
 
 
 def test_the_example_of_an_error_has_its_fields() -> None:
