@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from features.core.ids import user_key
 from serving.http.problems import Problem, invalid_field
 from serving.http.schemas import FieldError, ListsRequest, UserRequest
 from serving.state.event_log import Event
@@ -40,6 +41,8 @@ class Recording:
     rows: list[Event]
     now: int
     """Their time where they have none, and the list's; microseconds since 1970 UTC"""
+    users: tuple[str, ...]
+    """The keys of whose they are"""
 
 
 def recording_of(
@@ -59,7 +62,9 @@ def recording_of(
     def completed(event: LiveEvent) -> LiveEvent:
         return event.model_copy(update=_missing(event, own))
 
-    return Recording(_rows(own, completed, now=now, exchange_rates=exchange_rates), now)
+    keys = user_key(user_id=own.user_id, visitor_id=None), user_key(user_id=None, visitor_id=own.visitor_id)
+    rows = _rows(own, completed, now=now, exchange_rates=exchange_rates)
+    return Recording(rows, now, users=tuple(key for key in keys if key is not None))
 
 
 def _missing(event: LiveEvent, request: ListsRequest) -> dict[str, Any]:

@@ -34,8 +34,20 @@ MAX_EXPLAINED: Final = 50
 MAX_SLOTS: Final = 20
 """Lists of one page."""
 
+MAX_TOKEN_CHARACTERS: Final = 4_096
+
 PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
+
+
+UserToken = Annotated[
+    str,
+    Field(
+        max_length=MAX_TOKEN_CHARACTERS,
+        description="With a public key: the back end's word that this is the user (a JSON Web Token, HS256).",
+    ),
+]
+"""With other keys nobody looks at it."""
 
 
 class UserRequest(BaseModel):
@@ -46,6 +58,7 @@ class UserRequest(BaseModel):
     user_id: Id | None = Field(None, description="The user. Without user_id and visitor_id: a new visitor.")
     visitor_id: Id | None = None
     session_id: Id | None = None
+    user_token: UserToken | None = None
     events: list[LiveEvent] = Field(
         default_factory=list,
         max_length=MAX_LIST_LENGTH,
@@ -147,7 +160,7 @@ class ListRequest(BaseModel):
 
     @property
     def wants_trace(self) -> bool:
-        """Whether the answer has a trace: for the shop's own people, so this is what a key would allow."""
+        """Whether the answer has a trace, which only a private key may ask for."""
         return self.explain or len(self.explain_item_ids) > 0
 
 
@@ -194,6 +207,7 @@ class EventsRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     events: list[LiveEvent] = Field(min_length=1, max_length=MAX_LIST_LENGTH)
+    user_token: UserToken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +235,7 @@ class ItemReason:
         Field(
             description=(
                 "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, "
-                "`long_tail` or `exploration`."
+                "`long_tail`, `new` or `exploration`."
             )
         ),
     ]

@@ -3,21 +3,24 @@ response. It runs without a server."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
-from features.histories import History
-from serving.http.catalogue import Catalogue
+from features.histories import History, IntArray
+from serving.access.caller import NamedUser
 from serving.http.cursor import FIRST_PAGE, MAX_PLACES, Cursor, bundle_hash, request_hash
 from serving.http.exploration_log import log_exploration
+from serving.http.live_catalogue import LiveCatalogue
 from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.promotion_shares import check_shares
 from serving.http.request_events import Recording, recording_of, rows_of, without_identity
@@ -50,6 +53,7 @@ from serving.recommend.request import Query, Recommendation, no_items
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.state.event_log import Event
+from serving.state.item_store import ItemChange
 from serving.state.live_events import (
     ExchangeRates,
     InvalidEventError,
@@ -61,6 +65,8 @@ from serving.state.live_events import (
 )
 from serving.state.store import EventStore
 from serving.state.user_history_cache import history_from_rows, in_dataset_order
+
+_NOT_PUBLIC: Final = "not for a public key, which may name the columns"
 
 
 def now_in_microseconds() -> int:
@@ -95,33 +101,63 @@ class Service:
             SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000) if retriever_deadline_ms else None
         )
         self._clock = clock
-        self.use(pipeline)
+        self._growing = asyncio.Lock()
+        self.use(self.prepare(pipeline))
 
-    def use(self, pipeline: Pipeline) -> None:
-        """Answer with another pipeline from now on, and drop what is kept of the present one. Call it between
-        two requests."""
-        self.pipeline, bundle = pipeline, pipeline.bundle
-        currency = self._rates.currency or bundle.currency
-        self.catalogue = Catalogue(
-            bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
-        )
-        self._exchange_rates = replace(self._rates, currency=currency or self.catalogue.currency)
+    def prepare(self, pipeline: Pipeline) -> LiveCatalogue:
+        """Another pipeline with all that was put or deleted since its bundle was made. In any thread."""
+        live = LiveCatalogue(pipeline, self._rates.currency or pipeline.bundle.currency)
+        changes = self.store.items.changed(since=live.number)
+        return live if live.follow(changes) else live.grown(live.after(changes), now=self._clock())
+
+    def use(self, live: LiveCatalogue) -> None:
+        """Answer with it from now on, and drop what is kept of the present one. Call it between two
+        requests."""
+        self.live, self.pipeline, self.catalogue = live, live.pipeline, live.catalogue
+        currency = live.currency or live.catalogue.currency
+        self.exchange_rates = replace(self._rates, currency=currency)
         self._states = UserStates(
-            pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
+            live.pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
         )
 
-    def recommend(self, request: RecommendRequest, recording: Recording | None = None) -> RecommendResponse:
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self._clock()
+
+    async def follow_items(self) -> None:
+        """Carry out what any process has put or deleted, new items included."""
+        async with self._growing:
+            while changes := self._follow_in_place():
+                live = self.live
+                larger = await asyncio.to_thread(live.grown, changes, now=self._clock())
+                if live is self.live:  # else a swap came first
+                    self.use(larger)
+
+    def _follow_in_place(self) -> Sequence[ItemChange]:
+        """Carry out what needs no larger bundle, such as what is sold out. Returns what is left."""
+        changes = self.store.items.changed(since=self.live.number)
+        return () if not changes or self.live.follow(changes) else self.live.after(changes)
+
+    def recommend(
+        self,
+        request: RecommendRequest,
+        recording: Recording | None = None,
+        *,
+        columns: frozenset[str] | None = None,
+    ) -> RecommendResponse:
         """The list that a request asks for. Raises Problem for an invalid request, and ServingError when the
         store cannot be read.
 
         `recording`: what `recording` made of the request, if it has `record`; `store_recording` comes after.
+        `columns`: those of the catalogue that the request may name; None: all.
         """
+        self._follow_in_place()
         bundle = self.pipeline.bundle
-        self._check(request)
+        self._check(request, columns)
         request = without_identity(request, self._exclude)
         pinned = self._pinned(request)
         if request.validate_only:
-            return self._validated(request)
+            return self._validated(request, columns)
         query, events = self._query(request, recording, pinned)
         recommendation_id = uuid.uuid4().hex
         seed = pinned.seed if pinned else seed_of(recommendation_id)
@@ -132,12 +168,12 @@ class Service:
                 surface=request.surface,
                 page_items=self._indices(request.item_ids),
                 exclude=self._indices(request.exclude_item_ids),
-                matches=self._matches(request.filter),
+                matches=self._matches(request.filter, columns),
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
                 exclude_cart=request.exclude_cart,
                 num_results=request.num_results,
-                options=self._options(request, seed, pinned),
+                options=self._options(request, seed, pinned, columns),
             )
         )
         shown, shortfall_reason = answer.recommendations, answer.shortfall_reason
@@ -164,7 +200,13 @@ class Service:
             log_exploration(found, surface=request.surface, seed=seed)
         return found
 
-    def page(self, request: PageRequest, recording: Recording | None = None) -> PageResponse:
+    def page(
+        self,
+        request: PageRequest,
+        recording: Recording | None = None,
+        *,
+        columns: frozenset[str] | None = None,
+    ) -> PageResponse:
         """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
         field is then that of the slot."""
         who = {name: getattr(request, name) for name in ListsRequest.model_fields}
@@ -174,7 +216,8 @@ class Service:
             wanted = {name: getattr(slot, name) for name in ListRequest.model_fields}
             wanted["exclude_item_ids"] = [*slot.exclude_item_ids, *shown]
             try:
-                found = self.recommend(RecommendRequest.model_construct(**who, **wanted), recording)
+                asked = RecommendRequest.model_construct(**who, **wanted)
+                found = self.recommend(asked, recording, columns=columns)
             except Problem as problem:
                 raise in_field(f"slots.{place}", problem) from None
             shown += [item.item_id for item in found.items]
@@ -184,6 +227,7 @@ class Service:
     def rank(self, request: RankRequest) -> RankResponse:
         """The items in the order in which the user would want them; among equals in the given one. Raises
         Problem for an invalid event, and ServingError when the store cannot be read."""
+        self._follow_in_place()
         bundle = self.pipeline.bundle
         query, _ = self._query(without_identity(request, self._exclude))
         index = bundle.item_index
@@ -199,16 +243,20 @@ class Service:
             unknown_item_ids=[item for item in dict.fromkeys(request.item_ids) if item not in index],
         )
 
-    async def record(self, events: Sequence[object]) -> EventsResponse:
-        """Check events one by one and store the valid ones; returns when those are on disk."""
+    async def record(self, events: Sequence[object], *, only: NamedUser | None = None) -> EventsResponse:
+        """Check events one by one and store the valid ones; returns when those are on disk.
+
+        `only`: the user whom they may name; None: any.
+        """
         now = self._clock()
         rows: list[Event] = []
         rejected: list[RejectedEvent] = []
         seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                event = self._of_a_person(parse_event(value))
-                rows += to_rows(event, now=now, exchange_rates=self._exchange_rates, seen=seen)
+                event = self._of_a_person(_named_rightly(parse_event(value), only))
+                self._require_consent(event)
+                rows += to_rows(event, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
         if not rows:
@@ -220,8 +268,12 @@ class Service:
         """The events that a request wants to be stored; None where it wants none. Raises Problem."""
         if not request.record:
             return None
-        rates = self._exchange_rates
-        return recording_of(request, exclude=self._exclude, now=self._clock(), exchange_rates=rates)
+        rates = self.exchange_rates
+        recording = recording_of(request, exclude=self._exclude, now=self._clock(), exchange_rates=rates)
+        for key in recording.users:
+            if self.store.users.suppression(key) == "no_consent":
+                raise invalid_field("record", "true: the user has not consented, and nothing is stored")
+        return recording
 
     async def store_recording(self, recording: Recording) -> RecordedEvents:
         """Store the events of a request; returns when they are on disk. Raises ServingError."""
@@ -239,6 +291,16 @@ class Service:
             )
         return own
 
+    def _require_consent(self, event: LiveEvent) -> None:
+        """Raises InvalidEventError for an event of somebody who did not consent."""
+        keys = {
+            "user_id": user_key(user_id=event.user_id, visitor_id=None),
+            "visitor_id": user_key(user_id=None, visitor_id=event.visitor_id),
+        }
+        for field, key in keys.items():
+            if key is not None and self.store.users.suppression(key) == "no_consent":
+                raise InvalidEventError(field, "has not consented: nothing of this event was stored")
+
     def kept(self) -> dict[str, int]:
         """What is in memory between requests, by the names of the metrics."""
         return {
@@ -246,6 +308,7 @@ class Service:
             "user_state_bytes": self._states.num_bytes,
             "histories": self.store.num_cached_users,
             "history_events": self.store.num_cached_events,
+            "new_items": self.live.num_new,
         }
 
     def history(self, user_key: str | None) -> History:
@@ -267,25 +330,23 @@ class Service:
                     RecommendRequest(surface=surface, item_ids=popular, events=bought, exploration=0)
                 )
 
-    def _check(self, request: RecommendRequest) -> None:
+    def _check(self, request: RecommendRequest, columns: frozenset[str] | None) -> None:
         """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""
-        surfaces, columns = self.pipeline.bundle.surfaces, self.catalogue.columns
+        surfaces, visible = self.pipeline.bundle.surfaces, self.catalogue.visible(columns)
         if request.surface not in surfaces:
             raise invalid_field(
                 "surface", f"{request.surface!r} is not a surface of this shop; it has {', '.join(surfaces)}"
             )
-        if unknown := [name for name in request.return_fields if name not in columns]:
-            raise invalid_field(
-                "return_fields",
-                f"{', '.join(unknown)}: not in the catalogue, whose columns are {', '.join(columns)}",
-            )
+        if unknown := [name for name in request.return_fields if name not in visible]:
+            whose = "not in the catalogue, whose columns are" if columns is None else _NOT_PUBLIC
+            raise invalid_field("return_fields", f"{', '.join(unknown)}: {whose} {', '.join(visible)}")
 
-    def _validated(self, request: RecommendRequest) -> RecommendResponse:
+    def _validated(self, request: RecommendRequest, columns: frozenset[str] | None) -> RecommendResponse:
         """The answer to a request that is to be checked only: no list. Raises Problem."""
         bundle = self.pipeline.bundle
         events = self._request_events(request, now=self._clock())
-        self._matches(request.filter)
-        self._promotions(request)
+        self._matches(request.filter, columns)
+        self._promotions(request, columns)
         return RecommendResponse(
             recommendation_id=uuid.uuid4().hex,
             bundle=BundleVersion(name=bundle.name, version=bundle.version),
@@ -323,14 +384,21 @@ class Service:
         query = Query(
             history=history,
             as_of=now + 1,  # includes events at `now`
-            user_attributes=self.pipeline.bundle.user_attributes(request.user_id),
+            user_attributes=self._attributes(request.user_id),
             user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
         )
         return query, events
 
+    def _attributes(self, user_id: str | None) -> IntArray:
+        """What the bundle knows of a user, unless they must not be known."""
+        found = self.pipeline.bundle.user_attributes(user_id)
+        if user_id is not None and len(found) and self.store.users.suppression(user_id):
+            return found[:0]
+        return found
+
     def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
-        return rows_of(request, now=now, exchange_rates=self._exchange_rates)
+        return rows_of(request, now=now, exchange_rates=self.exchange_rates)
 
     def _history(self, request: UserRequest, events: Sequence[Event]) -> History:
         """The stored history of the user, followed by the events in the request that are not stored."""
@@ -353,17 +421,19 @@ class Service:
         index = self.pipeline.bundle.item_index
         return np.array([index[item] for item in item_ids if item in index], np.int32)
 
-    def _matches(self, condition: str | None) -> NDArray[np.bool_] | None:
+    def _matches(self, condition: str | None, columns: frozenset[str] | None) -> NDArray[np.bool_] | None:
         """What a request's filter lets through. Raises Problem."""
-        return None if condition is None else self._matching(condition, field="filter")
+        return None if condition is None else self._matching(condition, columns, field="filter")
 
-    def _matching(self, condition: str, *, field: str) -> NDArray[np.bool_]:
+    def _matching(self, condition: str, columns: frozenset[str] | None, *, field: str) -> NDArray[np.bool_]:
         try:
-            return self.catalogue.matching(condition)
+            return self.catalogue.matching(condition, columns)
         except FilterError as error:
             raise invalid_field(field, str(error)) from None
 
-    def _options(self, request: ListRequest, seed: int, pinned: Cursor | None) -> ListOptions:
+    def _options(
+        self, request: ListRequest, seed: int, pinned: Cursor | None, columns: frozenset[str] | None
+    ) -> ListOptions:
         """What a request asks for beyond the surface's own list. Raises Problem."""
         is_drawn = self.pipeline.bundle.surfaces[request.surface].exploration > 0
         if pinned is None and not is_drawn and request.model_fields_set.isdisjoint(OPTIONS):
@@ -371,7 +441,7 @@ class Service:
         wants_trace = request.wants_trace
         return ListOptions(
             diversity=request.diversity,
-            promotions=self._promotions(request),
+            promotions=self._promotions(request, columns),
             exploration=request.exploration,
             seed=seed,
             offset=pinned.offset if pinned else 0,
@@ -380,15 +450,16 @@ class Service:
             explain_items=self._indices(request.explain_item_ids) if wants_trace else no_items(),
         )
 
-    def _promotions(self, request: ListRequest) -> tuple[Promotion, ...]:
+    def _promotions(self, request: ListRequest, columns: frozenset[str] | None) -> tuple[Promotion, ...]:
         """What a request promotes. Raises Problem."""
         if not request.promotions:
             return ()
         check_shares(request)
-        return tuple(
-            Promotion(one.name, self._matching(one.filter, field=f"promotions.{place}.filter"), one.share)
-            for place, one in enumerate(request.promotions)
-        )
+        promotions = []
+        for place, one in enumerate(request.promotions):
+            matches = self._matching(one.filter, columns, field=f"promotions.{place}.filter")
+            promotions.append(Promotion(one.name, matches, one.share))
+        return tuple(promotions)
 
     def _unknown_item_ids(self, request: RecommendRequest, events: Sequence[Event]) -> list[str]:
         """The item ids of a request that the catalogue lacks, each once."""
@@ -415,3 +486,10 @@ class Service:
             promotion=recommendation.promotion,
             propensity=recommendation.propensity,
         )
+
+
+def _named_rightly(event: LiveEvent, only: NamedUser | None) -> LiveEvent:
+    """The event, unless it names another user than it may. Raises InvalidEventError."""
+    if only is not None and event.user_id is not None and (refusal := only.refusal_of(event.user_id)):
+        raise InvalidEventError("user_id", refusal)
+    return event
