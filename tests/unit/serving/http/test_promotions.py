@@ -160,3 +160,19 @@ def test_a_page_promotes_in_the_slot_that_says_so(shop: Shop) -> None:
     assert not any(item["promotion"] for item in first["items"])
     assert len(placed(second, "cheese weeks")) == 3
     assert not set(ids(first)) & set(ids(second))
+
+
+def test_an_item_that_was_put_a_moment_ago_is_promoted_and_drawn(shop: Shop) -> None:
+    """And mixed with others; the next page of a list that began before goes on."""
+    first = shop.recommend(user_id="ann", num_results=5, cursor="*")
+    tea = {"title": "Tea", "product_type": "Food > Tea", "price": 2.0, "availability": "in_stock"}
+    assert shop.call("PUT", "/v1/items/tea1", json=tea).status_code == 200
+    new = [{"name": "new", "filter": "title = 'Tea'", "share": 0.2}]
+    answer = shop.recommend(user_id="ann", num_results=5, promotions=new, diversity=0.5)
+    assert placed(answer, "new"), "it was promoted"
+    drawn: set[str] = set()
+    for _ in range(40):
+        drawn |= set(ids(shop.recommend(user_id="ann", num_results=6, exploration=0.9)))
+    assert "tea1" in drawn
+    second = shop.recommend(user_id="ann", num_results=5, cursor=first["cursor"])
+    assert not set(ids(first)) & set(ids(second))
