@@ -100,7 +100,7 @@ def main() -> None:
             Pipeline(made_up_bundle()), store, max_events_kept=100, exchange_rates=ExchangeRates()
         )
         bought = {"event_type": "purchase", "user_id": "user 1", "item_id": "item 1", "price": 2.0}
-        asyncio.run(service.record([bought, {**bought, "item_id": "item 2"}]))
+        asyncio.run(service.recorder.record([bought, {**bought, "item_id": "item 2"}]))
         service.recommend(RecommendRequest(user_id="user 1"))
         service.warm_up()
 

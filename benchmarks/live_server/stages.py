@@ -47,7 +47,7 @@ def stage_milliseconds(bundle_folder: Path, store_file: Path, *, users: Sequence
         for user in users[:NUM_USERS]:
             service.recommend(RecommendRequest(user_id=user))
         for user in users[NUM_USERS : 2 * NUM_USERS]:
-            history = timed("history", lambda: service.history(user))  # noqa: B023
+            history = timed("history", lambda: service.queries.history(user))  # noqa: B023
             query = Query(history=history, as_of=now, user=user)
             context = timed("user profile", lambda: pipeline.context(query))  # noqa: B023
             retrieved = {

@@ -79,7 +79,7 @@ class HotEndpoints:
             wanted = RecommendRequest.model_validate_json(body)
             caller = caller_for(scope, wanted)
             refuse_trace(caller, wanted)
-            recording = self._service.recording(wanted)
+            recording = self._service.recorder.recording(wanted)
             found = self._service.recommend(wanted, recording, columns=caller.columns)
             self._count(wanted.surface, found)
             if recording is None:
@@ -93,7 +93,7 @@ class HotEndpoints:
             wanted = PageRequest.model_validate_json(body)
             caller = caller_for(scope, wanted)
             refuse_trace(caller, *wanted.slots)
-            recording = self._service.recording(wanted)
+            recording = self._service.recorder.recording(wanted)
             found = self._service.page(wanted, recording, columns=caller.columns)
             for slot, answer in zip(wanted.slots, found.slots, strict=True):
                 self._count(slot.surface, answer)
@@ -121,13 +121,13 @@ class HotEndpoints:
     async def _store(self, recording: Recording) -> RecordedEvents:
         """Store what a request for a list has recorded, when its turn is over: others need not wait for the
         disk."""
-        recorded = await self._service.store_recording(recording)
+        recorded = await self._service.recorder.store(recording)
         self._metrics.count_events(accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=0)
         return recorded
 
     async def _record(self, scope: Scope, body: bytes) -> bytes:
         events, token = parse_events_body(body)
-        recorded = await self._service.record(events, only=caller_of(scope).named_user(token))
+        recorded = await self._service.recorder.record(events, only=caller_of(scope).named_user(token))
         self._metrics.count_events(
             accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
         )

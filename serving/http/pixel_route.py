@@ -38,7 +38,7 @@ def pixel_route(service: Service) -> APIRouter:
         sent = {name: value for name, value in request.query_params.items() if value != ""}
         event = {name: value for name, value in sent.items() if name not in _OF_THE_CALLER}
         only = caller_of(request.scope).named_user(sent.get(_TOKEN_PARAMETER))
-        recorded = await service.record([event], only=only)
+        recorded = await service.recorder.record([event], only=only)
         if recorded.rejected:
             raise invalid_field(recorded.rejected[0].field, recorded.rejected[0].message)
         return Response(PIXEL, media_type="image/gif", headers=PERSONAL_HEADERS)

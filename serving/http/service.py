@@ -1,34 +1,26 @@
-"""What the endpoints do: a request becomes a query of the pipeline or rows of the event log, and the result a
-response. It runs without a server."""
+"""What the endpoints do: a request becomes a query of the pipeline, and what it finds a response. It runs
+without a server."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from features.core.columns import ITEM_EVENT_TYPES
-from features.core.ids import clean_id, user_key
-from features.histories import History, IntArray
-from serving.access.caller import NamedUser
+from features.core.ids import clean_id
 from serving.http.cursor import FIRST_PAGE, MAX_PLACES, Cursor, bundle_hash, request_hash
+from serving.http.event_recorder import EventRecorder
 from serving.http.exploration_log import log_exploration
+from serving.http.list_response import bundle_version, list_response, validated_response
 from serving.http.live_catalogue import LiveCatalogue
-from serving.http.problems import Problem, in_field, invalid_field
-from serving.http.promotion_shares import check_shares
-from serving.http.request_events import Recording, recording_of, rows_of, without_identity
+from serving.http.problems import Problem, in_field
+from serving.http.request_events import Recording, rows_of, without_identity
+from serving.http.request_queries import RequestQueries
 from serving.http.schemas import (
-    OPTIONS,
-    BundleVersion,
-    EventsResponse,
-    ItemReason,
     ListRequest,
     ListsRequest,
     PageRequest,
@@ -36,37 +28,17 @@ from serving.http.schemas import (
     RankedItem,
     RankRequest,
     RankResponse,
-    RecommendedItem,
     RecommendRequest,
     RecommendResponse,
-    RecordedEvents,
-    RejectedEvent,
-    UserRequest,
 )
-from serving.http.trace_response import list_trace
 from serving.recommend.exploration import seed_of
-from serving.recommend.filter_expression import FilterError
-from serving.recommend.list_options import NO_OPTIONS, ListOptions
 from serving.recommend.pipeline import Pipeline
-from serving.recommend.promotions import Promotion
-from serving.recommend.request import Query, Recommendation, no_items
+from serving.recommend.request import Answer
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
-from serving.state.event_log import Event
 from serving.state.item_store import ItemChange
-from serving.state.live_events import (
-    ExchangeRates,
-    InvalidEventError,
-    LiveEvent,
-    Seen,
-    parse_event,
-    to_rows,
-    without_excluded,
-)
+from serving.state.live_events import ExchangeRates, LiveEvent
 from serving.state.store import EventStore
-from serving.state.user_history_cache import history_from_rows, in_dataset_order
-
-_NOT_PUBLIC: Final = "not for a public key, which may name the columns"
 
 
 def now_in_microseconds() -> int:
@@ -75,7 +47,7 @@ def now_in_microseconds() -> int:
 
 
 class Service:
-    """Recommends and records events. One for each server process."""
+    """Recommends, with the catalogue and the events as they are. One for each server process."""
 
     def __init__(
         self,
@@ -101,6 +73,7 @@ class Service:
             SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000) if retriever_deadline_ms else None
         )
         self._clock = clock
+        self.recorder = EventRecorder(store, exclude=self._exclude, exchange_rates=self._rates, clock=clock)
         self._growing = asyncio.Lock()
         self.use(self.prepare(pipeline))
 
@@ -114,8 +87,9 @@ class Service:
         """Answer with it from now on, and drop what is kept of the present one. Call it between two
         requests."""
         self.live, self.pipeline, self.catalogue = live, live.pipeline, live.catalogue
-        currency = live.currency or live.catalogue.currency
-        self.exchange_rates = replace(self._rates, currency=currency)
+        self.queries = RequestQueries(live, self.store, self._max_events_kept)
+        self.exchange_rates = replace(self._rates, currency=live.currency or live.catalogue.currency)
+        self.recorder.exchange_rates = self.exchange_rates
         self._states = UserStates(
             live.pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
         )
@@ -152,46 +126,24 @@ class Service:
         `columns`: those of the catalogue that the request may name; None: all.
         """
         self._follow_in_place()
-        bundle = self.pipeline.bundle
-        self._check(request, columns)
+        self.queries.check(request, columns)
         request = without_identity(request, self._exclude)
         pinned = self._pinned(request)
-        if request.validate_only:
-            return self._validated(request, columns)
-        query, events = self._query(request, recording, pinned)
+        now = pinned.as_of - 1 if pinned else recording.now if recording else self._clock()
+        events = (
+            recording.rows if recording else rows_of(request, now=now, exchange_rates=self.exchange_rates)
+        )
         recommendation_id = uuid.uuid4().hex
+        if request.validate_only:
+            self.queries.check_conditions(request, columns)
+            return validated_response(request, events, live=self.live, recommendation_id=recommendation_id)
         seed = pinned.seed if pinned else seed_of(recommendation_id)
         offset = pinned.offset if pinned else 0
-        answer = self._states.recommend(
-            replace(
-                query,
-                surface=request.surface,
-                page_items=self._indices(request.item_ids),
-                exclude=self._indices(request.exclude_item_ids),
-                matches=self._matches(request.filter, columns),
-                exclude_purchased_days=request.exclude_purchased_days,
-                exclude_viewed_days=request.exclude_viewed_days,
-                exclude_cart=request.exclude_cart,
-                num_results=request.num_results,
-                options=self._options(request, seed, pinned, columns),
-            )
-        )
-        shown, shortfall_reason = answer.recommendations, answer.shortfall_reason
-        if offset + len(shown) > MAX_PLACES:
-            shown, shortfall_reason = shown[: MAX_PLACES - offset], f"a list has {MAX_PLACES} places at most"
-        found = RecommendResponse(
-            recommendation_id=recommendation_id,
-            bundle=BundleVersion(name=bundle.name, version=bundle.version),
-            items=[
-                self._item(recommendation, rank=rank, return_fields=request.return_fields)
-                for rank, recommendation in enumerate(shown, start=offset + 1)
-            ],
-            requested=answer.requested,
-            returned=len(shown),
-            shortfall_reason=shortfall_reason,
-            fallback_used=answer.fallback_used,
-            unknown_item_ids=self._unknown_item_ids(request, events),
-            trace=list_trace(answer.trace, request.explain_item_ids, item_index=bundle.item_index),
+        who = self.queries.of_user(request, events, as_of=now + 1, is_past=pinned is not None)
+        query = self.queries.of_list(who, request, seed=seed, pinned=pinned, columns=columns)
+        answer = _within_places(self._states.recommend(query), offset)
+        found = list_response(
+            answer, request, events, live=self.live, recommendation_id=recommendation_id, offset=offset
         )
         is_paged = request.cursor is not None and answer.has_more
         if is_paged and offset + request.num_results < MAX_PLACES:
@@ -228,78 +180,22 @@ class Service:
         """The items in the order in which the user would want them; among equals in the given one. Raises
         Problem for an invalid event, and ServingError when the store cannot be read."""
         self._follow_in_place()
-        bundle = self.pipeline.bundle
-        query, _ = self._query(without_identity(request, self._exclude))
-        index = bundle.item_index
+        request, now = without_identity(request, self._exclude), self._clock()
+        events = rows_of(request, now=now, exchange_rates=self.exchange_rates)
+        query = self.queries.of_user(request, events, as_of=now + 1)  # includes events at `now`
+        index = self.pipeline.bundle.item_index
         known = [item for item in dict.fromkeys(request.item_ids) if item in index]
-        scores = self.pipeline.score(query, self._indices(known)) if known else np.empty(0, np.float32)
+        items = self.queries.indices(known)
+        scores = self.pipeline.score(query, items) if known else np.empty(0, np.float32)
         order = np.argsort(-scores, kind="stable").tolist()
         return RankResponse(
-            bundle=BundleVersion(name=bundle.name, version=bundle.version),
+            bundle=bundle_version(self.live),
             items=[
                 RankedItem(known[place], rank, float(scores[place]))
                 for rank, place in enumerate(order, start=1)
             ],
             unknown_item_ids=[item for item in dict.fromkeys(request.item_ids) if item not in index],
         )
-
-    async def record(self, events: Sequence[object], *, only: NamedUser | None = None) -> EventsResponse:
-        """Check events one by one and store the valid ones; returns when those are on disk.
-
-        `only`: the user whom they may name; None: any.
-        """
-        now = self._clock()
-        rows: list[Event] = []
-        rejected: list[RejectedEvent] = []
-        seen: Seen = Counter()
-        for index, value in enumerate(events):
-            try:
-                event = self._of_a_person(_named_rightly(parse_event(value), only))
-                self._require_consent(event)
-                rows += to_rows(event, now=now, exchange_rates=self.exchange_rates, seen=seen)
-            except InvalidEventError as error:
-                rejected.append(RejectedEvent(index, error.field, error.message))
-        if not rows:
-            return EventsResponse(accepted=0, duplicates=0, rejected=rejected)
-        stored = await self.store.append(rows, received_at=now)
-        return EventsResponse(accepted=stored.accepted, duplicates=stored.duplicates, rejected=rejected)
-
-    def recording(self, request: ListsRequest) -> Recording | None:
-        """The events that a request wants to be stored; None where it wants none. Raises Problem."""
-        if not request.record:
-            return None
-        rates = self.exchange_rates
-        recording = recording_of(request, exclude=self._exclude, now=self._clock(), exchange_rates=rates)
-        for key in recording.users:
-            if self.store.users.suppression(key) == "no_consent":
-                raise invalid_field("record", "true: the user has not consented, and nothing is stored")
-        return recording
-
-    async def store_recording(self, recording: Recording) -> RecordedEvents:
-        """Store the events of a request; returns when they are on disk. Raises ServingError."""
-        if not recording.rows:
-            return RecordedEvents(accepted=0, duplicates=0)
-        stored = await self.store.append(recording.rows, received_at=recording.now)
-        return RecordedEvents(accepted=stored.accepted, duplicates=stored.duplicates)
-
-    def _of_a_person(self, event: LiveEvent) -> LiveEvent:
-        """The event without an id that is no person's. Raises InvalidEventError when it has no other."""
-        own = without_excluded(event, self._exclude)
-        if own is not event and own.user_id is None and own.visitor_id is None:
-            raise InvalidEventError(
-                "user_id", "is in data.exclude: it is no person, and there is no other id"
-            )
-        return own
-
-    def _require_consent(self, event: LiveEvent) -> None:
-        """Raises InvalidEventError for an event of somebody who did not consent."""
-        keys = {
-            "user_id": user_key(user_id=event.user_id, visitor_id=None),
-            "visitor_id": user_key(user_id=None, visitor_id=event.visitor_id),
-        }
-        for field, key in keys.items():
-            if key is not None and self.store.users.suppression(key) == "no_consent":
-                raise InvalidEventError(field, "has not consented: nothing of this event was stored")
 
     def kept(self) -> dict[str, int]:
         """What is in memory between requests, by the names of the metrics."""
@@ -310,13 +206,6 @@ class Service:
             "history_events": self.store.num_cached_events,
             "new_items": self.live.num_new,
         }
-
-    def history(self, user_key: str | None) -> History:
-        """The stored history of a user: the latest `max_events_kept` events of items that the bundle knows;
-        empty for None."""
-        if user_key is None:
-            return History.empty()
-        return self.store.history(user_key, self.pipeline.bundle.item_index, limit=self._max_events_kept)
 
     def warm_up(self) -> None:
         """Recommend once, to somebody who just bought what sells most, so that the first caller does not wait
@@ -329,35 +218,6 @@ class Service:
                 self.recommend(
                     RecommendRequest(surface=surface, item_ids=popular, events=bought, exploration=0)
                 )
-
-    def _check(self, request: RecommendRequest, columns: frozenset[str] | None) -> None:
-        """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""
-        surfaces, visible = self.pipeline.bundle.surfaces, self.catalogue.visible(columns)
-        if request.surface not in surfaces:
-            raise invalid_field(
-                "surface", f"{request.surface!r} is not a surface of this shop; it has {', '.join(surfaces)}"
-            )
-        if unknown := [name for name in request.return_fields if name not in visible]:
-            whose = "not in the catalogue, whose columns are" if columns is None else _NOT_PUBLIC
-            raise invalid_field("return_fields", f"{', '.join(unknown)}: {whose} {', '.join(visible)}")
-
-    def _validated(self, request: RecommendRequest, columns: frozenset[str] | None) -> RecommendResponse:
-        """The answer to a request that is to be checked only: no list. Raises Problem."""
-        bundle = self.pipeline.bundle
-        events = self._request_events(request, now=self._clock())
-        self._matches(request.filter, columns)
-        self._promotions(request, columns)
-        return RecommendResponse(
-            recommendation_id=uuid.uuid4().hex,
-            bundle=BundleVersion(name=bundle.name, version=bundle.version),
-            items=[],
-            requested=request.num_results,
-            returned=0,
-            shortfall_reason=None,
-            fallback_used=None,
-            unknown_item_ids=self._unknown_item_ids(request, events),
-            validated=True,
-        )
 
     def _pinned(self, request: RecommendRequest) -> Cursor | None:
         """Where the list goes on; None for a new one. Raises Problem."""
@@ -372,124 +232,13 @@ class Service:
         bundle = bundle_hash(self.pipeline.bundle.version)
         return Cursor(as_of, offset, seed, bundle, request_hash(request)).encoded()
 
-    def _query(
-        self, request: UserRequest, recording: Recording | None = None, pinned: Cursor | None = None
-    ) -> tuple[Query, Sequence[Event]]:
-        """Who asks, with the history and the events of the request. Raises Problem."""
-        now = pinned.as_of - 1 if pinned else recording.now if recording else self._clock()
-        events = recording.rows if recording else self._request_events(request, now=now)
-        history = self._history(request, events)
-        if pinned and history.times.max(initial=0) > now:
-            history = history.before(pinned.as_of)
-        query = Query(
-            history=history,
-            as_of=now + 1,  # includes events at `now`
-            user_attributes=self._attributes(request.user_id),
-            user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
-        )
-        return query, events
 
-    def _attributes(self, user_id: str | None) -> IntArray:
-        """What the bundle knows of a user, unless they must not be known."""
-        found = self.pipeline.bundle.user_attributes(user_id)
-        if user_id is not None and len(found) and self.store.users.suppression(user_id):
-            return found[:0]
-        return found
-
-    def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
-        """The events in a request as events of its user. Raises Problem."""
-        return rows_of(request, now=now, exchange_rates=self.exchange_rates)
-
-    def _history(self, request: UserRequest, events: Sequence[Event]) -> History:
-        """The stored history of the user, followed by the events in the request that are not stored."""
-        user = user_key(user_id=request.user_id, visitor_id=request.visitor_id)
-        stored = self.history(user)
-        if not events:
-            return stored
-        new = {event.key: event for event in events}.values()  # of a stranger nothing stored is looked at
-        first = int(stored.baskets.max(initial=0)) + 1
-        rows = [
-            (first + place, row.item_id or "", row.event_type, row.timestamp, row.transaction_id, row.price)
-            for place, row in enumerate(new if user is None else self.store.without_stored(events))
-            if row.event_type in ITEM_EVENT_TYPES
-        ]
-        later = history_from_rows(rows, self.pipeline.bundle.item_index, basket_of={})
-        return in_dataset_order(stored.followed_by(later))
-
-    def _indices(self, item_ids: Sequence[str]) -> NDArray[np.int32]:
-        """Catalogue indices of the known ids."""
-        index = self.pipeline.bundle.item_index
-        return np.array([index[item] for item in item_ids if item in index], np.int32)
-
-    def _matches(self, condition: str | None, columns: frozenset[str] | None) -> NDArray[np.bool_] | None:
-        """What a request's filter lets through. Raises Problem."""
-        return None if condition is None else self._matching(condition, columns, field="filter")
-
-    def _matching(self, condition: str, columns: frozenset[str] | None, *, field: str) -> NDArray[np.bool_]:
-        try:
-            return self.catalogue.matching(condition, columns)
-        except FilterError as error:
-            raise invalid_field(field, str(error)) from None
-
-    def _options(
-        self, request: ListRequest, seed: int, pinned: Cursor | None, columns: frozenset[str] | None
-    ) -> ListOptions:
-        """What a request asks for beyond the surface's own list. Raises Problem."""
-        is_drawn = self.pipeline.bundle.surfaces[request.surface].exploration > 0
-        if pinned is None and not is_drawn and request.model_fields_set.isdisjoint(OPTIONS):
-            return NO_OPTIONS
-        wants_trace = request.wants_trace
-        return ListOptions(
-            diversity=request.diversity,
-            promotions=self._promotions(request, columns),
-            exploration=request.exploration,
-            seed=seed,
-            offset=pinned.offset if pinned else 0,
-            is_pinned=pinned is not None,
-            explain=wants_trace,
-            explain_items=self._indices(request.explain_item_ids) if wants_trace else no_items(),
-        )
-
-    def _promotions(self, request: ListRequest, columns: frozenset[str] | None) -> tuple[Promotion, ...]:
-        """What a request promotes. Raises Problem."""
-        if not request.promotions:
-            return ()
-        check_shares(request)
-        promotions = []
-        for place, one in enumerate(request.promotions):
-            matches = self._matching(one.filter, columns, field=f"promotions.{place}.filter")
-            promotions.append(Promotion(one.name, matches, one.share))
-        return tuple(promotions)
-
-    def _unknown_item_ids(self, request: RecommendRequest, events: Sequence[Event]) -> list[str]:
-        """The item ids of a request that the catalogue lacks, each once."""
-        named = [*request.item_ids, *request.exclude_item_ids, *request.explain_item_ids]
-        named += [event.item_id for event in events if event.item_id]
-        index = self.pipeline.bundle.item_index
-        return list(dict.fromkeys(item for item in named if item not in index))
-
-    def _item(
-        self, recommendation: Recommendation, *, rank: int, return_fields: Sequence[str]
-    ) -> RecommendedItem:
-        item_ids = self.pipeline.bundle.item_ids
-        fields = self.catalogue.fields(recommendation.item, return_fields) if return_fields else {}
-        return RecommendedItem(
-            item_id=item_ids[recommendation.item],
-            rank=rank,
-            score=recommendation.score,
-            source=recommendation.source,
-            reasons=[
-                ItemReason(reason.code, reason.text, None if reason.item is None else item_ids[reason.item])
-                for reason in recommendation.reasons
-            ],
-            fields=fields,
-            promotion=recommendation.promotion,
-            propensity=recommendation.propensity,
-        )
-
-
-def _named_rightly(event: LiveEvent, only: NamedUser | None) -> LiveEvent:
-    """The event, unless it names another user than it may. Raises InvalidEventError."""
-    if only is not None and event.user_id is not None and (refusal := only.refusal_of(event.user_id)):
-        raise InvalidEventError("user_id", refusal)
-    return event
+def _within_places(answer: Answer, offset: int) -> Answer:
+    """The answer without what stands after the last place of a list."""
+    if offset + len(answer.recommendations) <= MAX_PLACES:
+        return answer
+    return replace(
+        answer,
+        recommendations=answer.recommendations[: MAX_PLACES - offset],
+        shortfall_reason=f"a list has {MAX_PLACES} places at most",
+    )

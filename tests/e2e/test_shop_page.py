@@ -57,18 +57,21 @@ class LiveShop:
         self.store = store
         service = Service(pipeline, store, max_events_kept=100)
         self._service = service
+        record = service.recorder.record
         days_ago = {"cheese4": (9, 6, 3), "cheese5": (3,), "fruit1": (40,)}
         asyncio.run(
-            service.record([bought("ann", item, days) for item, when in days_ago.items() for days in when])
+            service.recorder.record(
+                [bought("ann", item, days) for item, when in days_ago.items() for days in when]
+            )
         )
-        asyncio.run(service.record([bought("bob", "bread1", 300)]))
+        asyncio.run(record([bought("bob", "bread1", 300)]))
         self._app = build_app(service, ServingConfig(max_body_bytes=100_000))
         (self._port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{self._port}/shop/"
 
     async def record(self, event: dict[str, object]) -> None:
         """An event that another page sends."""
-        assert (await self._service.record([event])).accepted == 1
+        assert (await self._service.recorder.record([event])).accepted == 1
 
     def start(self) -> None:
         config = uvicorn.Config(

@@ -32,7 +32,7 @@ def test_new_users_take_no_memory_once_the_cache_is_full(
                 for user in range(first, last)
                 for step in range(3)
             ]
-            assert asyncio.run(service.record(events)).accepted == len(events)
+            assert asyncio.run(service.recorder.record(events)).accepted == len(events)
             del events
             for user in range(first, last):
                 assert service.recommend(RecommendRequest(user_id=f"u{user}")).fallback_used is None

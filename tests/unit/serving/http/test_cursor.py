@@ -113,7 +113,7 @@ def test_what_happens_meanwhile_changes_the_next_list_and_not_this_one(
         first = service.recommend(request)
         now[0] += 60_000_000
         buys = {"user_id": "ann", "events": [bought(whole[8].item_id)], "record": True}
-        recording = service.recording(RecommendRequest.model_validate(buys))
+        recording = service.recorder.recording(RecommendRequest.model_validate(buys))
         assert recording is not None
         store.append_now(recording.rows, received_at=recording.now)
         second = next_page(service, request, first)
