@@ -5,23 +5,28 @@ Import it only with the environment of `ray_environment`: Ray reads its settings
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
+from pathlib import Path
 from typing import Final
 
 from ray import serve
 from starlette.types import ASGIApp
 
-from features.core.artefact import locked
+from serving.deploy.bundle_follower import BundleFollower
+from serving.deploy.cluster_protocol import LOADING_FILE, REFUSED_ALIAS_FILE
 from serving.deploy.direct_server import listen
 from serving.deploy.fallback_bundle import load_pipeline
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
 from serving.deploy.settings import ReplicaSettings
+from serving.deploy.warm_bundle import warm_pipeline
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
 from serving.http.request_log import RequestLog
 from serving.http.service import Service
+from serving.recommend.held_bundle import HeldBundle
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
 from serving.state.store import EventStore
@@ -52,18 +57,26 @@ class Replica:
         logger.addHandler(NoticeHandler(settings.run_folder))
         self._settings = settings
         try:
-            pipeline, self._fallback_reason = load_pipeline(settings.bundles())
             self._store = EventStore.open(settings.store)
-            self._service = self._warm_service(pipeline)
+            loaded = load_pipeline(settings.bundles(), self._load)
         except Exception as error:
             logger.critical("A server process cannot start. %s", error)
             raise
-        bundle = pipeline.bundle
+        self._status, self._held = loaded.status, HeldBundle()
+        self._held.hold(loaded.folder)
+        self._service = self._service_of(loaded.pipeline)
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        _keep_from_collection()
+        bundle = loaded.pipeline.bundle
         logger.info("replica ready", extra={"fields": {"bundle": bundle.name, "version": bundle.version}})
 
-    def _warm_service(self, pipeline: Pipeline) -> Service:
+    def _load(self, folder: Path) -> Pipeline:
+        """For the start, and in a thread for each later champion."""
+        return warm_pipeline(folder, service_of=self._service_of, turn=self._settings.run_folder)
+
+    def _service_of(self, pipeline: Pipeline) -> Service:
         settings = self._settings
-        service = Service(
+        return Service(
             pipeline,
             self._store,
             max_events_kept=settings.serving.max_events_kept,
@@ -73,17 +86,11 @@ class Replica:
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
         )
-        with locked(settings.run_folder):  # one replica compiles, the others read what it made
-            service.warm_up()
-        sys.setswitchinterval(_SWITCH_SECONDS)
-        gc.collect()
-        gc.freeze()  # the bundle is never garbage: without this, each full collection walks all of it
-        return service
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         """For Ray's own port; lists and events come to the socket that listens from here on."""
         serving, log = self._settings.serving, self._settings.log
-        app = LoopbackGuard(build_app(self._service, serving, fallback_reason=self._fallback_reason), serving)
+        app = LoopbackGuard(build_app(self._service, serving, status=self._status), serving)
         seen, with_id = (
             RequestLog(
                 app, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
@@ -92,8 +99,38 @@ class Replica:
         )
         replica = serve.get_replica_context().replica_id.unique_id
         await listen(with_id, self._settings.run_folder, replica=replica)
+        self._follow_champion()
         return seen
+
+    def _follow_champion(self) -> None:
+        """Swap in this loop, which answers the requests, from now on."""
+        workspace, folder = self._settings.followed_workspace, self._settings.run_folder
+        if workspace is None:
+            return
+        turn = folder / LOADING_FILE
+        turn.touch()
+        follower = BundleFollower(
+            self._service,
+            workspace=workspace,
+            status=self._status,
+            load=self._load,
+            held=self._held,
+            turn=turn,
+            refused_alias=folder / REFUSED_ALIAS_FILE,
+            after_swap=_keep_from_collection,
+        )
+        self._following = asyncio.get_running_loop().create_task(follower.run())
 
     def check_health(self) -> None:
         """Called by Ray every two seconds; Ray replaces a replica whose check raises."""
         self._store.check()
+
+
+def _keep_from_collection() -> None:
+    """What is loaded by now is no garbage: without this, each full collection walks all of it.
+
+    A bundle that is swapped out is freed all the same, as soon as nothing refers to it: no part of it refers
+    back to it.
+    """
+    gc.collect()
+    gc.freeze()

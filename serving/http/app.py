@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
+from serving.http.bundle_status import BundleCollector, BundleStatus
 from serving.http.docs_page import DOCS_PAGE
 from serving.http.hot_endpoints import HotEndpoints
 from serving.http.load_shedding import LoadShedding
@@ -29,14 +30,14 @@ from serving.http.shop.routes import shop_routes
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, serving: ServingConfig, *, fallback_reason: str | None = None) -> ASGIApp:
+def build_app(service: Service, serving: ServingConfig, *, status: BundleStatus | None = None) -> ASGIApp:
     """The app of one server process: the API behind what every request passes, outermost last.
 
-    `fallback_reason`: why another bundle than the wanted one is served.
+    `status`: what becomes of the bundles that are to be served.
     """
-    bundle = service.pipeline.bundle
-    metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    api = build_api(service, metrics, fallback_reason=fallback_reason)
+    status, metrics = status or BundleStatus(), RequestMetrics()
+    metrics.registry.register(BundleCollector(lambda: service.pipeline.bundle, status))
+    api = build_api(service, metrics, status=status)
     app: ASGIApp = HotEndpoints(api, service, metrics)
     app = LoadShedding(app, serving)
     app = MeasureRequests(app, metrics)
@@ -57,7 +58,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str | None = None) -> FastAPI:
+def build_api(service: Service, metrics: RequestMetrics, *, status: BundleStatus) -> FastAPI:
     """The endpoints, their problem details and their OpenAPI document."""
     app = FastAPI(
         title="Shopkeeper",
@@ -70,7 +71,7 @@ def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str
     )
     install_problem_handlers(app)
     app.include_router(hot_routes())
-    app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
+    app.include_router(operations_routes(service, metrics, status))
     app.include_router(shop_routes(service))
     app.add_api_route("/docs", _docs_page, include_in_schema=False)
     if SHOP_FOLDER.is_dir():

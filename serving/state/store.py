@@ -143,6 +143,12 @@ class EventStore:
         with self._lock, translate_store_errors(self.path):
             return self._cached(user_key, item_index, limit).history
 
+    def forget_histories(self) -> None:
+        """Drop what is in memory of users: with another bundle their items have other numbers."""
+        with self._lock:
+            self._caches.clear()
+            self._num_cached_events = 0
+
     def latest_events(self, user_key: str, *, limit: int) -> list[Event]:
         """The latest item events of a user in raw ids, newest first."""
         with self._lock, translate_store_errors(self.path):

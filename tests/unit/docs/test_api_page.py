@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from configs.settings.services import ServingConfig
 from serving.http import schemas
 from serving.http.app import build_api, build_app
+from serving.http.bundle_status import BundleStatus
 from serving.http.prometheus import RequestMetrics
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -39,7 +40,7 @@ MODELS = [
 def openapi() -> dict[str, Any]:
     bundle = SimpleNamespace(name="bundle", version="1", item_index={}, item_ids=[])
     service = SimpleNamespace(pipeline=SimpleNamespace(bundle=bundle))
-    return build_api(cast(Service, service), RequestMetrics(bundle_name="", bundle_version="")).openapi()
+    return build_api(cast(Service, service), RequestMetrics(), status=BundleStatus()).openapi()
 
 
 def test_every_endpoint_is_on_the_page() -> None:
