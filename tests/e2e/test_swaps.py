@@ -15,10 +15,13 @@ from pathlib import Path
 import httpx
 import pytest
 from hand_made_bundle import write_bundle, write_other_bundle
+from mlflow import MlflowClient
 from served_shop import Shop
 
 from serving.recommend.bundle import Bundle
 from serving.recommend.served_bundle import next_pointer, read_pointer, write_pointer
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 
 
 class Asking:
@@ -78,7 +81,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shop(workspace: Path) -> Iterator[Shop]:
     """Two replicas."""
-    shop = Shop(workspace, "serving.num_replicas=2")
+    shop = Shop(workspace, "serving.num_replicas=2", "tracking.follow_alias_s=0.5")
     try:
         shop.wait_for(lambda: shop.says("Ready"))
         yield shop
@@ -141,3 +144,33 @@ def test_a_replica_that_starts_anew_has_the_present_champion(shop: Shop, workspa
         while time.monotonic() < until:
             assert asking.all_are(tuesday), "the bundle of the server's start answers"
             time.sleep(0.1)
+
+
+def test_an_alias_that_is_moved_in_mlflow_swaps_and_a_broken_bundle_is_told(
+    shop: Shop, workspace: Path
+) -> None:
+    uri = f"sqlite:///{workspace / 'mlflow.db'}"
+    client = MlflowClient(uri, registry_uri=uri)
+    client.create_registered_model("shopkeeper")
+    folders = {name: workspace / "bundles" / name for name in ("monday", "tuesday", "wednesday")}
+    numbers = {
+        name: client.create_model_version("shopkeeper", folder.as_uri()).version
+        for name, folder in folders.items()
+    }
+    monday = Bundle.open(folders["monday"]).version
+
+    def move(name: str) -> None:
+        client.set_registered_model_alias("shopkeeper", "champion", str(numbers[name]))
+
+    with Asking(shop.port) as asking:
+        move("tuesday")
+        shop.wait_for(lambda: (found := read_pointer(workspace)) is not None and found.alias, seconds=30)
+        move("monday")
+        shop.wait_for(lambda: asking.all_are(monday), seconds=30)
+        assert shop.says("monday is the champion now: the alias was moved to version 1 in MLflow")
+        move("wednesday")
+        shop.wait_for(lambda: all("ranker.onnx: was changed" in (refused(shop) or "") for _ in range(8)))
+        assert asking.all_are(monday)
+        move("tuesday")
+        shop.wait_for(lambda: all(refused(shop) is None for _ in range(8)))
+    assert set(asking.statuses) == {200}
