@@ -19,7 +19,6 @@ from serving.deploy.notices import logger
 from serving.http.bundle_status import BundleStatus
 from serving.http.service import Service
 from serving.recommend.held_bundle import HeldBundle
-from serving.recommend.pipeline import Pipeline
 from serving.recommend.served_bundle import POINTER_FILE, champion_bundle, read_pointer
 
 LOOK_SECONDS: Final = 1.0
@@ -42,15 +41,15 @@ class BundleFollower:
         *,
         workspace: Path,
         status: BundleStatus,
-        load: Callable[[Path], Pipeline],
+        load: Callable[[Path], Service],
         held: HeldBundle,
         turn: Path,
         refused_alias: Path,
         after_swap: Callable[[], None] = lambda: None,
     ) -> None:
-        """`load` reads, verifies and warms a bundle; it runs in a thread. `turn`: a file that the replicas of
-        a server share, of which one loads at a time. `refused_alias`: a file that says what is wrong with the
-        bundle that has MLflow's alias, while something is."""
+        """`load` reads, verifies and warms a bundle, as a service of its own; it runs in a thread. `turn`: a
+        file that the replicas of a server share, of which one loads at a time. `refused_alias`: a file that
+        says what is wrong with the bundle that has MLflow's alias, while something is."""
         self._service, self._workspace, self._status = service, workspace, status
         self._load, self._held, self._turn = load, held, turn
         self._refused_alias, self._after_swap = refused_alias, after_swap
@@ -94,23 +93,25 @@ class BundleFollower:
         wanted = read_pointer(self._workspace)
         if wanted is None or wanted.version == self._service.pipeline.bundle.version:
             return
-        folder, pipeline, seconds = await asyncio.to_thread(self._load_champion)
-        self._service.use(pipeline)
+        folder, fresh, seconds = await asyncio.to_thread(self._load_champion)
+        await fresh.follow_items()  # what was put meanwhile
+        self._service.use(fresh.live)
         self._service.store.forget_histories()
         self._held.hold(folder)
         self._status.num_swaps += 1
         self._status.swap_seconds = seconds
         self._after_swap()
-        fields = {"bundle": pipeline.bundle.name, "version": pipeline.bundle.version}
+        bundle = self._service.pipeline.bundle
+        fields = {"bundle": bundle.name, "version": bundle.version}
         logger.info("another bundle answers", extra={"fields": fields | {"seconds": round(seconds, 3)}})
 
-    def _load_champion(self) -> tuple[Path, Pipeline, float]:
-        """In a thread: the champion's folder, its pipeline, and how many seconds it took."""
+    def _load_champion(self) -> tuple[Path, Service, float]:
+        """In a thread: the champion's folder, what was made of it, and how many seconds it took."""
         with locked(self._turn):
             began = time.perf_counter()
             folder = champion_bundle(self._workspace)
-            pipeline = self._load(folder)
-            return folder, pipeline, time.perf_counter() - began
+            fresh = self._load(folder)
+            return folder, fresh, time.perf_counter() - began
 
     def _refuse(self, error: Exception) -> None:
         """Go on with the bundle that answers, and say so once."""

@@ -14,14 +14,17 @@ from typing import Final
 from ray import serve
 from starlette.types import ASGIApp
 
+from serving.access.access import Access
 from serving.deploy.bundle_follower import BundleFollower
 from serving.deploy.cluster_protocol import LOADING_FILE, REFUSED_ALIAS_FILE
 from serving.deploy.direct_server import listen
-from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.fallback_bundle import load_first
+from serving.deploy.item_follower import follow_items
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
+from serving.deploy.public_host import is_public
 from serving.deploy.settings import ReplicaSettings
-from serving.deploy.warm_bundle import warm_pipeline
+from serving.deploy.warm_bundle import warm_service
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
 from serving.http.request_log import RequestLog
@@ -58,21 +61,21 @@ class Replica:
         self._settings = settings
         try:
             self._store = EventStore.open(settings.store)
-            loaded = load_pipeline(settings.bundles(), self._load)
+            loaded = load_first(settings.bundles(), self._load)
         except Exception as error:
             logger.critical("A server process cannot start. %s", error)
             raise
         self._status, self._held = loaded.status, HeldBundle()
         self._held.hold(loaded.folder)
-        self._service = self._service_of(loaded.pipeline)
+        self._service = loaded.made
         sys.setswitchinterval(_SWITCH_SECONDS)
         _keep_from_collection()
-        bundle = loaded.pipeline.bundle
+        bundle = self._service.pipeline.bundle
         logger.info("replica ready", extra={"fields": {"bundle": bundle.name, "version": bundle.version}})
 
-    def _load(self, folder: Path) -> Pipeline:
+    def _load(self, folder: Path) -> Service:
         """For the start, and in a thread for each later champion."""
-        return warm_pipeline(folder, service_of=self._service_of, turn=self._settings.run_folder)
+        return warm_service(folder, service_of=self._service_of, turn=self._settings.run_folder)
 
     def _service_of(self, pipeline: Pipeline) -> Service:
         settings = self._settings
@@ -90,15 +93,18 @@ class Replica:
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         """For Ray's own port; lists and events come to the socket that listens from here on."""
         serving, log = self._settings.serving, self._settings.log
-        app = LoopbackGuard(build_app(self._service, serving, status=self._status), serving)
+        access = Access.of(self._settings.workspace, serving, is_public=is_public(serving.host))
+        app = build_app(self._service, serving, access=access, status=self._status)
+        guarded = LoopbackGuard(app, serving, access.keys)
         seen, with_id = (
             RequestLog(
-                app, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
+                guarded, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
             )
             for returns_id in (False, True)  # Ray returns the id itself
         )
         replica = serve.get_replica_context().replica_id.unique_id
         await listen(with_id, self._settings.run_folder, replica=replica)
+        self._follower = asyncio.create_task(follow_items(self._service))
         self._follow_champion()
         return seen
 

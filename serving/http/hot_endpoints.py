@@ -14,6 +14,7 @@ from typing import Final
 from pydantic import TypeAdapter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.http.callers import caller_for, caller_of
 from serving.http.problems import response_to
 from serving.http.prometheus import RequestMetrics
 from serving.http.request_body import parse_events_body
@@ -74,7 +75,8 @@ class HotEndpoints:
         await asyncio.sleep(0)  # what came at the same time is queued, or refused, before the work begins
         with scope["turn"]:
             wanted = RecommendRequest.model_validate_json(body)
-            found = self._service.recommend(wanted)
+            caller = caller_for(scope, wanted)
+            found = self._service.recommend(wanted, columns=caller.columns)
             self._count(wanted.surface, found)
             return _list_as_json(found)
 
@@ -82,7 +84,8 @@ class HotEndpoints:
         await asyncio.sleep(0)
         with scope["turn"]:
             wanted = PageRequest.model_validate_json(body)
-            found = self._service.page(wanted)
+            caller = caller_for(scope, wanted)
+            found = self._service.page(wanted, columns=caller.columns)
             for slot, answer in zip(wanted.slots, found.slots, strict=True):
                 self._count(slot.surface, answer)
             return _page_as_json(found)
@@ -90,7 +93,9 @@ class HotEndpoints:
     async def _rank(self, scope: Scope, body: bytes) -> bytes:
         await asyncio.sleep(0)
         with scope["turn"]:
-            return _order_as_json(self._service.rank(RankRequest.model_validate_json(body)))
+            wanted = RankRequest.model_validate_json(body)
+            caller_for(scope, wanted)
+            return _order_as_json(self._service.rank(wanted))
 
     def _count(self, surface: str, found: RecommendResponse) -> None:
         self._metrics.count_list(
@@ -100,7 +105,8 @@ class HotEndpoints:
         )
 
     async def _record(self, scope: Scope, body: bytes) -> bytes:
-        recorded = await self._service.record(parse_events_body(body))
+        events, token = parse_events_body(body)
+        recorded = await self._service.record(events, only=caller_of(scope).named_user(token))
         self._metrics.count_events(
             accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
         )

@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
 from serving.http.bundle_status import BundleStatus
+from serving.http.key_guard import WITHOUT_KEY
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
@@ -79,7 +80,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, status: BundleS
     router = APIRouter(tags=["operations"])
 
     @router.head("/healthz", include_in_schema=False)
-    @router.get("/healthz", summary="The server process answers")
+    @router.get("/healthz", summary="The server process answers", openapi_extra=WITHOUT_KEY)
     async def healthz() -> Liveness:
         return Liveness()
 
@@ -87,6 +88,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, status: BundleS
     @router.get(
         "/readyz",
         summary="The bundle is loaded and the event store can be read",
+        openapi_extra=WITHOUT_KEY,
         responses=problem_responses(503),
     )
     async def readyz() -> Readiness:

@@ -23,8 +23,20 @@ MAX_DAYS: Final = 36_500
 MAX_SLOTS: Final = 20
 """Lists of one page."""
 
+MAX_TOKEN_CHARACTERS: Final = 4_096
+
 PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
+
+
+UserToken = Annotated[
+    str,
+    Field(
+        max_length=MAX_TOKEN_CHARACTERS,
+        description="With a public key: the back end's word that this is the user (a JSON Web Token, HS256).",
+    ),
+]
+"""With other keys nobody looks at it."""
 
 
 class UserRequest(BaseModel):
@@ -35,6 +47,7 @@ class UserRequest(BaseModel):
     user_id: Id | None = Field(None, description="The user. Without user_id and visitor_id: a new visitor.")
     visitor_id: Id | None = None
     session_id: Id | None = None
+    user_token: UserToken | None = None
     events: list[LiveEvent] = Field(
         [],
         max_length=MAX_LIST_LENGTH,
@@ -109,6 +122,7 @@ class EventsRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     events: list[LiveEvent] = Field(min_length=1, max_length=MAX_LIST_LENGTH)
+    user_token: UserToken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +141,8 @@ class ItemReason:
         str,
         Field(
             description=(
-                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or "
-                "`long_tail`."
+                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, "
+                "`long_tail` or `new`."
             )
         ),
     ]

@@ -3,6 +3,7 @@ response. It runs without a server."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections import Counter
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
 from features.core.ids import clean_id, user_key
-from features.histories import History
-from serving.http.catalogue import Catalogue
+from features.histories import History, IntArray
+from serving.access.caller import NamedUser
+from serving.http.live_catalogue import LiveCatalogue
 from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.schemas import (
     BundleVersion,
@@ -41,6 +43,7 @@ from serving.recommend.request import Query, Recommendation
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.state.event_log import Event
+from serving.state.item_store import ItemChange
 from serving.state.live_events import (
     ExchangeRates,
     InvalidEventError,
@@ -55,6 +58,9 @@ from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
 _ANONYMOUS: Final = "anonymous"
 """The visitor_id of events in a request that names no user; they are not stored."""
+
+
+_NOT_PUBLIC: Final = "not for a public key, which may name the columns"
 
 
 def now_in_microseconds() -> int:
@@ -89,25 +95,53 @@ class Service:
             SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000) if retriever_deadline_ms else None
         )
         self._clock = clock
-        self.use(pipeline)
+        self._growing = asyncio.Lock()
+        self.use(self.prepare(pipeline))
 
-    def use(self, pipeline: Pipeline) -> None:
-        """Answer with another pipeline from now on, and drop what is kept of the present one. Call it between
-        two requests."""
-        self.pipeline, bundle = pipeline, pipeline.bundle
-        currency = self._rates.currency or bundle.currency
-        self.catalogue = Catalogue(
-            bundle.catalogue, popularity=np.asarray(bundle.item_profiles.popularity), currency=currency
-        )
-        self._exchange_rates = replace(self._rates, currency=currency or self.catalogue.currency)
+    def prepare(self, pipeline: Pipeline) -> LiveCatalogue:
+        """Another pipeline with all that was put or deleted since its bundle was made. In any thread."""
+        live = LiveCatalogue(pipeline, self._rates.currency or pipeline.bundle.currency)
+        changes = self.store.items.changed(since=live.number)
+        return live if live.follow(changes) else live.grown(live.after(changes), now=self._clock())
+
+    def use(self, live: LiveCatalogue) -> None:
+        """Answer with it from now on, and drop what is kept of the present one. Call it between two
+        requests."""
+        self.live, self.pipeline, self.catalogue = live, live.pipeline, live.catalogue
+        currency = live.currency or live.catalogue.currency
+        self.exchange_rates = replace(self._rates, currency=currency)
         self._states = UserStates(
-            pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
+            live.pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
         )
 
-    def recommend(self, request: RecommendRequest) -> RecommendResponse:
-        """Raises Problem for an invalid request, and ServingError when the store cannot be read."""
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return self._clock()
+
+    async def follow_items(self) -> None:
+        """Carry out what any process has put or deleted, new items included."""
+        async with self._growing:
+            while changes := self._follow_in_place():
+                live = self.live
+                larger = await asyncio.to_thread(live.grown, changes, now=self._clock())
+                if live is self.live:  # else a swap came first
+                    self.use(larger)
+
+    def _follow_in_place(self) -> Sequence[ItemChange]:
+        """Carry out what needs no larger bundle, such as what is sold out. Returns what is left."""
+        changes = self.store.items.changed(since=self.live.number)
+        return () if not changes or self.live.follow(changes) else self.live.after(changes)
+
+    def recommend(
+        self, request: RecommendRequest, *, columns: frozenset[str] | None = None
+    ) -> RecommendResponse:
+        """`columns`: those of the catalogue that the request may name; None: all.
+
+        Raises Problem for an invalid request, and ServingError when the store cannot be read.
+        """
+        self._follow_in_place()
         bundle = self.pipeline.bundle
-        self._check(request)
+        self._check(request, columns)
         request = without_excluded(request, self._exclude)
         query, events = self._query(request)
         answer = self._states.recommend(
@@ -116,7 +150,7 @@ class Service:
                 surface=request.surface,
                 page_items=self._indices(request.item_ids),
                 exclude=self._indices(request.exclude_item_ids),
-                matches=self._matches(request.filter),
+                matches=self._matches(request.filter, columns),
                 exclude_purchased_days=request.exclude_purchased_days,
                 exclude_viewed_days=request.exclude_viewed_days,
                 num_results=request.num_results,
@@ -136,7 +170,7 @@ class Service:
             unknown_item_ids=self._unknown_item_ids(request, events),
         )
 
-    def page(self, request: PageRequest) -> PageResponse:
+    def page(self, request: PageRequest, *, columns: frozenset[str] | None = None) -> PageResponse:
         """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
         field is then that of the slot."""
         who = {name: getattr(request, name) for name in UserRequest.model_fields}
@@ -146,7 +180,8 @@ class Service:
             wanted = {name: getattr(slot, name) for name in ListRequest.model_fields}
             wanted["exclude_item_ids"] = [*slot.exclude_item_ids, *shown]
             try:
-                found = self.recommend(RecommendRequest.model_construct(**who, **wanted))
+                asked = RecommendRequest.model_construct(**who, **wanted)
+                found = self.recommend(asked, columns=columns)
             except Problem as problem:
                 raise in_field(f"slots.{place}", problem) from None
             shown += [item.item_id for item in found.items]
@@ -156,6 +191,7 @@ class Service:
     def rank(self, request: RankRequest) -> RankResponse:
         """The items in the order in which the user would want them; among equals in the given one. Raises
         Problem for an invalid event, and ServingError when the store cannot be read."""
+        self._follow_in_place()
         bundle = self.pipeline.bundle
         query, _ = self._query(without_excluded(request, self._exclude))
         index = bundle.item_index
@@ -171,16 +207,20 @@ class Service:
             unknown_item_ids=[item for item in dict.fromkeys(request.item_ids) if item not in index],
         )
 
-    async def record(self, events: Sequence[object]) -> EventsResponse:
-        """Check events one by one and store the valid ones; returns when those are on disk."""
+    async def record(self, events: Sequence[object], *, only: NamedUser | None = None) -> EventsResponse:
+        """Check events one by one and store the valid ones; returns when those are on disk.
+
+        `only`: the user whom they may name; None: any.
+        """
         now = self._clock()
         rows: list[Event] = []
         rejected: list[RejectedEvent] = []
         seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                event = self._of_a_person(parse_event(value))
-                rows += to_rows(event, now=now, exchange_rates=self._exchange_rates, seen=seen)
+                event = self._of_a_person(_named_rightly(parse_event(value), only))
+                self._require_consent(event)
+                rows += to_rows(event, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
         if not rows:
@@ -197,6 +237,16 @@ class Service:
             )
         return own
 
+    def _require_consent(self, event: LiveEvent) -> None:
+        """Raises InvalidEventError for an event of somebody who did not consent."""
+        keys = {
+            "user_id": user_key(user_id=event.user_id, visitor_id=None),
+            "visitor_id": user_key(user_id=None, visitor_id=event.visitor_id),
+        }
+        for field, key in keys.items():
+            if key is not None and self.store.users.suppression(key) == "no_consent":
+                raise InvalidEventError(field, "has not consented: nothing of this event was stored")
+
     def kept(self) -> dict[str, int]:
         """What is in memory between requests, by the names of the metrics."""
         return {
@@ -204,6 +254,7 @@ class Service:
             "user_state_bytes": self._states.num_bytes,
             "histories": self.store.num_cached_users,
             "history_events": self.store.num_cached_events,
+            "new_items": self.live.num_new,
         }
 
     def history(self, user_key: str | None) -> History:
@@ -223,18 +274,16 @@ class Service:
             for surface in self.pipeline.bundle.surfaces:
                 self.recommend(RecommendRequest(surface=surface, item_ids=popular, events=bought))
 
-    def _check(self, request: RecommendRequest) -> None:
+    def _check(self, request: RecommendRequest, columns: frozenset[str] | None) -> None:
         """Check a request against the surfaces and the catalogue of the bundle. Raises Problem."""
-        surfaces, columns = self.pipeline.bundle.surfaces, self.catalogue.columns
+        surfaces, visible = self.pipeline.bundle.surfaces, self.catalogue.visible(columns)
         if request.surface not in surfaces:
             raise invalid_field(
                 "surface", f"{request.surface!r} is not a surface of this shop; it has {', '.join(surfaces)}"
             )
-        if unknown := [name for name in request.return_fields if name not in columns]:
-            raise invalid_field(
-                "return_fields",
-                f"{', '.join(unknown)}: not in the catalogue, whose columns are {', '.join(columns)}",
-            )
+        if unknown := [name for name in request.return_fields if name not in visible]:
+            whose = "not in the catalogue, whose columns are" if columns is None else _NOT_PUBLIC
+            raise invalid_field("return_fields", f"{', '.join(unknown)}: {whose} {', '.join(visible)}")
 
     def _query(self, request: UserRequest) -> tuple[Query, Sequence[Event]]:
         """Who asks, with the history and the events of the request. Raises Problem."""
@@ -243,10 +292,17 @@ class Service:
         query = Query(
             history=self._history(request, events),
             as_of=now + 1,  # includes events at `now`
-            user_attributes=self.pipeline.bundle.user_attributes(request.user_id),
+            user_attributes=self._attributes(request.user_id),
             user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
         )
         return query, events
+
+    def _attributes(self, user_id: str | None) -> IntArray:
+        """What the bundle knows of a user, unless they must not be known."""
+        found = self.pipeline.bundle.user_attributes(user_id)
+        if user_id is not None and len(found) and self.store.users.suppression(user_id):
+            return found[:0]
+        return found
 
     def _request_events(self, request: UserRequest, *, now: int) -> list[Event]:
         """The events in a request as events of its user. Raises Problem."""
@@ -256,7 +312,7 @@ class Service:
         for index, event in enumerate(request.events):
             try:
                 own = event.model_copy(update=user)
-                rows += to_rows(own, now=now, exchange_rates=self._exchange_rates, seen=seen)
+                rows += to_rows(own, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
                 field = f"events.{index}.{error.field}"
                 errors = [FieldError(field, error.message)]
@@ -282,12 +338,12 @@ class Service:
         index = self.pipeline.bundle.item_index
         return np.array([index[item] for item in item_ids if item in index], np.int32)
 
-    def _matches(self, condition: str | None) -> NDArray[np.bool_] | None:
+    def _matches(self, condition: str | None, columns: frozenset[str] | None) -> NDArray[np.bool_] | None:
         """What a request's filter lets through. Raises Problem."""
         if condition is None:
             return None
         try:
-            return self.catalogue.matching(condition)
+            return self.catalogue.matching(condition, columns)
         except FilterError as error:
             raise invalid_field("filter", str(error)) from None
 
@@ -314,3 +370,10 @@ class Service:
             ],
             fields=fields,
         )
+
+
+def _named_rightly(event: LiveEvent, only: NamedUser | None) -> LiveEvent:
+    """The event, unless it names another user than it may. Raises InvalidEventError."""
+    if only is not None and event.user_id is not None and (refusal := only.refusal_of(event.user_id)):
+        raise InvalidEventError("user_id", refusal)
+    return event

@@ -53,7 +53,8 @@ class Ranked:
 
 
 class Pipeline:
-    """A bundle ready to answer. Nothing in it changes, so threads may share it."""
+    """A bundle ready to answer. Nothing in it changes but what is sold out and what things are called, so
+    threads may share it."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle

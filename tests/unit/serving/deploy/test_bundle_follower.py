@@ -25,7 +25,7 @@ from configs.settings.services import ServingConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.deploy import bundle_follower
 from serving.deploy.bundle_follower import BundleFollower
-from serving.deploy.warm_bundle import warm_pipeline
+from serving.deploy.warm_bundle import warm_service
 from serving.http.app import build_app
 from serving.http.bundle_status import BundleStatus
 from serving.http.service import Service
@@ -48,7 +48,7 @@ class Replica:
         self.app = build_app(self.service, ServingConfig(), status=self.status)
         self.follower = self.follower_with(self.load)
 
-    def follower_with(self, load: Callable[[Path], Pipeline]) -> BundleFollower:
+    def follower_with(self, load: Callable[[Path], Service]) -> BundleFollower:
         return BundleFollower(
             self.service,
             workspace=self.workspace,
@@ -70,8 +70,8 @@ class Replica:
             clock=lambda: AS_OF + MICROSECONDS_PER_DAY,
         )
 
-    def load(self, folder: Path) -> Pipeline:
-        return warm_pipeline(folder, service_of=self.service_of, turn=self.workspace)
+    def load(self, folder: Path) -> Service:
+        return warm_service(folder, service_of=self.service_of, turn=self.workspace)
 
     def look(self, *, times: int = 2) -> None:
         async def looks() -> None:
@@ -159,6 +159,19 @@ def test_everything_that_is_answered_comes_from_the_new_bundle(replica: Replica)
     assert replica.call("POST", "/v1/events", json={"events": [clicked]}).json()["accepted"] == 1
 
 
+def test_what_was_put_and_deleted_stays_so(replica: Replica) -> None:
+    put = replica.call("PUT", "/v1/items/tea-7", json={"title": "Green tea", "price": 2.5})
+    assert put.status_code == 200, put.text
+    assert replica.call("DELETE", "/v1/items/fruit0").status_code in (200, 204)
+    version = replica.promote("tuesday")
+    replica.look()
+    assert replica.readyz()["version"] == version
+    assert replica.call("GET", "/v1/items/tea-7").json()["fields"]["title"] == "Green tea"
+    assert replica.call("GET", "/v1/items/fruit0").status_code == 404
+    assert replica.metric("shopkeeper_new_items") == 1
+    assert "New Fruit0" not in replica.titles(num_results=31)
+
+
 def test_moving_the_pointer_back_rolls_back(replica: Replica) -> None:
     first = replica.readyz()["version"]
     for name in ("tuesday", "monday"):
@@ -172,7 +185,7 @@ def test_moving_the_pointer_back_rolls_back(replica: Replica) -> None:
 def test_lists_are_answered_while_the_new_bundle_is_loaded(replica: Replica) -> None:
     is_loading, may_go_on = threading.Event(), threading.Event()
 
-    def load(folder: Path) -> Pipeline:
+    def load(folder: Path) -> Service:
         is_loading.set()
         assert may_go_on.wait(timeout=30)
         return replica.load(folder)
@@ -202,7 +215,8 @@ def test_the_old_bundle_is_freed_although_nothing_collects_it(replica: Replica) 
     replica.titles(user_id="ann", filter="price > 1")
     bundle = replica.service.pipeline.bundle
     parts = [replica.service.pipeline, bundle, bundle.catalogue, bundle.item_profiles, bundle.ranker]
-    parts += [*bundle.retrievers.values(), replica.service.catalogue, replica.service._states]
+    parts += [*bundle.retrievers.values(), replica.service.catalogue]
+    parts += [replica.service.live, replica.service._states]
     living = [weakref.ref(part) for part in parts]
     del bundle, parts
     assert replica.service.kept()["histories"] == replica.service.kept()["user_states"] == 1
@@ -325,7 +339,7 @@ def test_a_failure_that_is_no_fault_of_the_bundle_is_tried_again(
     monkeypatch.setattr(bundle_follower, "RETRY_SECONDS", 0.0)
     tries = []
 
-    def load(folder: Path) -> Pipeline:
+    def load(folder: Path) -> Service:
         tries.append(folder)
         if len(tries) == 1:
             raise MemoryError("too little memory")

@@ -42,7 +42,7 @@ def test_a_filter_that_nothing_fulfils_says_so(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("condition", "said"),
     [
-        ("colour = 'red'", "the catalogue does not have; it has id, title"),
+        ("colour = 'red'", "which is none of those that it may name: id, title"),
         ("price >", "cannot be read"),
         ("1 = 1", "compares no column with a value"),
     ],
