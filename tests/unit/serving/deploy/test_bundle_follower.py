@@ -42,6 +42,7 @@ class Replica:
 
     def __init__(self, workspace: Path, store: EventStore) -> None:
         self.workspace, self.store, self.status, self.held = workspace, store, BundleStatus(), HeldBundle()
+        self.num_loads = 0
         self.turn = workspace / "turn"
         self.turn.touch()
         self.service = self.service_of(Pipeline.load(workspace / "bundles" / "monday"))
@@ -71,6 +72,7 @@ class Replica:
         )
 
     def load(self, folder: Path) -> Service:
+        self.num_loads += 1
         return warm_service(folder, service_of=self.service_of, turn=self.workspace)
 
     def look(self, *, times: int = 2) -> None:
@@ -170,6 +172,18 @@ def test_what_was_put_and_deleted_stays_so(replica: Replica) -> None:
     assert replica.call("GET", "/v1/items/fruit0").status_code == 404
     assert replica.metric("shopkeeper_new_items") == 1
     assert "New Fruit0" not in replica.titles(num_results=31)
+
+
+def test_what_is_put_while_the_new_bundle_is_loaded_is_not_lost(replica: Replica) -> None:
+    def load(folder: Path) -> Service:
+        fresh = replica.load(folder)
+        asyncio.run(replica.store.items.change({"tea-7": {"title": "Green tea"}}, now=AS_OF))
+        return fresh
+
+    replica.follower = replica.follower_with(load)
+    replica.promote("tuesday")
+    replica.look()
+    assert replica.call("GET", "/v1/items/tea-7").json()["fields"]["title"] == "Green tea"
 
 
 def test_moving_the_pointer_back_rolls_back(replica: Replica) -> None:
@@ -291,6 +305,7 @@ def test_a_broken_bundle_is_refused_once_and_taken_when_it_is_mended(
         spoil(folder)
     with caplog.at_level(logging.INFO, logger="shopkeeper"):
         replica.look(times=6)
+    assert replica.num_loads <= 1
     ready = replica.readyz()
     assert ready["version"] == served
     assert re.search(said, ready["refused_bundle"])
