@@ -115,8 +115,8 @@ class ItemFields(TypedDict):
 class ItemReason(TypedDict):
     """Why an item is in the list."""
     code: str
-    """`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, `long_tail` or
-    `new`."""
+    """`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, `long_tail`,
+    `new` or `exploration`."""
     text: str
     item_id: str | None
     """The item that the text is about."""
@@ -154,8 +154,29 @@ class ListRequest(TypedDict):
     """Leave out what the user purchased in the last days."""
     exclude_viewed_days: NotRequired[float]
     """Leave out what the user viewed in the last days."""
+    exclude_cart: NotRequired[bool | None]
+    """Leave out what lies in the cart. Default: as the surface's filters say."""
+    diversity: NotRequired[float | None]
+    """How much unlike each other the items are: 0 for the best by score, however alike. Default: the
+    surface's."""
+    promotions: NotRequired[list[PromotionRequest]]
+    """Shares of the places for what matches a condition, the best of it for this user."""
+    exploration: NotRequired[float | None]
+    """The share of the places, never the first, whose items are drawn by lot with known `propensity`.
+    Default: the surface's."""
     return_fields: NotRequired[list[str]]
     """Columns of the catalogue to return with each item."""
+    explain: NotRequired[bool]
+    """Whether the answer says how the list came about (`trace`)."""
+    explain_item_ids: NotRequired[list[str]]
+    """Items of which the trace says where they were lost, or at which rank they are."""
+
+
+class ListTrace(TypedDict):
+    """How the list came about."""
+    stages: list[TraceStage]
+    items: list[TracedItem]
+    """Of `explain_item_ids`, in their order."""
 
 
 class LiveEvent(TypedDict):
@@ -233,7 +254,16 @@ class PageRequest(TypedDict):
     session_id: NotRequired[str | None]
     user_token: NotRequired[str | None]
     events: NotRequired[list[LiveEvent]]
-    """What the user just did: used for this answer and not stored. No user_id is needed."""
+    """What the user just did: used for this answer, and not stored without `record`. No user_id is needed."""
+    consent: NotRequired[bool]
+    """False: answered from the request alone. Nothing that is stored of the user is read, and nothing is
+    stored or kept."""
+    validate_only: NotRequired[bool]
+    """True: the request is checked, no list is made, and nothing is stored or counted."""
+    context: NotRequired[RequestContext | None]
+    """Where the request comes from; fills the empty fields of events that are recorded."""
+    record: NotRequired[bool]
+    """True: the events are stored, before the answer, as /v1/events does."""
     slots: list[ListRequest]
     """The lists, in the order in which they are filled."""
 
@@ -241,6 +271,8 @@ class PageRequest(TypedDict):
 class PageResponse(TypedDict):
     """The lists of one page, in the order of the request; no item is in two of them."""
     slots: list[RecommendResponse]
+    recorded: NotRequired[RecordedEvents | None]
+    """What `record` stored; null without it."""
 
 
 class ProblemDetails(TypedDict):
@@ -252,6 +284,16 @@ class ProblemDetails(TypedDict):
     type: NotRequired[str]
 
 
+class PromotionRequest(TypedDict):
+    """What is promoted in a list, and how many of its places it gets."""
+    name: str
+    """Stands with each item that it placed."""
+    filter: str
+    """A SQL condition over the catalogue's columns, as in `filter`."""
+    share: float
+    """Of the places of the list."""
+
+
 class RankRequest(TypedDict):
     """Who asks, and the items that are to be put in order."""
     user_id: NotRequired[str | None]
@@ -260,7 +302,10 @@ class RankRequest(TypedDict):
     session_id: NotRequired[str | None]
     user_token: NotRequired[str | None]
     events: NotRequired[list[LiveEvent]]
-    """What the user just did: used for this answer and not stored. No user_id is needed."""
+    """What the user just did: used for this answer, and not stored without `record`. No user_id is needed."""
+    consent: NotRequired[bool]
+    """False: answered from the request alone. Nothing that is stored of the user is read, and nothing is
+    stored or kept."""
     item_ids: list[str]
     """The items of a search or a category page."""
 
@@ -304,7 +349,16 @@ class RecommendRequest(TypedDict):
     session_id: NotRequired[str | None]
     user_token: NotRequired[str | None]
     events: NotRequired[list[LiveEvent]]
-    """What the user just did: used for this answer and not stored. No user_id is needed."""
+    """What the user just did: used for this answer, and not stored without `record`. No user_id is needed."""
+    consent: NotRequired[bool]
+    """False: answered from the request alone. Nothing that is stored of the user is read, and nothing is
+    stored or kept."""
+    validate_only: NotRequired[bool]
+    """True: the request is checked, no list is made, and nothing is stored or counted."""
+    context: NotRequired[RequestContext | None]
+    """Where the request comes from; fills the empty fields of events that are recorded."""
+    record: NotRequired[bool]
+    """True: the events are stored, before the answer, as /v1/events does."""
     surface: NotRequired[str]
     """Where the list is shown: a configured surface."""
     item_ids: NotRequired[list[str]]
@@ -318,8 +372,24 @@ class RecommendRequest(TypedDict):
     """Leave out what the user purchased in the last days."""
     exclude_viewed_days: NotRequired[float]
     """Leave out what the user viewed in the last days."""
+    exclude_cart: NotRequired[bool | None]
+    """Leave out what lies in the cart. Default: as the surface's filters say."""
+    diversity: NotRequired[float | None]
+    """How much unlike each other the items are: 0 for the best by score, however alike. Default: the
+    surface's."""
+    promotions: NotRequired[list[PromotionRequest]]
+    """Shares of the places for what matches a condition, the best of it for this user."""
+    exploration: NotRequired[float | None]
+    """The share of the places, never the first, whose items are drawn by lot with known `propensity`.
+    Default: the surface's."""
     return_fields: NotRequired[list[str]]
     """Columns of the catalogue to return with each item."""
+    explain: NotRequired[bool]
+    """Whether the answer says how the list came about (`trace`)."""
+    explain_item_ids: NotRequired[list[str]]
+    """Items of which the trace says where they were lost, or at which rank they are."""
+    cursor: NotRequired[str | None]
+    """`*` for the first page of a list that goes on, then the `cursor` of the page before."""
 
 
 class RecommendResponse(TypedDict):
@@ -335,6 +405,14 @@ class RecommendResponse(TypedDict):
     """The retriever behind a list that is not personal, or that completed it, and why."""
     unknown_item_ids: list[str]
     """Item ids of the request that are not in the catalogue."""
+    trace: NotRequired[ListTrace | None]
+    """How the list came about, where the request asks."""
+    validated: NotRequired[bool]
+    """True for `validate_only`: the request is valid, and no list was made."""
+    recorded: NotRequired[RecordedEvents | None]
+    """What `record` stored; null without it."""
+    cursor: NotRequired[str | None]
+    """Of the next page, where `cursor` asks for pages; null where the list ends."""
 
 
 class RecommendedItem(TypedDict):
@@ -343,12 +421,22 @@ class RecommendedItem(TypedDict):
     rank: int
     """From 1."""
     score: float
-    """Never above that of the rank before."""
+    """The ranker's. Never above that of the rank before where nothing but it decides."""
     source: str
-    """The retriever behind the first reason."""
+    """The retriever behind the first reason; `exploration` for what was drawn."""
     reasons: list[ItemReason]
     fields: dict[str, Any]
     """The requested return_fields."""
+    promotion: NotRequired[str | None]
+    """The promotion that placed it."""
+    propensity: NotRequired[float | None]
+    """Of an item that was drawn: the probability with which it was, for this place."""
+
+
+class RecordedEvents(TypedDict):
+    """What was stored of the events of a request, counted in rows as by /v1/events."""
+    accepted: int
+    duplicates: int
 
 
 class RejectedEvent(TypedDict):
@@ -357,6 +445,17 @@ class RejectedEvent(TypedDict):
     """Its position in the request, from 0."""
     field: str
     message: str
+
+
+class RequestContext(TypedDict):
+    """A flat object: the columns of an event that say where it came from, and whatever else the shop likes to
+    keep, as texts, numbers, true or false."""
+    channel: NotRequired[str | None]
+    device: NotRequired[str | None]
+    country: NotRequired[str | None]
+    source: NotRequired[str | None]
+    medium: NotRequired[str | None]
+    campaign: NotRequired[str | None]
 
 
 class Shop(TypedDict):
@@ -381,6 +480,26 @@ class ShopUser(TypedDict):
 class ShopUsers(TypedDict):
     """Users, the most recently active first."""
     users: list[ShopUser]
+
+
+class TraceStage(TypedDict):
+    """One step on the way to the list."""
+    stage: str
+    """`retriever`, `first_pass`, `ranker`, `filter`, `fallback`, `promotion`, `exploration` or `list`."""
+    name: str | None
+    """Which retriever, filter, fallback or promotion."""
+    num_items: int
+    """Items that it proposed, kept, scored, took away, added, or shows."""
+
+
+class TracedItem(TypedDict):
+    """What became of one of `explain_item_ids`."""
+    item_id: str
+    stage: str
+    """Where it was lost; `list` where it is on the list, `catalogue` where unknown."""
+    reason: str
+    rank: int | None
+    """Its rank on the list."""
 
 
 class UserEvent(TypedDict):

@@ -6,7 +6,7 @@ from starlette.types import Scope
 
 from serving.access.caller import EVERYTHING, Caller
 from serving.http.problems import Problem
-from serving.http.schemas import FieldError, UserRequest
+from serving.http.schemas import FieldError, ListRequest, UserRequest
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -25,3 +25,10 @@ def caller_for(scope: Scope, request: UserRequest) -> Caller:
     if refusal is not None:
         raise Problem(403, f"user_id {refusal}.", errors=[FieldError("user_id", refusal)])
     return caller
+
+
+def refuse_trace(caller: Caller, *lists: ListRequest) -> None:
+    """Raise Problem 403 where a page asks how a list came about, which is for the shop's own people."""
+    if not caller.is_private and any(one.wants_trace for one in lists):
+        refusal = "is not for a public key: ask with a private one"
+        raise Problem(403, f"explain {refusal}.", errors=[FieldError("explain", refusal)])

@@ -28,6 +28,7 @@ _DESCRIPTIONS: Final = {
     403: "The caller, its key, or the page that calls is not allowed this",
     404: "Not found",
     408: "The body did not arrive in time",
+    409: "The cursor is of a list that another bundle made",
     413: "The body is too long",
     422: "Something in the request is invalid; `errors` says what",
     429: "The key sent too many requests",

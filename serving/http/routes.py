@@ -40,6 +40,7 @@ def hot_routes() -> APIRouter:
         "/recommend",
         tags=["recommend"],
         summary="A list for a user on a surface",
+        responses=problem_responses(409),
         openapi_extra=openapi_body(RecommendRequest),
     )
     async def recommend() -> RecommendResponse:

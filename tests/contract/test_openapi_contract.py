@@ -14,6 +14,7 @@ from http_shop import Shop
 from schemathesis import GenerationMode
 from schemathesis.checks import negative_data_rejection, positive_data_acceptance
 
+from configs.settings.services import ServingConfig
 from serving.recommend.pipeline import Pipeline
 from serving.state.store import EventStore
 
@@ -77,7 +78,7 @@ def operations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, A
     """`GET /path` -> the operation of a shop's document, with the app behind it."""
     folder = tmp_path_factory.mktemp("contract")
     with EventStore.open(folder / "events.db") as store:
-        shop = Shop(Pipeline.load(write_bundle(folder / "bundle")), store)
+        shop = Shop(Pipeline.load(write_bundle(folder / "bundle")), store, serving=ServingConfig())
         document = schemathesis.openapi.from_asgi("/openapi.json", shop.app)
         yield {found.ok().label: found.ok() for found in document.get_all_operations()}
 

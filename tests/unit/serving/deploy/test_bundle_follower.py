@@ -174,6 +174,16 @@ def test_what_was_put_and_deleted_stays_so(replica: Replica) -> None:
     assert "New Fruit0" not in replica.titles(num_results=31)
 
 
+def test_a_list_that_another_bundle_began_does_not_go_on(replica: Replica) -> None:
+    page = {"num_results": 5, "cursor": "*"}
+    cursor = replica.call("POST", "/v1/recommend", json=page).json()["cursor"]
+    assert replica.call("POST", "/v1/recommend", json=page | {"cursor": cursor}).status_code == 200
+    replica.promote("tuesday")
+    replica.look()
+    assert replica.call("POST", "/v1/recommend", json=page | {"cursor": cursor}).status_code == 409
+    assert replica.call("POST", "/v1/recommend", json=page).status_code == 200
+
+
 def test_what_is_put_while_the_new_bundle_is_loaded_is_not_lost(replica: Replica) -> None:
     def load(folder: Path) -> Service:
         fresh = replica.load(folder)

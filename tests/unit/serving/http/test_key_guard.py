@@ -321,3 +321,25 @@ def test_the_document_says_how_to_send_a_key(shop: KeyShop) -> None:
         for method, operation in methods.items():
             assert {"401", "403", "429"} <= set(operation["responses"])
             assert ("security" in operation) == ((method.upper(), path) in FOR_EVERYBODY), path
+
+
+def test_how_a_list_came_about_is_for_a_private_key(shop: KeyShop) -> None:
+    for path, body in (
+        ("/v1/recommend", {"explain_item_ids": ["fruit1"]}),
+        ("/v1/page", {"slots": [{}, {"explain": True}]}),
+    ):
+        assert problem(shop.ask(body, path), 403)["errors"][0]["field"] == "explain"
+        assert shop.call("POST", path, shop.private, json=body).status_code == 200
+
+
+def test_a_page_records_for_itself_and_promotes_by_public_columns(make_shop: MakeShop) -> None:
+    shop = make_shop(public_columns=("title",))
+    view = {"event_type": "view_item", "item_id": "fruit1"}
+    body: dict[str, Any] = {"visitor_id": "v1", "events": [view], "record": True}
+    assert shop.ask(body).json()["recorded"] == {"accepted": 1, "duplicates": 0}
+    assert shop.ask({**body, "user_id": "ann"}).status_code == 403
+    answer = shop.ask({**body, "user_id": "ann", "user_token": shop.token("ann")})
+    assert answer.json()["recorded"]["accepted"] == 1
+    hidden = {"name": "x", "filter": "brand = 'Acme'", "share": 0.5}
+    details = problem(shop.ask({"promotions": [hidden]}), 422)
+    assert details["errors"][0]["field"] == "promotions.0.filter"

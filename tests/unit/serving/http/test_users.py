@@ -100,6 +100,10 @@ def test_without_consent_nothing_is_stored(shop: Shop) -> None:
     assert events_of(shop, "visitor:v-9") == events_of(shop, "ann") == []
     with_events = shop.recommend(user_id="ann", events=[{"event_type": "purchase", "item_id": "cheese3"}])
     assert with_events["items"][0]["item_id"] == "cheese3", "answered from the request alone"
+    body = {"user_id": "ann", "events": [{"event_type": "purchase", "item_id": "cheese3"}], "record": True}
+    refused = problem(shop.call("POST", "/v1/recommend", json=body), 422)
+    assert refused["errors"][0]["field"] == "record"
+    assert events_of(shop, "ann") == []
     assert put(shop, "ann", consent=True)["consent"] is None
     assert shop.send(bought("cheese2"))["accepted"] == 1
 
