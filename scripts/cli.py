@@ -209,8 +209,8 @@ def promote(
     """Make an exported run the champion by hand, whatever the gate decided: the bundle that `serve` loads,
     and the alias in MLflow.
 
-    A server follows the workspace, not MLflow: after moving the alias on MLflow's pages, call this with
-    `--from-mlflow`.
+    A server that runs takes it within seconds. It follows the alias, too, where that is moved on MLflow's
+    pages; where no such server runs, call this with `--from-mlflow` afterwards.
     """
     settings = load_settings(config, set_, out)
     from training.lifecycle import promote as run_promote
@@ -237,19 +237,23 @@ def serve(
     page at /shop."""
     settings = load_settings(config, set_, out)
     from configs.console import log
+    from scripts.follow_alias import first_champion, follow_alias
     from scripts.store import filled_store
+    from serving.deploy.server import Server
     from serving.deploy.server import serve as run_serve
     from serving.recommend.served_bundle import champion_bundle
 
+    def ready(server: Server) -> None:
+        log(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it.")
+        if bundle is None:
+            follow_alias(settings, server)
+
+    if bundle is None:
+        first_champion(settings)
     folder = bundle or champion_bundle(settings.workspace)
     filled_store(settings)
     log(f"Starting the server with {folder}")
-    run_serve(
-        settings,
-        folder,
-        is_champion=bundle is None,
-        ready=lambda server: log(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it."),
-    )
+    run_serve(settings, folder, is_champion=bundle is None, ready=ready)
 
 
 @app.command()

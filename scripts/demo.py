@@ -23,8 +23,10 @@ from rich.table import Table
 from configs.console import log
 from configs.exceptions import ServingError
 from configs.schema import Config
+from scripts.follow_alias import follow_alias
 from scripts.store import import_tables
 from serving.deploy.server import refuse_used_port, start
+from serving.recommend.served_bundle import read_pointer
 from training.runs.run import Run
 from training.tracking.client import artifact_location, experiment_path, tracking_uri
 
@@ -40,11 +42,15 @@ def run_demo(config: Config, *, exit_when_done: bool) -> None:
     run, bundle = _build(config)
     import_tables(config)
     log(f"starting the server ({_minutes(started)})")
-    server = start(config, bundle)
+    pointer = read_pointer(config.workspace)
+    is_champion = pointer is not None and pointer.run == run.name
+    server = start(config, bundle, is_champion=is_champion)
     try:
         with _mlflow_pages(config) as mlflow_url:
             _last_screen(config, run, server.url, mlflow_url, minutes=_minutes(started))
             if not exit_when_done:
+                if is_champion:
+                    follow_alias(config, server)
                 log("Ctrl-C stops everything.")
                 _wait_for_signal()
     finally:

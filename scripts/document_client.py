@@ -76,12 +76,12 @@ def main() -> None:
     from typing import cast
 
     from serving.http.app import build_api
+    from serving.http.bundle_status import BundleStatus
     from serving.http.prometheus import RequestMetrics
     from serving.http.service import Service
 
     nothing = SimpleNamespace(pipeline=SimpleNamespace(bundle=SimpleNamespace(name="", version="")))
-    metrics = RequestMetrics(bundle_name="", bundle_version="")
-    document = build_api(cast(Service, nothing), metrics, max_new_items=0).openapi()
+    document = build_api(cast(Service, nothing), RequestMetrics(), BundleStatus(), max_new_items=0).openapi()
     TYPES_FILE.write_text(client_types(document), encoding="utf-8")
 
 

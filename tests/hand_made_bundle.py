@@ -6,6 +6,7 @@ What it should answer is plain: more of the aisle that a person buys from.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import faiss
@@ -72,6 +73,17 @@ def write_bundle(folder: Path) -> Path:
         ranker=Ranker(_linear_ranker(columns).SerializeToString(), columns=columns),
     )
     bundle.save(folder, made_from="test")
+    return folder
+
+
+def write_other_bundle(folder: Path, *, of: Path, mark: str) -> Path:
+    """A bundle with the items of `of` in the opposite order, so that each has another number, and with a mark
+    in their titles."""
+    bundle = Bundle.open(of)
+    titles = pl.format("{} {}", pl.lit(mark), pl.col("title"))
+    replace(bundle, catalogue=bundle.catalogue.reverse().with_columns(title=titles)).save(
+        folder, made_from="test"
+    )
     return folder
 
 

@@ -27,6 +27,7 @@ LONG = (
     "tests/e2e/test_bad_shops.py",
     "tests/parity/test_every_model.py",
     "tests/e2e/test_disk_full.py",
+    "tests/e2e/test_swaps.py",
 )
 """Units that take 15 seconds or more on a quiet machine."""
 

@@ -158,7 +158,7 @@ def promote(config: Config, run: Run, *, why: str) -> Path:
     before = registry.champion
     run.update(bundle=entry.model_copy(update={"model_version": model_version}))
     settle(config, run, Decision(True, f"moved by hand from {before.run if before else 'nothing'}: {why}"))
-    log(f"{run.name} is the champion now. A server that runs keeps its bundle until it is started again.")
+    log(f"{run.name} is the champion now. A server that runs takes it within seconds.")
     return registry.folder(run)
 
 

@@ -6,22 +6,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configs.exceptions import ArtefactError
 from configs.schema import Config
-from features.core.artefact import read_manifest
-from serving.recommend.served_bundle import ChampionPointer, read_pointer, write_pointer
+from features.core.artefact import locked, read_manifest
+from serving.recommend.served_bundle import ChampionPointer, next_pointer, read_pointer, write_pointer
 from training.runs.record import BundleEntry
 from training.runs.run import Run, run_named
-from training.tracking.model_versions import bundle_with_alias, register_bundle, set_alias
+from training.tracking.model_versions import register_bundle, set_alias, version_with_alias
 from training.tracking.workspace_store import BUNDLES
 
 
 @dataclass(frozen=True)
 class Registry:
-    """The bundles of one workspace. Only this class changes the champion."""
+    """The bundles of one workspace. Only this class changes the champion, and a server that follows MLflow's
+    alias (`alias_follower.py`)."""
 
     config: Config
 
@@ -52,23 +53,26 @@ class Registry:
         return register_bundle(run, self.folder(run), settings, version=version)
 
     def set_champion(self, run: Run, settings: Config, entry: BundleEntry) -> None:
-        """Make the run's bundle the champion: the pointer first, then MLflow's alias."""
-        before = self.champion
-        previous = before.previous if before and before.run == run.name else before.run if before else None
-        pointer = ChampionPointer(
-            run=run.name, version=entry.version, bundle=self.folder(run), previous=previous
-        )
-        write_pointer(self.config.workspace, pointer)
-        if entry.model_version is not None:
-            set_alias(settings, model_version=entry.model_version)
+        """Make the run's bundle the champion: the pointer first, then MLflow's alias, then a note in the
+        pointer where the alias is, so that a server knows a move of it by somebody else."""
+        workspace, bundle = self.config.workspace, self.folder(run)
+        with locked(workspace):
+            pointer = next_pointer(self.champion, run=run.name, version=entry.version, bundle=bundle)
+            write_pointer(workspace, pointer)
+        if entry.model_version is None or not set_alias(settings, model_version=entry.model_version):
+            return
+        with locked(workspace):
+            present = self.champion
+            if present is not None and present.run == run.name:
+                write_pointer(workspace, replace(present, alias=entry.model_version))
 
     def run_with_alias(self) -> Run:
         """The run whose bundle has the alias in MLflow. Raises ArtefactError when none has it, or that run is
         not in this workspace."""
-        source = bundle_with_alias(self.config)
-        if source is None:
+        found = version_with_alias(self.config)
+        if found is None:
             raise ArtefactError(
                 f"In MLflow no version of the model {self.config.tracking.model_name} has the alias "
                 "champion. Set it on the model's page, or name the run here: --run NAME."
             )
-        return run_named(self.config.workspace, source.rstrip("/").rsplit("/", 1)[-1])
+        return run_named(self.config.workspace, found.run)

@@ -8,6 +8,7 @@ import shutil
 from configs.console import log
 from configs.exceptions import ArtefactError
 from configs.schema import Config
+from serving.recommend.held_bundle import is_held
 from training.registry import Registry
 from training.runs.run import CHECKPOINT_FILE, DATASET_FILES, Run
 from training.tracking.workspace_store import BUNDLES
@@ -19,13 +20,15 @@ def delete_old_bundles(config: Config) -> list[str]:
     """Keep the newest `refresh.keep_bundles` bundles of nightly runs; return the names of the runs whose
     bundle and weights were deleted.
 
-    The champion, its predecessor, and runs that a person trained are never touched.
+    The champion and the three before it, what a server on this machine serves, and runs that a person trained
+    are never touched.
     """
     champion = Registry(config).champion
-    protected = {champion.run, champion.previous} if champion else set()
+    protected = {champion.run, *champion.former} if champion else set()
     runs = [Run(folder) for folder in sorted((config.workspace / "runs").glob("*/"), reverse=True)]
     nightly = [run for run in runs if _is_of_a_night(run) and _has_large_files(run)]
-    kept = [run.name for run in nightly if run.name in protected]
+    bundles = config.workspace / BUNDLES
+    kept = [run.name for run in nightly if run.name in protected or is_held(bundles / run.name)]
     deleted = []
     for run in nightly:
         if run.name in kept:
@@ -33,7 +36,7 @@ def delete_old_bundles(config: Config) -> list[str]:
         if len(kept) < config.refresh.keep_bundles:
             kept.append(run.name)
             continue
-        shutil.rmtree(config.workspace / BUNDLES / run.name, ignore_errors=True)
+        shutil.rmtree(bundles / run.name, ignore_errors=True)
         for path in [path for pattern in _LARGE for path in run.folder.glob(pattern)]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         deleted.append(run.name)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.faults import disk_full, hung, killed, locked, overload, slow_clients, soak
+from benchmarks.faults import disk_full, hung, killed, locked, overload, slow_clients, soak, swaps
 from benchmarks.faults.page import faults_page
 from benchmarks.faults.played import Played
 from benchmarks.faults.shop import Shop
@@ -72,6 +72,7 @@ def faults(minutes: float) -> dict[str, Callable[[Shop], Iterator[Played]]]:
         "disk_full": disk_full.play,
         "locked": locked.play,
         "hung": hung.play,
+        "swaps": swaps.play,
         "slow_clients": slow_clients.play,
         "overload": overload.play,
         "soak": lambda shop: soak.play(shop, minutes=minutes),

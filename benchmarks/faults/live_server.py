@@ -41,11 +41,13 @@ _ROLES: Final = (
 class LiveServer:
     """`shopkeeper serve` on a free port. Open it with `with`; `start` starts it anew."""
 
-    def __init__(self, workspace: Path, bundle: Path, *, replicas: int = 1) -> None:
+    def __init__(self, workspace: Path, bundle: Path | None, *, replicas: int = 1) -> None:
+        """Without a bundle it serves the workspace's champion."""
         self.workspace, self.port = workspace, free_ports(1)[0]
         settings = (f"serving.port={self.port}", f"serving.num_replicas={replicas}")
         self._command = [sys.executable, "-m", "scripts.cli", "serve", "--out", str(workspace)]
-        self._command += ["--bundle", str(bundle), *(word for one in settings for word in ("--set", one))]
+        self._command += [] if bundle is None else ["--bundle", str(bundle)]
+        self._command += [word for one in settings for word in ("--set", one)]
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: dict[int, str] = {}
         """Process id → when it started: every process of ours that there ever was"""

@@ -135,5 +135,9 @@ class TrackingConfig(Section):
     model_name: str = "shopkeeper"
     """Name of the registered model; its alias `champion` is the bundle to serve."""
 
+    follow_alias_s: float = Field(10, ge=0, allow_inf_nan=False)
+    """Seconds between two looks of `serve` at where the alias is: one that somebody moved in MLflow makes
+    that bundle the champion. 0: it does not look."""
+
     port: int = Field(5000, ge=1, le=65535)
     """Port of the MLflow pages of `shopkeeper demo`."""

@@ -337,6 +337,8 @@ class Readiness(TypedDict):
     """Why events are refused."""
     status: NotRequired[Literal["ready"]]
     fallback_reason: NotRequired[str | None]
+    refused_bundle: NotRequired[str | None]
+    """What is wrong with the present champion; null where it is served."""
 
 
 class RecommendRequest(TypedDict):

@@ -23,7 +23,7 @@ from configs.console import log
 from configs.exceptions import ArtefactError, ServingError
 from configs.schema import Config
 from serving.access.token_secret import SecretPlace
-from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
+from serving.deploy.cluster_protocol import REFUSED_ALIAS_FILE, SETTINGS_FILE, STOP
 from serving.deploy.haproxy_replicas import num_replicas_known
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeReader, logger
@@ -57,6 +57,11 @@ class Server:
     """The one that runs Ray"""
     notices: NoticeReader
 
+    def note_refused_alias(self, reason: str | None) -> None:
+        """Let `/readyz` say what is wrong with the bundle that has MLflow's alias; None: nothing is."""
+        with contextlib.suppress(OSError):  # the folder is gone: the server has ended
+            (self.run.path / REFUSED_ALIAS_FILE).write_text(reason or "", encoding="utf-8")
+
     def stop(self) -> None:
         """Answer what is in progress, then end every process; the port is free afterwards."""
         assert self.process.stdin is not None
@@ -83,7 +88,8 @@ def start(
     """Start the server and return when it answers, after about 15 s; the first time on a machine, which
     compiles, after about 40 s.
 
-    `is_champion`: its predecessor may stand in for the bundle. `should_stop` is asked all the while.
+    `is_champion`: the server follows the workspace's champion, and a former one may stand in for it.
+    `should_stop` is asked all the while.
 
     The bundle, the event store (`events.db` in the workspace), the keys and the port are checked first, so
     that a user error is reported at once. Raises ArtefactError and ServingError, also where it should stop.

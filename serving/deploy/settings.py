@@ -9,7 +9,7 @@ from configs.schema import Config
 from configs.settings.services import ServingConfig
 from serving.deploy.json_log import LogSettings
 from serving.deploy.public_host import is_public
-from serving.recommend.served_bundle import fallback_bundles
+from serving.recommend.served_bundle import servable_bundles
 from serving.state.store import STORE_FILE
 
 
@@ -18,9 +18,9 @@ class ReplicaSettings:
     """The settings of a replica. Ray sends them to its process."""
 
     bundle: Path
-    fallback_workspace: Path | None
-    """Where the champion and its predecessor stand in for a bundle that cannot be loaded; None: nothing
-    does"""
+    """The one of the server's start"""
+    followed_workspace: Path | None
+    """Whose champion is served, whichever it is by now; None: the bundle stays"""
     run_folder: Path
     workspace: Path
     """Where the API keys are"""
@@ -36,9 +36,9 @@ class ReplicaSettings:
 
     def bundles(self) -> list[Path]:
         """The bundle to serve, then those that stand in for it."""
-        if self.fallback_workspace is None:
+        if self.followed_workspace is None:
             return [self.bundle]
-        return [self.bundle, *fallback_bundles(self.fallback_workspace, instead_of=self.bundle)]
+        return servable_bundles(self.followed_workspace, at_start=self.bundle)
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,12 @@ class DeploySettings:
 
 
 def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champion: bool) -> DeploySettings:
-    """`is_champion`: the bundle is the workspace's champion, for which its predecessor may stand in."""
+    """`is_champion`: the bundle is the workspace's champion, which is then followed; a former one may
+    stand in for it."""
     return DeploySettings(
         replica=ReplicaSettings(
             bundle=bundle.resolve(),
-            fallback_workspace=config.workspace.resolve() if is_champion else None,
+            followed_workspace=config.workspace.resolve() if is_champion else None,
             run_folder=run_folder,
             workspace=config.workspace.resolve(),
             store=(config.workspace / STORE_FILE).resolve(),

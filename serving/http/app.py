@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
 from serving.access.access import Access
+from serving.http.bundle_status import BundleCollector, BundleStatus
 from serving.http.docs_page import DOCS_PAGE
 from serving.http.hot_endpoints import HotEndpoints
 from serving.http.item_routes import item_routes
@@ -54,16 +55,16 @@ def build_app(
     serving: ServingConfig,
     *,
     access: Access | None = None,
-    fallback_reason: str | None = None,
+    status: BundleStatus | None = None,
 ) -> ASGIApp:
     """The app of one server process: the API behind what every request passes, outermost last.
 
-    `access`: the keys of callers; None: whoever reaches the app may do everything. `fallback_reason`: why
-    another bundle than the wanted one is served.
+    `access`: the keys of callers; None: whoever reaches the app may do everything. `status`: what becomes of
+    the bundles that are to be served.
     """
-    bundle = service.pipeline.bundle
-    metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    api = build_api(service, metrics, fallback_reason=fallback_reason, max_new_items=serving.max_new_items)
+    status, metrics = status or BundleStatus(), RequestMetrics()
+    metrics.registry.register(BundleCollector(lambda: service.pipeline.bundle, status))
+    api = build_api(service, metrics, status, max_new_items=serving.max_new_items)
     app: ASGIApp = HotEndpoints(api, service, metrics)
     app = LoadShedding(app, serving)
     if access is not None:
@@ -87,7 +88,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
 
 
 def build_api(
-    service: Service, metrics: RequestMetrics, *, fallback_reason: str | None = None, max_new_items: int
+    service: Service, metrics: RequestMetrics, status: BundleStatus, *, max_new_items: int
 ) -> FastAPI:
     """The endpoints, their problem details and their OpenAPI document."""
     app = FastAPI(
@@ -101,7 +102,7 @@ def build_api(
     )
     install_problem_handlers(app)
     app.include_router(hot_routes())
-    app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
+    app.include_router(operations_routes(service, metrics, status))
     app.include_router(pixel_route(service))
     app.include_router(item_routes(service, max_new_items=max_new_items))
     app.include_router(user_routes(service))

@@ -33,7 +33,7 @@ _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 class RequestMetrics:
     """The metrics of one app. Each app has its own registry, so that two in one process do not mix."""
 
-    def __init__(self, *, bundle_name: str, bundle_version: str) -> None:
+    def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "shopkeeper_requests",
@@ -60,8 +60,6 @@ class RequestMetrics:
         self._kept = {
             name: Gauge(f"shopkeeper_{name}", text, registry=registry) for name, text in _KEPT.items()
         }
-        bundle = Gauge("shopkeeper_bundle_info", "The loaded bundle.", ["name", "version"], registry=registry)
-        bundle.labels(bundle_name, bundle_version).set(1)
         process = Gauge("shopkeeper_process_info", "The process of this replica.", ["pid"], registry=registry)
         process.labels(os.getpid()).set(1)
 

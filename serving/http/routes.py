@@ -7,6 +7,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
+from serving.http.bundle_status import BundleStatus
 from serving.http.key_guard import WITHOUT_KEY
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
@@ -75,7 +76,7 @@ def hot_routes() -> APIRouter:
     return router
 
 
-def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_reason: str | None) -> APIRouter:
+def operations_routes(service: Service, metrics: RequestMetrics, status: BundleStatus) -> APIRouter:
     """Liveness, readiness and metrics."""
     router = APIRouter(tags=["operations"])
 
@@ -103,7 +104,8 @@ def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_rea
             version=bundle.version,
             events="refused" if trouble else "accepted",
             reason=trouble,
-            fallback_reason=fallback_reason,
+            refused_bundle=status.refused_bundle,
+            fallback_reason=status.fallback_reason,
         )
 
     @router.get(

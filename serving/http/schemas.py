@@ -366,6 +366,9 @@ class Readiness:
     status: Literal["ready"] = "ready"
     fallback_reason: str | None = None
     """Why another bundle is served than the one that was asked for; null otherwise."""
+    refused_bundle: Annotated[
+        str | None, Field(description="What is wrong with the present champion; null where it is served.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

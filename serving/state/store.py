@@ -151,6 +151,12 @@ class EventStore:
             self._drop_changed_users(reader)
             return self._cached(reader, key, item_index, limit).history
 
+    def forget_histories(self) -> None:
+        """Drop what is in memory of users: with another bundle their items have other numbers."""
+        with self._file.reading():
+            self._caches.clear()
+            self._num_cached_events = 0
+
     def latest_events(self, user_key: str, *, limit: int) -> list[Event]:
         """The latest item events of a user in raw ids, newest first."""
         with self._file.reading() as reader:

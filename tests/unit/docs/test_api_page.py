@@ -22,6 +22,7 @@ from configs.settings.services import ServingConfig
 from serving.access.user_tokens import UserTokenError, user_of_token
 from serving.http import item_schemas, schemas, user_schemas
 from serving.http.app import build_api, build_app
+from serving.http.bundle_status import BundleStatus
 from serving.http.prometheus import RequestMetrics
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -42,8 +43,7 @@ MODELS = [
 def openapi() -> dict[str, Any]:
     bundle = SimpleNamespace(name="bundle", version="1", item_index={}, item_ids=[])
     service = SimpleNamespace(pipeline=SimpleNamespace(bundle=bundle))
-    metrics = RequestMetrics(bundle_name="", bundle_version="")
-    return build_api(cast(Service, service), metrics, max_new_items=0).openapi()
+    return build_api(cast(Service, service), RequestMetrics(), BundleStatus(), max_new_items=0).openapi()
 
 
 def test_every_endpoint_is_on_the_page() -> None:

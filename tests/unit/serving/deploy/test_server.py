@@ -15,9 +15,10 @@ from hand_made_bundle import write_bundle
 from configs.exceptions import ArtefactError, ServingError
 from configs.load import load_config
 from serving.access.api_keys import create_key, revoke_key
-from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.fallback_bundle import load_first
 from serving.deploy.server import start
 from serving.deploy.settings import deploy_settings
+from serving.recommend.pipeline import Pipeline
 from serving.recommend.served_bundle import ChampionPointer, write_pointer
 
 
@@ -149,16 +150,32 @@ def test_the_predecessor_stands_in_for_a_champion_that_was_changed(tmp_path: Pat
     settings = deploy_settings(
         load_config(workspace=shop), new, run_folder=tmp_path, is_champion=True
     ).replica
-    assert load_pipeline(settings.bundles())[1] is None
+    assert load_first(settings.bundles(), Pipeline.load).status.refused_bundle is None
     (new / "can_be_shown.npy").write_bytes(b"something else")
-    pipeline, reason = load_pipeline(settings.bundles())
+    loaded = load_first(settings.bundles(), Pipeline.load)
+    reason = loaded.status.fallback_reason
     assert reason is not None
     assert f"{old.resolve()} is served instead of {new.resolve()}" in reason
     assert "can_be_shown.npy: was changed" in reason
-    assert len(pipeline.bundle.can_be_shown)
+    assert loaded.status.refused_bundle is not None
+    assert loaded.folder == old.resolve()
+    assert len(loaded.made.bundle.can_be_shown)
     (old / "can_be_shown.npy").write_bytes(b"something else")
     with pytest.raises(ArtefactError, match=r"tuesday.*was changed"):
-        load_pipeline(settings.bundles())
+        load_first(settings.bundles(), Pipeline.load)
+
+
+def test_a_replica_that_starts_later_loads_the_champion_of_then(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    monday, tuesday = (write_bundle(shop / "bundles" / name) for name in ("monday", "tuesday"))
+    write_pointer(shop, ChampionPointer(run="monday", version="1", bundle=monday))
+    settings = deploy_settings(
+        load_config(workspace=shop), monday, run_folder=tmp_path, is_champion=True
+    ).replica
+    write_pointer(shop, ChampionPointer(run="tuesday", version="2", bundle=tuesday, previous="monday"))
+    assert settings.bundles() == [tuesday.resolve(), monday.resolve()]
+    (shop / "champion.json").write_text("half a")
+    assert settings.bundles() == [monday.resolve()]
 
 
 def test_nothing_stands_in_for_a_bundle_that_was_asked_for_by_name(tmp_path: Path) -> None:

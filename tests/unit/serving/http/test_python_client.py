@@ -20,14 +20,14 @@ from scripts.document_client import TYPES_FILE, client_types
 from serving.client import ApiError, Client
 from serving.client import client as module
 from serving.http.app import build_api
+from serving.http.bundle_status import BundleStatus
 from serving.http.prometheus import RequestMetrics
 from serving.http.service import Service
 
 
 def document() -> dict[str, Any]:
     nothing = SimpleNamespace(pipeline=SimpleNamespace(bundle=SimpleNamespace(name="", version="")))
-    metrics = RequestMetrics(bundle_name="", bundle_version="")
-    return build_api(cast(Service, nothing), metrics, max_new_items=0).openapi()
+    return build_api(cast(Service, nothing), RequestMetrics(), BundleStatus(), max_new_items=0).openapi()
 
 
 def test_the_types_are_those_of_the_openapi_document() -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from configs.exceptions import ArtefactError
 from features.core.artefact import write_manifest
-from serving.recommend.served_bundle import ChampionPointer, champion_bundle, read_pointer, write_pointer
+from serving.recommend.served_bundle import (
+    ChampionPointer,
+    champion_bundle,
+    next_pointer,
+    read_pointer,
+    replace_pointer,
+    write_pointer,
+)
 
 
 def make_bundle(folder: Path) -> str:
@@ -50,3 +57,31 @@ def test_another_bundle_than_the_one_made_champion_is_refused(tmp_path: Path) ->
         match=rf"is version {version}, and .*champion\.json names version another\. .*promote --run a",
     ):
         champion_bundle(tmp_path)
+
+
+def test_the_last_three_champions_are_remembered_and_each_once(tmp_path: Path) -> None:
+    pointer = None
+    for run in ("a", "b", "c", "b", "d", "e", "e"):
+        pointer = next_pointer(pointer, run=run, version="1", bundle=tmp_path / "bundles" / run)
+        write_pointer(tmp_path, pointer)
+        assert read_pointer(tmp_path) == pointer
+    assert pointer is not None
+    assert pointer.former == ("d", "b", "c")
+    assert pointer.previous == "d"
+
+
+def test_where_the_alias_was_is_remembered_until_it_is_moved(tmp_path: Path) -> None:
+    first = next_pointer(None, run="a", version="1", bundle=tmp_path / "bundles" / "a", alias="1")
+    second = next_pointer(first, run="b", version="2", bundle=tmp_path / "bundles" / "b")
+    assert second.alias == "1"
+    assert next_pointer(second, run="c", version="3", bundle=tmp_path / "c", alias="2").alias == "2"
+
+
+def test_a_pointer_that_changed_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    a, b, c = (
+        ChampionPointer(run=name, version="1", bundle=tmp_path / "bundles" / name) for name in ("a", "b", "c")
+    )
+    assert replace_pointer(tmp_path, a, instead_of=None)
+    assert replace_pointer(tmp_path, b, instead_of=a)
+    assert not replace_pointer(tmp_path, c, instead_of=a)
+    assert read_pointer(tmp_path) == b
