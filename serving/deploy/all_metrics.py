@@ -17,6 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.deploy.haproxy_backends import socket_name
+
 PATH: Final = "/metrics"
 REPLICA: Final = "replica"
 """The label"""
@@ -32,7 +34,8 @@ class AllMetrics:
     """Middleware that answers `GET /metrics` for all replicas whose sockets lie in a folder."""
 
     def __init__(self, app: ASGIApp, *, sockets: Path, replica: str) -> None:
-        self._app, self._sockets, self._replica = app, sockets, replica
+        self._app, self._sockets = app, sockets
+        self._replica = Path(socket_name(replica)).stem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_scrape = scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET"

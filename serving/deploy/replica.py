@@ -15,6 +15,7 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from serving.access.access import Access
+from serving.deploy.all_metrics import AllMetrics
 from serving.deploy.bundle_follower import BundleFollower
 from serving.deploy.cluster_protocol import LOADING_FILE, REFUSED_ALIAS_FILE
 from serving.deploy.direct_server import listen
@@ -96,13 +97,17 @@ class Replica:
         access = Access.of(self._settings.workspace, serving, is_public=is_public(serving.host))
         app = build_app(self._service, serving, access=access, status=self._status)
         guarded = LoopbackGuard(app, serving, access.keys)
+        replica = serve.get_replica_context().replica_id.unique_id
+        all_metrics = AllMetrics(guarded, sockets=self._settings.run_folder, replica=replica)
         seen, with_id = (
             RequestLog(
-                guarded, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
+                all_metrics,
+                slow_seconds=log.slow_seconds,
+                with_user_ids=log.with_user_ids,
+                returns_id=returns_id,
             )
             for returns_id in (False, True)  # Ray returns the id itself
         )
-        replica = serve.get_replica_context().replica_id.unique_id
         await listen(with_id, self._settings.run_folder, replica=replica)
         self._follower = asyncio.create_task(follow_items(self._service))
         self._follow_champion()

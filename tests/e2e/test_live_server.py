@@ -89,7 +89,7 @@ class Live:
     def replica(self) -> int:
         """The process id of the replica that answers; 0 while there is none."""
         try:
-            found = re.search(r'shopkeeper_process_info\{pid="(\d+)"\}', self.client.get("/metrics").text)
+            found = re.search(r'shopkeeper_process_info\{pid="(\d+)"', self.client.get("/metrics").text)
         except httpx.HTTPError:
             return 0
         return int(found[1]) if found else 0

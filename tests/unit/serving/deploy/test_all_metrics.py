@@ -40,7 +40,7 @@ async def scraped(folder: Path, *, path: str = "/metrics", key: str = "right") -
     """Replica `a`, beside `b` that listens and `dead` whose socket nobody has any more."""
     (folder / socket_name("dead")).touch()
     await listen(AllMetrics(replica(7), sockets=folder, replica="b"), folder, replica="b")
-    app = AllMetrics(replica(5), sockets=folder, replica=Path(socket_name("a")).stem)
+    app = AllMetrics(replica(5), sockets=folder, replica="a")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
         return await client.get(path, headers={"x-api-key": key})
 
