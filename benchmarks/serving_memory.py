@@ -28,7 +28,7 @@ from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state import store as store_module
-from serving.state.event_log import log_files
+from serving.state.database import log_files
 from serving.state.store import STORE_FILE, EventStore
 
 CLIENTS: Final = 4

@@ -13,6 +13,7 @@ from configs.exceptions import DataError, TooLittleDataError
 from configs.schema import Config
 from configs.settings.data import DataConfig
 from features.core.artefact import check_replaceable
+from features.core.forgotten import Forgotten
 from features.ingest.build_dataset import build_dataset
 from features.ingest.report import Report, make_report
 from features.ingest.tables import write_tables
@@ -38,13 +39,14 @@ def prepare(
     progress: Callable[[str], None] | None = None,
     show: Callable[[Report], None] | None = None,
     event_log: Path | None = None,
+    forgotten: Forgotten | None = None,
 ) -> Report:
     """Read, validate, report, and write `<workspace>/tables` and `<workspace>/dataset`.
 
     `now` (with a time zone) decides which timestamps lie in the future. `progress` is called with a message
     as each step begins; `show` gets the report, also when the verdict is no-go. With `event_log`, the file
     that `shopkeeper events export` wrote, the events are those; items and users come from the configured
-    files.
+    files. What users did before they were `forgotten`, and who they are, is left out.
 
     Raises DataError for data that cannot be used (`<workspace>/rejected.parquet` then has the rejected rows)
     and TooLittleDataError for a no-go. Nothing else is written in either case.
@@ -56,9 +58,14 @@ def prepare(
     raw = read_raw(config.data, event_log=event_log)
     of_events = config.data if event_log is None else _of_event_log(config.data, event_log)
     log(f"Checking {raw.events.num_rows:,} events")
-    users = validate_users(raw.users)
+    users = validate_users(raw.users, forgotten=forgotten)
     events = validate_events(
-        raw.events, data=of_events, prepare=config.prepare, now=now, no_consent=users.no_consent
+        raw.events,
+        data=of_events,
+        prepare=config.prepare,
+        now=now,
+        no_consent=users.no_consent,
+        forgotten=forgotten,
     )
     items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])

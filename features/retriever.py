@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
 from features.core.bundle_files import read_array, reading, require_shapes
+from features.core.grown import grown
 from features.histories import History, IntArray
 from features.interactions import Interactions
 from features.profiles.user_profile import UserProfile
+
+LIVE: Final = {"is_live": True}
+"""Metadata of a field that only a running server fills: it has no file."""
 
 Column = NDArray[np.floating[Any]] | float
 """(C,) one number a candidate, or one for all of them."""
@@ -82,8 +86,8 @@ class Reason:
     """Why an item is in a list: a code for programs, a sentence for people."""
 
     code: str
-    """Such as `bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or
-    `long_tail`"""
+    """Such as `bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`,
+    `long_tail` or `new`"""
     text: str
     item: int | None = None
     """The item that the sentence speaks of, as an index"""
@@ -177,12 +181,17 @@ class Retriever(ABC):
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
         """Item → why this retriever would show it: a statement that is true of the history."""
 
+    def grown(self, num_items: int, *, new: IntArray) -> Self:
+        """For a catalogue of so many items, of which it knows nothing of the `new` ones: they came after it
+        was fitted. Default: longer arrays."""
+        return replace(self, **grown(vars(self), self.shapes, num_items=num_items))  # type: ignore[type-var]
+
     def save(self, folder: Path) -> None:
         """Write one file a field."""
         from scipy import sparse  # not above: a machine that only trains the encoder may lack it
 
         folder.mkdir(parents=True, exist_ok=True)
-        for one in fields(self):  # type: ignore[arg-type]
+        for one in saved_fields(type(self)):
             value = getattr(self, one.name)
             if sparse.issparse(value):
                 sparse.save_npz(folder / f"{one.name}.npz", value, compressed=False)
@@ -198,7 +207,7 @@ class Retriever(ABC):
         from scipy import sparse
 
         found: dict[str, Any] = {}
-        for one in fields(cls):  # type: ignore[arg-type]
+        for one in saved_fields(cls):
             path = folder / f"{one.name}.npz"
             if path.is_file():
                 with reading(path), path.open("rb") as file:
@@ -210,3 +219,8 @@ class Retriever(ABC):
     def require_shapes(self, folder: Path, *, num_items: int) -> None:
         """Raise ArtefactError where a file of `folder` holds something else than its name says."""
         require_shapes(folder, vars(self), self.shapes, sizes={"N": num_items})
+
+
+def saved_fields(retriever: type[Retriever]) -> list[Field[Any]]:
+    """The fields that have a file."""
+    return [one for one in fields(retriever) if not one.metadata.get("is_live")]  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from configs.telemetry import disable_telemetry
 from scripts.events import events_app
 from scripts.export import export
 from scripts.extras import extra_that_brings
+from scripts.keys import keys_app
 from scripts.openmp import let_waiting_threads_sleep
 from scripts.options import (
     AGAIN,
@@ -49,6 +50,7 @@ Try it on real grocery data, all steps in one: `shopkeeper demo`
 """,
 )
 app.add_typer(events_app, name="events")
+app.add_typer(keys_app, name="keys")
 
 
 def _version(wanted: bool) -> None:
@@ -81,11 +83,14 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     from configs.console import log, stdout
     from features.ingest.report_table import render_report
     from features.prepare import prepare as run_prepare
+    from serving.state.forgotten_users import forgotten_users
+    from serving.state.store import STORE_FILE
 
     settings = load_settings(config, set_, out)
     run_prepare(
         settings,
         now=datetime.now(UTC),
+        forgotten=forgotten_users(settings.workspace / STORE_FILE),
         progress=log,
         show=lambda report: stdout().print(render_report(report)),
     )

@@ -31,7 +31,8 @@ def events_export(
     set_: SetOption = None,
     out: OutOption = None,
 ) -> None:
-    """Write the event log as a table for the next training."""
+    """Write the event log as a table for the next training, and users' attributes beside it (`users.parquet`,
+    for `data.users`). Whoever was deleted, or did not consent, is in neither."""
     settings = load_settings(config, set_, out)
     from serving.state.event_transfer import export_events
     from serving.state.store import STORE_FILE

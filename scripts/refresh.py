@@ -66,10 +66,18 @@ def _refreshed(config: Config) -> dict[str, Any]:
     from dataclasses import asdict
     from functools import partial
 
+    from serving.state.forgotten_users import forgotten_users
+    from serving.state.store import STORE_FILE
     from training.refresh import refresh as run_refresh
 
     from_log = config.refresh.source == "event_log"
-    return asdict(run_refresh(config, event_log=partial(write_log, config) if from_log else None))
+    return asdict(
+        run_refresh(
+            config,
+            event_log=partial(write_log, config) if from_log else None,
+            forgotten=partial(forgotten_users, config.workspace / STORE_FILE),
+        )
+    )
 
 
 def write_log(config: Config) -> Path:
@@ -81,9 +89,12 @@ def write_log(config: Config) -> Path:
     from features.prepare import prepare
     from scripts.store import filled_store
     from serving.state.event_transfer import export_events
+    from serving.state.forgotten_users import forgotten_users
+    from serving.state.store import STORE_FILE
 
     if not (config.workspace / "tables").is_dir():
-        prepare(config, now=datetime.now(UTC), progress=log)
+        forgotten = forgotten_users(config.workspace / STORE_FILE)
+        prepare(config, now=datetime.now(UTC), progress=log, forgotten=forgotten)
     folder = config.workspace / LOG_FOLDER
     log(f"{export_events(filled_store(config), folder):,} events in the log")
     return folder / "events.parquet"

@@ -1,4 +1,4 @@
 """Turns a bundle and a user's state into recommendations. Nothing here imports torch.
 
-deploy runs http; http answers from state and recommend. Imports point that way only.
+deploy runs http; http answers from access, state and recommend. Imports point that way only.
 """

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
 from features.core.columns import MICROSECONDS_PER_DAY
+from serving.access.access import Access
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
@@ -37,12 +38,14 @@ class Shop:
         rates: ExchangeRates | None = None,
         exclude: tuple[str, ...] = (),
         serving: ServingConfig | None = None,
+        access: Access | None = None,
     ) -> None:
         self.store = store
         service = Service(
             pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
         )
-        self.app: ASGIApp = build_app(service, serving or ServingConfig(max_body_bytes=MAX_BODY))
+        serving = serving or ServingConfig(max_body_bytes=MAX_BODY)
+        self.app: ASGIApp = build_app(service, serving, access=access)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:
@@ -80,10 +83,11 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def on_a_port(app: ASGIApp) -> Iterator[int]:
+def on_a_port(app: ASGIApp, port: int = 0) -> Iterator[int]:
     """The app on a real socket of this machine, with uvicorn's defaults as under Ray; its port."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         settings = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)
         server = uvicorn.Server(settings)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

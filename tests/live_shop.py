@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.settings.services import ServingConfig
+from serving.access.access import Access
 from serving.deploy.ray_environment import free_ports
 from serving.http.app import build_app
 from serving.http.service import Service
@@ -28,14 +29,19 @@ class LiveShop:
     """The server, what it was sent, and what it stored."""
 
     def __init__(
-        self, pipeline: Pipeline, store: EventStore, *, cors_origins: Sequence[str] = (), port: int = 0
+        self,
+        pipeline: Pipeline,
+        store: EventStore,
+        *,
+        cors_origins: Sequence[str] = (),
+        access: Access | None = None,
     ) -> None:
         self.store = store
         self.service = Service(pipeline, store, max_events_kept=100)
         self.service.warm_up()
         serving = ServingConfig(max_body_bytes=100_000, cors_origins=tuple(cors_origins))
-        self.gate = Gate(build_app(self.service, serving))
-        self._port = port or free_ports(1)[0]
+        self.gate = Gate(build_app(self.service, serving, access=access))
+        (self._port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self._port}"
         self.address = f"{self.url}/shop/"
 

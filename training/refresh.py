@@ -18,6 +18,7 @@ from configs.exceptions import ArtefactError, ConfigError
 from configs.load import dump_config
 from configs.schema import Config
 from features.core.artefact import read_manifest
+from features.core.forgotten import Forgotten
 from features.dataset import Dataset
 from features.prepare import prepare
 from training.evaluation.breakdowns import Difference
@@ -64,21 +65,31 @@ class Verdict:
     """Whether an interrupted refresh was continued"""
 
 
-def refresh(config: Config, *, event_log: Callable[[], Path] | None = None) -> Verdict:
+def refresh(
+    config: Config,
+    *,
+    event_log: Callable[[], Path] | None = None,
+    forgotten: Callable[[], Forgotten | None] = lambda: None,
+) -> Verdict:
     """Do what is left of a night, and say what came of it.
 
     `event_log` writes the server's log as a table and returns its path; without one, events come from the
-    configured files. Raises RefreshRunningError where another process refreshes the workspace, and the errors
-    of each step: the next call goes on there.
+    configured files. `forgotten` says who must not be in the tables. Raises RefreshRunningError where another
+    process refreshes the workspace, and the errors of each step: the next call goes on there.
     """
     with refresh_lock(config.workspace):
         require_tracking(config)
-        return _Night(config, event_log).run()
+        return _Night(config, event_log, forgotten).run()
 
 
 class _Night:
-    def __init__(self, config: Config, event_log: Callable[[], Path] | None) -> None:
-        self._config, self._event_log = config, event_log
+    def __init__(
+        self,
+        config: Config,
+        event_log: Callable[[], Path] | None,
+        forgotten: Callable[[], Forgotten | None],
+    ) -> None:
+        self._config, self._event_log, self._forgotten = config, event_log, forgotten
         settings = dump_config(config)
         found = RefreshState.continued(config.workspace, settings, hours=config.refresh.resume_hours)
         self._continued = found is not None and self._has_its_dataset(found)
@@ -128,7 +139,8 @@ class _Night:
 
     def _prepare(self) -> None:
         path = self._event_log() if self._event_log else None
-        prepare(self._config, now=datetime.now(UTC), progress=log, event_log=path)
+        now, forgotten = datetime.now(UTC), self._forgotten()
+        prepare(self._config, now=now, progress=log, event_log=path, forgotten=forgotten)
         self._state.dataset = self._dataset.fingerprint
 
     def _without_training(self) -> Verdict | None:

@@ -79,6 +79,14 @@ class SurfaceConfig(Section):
     cart, which is what was added in the last day and neither removed nor bought since. What is out of stock,
     and what the request excludes, is always left out."""
 
+    diversity: float = Field(0, ge=0, le=1)
+    """How much unlike each other the items of its lists are, where the request does not say. 0: the best by
+    score, however alike. 1: as unlike as the best candidates allow, and at most a fifth of one category."""
+
+    exploration: float = Field(0, ge=0, le=1)
+    """The share of the places of its lists whose items are drawn by lot with known probability, where the
+    request does not say. Never the first place; the evaluation replays lists without it."""
+
 
 DEFAULT_SURFACES = {
     "home": SurfaceConfig(),

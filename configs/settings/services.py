@@ -31,7 +31,8 @@ class ServingConfig(Section):
     """The live server."""
 
     host: str = "127.0.0.1"
-    """Address that it listens on. Default: this machine only, because the server has no authentication."""
+    """Address that it listens on. Default: this machine only. An address that other machines reach needs API
+    keys (`shopkeeper keys create`), and TLS before it."""
 
     port: int = Field(8000, ge=1, le=65535)
     """Port of the API and the shop page."""
@@ -51,20 +52,44 @@ class ServingConfig(Section):
 
     allowed_hosts: tuple[HostName, ...] = ()
     """Host names that a proxy on this machine passes on in the `Host` header, such as reco.myshop.com. The
-    names of loopback and `serving.host` are always allowed."""
+    names of loopback and `serving.host` are always allowed, and where there are API keys, any name is."""
 
     cors_origins: tuple[Origin, ...] = ()
     """Origins whose pages may call the API from a browser (CORS), such as https://www.myshop.com. Default:
     only the server's own pages."""
 
+    public_columns: tuple[str, ...] = (
+        "id", "title", "product_type", "brand", "price", "sale_price", "currency", "availability", "link",
+        "image_link",
+    )  # fmt: skip
+    """Columns of the catalogue, of those that it has, that a public key may name in `return_fields` and
+    `filter`. Reasons name items by their titles in any case."""
+
+    public_requests_per_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Requests a second that each public key may send, over all pages that have it; above them the answer is
+    429 with `Retry-After`. A replica counts for itself and lets its share through: this number divided by the
+    number of replicas, and at least one request at once. Default: no limit."""
+
+    private_requests_per_s: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """The same for each private key."""
+
+    token_secret_file: Path | None = None
+    """A file with the secret of user tokens, at least 32 bytes. Default: the environment variable
+    `SHOPKEEPER_TOKEN_SECRET`, which goes before this too, else the workspace's own (`shopkeeper keys
+    secret`)."""
+
     trusted_proxies: tuple[Network, ...] = ()
     """Addresses or networks of proxies whose `X-Forwarded-For` header is believed: the caller is then the one
     that they name, and on another machine it is refused. Default: no header is believed, and whoever
-    connects is the caller."""
+    connects is the caller. Where there are API keys, a key counts wherever it comes from."""
 
     max_events_kept: int = Field(5_000, ge=10)
     """Number of a user's latest events that a request reads, of items that the bundle knows.
     (`GET /v1/users/{user_id}` shows 50 events, or as many as its `limit`.)"""
+
+    max_new_items: int = Field(10_000, ge=0)
+    """Number of items that can be added while a bundle is served. With the first one, each replica keeps a
+    copy of its own of the item tables (0.3 GB for 100,000 items)."""
 
     user_state_mb: float = Field(128, ge=0)
     """Megabytes of each replica for what is known of users without the request (profile, query vector, ranked

@@ -32,6 +32,8 @@ PRODUCT_TYPE: Final = "product_type"
 BRAND: Final = "brand"
 SALE_PRICE: Final = "sale_price"
 AVAILABILITY: Final = "availability"
+SOLD_OUT: Final = "out_of_stock"
+ITEM_PRICES: Final = (PRICE, SALE_PRICE, "cost_of_goods_sold")
 
 EVENT_TYPES: Final[tuple[str, ...]] = get_args(EventType)
 """An event type's place here is its code in `event_type.npy`: append, never reorder."""

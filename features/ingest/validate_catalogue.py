@@ -11,6 +11,7 @@ import polars as pl
 from configs.exceptions import DataError
 from configs.settings.data import PrepareConfig
 from features.core import columns as c
+from features.core.forgotten import Forgotten
 from features.core.ids import ROUNDED, are_rounded
 from features.ingest.casting import as_ids, as_prices, as_text
 from features.ingest.currency import CONTRADICTION, shop_currency, to_shop_currency, with_price_currencies
@@ -40,7 +41,6 @@ ITEM_TEXT: Final = (
 )
 _REQUIRED_TEXT: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
 """Columns that the items table always has, null where the file lacks them."""
-_ITEM_PRICES: Final = (c.PRICE, c.SALE_PRICE, "cost_of_goods_sold")
 _CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
     ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
 )
@@ -77,7 +77,7 @@ def validate_items(
     if raw is None:
         schema = {c.ID: pl.String} | dict.fromkeys(_REQUIRED_TEXT, pl.String) | {c.PRICE: pl.Float64}
         return ValidCatalogue(frame=pl.DataFrame(schema=schema), rejected=no_rejected(), num_rows=0)
-    known = {*ITEM_TEXT, *_ITEM_PRICES, c.ID}
+    known = {*ITEM_TEXT, *c.ITEM_PRICES, c.ID}
     raw.check_unambiguous(known)
     _require(raw, c.ID, setting="item_columns")
     found = raw.frame.columns
@@ -89,10 +89,10 @@ def validate_items(
             frame = frame.with_columns((as_ids if name == c.ITEM_GROUP_ID else as_text)(raw, name))
         elif name in _REQUIRED_TEXT:
             frame = frame.with_columns(pl.lit(None, dtype=pl.String).alias(name))
-    for name in _ITEM_PRICES:
+    for name in c.ITEM_PRICES:
         if name in found or name == c.PRICE:
             frame = frame.with_columns(as_prices(raw, name))
-    prices = [name for name in _ITEM_PRICES if name in frame.columns]
+    prices = [name for name in c.ITEM_PRICES if name in frame.columns]
     frame = _with_currency(frame, prices)
     has_currency = c.CURRENCY in frame.columns
     if has_currency:
@@ -135,7 +135,7 @@ def _currency_rule(frame: pl.DataFrame, currency: str | None, prepare: PrepareCo
     }
 
 
-def validate_users(raw: RawTable | None) -> ValidCatalogue:
+def validate_users(raw: RawTable | None, *, forgotten: Forgotten | None = None) -> ValidCatalogue:
     """Users by user_id with their attributes as one JSON object; every column without a meaning becomes an
     attribute.
 
@@ -168,10 +168,16 @@ def validate_users(raw: RawTable | None) -> ValidCatalogue:
     no_consent = last.filter(~pl.col("_consent"))[c.USER_ID]
     return replace(
         valid,
-        frame=valid.frame.filter(~pl.col(c.USER_ID).is_in(no_consent.implode())).drop("_consent"),
+        frame=_without_forgotten(valid.frame, forgotten)
+        .filter(~pl.col(c.USER_ID).is_in(no_consent.implode()))
+        .drop("_consent"),
         unused_columns=tuple(name for name in other if "attributes" in found or is_unnamed(name)),
         no_consent=no_consent,
     )
+
+
+def _without_forgotten(frame: pl.DataFrame, forgotten: Forgotten | None) -> pl.DataFrame:
+    return frame if forgotten is None else frame.filter(forgotten.times(frame[c.USER_ID]).is_null())
 
 
 def _consent(raw: RawTable) -> list[pl.Series]:

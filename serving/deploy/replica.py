@@ -5,6 +5,7 @@ Import it only with the environment of `ray_environment`: Ray reads its settings
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 from typing import Final
@@ -13,10 +14,13 @@ from ray import serve
 from starlette.types import ASGIApp
 
 from features.core.artefact import locked
+from serving.access.access import Access
 from serving.deploy.direct_server import listen
 from serving.deploy.fallback_bundle import load_pipeline
+from serving.deploy.item_follower import follow_items
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeHandler, logger
+from serving.deploy.public_host import is_public
 from serving.deploy.settings import ReplicaSettings
 from serving.http.app import build_app
 from serving.http.loopback_guard import LoopbackGuard
@@ -83,15 +87,18 @@ class Replica:
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         """For Ray's own port; lists and events come to the socket that listens from here on."""
         serving, log = self._settings.serving, self._settings.log
-        app = LoopbackGuard(build_app(self._service, serving, fallback_reason=self._fallback_reason), serving)
+        access = Access.of(self._settings.workspace, serving, is_public=is_public(serving.host))
+        app = build_app(self._service, serving, access=access, fallback_reason=self._fallback_reason)
+        guarded = LoopbackGuard(app, serving, access.keys)
         seen, with_id = (
             RequestLog(
-                app, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
+                guarded, slow_seconds=log.slow_seconds, with_user_ids=log.with_user_ids, returns_id=returns_id
             )
             for returns_id in (False, True)  # Ray returns the id itself
         )
         replica = serve.get_replica_context().replica_id.unique_id
         await listen(with_id, self._settings.run_folder, replica=replica)
+        self._follower = asyncio.create_task(follow_items(self._service))
         return seen
 
     def check_health(self) -> None:

@@ -1,10 +1,9 @@
-"""The live server: replicas of Ray Serve behind HAProxy, on loopback, in processes of their own."""
+"""The live server: replicas of Ray Serve behind HAProxy, in processes of their own."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import shutil
 import signal
 import socket
@@ -23,16 +22,18 @@ from pydantic import TypeAdapter
 from configs.console import log
 from configs.exceptions import ArtefactError, ServingError
 from configs.schema import Config
+from serving.access.token_secret import SecretPlace
 from serving.deploy.cluster_protocol import SETTINGS_FILE, STOP
 from serving.deploy.haproxy_replicas import num_replicas_known
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeReader, logger
+from serving.deploy.public_host import check_host, is_public, local_host
 from serving.deploy.ray_environment import ray_environment
 from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
 from serving.deploy.watchdog import Watchdog
 from serving.recommend.bundle import Bundle
-from serving.state.event_log import connect
+from serving.state.database import connect
 
 _OUTPUT: Final = "output.txt"
 """In the run folder: what the process that runs Ray prints, such as a stack trace."""
@@ -50,6 +51,7 @@ class Server:
     """A running server."""
 
     url: str
+    """At which this machine reaches it"""
     run: RunFolder
     process: subprocess.Popen[bytes]
     """The one that runs Ray"""
@@ -83,8 +85,8 @@ def start(
 
     `is_champion`: its predecessor may stand in for the bundle. `should_stop` is asked all the while.
 
-    The bundle, the event store (`events.db` in the workspace) and the port are checked first, so that a user
-    error is reported at once. Raises ArtefactError and ServingError, also where it should stop.
+    The bundle, the event store (`events.db` in the workspace), the keys and the port are checked first, so
+    that a user error is reported at once. Raises ArtefactError and ServingError, also where it should stop.
     """
     run = RunFolder.create()
     try:
@@ -92,10 +94,13 @@ def start(
         settings = deploy_settings(config, bundle, run_folder=run.path, is_champion=is_champion)
         _require_bundle(settings.replica.bundles())
         connect(settings.replica.store).close()
-        _refuse_public_host(config.serving.host)
-        refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
+        check_host(config.serving.host, config.workspace)
+        SecretPlace.of(config.workspace, config.serving).read()
+        local = local_host(config.serving.host)
+        for host in dict.fromkeys((config.serving.host, local)):
+            refuse_used_port(host, config.serving.port, setting="serving.port")
         server = Server(
-            url=f"http://{config.serving.host}:{config.serving.port}",
+            url=f"http://{local}:{config.serving.port}",
             run=run,
             process=_start_process(settings, run),
             notices=NoticeReader(run.path),
@@ -135,6 +140,11 @@ def serve(
         if stop.is_set():
             return
         raise
+    if is_public(config.serving.host):
+        log(
+            f"Other machines reach it on port {config.serving.port}, with a key. Put TLS before it, since "
+            "keys travel as they are."
+        )
     try:
         if ready:
             ready(server)
@@ -187,7 +197,11 @@ def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=ray_environment(run.path, max_wait_ms=settings.replica.serving.max_wait_ms),
+            env=ray_environment(
+                run.path,
+                max_wait_ms=settings.replica.serving.max_wait_ms,
+                public_host=settings.public_host,
+            ),
             start_new_session=True,  # Ctrl-C reaches this process alone, which stops the others in order
         )
 
@@ -233,23 +247,6 @@ def _keep_ray_logs(run: RunFolder, workspace: Path) -> Path:
         shutil.copytree(run.path / "ray" / "session_latest" / "logs", folder, ignore_dangling_symlinks=True)
         shutil.copy(run.path / _OUTPUT, folder)
     return folder
-
-
-def _refuse_public_host(host: str) -> None:
-    """Raises ServingError for an address that other machines can reach, and for IPv6."""
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if is_loopback and ":" in host:
-        raise ServingError(
-            f"serving.host={host}: the server listens on IPv4 only: set serving.host=127.0.0.1."
-        )
-    if not is_loopback:
-        raise ServingError(
-            f"serving.host={host} is reachable from other machines, and the server has no API keys yet: set "
-            "serving.host=127.0.0.1."
-        )
 
 
 def refuse_used_port(host: str, port: int, *, setting: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.schema import Config
 from configs.settings.services import ServingConfig
 from serving.deploy.json_log import LogSettings
+from serving.deploy.public_host import is_public
 from serving.recommend.served_bundle import fallback_bundles
 from serving.state.store import STORE_FILE
 
@@ -21,6 +22,8 @@ class ReplicaSettings:
     """Where the champion and its predecessor stand in for a bundle that cannot be loaded; None: nothing
     does"""
     run_folder: Path
+    workspace: Path
+    """Where the API keys are"""
     store: Path
     serving: ServingConfig
     currency: str | None
@@ -46,6 +49,12 @@ class DeploySettings:
     port: int
     num_replicas: int
 
+    @property
+    def public_host(self) -> str | None:
+        """The address for other machines; None: they do not reach the server."""
+        host = self.replica.serving.host
+        return host if is_public(host) else None
+
 
 def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champion: bool) -> DeploySettings:
     """`is_champion`: the bundle is the workspace's champion, for which its predecessor may stand in."""
@@ -54,8 +63,9 @@ def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champi
             bundle=bundle.resolve(),
             fallback_workspace=config.workspace.resolve() if is_champion else None,
             run_folder=run_folder,
+            workspace=config.workspace.resolve(),
             store=(config.workspace / STORE_FILE).resolve(),
-            serving=config.serving,
+            serving=_with_absolute_paths(config.serving),
             currency=config.prepare.currency,
             exchange_rates=dict(config.prepare.exchange_rates),
             exclude=config.data.exclude,
@@ -64,6 +74,12 @@ def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champi
         port=config.serving.port,
         num_replicas=config.serving.replicas,
     )
+
+
+def _with_absolute_paths(serving: ServingConfig) -> ServingConfig:
+    """Replicas work in another folder than the command."""
+    secret = serving.token_secret_file
+    return serving if secret is None else serving.model_copy(update={"token_secret_file": secret.resolve()})
 
 
 def log_settings(config: Config) -> LogSettings:

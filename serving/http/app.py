@@ -15,9 +15,14 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
+from serving.access.access import Access
 from serving.http.docs_page import DOCS_PAGE
 from serving.http.hot_endpoints import HotEndpoints
+from serving.http.item_routes import item_routes
+from serving.http.item_schemas import ItemFields, ItemsRequest
+from serving.http.key_guard import KEY_HEADER, SECURITY, SECURITY_SCHEMES, KeyGuard
 from serving.http.load_shedding import LoadShedding
+from serving.http.pixel_route import pixel_route
 from serving.http.problems import install_problem_handlers, problem_responses
 from serving.http.prometheus import MeasureRequests, RequestMetrics
 from serving.http.response_headers import ResponseHeaders
@@ -25,20 +30,44 @@ from serving.http.routes import hot_routes, operations_routes
 from serving.http.schemas import EventsRequest, PageRequest, ProblemDetails, RankRequest, RecommendRequest
 from serving.http.service import Service
 from serving.http.shop.routes import shop_routes
+from serving.http.user_routes import user_routes
+from serving.http.user_schemas import MergeRequest, UserFields
+
+_MODELS: Final[tuple[type, ...]] = (
+    RecommendRequest,
+    PageRequest,
+    RankRequest,
+    EventsRequest,
+    ItemFields,
+    ItemsRequest,
+    UserFields,
+    MergeRequest,
+    ProblemDetails,
+)
+"""What routes refer to by name alone"""
 
 SHOP_FOLDER: Final = Path(__file__).parent / "shop"
 
 
-def build_app(service: Service, serving: ServingConfig, *, fallback_reason: str | None = None) -> ASGIApp:
+def build_app(
+    service: Service,
+    serving: ServingConfig,
+    *,
+    access: Access | None = None,
+    fallback_reason: str | None = None,
+) -> ASGIApp:
     """The app of one server process: the API behind what every request passes, outermost last.
 
-    `fallback_reason`: why another bundle than the wanted one is served.
+    `access`: the keys of callers; None: whoever reaches the app may do everything. `fallback_reason`: why
+    another bundle than the wanted one is served.
     """
     bundle = service.pipeline.bundle
     metrics = RequestMetrics(bundle_name=bundle.name, bundle_version=bundle.version)
-    api = build_api(service, metrics, fallback_reason=fallback_reason)
+    api = build_api(service, metrics, fallback_reason=fallback_reason, max_new_items=serving.max_new_items)
     app: ASGIApp = HotEndpoints(api, service, metrics)
     app = LoadShedding(app, serving)
+    if access is not None:
+        app = KeyGuard(app, serving, access)
     app = MeasureRequests(app, metrics)
     app = ResponseHeaders(app)
     return _with_cors(app, serving.cors_origins)
@@ -52,18 +81,20 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "HEAD", "POST"],
-        allow_headers=["Content-Type"],
+        allow_headers=["Content-Type", KEY_HEADER],
         expose_headers=["Retry-After"],
     )
 
 
-def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str | None = None) -> FastAPI:
+def build_api(
+    service: Service, metrics: RequestMetrics, *, fallback_reason: str | None = None, max_new_items: int
+) -> FastAPI:
     """The endpoints, their problem details and their OpenAPI document."""
     app = FastAPI(
         title="Shopkeeper",
         version="1",
         summary="Recommendations for a shop, and the events they learn from.",
-        responses=problem_responses(403),  # of the loopback guard, which stands before the app
+        responses=problem_responses(401, 403, 429),  # of the guards, which stand before the app
         docs_url=None,  # see docs_page
         redoc_url=None,
         redirect_slashes=False,  # to an address made of the Host header, which a proxy may have set
@@ -71,6 +102,9 @@ def build_api(service: Service, metrics: RequestMetrics, *, fallback_reason: str
     install_problem_handlers(app)
     app.include_router(hot_routes())
     app.include_router(operations_routes(service, metrics, fallback_reason=fallback_reason))
+    app.include_router(pixel_route(service))
+    app.include_router(item_routes(service, max_new_items=max_new_items))
+    app.include_router(user_routes(service))
     app.include_router(shop_routes(service))
     app.add_api_route("/docs", _docs_page, include_in_schema=False)
     if SHOP_FOLDER.is_dir():
@@ -96,8 +130,10 @@ def _add_schemas_to_openapi(app: FastAPI) -> None:
             document = get_openapi(
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for model in (RecommendRequest, PageRequest, RankRequest, EventsRequest, ProblemDetails):
+            components = document.setdefault("components", {})
+            components["securitySchemes"], document["security"] = SECURITY_SCHEMES, SECURITY
+            schemas = components.setdefault("schemas", {})
+            for model in _MODELS:
                 schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema

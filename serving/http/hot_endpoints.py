@@ -14,9 +14,11 @@ from typing import Final
 from pydantic import TypeAdapter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.http.callers import caller_for, caller_of, refuse_trace
 from serving.http.problems import response_to
 from serving.http.prometheus import RequestMetrics
 from serving.http.request_body import parse_events_body
+from serving.http.request_events import Recording
 from serving.http.schemas import (
     PERSONAL_HEADERS,
     EventsResponse,
@@ -26,6 +28,7 @@ from serving.http.schemas import (
     RankResponse,
     RecommendRequest,
     RecommendResponse,
+    RecordedEvents,
 )
 from serving.http.service import Service
 
@@ -74,33 +77,57 @@ class HotEndpoints:
         await asyncio.sleep(0)  # what came at the same time is queued, or refused, before the work begins
         with scope["turn"]:
             wanted = RecommendRequest.model_validate_json(body)
-            found = self._service.recommend(wanted)
+            caller = caller_for(scope, wanted)
+            refuse_trace(caller, wanted)
+            recording = self._service.recording(wanted)
+            found = self._service.recommend(wanted, recording, columns=caller.columns)
             self._count(wanted.surface, found)
-            return _list_as_json(found)
+            if recording is None:
+                return _list_as_json(found)
+        found.recorded = await self._store(recording)
+        return _list_as_json(found)
 
     async def _page(self, scope: Scope, body: bytes) -> bytes:
         await asyncio.sleep(0)
         with scope["turn"]:
             wanted = PageRequest.model_validate_json(body)
-            found = self._service.page(wanted)
+            caller = caller_for(scope, wanted)
+            refuse_trace(caller, *wanted.slots)
+            recording = self._service.recording(wanted)
+            found = self._service.page(wanted, recording, columns=caller.columns)
             for slot, answer in zip(wanted.slots, found.slots, strict=True):
                 self._count(slot.surface, answer)
-            return _page_as_json(found)
+            if recording is None:
+                return _page_as_json(found)
+        found.recorded = await self._store(recording)
+        return _page_as_json(found)
 
     async def _rank(self, scope: Scope, body: bytes) -> bytes:
         await asyncio.sleep(0)
         with scope["turn"]:
-            return _order_as_json(self._service.rank(RankRequest.model_validate_json(body)))
+            wanted = RankRequest.model_validate_json(body)
+            caller_for(scope, wanted)
+            return _order_as_json(self._service.rank(wanted))
 
     def _count(self, surface: str, found: RecommendResponse) -> None:
+        if found.validated:
+            return
         self._metrics.count_list(
             surface,
             fallback=found.fallback_used is not None,
             short=found.shortfall_reason is not None,
         )
 
+    async def _store(self, recording: Recording) -> RecordedEvents:
+        """Store what a request for a list has recorded, when its turn is over: others need not wait for the
+        disk."""
+        recorded = await self._service.store_recording(recording)
+        self._metrics.count_events(accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=0)
+        return recorded
+
     async def _record(self, scope: Scope, body: bytes) -> bytes:
-        recorded = await self._service.record(parse_events_body(body))
+        events, token = parse_events_body(body)
+        recorded = await self._service.record(events, only=caller_of(scope).named_user(token))
         self._metrics.count_events(
             accepted=recorded.accepted, duplicates=recorded.duplicates, rejected=len(recorded.rejected)
         )

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from configs.settings.services import ServingConfig
+from serving.access.key_ring import KeyRing
 from serving.http.problems import Problem
 
 _LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
@@ -25,15 +26,19 @@ class LoopbackGuard:
     farther, to the caller that such a proxy names.
     """
 
-    def __init__(self, app: ASGIApp, serving: ServingConfig) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, serving: ServingConfig, keys: KeyRing | None = None) -> None:
+        """`keys`: where they are required, they decide in place of this guard (`KeyGuard`)."""
+        self._app, self._keys = app, keys
         self._allowed_hosts = {name.lower() for name in serving.allowed_hosts}
         self._host_names = {*_LOOPBACK_NAMES, serving.host.lower(), *self._allowed_hosts}
         self._origins = frozenset(serving.cors_origins)
         self._proxies = [ipaddress.ip_network(text) for text in serving.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] == "http" else None
+        if scope["type"] != "http" or (self._keys is not None and self._keys.is_required):
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
         app = Problem(403, refusal).response() if refusal else self._app
         await app(scope, receive, send)
 

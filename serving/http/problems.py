@@ -24,11 +24,14 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 _DESCRIPTIONS: Final = {
     400: "The body is not JSON, or a query parameter is unknown",
-    403: "The caller, or the page that calls, is not allowed",
+    401: "There is no API key, or it is unknown",
+    403: "The caller, its key, or the page that calls is not allowed this",
     404: "Not found",
     408: "The body did not arrive in time",
+    409: "The cursor is of a list that another bundle made",
     413: "The body is too long",
     422: "Something in the request is invalid; `errors` says what",
+    429: "The key sent too many requests",
     503: "The server is overloaded, or the event store cannot be used",
 }
 

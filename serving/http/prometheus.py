@@ -23,6 +23,7 @@ _KEPT: Final = {
     "user_state_bytes": "What their states take, roughly.",
     "histories": "Users whose histories are in memory.",
     "history_events": "Events of these histories.",
+    "new_items": "Items that were added since the bundle was made.",
 }
 
 _METHODS: Final = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

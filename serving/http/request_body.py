@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
 from features.core.json_text import replace_lone_surrogates
-from serving.http.problems import Problem
-from serving.http.schemas import MAX_LIST_LENGTH, FieldError
+from serving.http.problems import Problem, invalid_field
+from serving.http.schemas import MAX_LIST_LENGTH, MAX_TOKEN_CHARACTERS, FieldError
 
 _CLOSE: Final = {"Connection": "close"}
 """The rest of a body that is not wanted is not waited for."""
@@ -74,20 +74,31 @@ def with_body(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-def parse_events_body(body: bytes) -> list[object]:
-    """The events of `{"events": [...]}`, each still unchecked; half an emoji is U+FFFD. Raises Problem."""
+def parse_events_body(body: bytes) -> tuple[list[object], str | None]:
+    """The events of `{"events": [...]}`, each still unchecked, and the `user_token` beside them. Half an
+    emoji is U+FFFD. Raises Problem."""
     try:
         content = from_json(_without_lone_surrogates(body), allow_inf_nan=False)
     except ValueError as error:
         raise Problem(400, f"The body is not JSON: {error}.") from None
     expected = f'send {{"events": [...]}} with 1 to {MAX_LIST_LENGTH} events'
     errors = [FieldError("events", expected)]
-    if not isinstance(content, dict) or set(content) != {"events"} or not isinstance(content["events"], list):
+    if (
+        not isinstance(content, dict)
+        or content.keys() - {"events", "user_token"}
+        or not isinstance(content.get("events"), list)
+    ):
         raise Problem(422, f"The body is not a list of events: {expected}.", errors=errors)
     events: list[object] = content["events"]
     if not 1 <= len(events) <= MAX_LIST_LENGTH:
         raise Problem(422, f"The body has {len(events)} events: {expected}.", errors=errors)
-    return events
+    return events, _user_token(content.get("user_token"))
+
+
+def _user_token(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= MAX_TOKEN_CHARACTERS):
+        return value
+    raise invalid_field("user_token", f"is no text of at most {MAX_TOKEN_CHARACTERS} characters")
 
 
 def _without_lone_surrogates(body: bytes) -> bytes:

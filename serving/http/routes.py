@@ -7,6 +7,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
+from serving.http.key_guard import WITHOUT_KEY
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
@@ -38,6 +39,7 @@ def hot_routes() -> APIRouter:
         "/recommend",
         tags=["recommend"],
         summary="A list for a user on a surface",
+        responses=problem_responses(409),
         openapi_extra=openapi_body(RecommendRequest),
     )
     async def recommend() -> RecommendResponse:
@@ -78,7 +80,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_rea
     router = APIRouter(tags=["operations"])
 
     @router.head("/healthz", include_in_schema=False)
-    @router.get("/healthz", summary="The server process answers")
+    @router.get("/healthz", summary="The server process answers", openapi_extra=WITHOUT_KEY)
     async def healthz() -> Liveness:
         return Liveness()
 
@@ -86,6 +88,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, *, fallback_rea
     @router.get(
         "/readyz",
         summary="The bundle is loaded and the event store can be read",
+        openapi_extra=WITHOUT_KEY,
         responses=problem_responses(503),
     )
     async def readyz() -> Readiness:

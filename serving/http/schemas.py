@@ -12,6 +12,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serving.http.request_context import RequestContext
+from serving.http.trace_response import ListTrace
 from serving.recommend.filter_expression import MAX_CHARACTERS
 from serving.state.event_fields import Id
 from serving.state.live_events import LiveEvent
@@ -20,11 +22,32 @@ MAX_LIST_LENGTH: Final = 500
 """Of each list in a request."""
 
 MAX_DAYS: Final = 36_500
+MAX_PROMOTIONS: Final = 10
+"""Of one list."""
+
+OPTIONS: Final = frozenset({"diversity", "promotions", "exploration", "explain", "explain_item_ids"})
+"""Fields of a request that make more of a list than the surface's own."""
+
+MAX_EXPLAINED: Final = 50
+"""Items whose way one trace tells."""
+
 MAX_SLOTS: Final = 20
 """Lists of one page."""
 
+MAX_TOKEN_CHARACTERS: Final = 4_096
+
 PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
+
+
+UserToken = Annotated[
+    str,
+    Field(
+        max_length=MAX_TOKEN_CHARACTERS,
+        description="With a public key: the back end's word that this is the user (a JSON Web Token, HS256).",
+    ),
+]
+"""With other keys nobody looks at it."""
 
 
 class UserRequest(BaseModel):
@@ -35,10 +58,44 @@ class UserRequest(BaseModel):
     user_id: Id | None = Field(None, description="The user. Without user_id and visitor_id: a new visitor.")
     visitor_id: Id | None = None
     session_id: Id | None = None
+    user_token: UserToken | None = None
     events: list[LiveEvent] = Field(
-        [],
+        default_factory=list,
         max_length=MAX_LIST_LENGTH,
-        description="What the user just did: used for this answer and not stored. No user_id is needed.",
+        description="What the user just did: used for this answer, and not stored without `record`. No "
+        "user_id is needed.",
+    )
+    consent: bool = Field(
+        True,
+        description="False: answered from the request alone. Nothing that is stored of the user is read, and "
+        "nothing is stored or kept.",
+    )
+
+
+class PromotionRequest(BaseModel):
+    """What is promoted in a list, and how many of its places it gets."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, description="Stands with each item that it placed.")
+    filter: str = Field(
+        max_length=MAX_CHARACTERS, description="A SQL condition over the catalogue's columns, as in `filter`."
+    )
+    share: float = Field(ge=0, le=1, description="Of the places of the list.")
+
+
+class ListsRequest(UserRequest):
+    """Who asks for one list or for several, and what else becomes of the request."""
+
+    validate_only: bool = Field(
+        False, description="True: the request is checked, no list is made, and nothing is stored or counted."
+    )
+    context: RequestContext | None = Field(
+        None, description="Where the request comes from; fills the empty fields of events that are recorded."
+    )
+    record: bool = Field(
+        False,
+        description="True: the events are stored, before the answer, as /v1/events does.",
     )
 
 
@@ -49,11 +106,13 @@ class ListRequest(BaseModel):
 
     surface: str = Field("home", max_length=100, description="Where the list is shown: a configured surface.")
     item_ids: list[Id] = Field(
-        [], max_length=MAX_LIST_LENGTH, description="The items on the page: the product, or the cart."
+        default_factory=list,
+        max_length=MAX_LIST_LENGTH,
+        description="The items on the page: the product, or the cart.",
     )
     num_results: int = Field(20, ge=1, le=500)
     exclude_item_ids: list[Id] = Field(
-        [], max_length=MAX_LIST_LENGTH, description="Items that must not be in the list."
+        default_factory=list, max_length=MAX_LIST_LENGTH, description="Items that must not be in the list."
     )
     filter: str | None = Field(
         None,
@@ -67,13 +126,52 @@ class ListRequest(BaseModel):
     exclude_viewed_days: float = Field(
         0, ge=0, le=MAX_DAYS, description="Leave out what the user viewed in the last days."
     )
+    exclude_cart: bool | None = Field(
+        None, description="Leave out what lies in the cart. Default: as the surface's filters say."
+    )
+    diversity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How much unlike each other the items are: 0 for the best by score, however alike. "
+        "Default: the surface's.",
+    )
+    promotions: list[PromotionRequest] = Field(
+        default_factory=list,
+        max_length=MAX_PROMOTIONS,
+        description="Shares of the places for what matches a condition, the best of it for this user.",
+    )
+    exploration: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="The share of the places, never the first, whose items are drawn by lot with known "
+        "`propensity`. Default: the surface's.",
+    )
     return_fields: list[str] = Field(
-        [], max_length=50, description="Columns of the catalogue to return with each item."
+        default_factory=list, max_length=50, description="Columns of the catalogue to return with each item."
+    )
+    explain: bool = Field(False, description="Whether the answer says how the list came about (`trace`).")
+    explain_item_ids: list[Id] = Field(
+        default_factory=list,
+        max_length=MAX_EXPLAINED,
+        description="Items of which the trace says where they were lost, or at which rank they are.",
     )
 
+    @property
+    def wants_trace(self) -> bool:
+        """Whether the answer has a trace, which only a private key may ask for."""
+        return self.explain or len(self.explain_item_ids) > 0
 
-class RecommendRequest(ListRequest, UserRequest):
+
+class RecommendRequest(ListRequest, ListsRequest):
     """Who asks, and for which list."""
+
+    cursor: str | None = Field(
+        None,
+        max_length=100,
+        description="`*` for the first page of a list that goes on, then the `cursor` of the page before.",
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -87,7 +185,7 @@ class RecommendRequest(ListRequest, UserRequest):
     )
 
 
-class PageRequest(UserRequest):
+class PageRequest(ListsRequest):
     """Who asks, and for which lists of one page."""
 
     slots: list[ListRequest] = Field(
@@ -109,6 +207,7 @@ class EventsRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     events: list[LiveEvent] = Field(min_length=1, max_length=MAX_LIST_LENGTH)
+    user_token: UserToken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +218,14 @@ class BundleVersion:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedEvents:
+    """What was stored of the events of a request, counted in rows as by /v1/events."""
+
+    accepted: int
+    duplicates: int
+
+
 @dataclass(slots=True)
 class ItemReason:
     """Why an item is in the list."""
@@ -127,8 +234,8 @@ class ItemReason:
         str,
         Field(
             description=(
-                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular` or "
-                "`long_tail`."
+                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, "
+                "`long_tail`, `new` or `exploration`."
             )
         ),
     ]
@@ -142,10 +249,20 @@ class RecommendedItem:
 
     item_id: str
     rank: Annotated[int, Field(description="From 1.")]
-    score: Annotated[float, Field(description="Never above that of the rank before.")]
-    source: Annotated[str, Field(description="The retriever behind the first reason.")]
+    score: Annotated[
+        float,
+        Field(description="The ranker's. Never above that of the rank before where nothing but it decides."),
+    ]
+    source: Annotated[
+        str, Field(description="The retriever behind the first reason; `exploration` for what was drawn.")
+    ]
     reasons: list[ItemReason]
     fields: Annotated[dict[str, Any], Field(description="The requested return_fields.")]
+    promotion: Annotated[str | None, Field(description="The promotion that placed it.")] = None
+    propensity: Annotated[
+        float | None,
+        Field(description="Of an item that was drawn: the probability with which it was, for this place."),
+    ] = None
 
 
 @dataclass(slots=True)
@@ -165,13 +282,29 @@ class RecommendResponse:
     unknown_item_ids: Annotated[
         list[str], Field(description="Item ids of the request that are not in the catalogue.")
     ]
+    trace: Annotated[
+        ListTrace | None, Field(description="How the list came about, where the request asks.")
+    ] = None
+    validated: Annotated[
+        bool, Field(description="True for `validate_only`: the request is valid, and no list was made.")
+    ] = False
+    recorded: Annotated[
+        RecordedEvents | None, Field(description="What `record` stored; null without it.")
+    ] = None
+    cursor: Annotated[
+        str | None,
+        Field(description="Of the next page, where `cursor` asks for pages; null where the list ends."),
+    ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PageResponse:
     """The lists of one page, in the order of the request; no item is in two of them."""
 
     slots: list[RecommendResponse]
+    recorded: Annotated[
+        RecordedEvents | None, Field(description="What `record` stored; null without it.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

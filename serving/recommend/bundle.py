@@ -30,7 +30,7 @@ from configs.settings.recommend import RetrieversConfig, SurfaceConfig
 from configs.settings.section import Section
 from features.core.artefact import other_version, read_manifest, write_manifest, writing
 from features.core.bundle_files import read_array, reading, require_shapes
-from features.core.columns import AVAILABILITY, ID, USER_ID
+from features.core.columns import AVAILABILITY, ID, SOLD_OUT, USER_ID
 from features.histories import IntArray
 from features.profiles.item_profiles import ItemProfiles
 from features.retriever import Retriever
@@ -188,10 +188,11 @@ class Bundle:
 
     @cached_property
     def recommendable(self) -> NDArray[np.bool_]:
-        """(N,) True for items that can be shown and can be bought."""
+        """(N,) True for items that can be shown and can be bought. A server changes it in place, as `titles`,
+        when an item changes."""
         if AVAILABILITY not in self.catalogue.columns:
-            return self.can_be_shown
-        sold_out = self.catalogue[AVAILABILITY].eq_missing("out_of_stock").to_numpy()
+            return np.array(self.can_be_shown)
+        sold_out = self.catalogue[AVAILABILITY].eq_missing(SOLD_OUT).to_numpy()
         return np.asarray(self.can_be_shown & ~sold_out)
 
     def _require_agreement(self, folder: Path, *, num_items: int) -> None:

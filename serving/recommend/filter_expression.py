@@ -127,7 +127,7 @@ class _Translation:
         name = self._by_lower.get(node.name.lower())
         if name is None:
             raise FilterError(
-                f"names the column {node.name!r}, which the catalogue does not have; it has "
+                f"names the column {node.name!r}, which is none of those that it may name: "
                 f"{', '.join(self._columns)}"
             )
         column, kind = pl.col(name), self._columns[name]

@@ -6,8 +6,10 @@ with reasons
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +24,20 @@ from features.retriever import Retrieval, Retriever, ScoredItems, UserContext, W
 from features.retrievers import retrievers_of
 from serving.recommend.bundle import Bundle
 from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
+from serving.recommend.composed_lists import Made, composed
+from serving.recommend.diversity import Diversity, pool_size
+from serving.recommend.exploration import exploration_weights
 from serving.recommend.feature_group import CandidateContext
 from serving.recommend.filter import FilterContext
 from serving.recommend.filters import filters_of
 from serving.recommend.first_pass import first_pass
 from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
-from serving.recommend.request import Answer, Query, no_items
+from serving.recommend.request import Answer, Query, Recommendation, no_items
 from serving.recommend.selectors import Selected, fill_up, page_scores
 from serving.recommend.slow_retrievers import SlowRetrievers
+from serving.recommend.stages import Stages
+from serving.recommend.trace import Trace
 from serving.recommend.user_context import UserContexts
 
 
@@ -46,6 +53,16 @@ class Ranked:
     """Retriever → what it found, of every retriever of the bundle"""
     user: KnownUser
 
+    def followed_by(self, deeper: Ranked) -> Ranked:
+        """What `deeper` has besides comes after, with scores that are not above."""
+        is_new = ~np.isin(deeper.items, self.items)
+        lowest = self.scores.min(initial=np.inf)
+        return replace(
+            deeper,
+            items=np.concatenate([self.items, deeper.items[is_new]]),
+            scores=np.concatenate([self.scores, np.minimum(deeper.scores[is_new], lowest)]),
+        )
+
     @property
     def profile(self) -> UserProfile:
         """The user's, at the moment of the request."""
@@ -53,13 +70,19 @@ class Ranked:
 
 
 class Pipeline:
-    """A bundle ready to answer. Nothing in it changes, so threads may share it."""
+    """A bundle ready to answer. Nothing in it changes but what is sold out and what things are called, so
+    threads may share it."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.columns = RankerColumns.of(bundle)
-        self._filters = {name: filters_of(surface) for name, surface in bundle.surfaces.items()}
+        self._filters = {
+            (name, exclude_cart): filters_of(surface, exclude_cart=exclude_cart)
+            for name, surface in bundle.surfaces.items()
+            for exclude_cart in (None, False, True)
+        }
         settings = bundle.settings
+        self._diversity = Diversity(bundle)
         self._contexts = UserContexts(bundle.item_profiles, settings)
         done = participles(settings.history.target_event_types, word="or")
         self._wording = {
@@ -85,31 +108,44 @@ class Pipeline:
         """
         ranked = ranked or self.rank(query)
         selected = self.select(query, ranked)
-        if query.is_narrowed and selected.num_ranked < query.num_results:
-            allowed = self._allowed(query, ranked.profile)
-            ranked = self.rank(query, known=ranked.user, allowed=allowed)
+        diversity = self._diversity_of(query)
+        if query.is_narrowed and (selected.num_ranked < query.depth or diversity):
+            pool = pool_size(query.num_results) if diversity else None
+            ranked = self.deepened(
+                query,
+                ranked,
+                self.allowed(query, ranked.profile),
+                page=pool or query.num_results,
+                whole=pool or query.depth,
+            )
             selected = self.select(query, ranked)
-        recommendations = explain(
-            selected,
-            retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
-            retrievals=ranked.retrievals,
-            fallback=self._fallback(query),
-            wording=self._wording[self._is_recent(query)],
-        )
-        fallback = self.bundle.surfaces[query.surface].fallback
+        surface = self.bundle.surfaces[query.surface]
+        exploration = surface.exploration if query.options.exploration is None else query.options.exploration
+        if query.options.promotions or exploration:
+            made = composed(self, query, ranked, exploration=exploration)
+        else:
+            page = selected.after(query.options.offset)
+            made = Made(
+                self.explained(query, page, ranked.retrievals), page.num_ranked, selected.items, page.has_more
+            )
+        found = made.recommendations
+        num_allowed = selected.num_allowed - query.options.offset
         return Answer(
-            recommendations,
+            found,
             query.num_results,
             shortfall_reason=shortfall_reason(
-                query, found=len(recommendations), allowed=selected.num_allowed, fallback=fallback
+                query, found=len(found), allowed=num_allowed, fallback=surface.fallback
             ),
             fallback_used=fallback_used(
                 query,
-                recommendations,
-                num_ranked=selected.num_ranked,
-                fallback=fallback,
+                found,
+                num_ranked=made.num_ranked,
+                fallback=surface.fallback,
                 impersonal=self._impersonal,
             ),
+            has_more=made.has_more,
+            as_of=query.as_of,
+            trace=self._trace(query, ranked, made) if query.options.explain else None,
         )
 
     def know(self, query: Query, *, slow: SlowRetrievers | None = None) -> KnownUser:
@@ -159,18 +195,33 @@ class Pipeline:
         order = np.argsort(-scores, kind="stable")
         return Ranked(candidates.items[order], scores[order], candidates.retrievals, known)
 
-    def score(self, query: Query, items: IntArray) -> NDArray[np.float32]:
+    def score(self, query: Query, items: IntArray, *, known: KnownUser | None = None) -> NDArray[np.float32]:
         """(C,) the scores of `items` (C,), whoever would propose them, as `rank` gives them to candidates."""
-        known = self.know(query)
+        known = known or self.know(query)
         distinct, place = np.unique(items, return_inverse=True)
         candidates = self._with_columns(distinct, query, known, self.retrieve(query, known))
         found: NDArray[np.float32] = self._scores(query, candidates, known)[place]
         return found
 
-    def select(self, query: Query, ranked: Ranked) -> Selected:
-        """Apply the surface's filters and order, and fill a short list up."""
+    def deepened(
+        self, query: Query, ranked: Ranked, allowed: NDArray[np.bool_], *, page: int, whole: int
+    ) -> Ranked:
+        """Where fewer than `whole` of the candidates are `allowed` (N,): those that a search among the
+        allowed ones gives. Where the present ones suffice for a `page`, they stay, and the others follow, so
+        that a list's pages are the same however many of them are made."""
+        num_allowed = np.count_nonzero(allowed[ranked.items])
+        is_by_score = self.bundle.surfaces[query.surface].order_by == "ranker"
+        if num_allowed >= (whole if is_by_score else page):
+            return ranked
+        deeper = self.rank(query, known=ranked.user, allowed=allowed)
+        return deeper if num_allowed < page else ranked.followed_by(deeper)
+
+    def in_order(
+        self, query: Query, ranked: Ranked, allowed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Places in `ranked` of what `allowed` (N,) marks, best first in the order of the surface; and the
+        scores (C,) of that order."""
         surface = self.bundle.surfaces[query.surface]
-        allowed = self._allowed(query, ranked.profile)
         order, scores = np.arange(len(ranked.items)), ranked.scores
         if surface.order_by == "page" and len(query.page_items):
             retrievers = self._retrievers(surface).values()
@@ -178,17 +229,57 @@ class Pipeline:
                 ranked.items, ranked.scores, retrievers=retrievers, page_items=query.page_items
             )
             order = np.argsort(-scores, kind="stable")
-        order = order[allowed[ranked.items[order]]][: query.num_results]
+        return order[allowed[ranked.items[order]]], scores
+
+    def select(
+        self, query: Query, ranked: Ranked, *, length: int | None = None, page_length: int | None = None
+    ) -> Selected:
+        """Apply the surface's filters and order, and fill a short list up.
+
+        `length`: of the list, where it is not the query's. `page_length`: diversity is kept in each page of
+        so many.
+        """
+        surface = self.bundle.surfaces[query.surface]
+        length = query.depth if length is None else length
+        allowed = self.allowed(query, ranked.profile)
+        order, scores = self.in_order(query, ranked, allowed)
+        if diversity := self._diversity_of(query):
+            mixed = self._diversity.order(
+                ranked.items[order],
+                diversity=diversity,
+                length=length,
+                page_length=query.num_results if page_length is None else page_length,
+            )
+            order = order[mixed]
+        shown = order[:length]
         selected = Selected(
-            ranked.items[order],
-            scores[order],
-            num_ranked=len(order),
+            ranked.items[shown],
+            scores[shown],
+            num_ranked=len(shown),
             num_allowed=int(np.count_nonzero(allowed)),
+            has_more=len(order) > length,
         )
         if surface.fallback is None:
             return selected
         fallback = ranked.user.retrieved[surface.fallback]
-        return fill_up(selected, fallback=fallback, allowed=allowed, length=query.num_results)
+        return fill_up(selected, fallback=fallback, allowed=allowed, length=length)
+
+    def explained(
+        self, query: Query, selected: Selected, retrievals: Mapping[str, Retrieval]
+    ) -> tuple[Recommendation, ...]:
+        """A list with its reasons, in the words of `retrievals`."""
+        return explain(
+            selected,
+            retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
+            retrievals=retrievals,
+            fallback=self._fallback(query),
+            wording=self._wording[self._is_recent(query)],
+        )
+
+    @cached_property
+    def exploration_weights(self) -> NDArray[np.float64]:
+        """(N,) what the probability of being drawn is proportional to."""
+        return exploration_weights(np.asarray(self.bundle.item_profiles.popularity))
 
     def is_shared(self, name: str, found: ScoredItems) -> bool:
         """Whether a retriever gave the very object that it gives to everybody."""
@@ -253,6 +344,10 @@ class Pipeline:
         days = self.bundle.settings.retrievers.popularity_days
         return query.as_of - self.bundle.as_of <= days * MICROSECONDS_PER_DAY
 
+    def _diversity_of(self, query: Query) -> float:
+        surface = self.bundle.surfaces[query.surface]
+        return surface.diversity if query.options.diversity is None else query.options.diversity
+
     def _retrievers(self, surface: SurfaceConfig) -> Mapping[str, Retriever]:
         return {name: self.bundle.retrievers[name] for name in retrievers_of(surface)}
 
@@ -260,17 +355,42 @@ class Pipeline:
         name = self.bundle.surfaces[query.surface].fallback
         return self.bundle.retrievers[name] if name else None
 
-    def _allowed(self, query: Query, profile: UserProfile) -> NDArray[np.bool_]:
+    def allowed(self, query: Query, profile: UserProfile) -> NDArray[np.bool_]:
         """(N,) what the surface's filters leave."""
         context = FilterContext(query=query, profile=profile, recommendable=self.bundle.recommendable)
         allowed = np.ones(self.bundle.num_items, bool)
-        for one in self._filters[query.surface]:
+        for one in self._filters[query.surface, query.exclude_cart]:
             removed = one.removed(context)
             if removed.dtype == np.bool_:
                 allowed &= ~removed
             elif len(removed):
                 allowed[removed] = False
         return allowed
+
+    def _trace(self, query: Query, ranked: Ranked, made: Made) -> Trace:
+        """How a list came about, with what became of the query's `explain_items`."""
+        surface = self.bundle.surfaces[query.surface]
+        context = FilterContext(query, ranked.profile, self.bundle.recommendable)
+        removed = {}
+        for one in self._filters[query.surface, query.exclude_cart]:
+            removed[one] = np.zeros(self.bundle.num_items, bool)
+            removed[one][one.removed(context)] = True
+        order, _ = self.in_order(query, ranked, self.allowed(query, ranked.profile))
+        proposing = retrievers_of(surface)
+        return Stages(
+            proposed={name: one.proposed for name, one in ranked.retrievals.items() if name in proposing},
+            scored=ranked.items,
+            scored_by=surface.fallback if surface.fallback and query.is_stranger else "ranker",
+            removed=removed,
+            in_order=ranked.items[order],
+            shown=made.shown.tolist(),
+            offset=query.options.offset,
+            num_promoted=Counter(one.promotion for one in made.recommendations if one.promotion),
+            num_explored=sum(one.propensity is not None for one in made.recommendations),
+            fallback=surface.fallback,
+            num_filled=len(made.recommendations) - made.num_ranked,
+            diversity=self._diversity_of(query),
+        ).trace(query.options.explain_items.tolist())
 
 
 def _first_of_each(items: IntArray) -> IntArray:

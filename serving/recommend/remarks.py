@@ -35,7 +35,7 @@ def fallback_used(
     `impersonal` names the retrievers that give everybody the same; the first `num_ranked` of `found` were
     ranked, the others are the fallback's.
     """
-    sources = list(dict.fromkeys(one.source for one in found))
+    sources = list(dict.fromkeys(one.source for one in found if one.propensity is None))
     if sources and set(sources) <= set(impersonal):
         why = "nothing is known of this user yet"
         if not query.is_stranger:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
 from features.retriever import Reason
+from serving.recommend.list_options import NO_OPTIONS, ListOptions
+from serving.recommend.trace import Trace
 
 
 def no_items() -> IntArray:
@@ -36,11 +38,14 @@ class Query:
     """What the user purchased in so many days is left out."""
     exclude_viewed_days: float = 0.0
     """What the user viewed in so many days is left out."""
+    exclude_cart: bool | None = None
+    """Whether what lies in the cart is left out; None: as the surface's `filters` say"""
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
     user: str | None = None
     """The user's key, see `features.core.ids.user_key`; None for a stranger."""
+    options: ListOptions = NO_OPTIONS
 
     def lately(self, event_type: str, *, days: float) -> IntArray:
         """The items of the user's events of a type in the last `days`."""
@@ -53,6 +58,11 @@ class Query:
         return found
 
     @property
+    def depth(self) -> int:
+        """Places of the list down to the last that is wanted."""
+        return self.options.offset + self.num_results
+
+    @property
     def is_narrowed(self) -> bool:
         """Whether the request itself says what may not be in the list."""
         return (
@@ -60,6 +70,7 @@ class Query:
             or len(self.exclude) > 0
             or self.exclude_purchased_days > 0
             or self.exclude_viewed_days > 0
+            or self.exclude_cart is True
         )
 
     @property
@@ -68,16 +79,20 @@ class Query:
         return not len(self.history) and not len(self.page_items)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Recommendation:
-    """One place in a list."""
+    """One place in a list. Not frozen, since that doubles the time to make it."""
 
     item: int
     score: float
-    """Never above that of the place before"""
+    """The ranker's; never above that of the place before where nothing but it decides"""
     source: str
     """The retriever whose reason is named first"""
     reasons: tuple[Reason, ...]
+    promotion: str | None = None
+    """The promotion that the place belongs to"""
+    propensity: float | None = None
+    """The probability with which the item was drawn, of a place for exploration"""
 
 
 @dataclass(frozen=True)
@@ -90,3 +105,9 @@ class Answer:
     """Why there are fewer than `requested`."""
     fallback_used: str | None = None
     """The retriever behind a list that is not personal, or that filled it, and why."""
+    has_more: bool = False
+    """Whether there is another page"""
+    as_of: int = field(default=0, compare=False)
+    """The moment of the list, in microseconds since 1970 UTC"""
+    trace: Trace | None = None
+    """How the list came about; None where the query does not ask"""

@@ -22,6 +22,15 @@ class Selected:
     """How many of the first were ranked candidates; the rest fill the list up."""
     num_allowed: int
     """How many items of the catalogue the filters leave"""
+    has_more: bool = False
+    """Whether a longer list would have more"""
+
+    def after(self, offset: int) -> Selected:
+        """The list without its first `offset` places."""
+        if not offset:
+            return self
+        num_ranked = max(0, self.num_ranked - offset)
+        return replace(self, items=self.items[offset:], scores=self.scores[offset:], num_ranked=num_ranked)
 
 
 def page_scores(
@@ -44,14 +53,16 @@ def fill_up(
 ) -> Selected:
     """Add the best of `fallback` that `allowed` (N,) marks and that are not there yet, up to `length`."""
     missing = length - len(selected.items)
-    if missing <= 0:
+    if selected.has_more or missing < 0:
         return selected
     free = allowed.copy()
     free[selected.items] = False
-    filling = fallback.best(missing, allowed=free)
+    filling = fallback.best(missing + 1, allowed=free)
+    has_more, filling = len(filling) > missing, filling[:missing]
     lowest = selected.scores.min(initial=0.0)
     return replace(
         selected,
         items=np.concatenate([selected.items, filling]),
         scores=np.concatenate([selected.scores, np.full(len(filling), lowest, np.float32)]),
+        has_more=has_more,
     )

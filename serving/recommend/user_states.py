@@ -66,7 +66,7 @@ class UserStates:
         `query.history` must be the same object as long as it holds the same events. A stranger has no state.
         """
         user = query.user
-        if user is None or not self._max_bytes:
+        if user is None or not self._max_bytes or (query.options.is_pinned and not self._is_pinned_to(query)):
             known = self._pipeline.know(query, slow=self._slow)
             return self._pipeline.recommend(query, ranked=self._pipeline.rank(query, known=known))
         state = self._states.get(user)
@@ -97,6 +97,11 @@ class UserStates:
 
     def _is_current(self, state: UserState, query: Query) -> bool:
         return state.history is query.history and 0 <= query.as_of - state.as_of <= self._max_age
+
+    def _is_pinned_to(self, query: Query) -> bool:
+        """Whether the user's state is that of a pinned query."""
+        state = self._states.get(query.user or "")
+        return state is not None and state.history is query.history and state.as_of == query.as_of
 
     def _keep(self, user: str, state: UserState) -> None:
         earlier = self._states.pop(user, None)

@@ -13,18 +13,12 @@ import polars as pl
 
 from configs.exceptions import ServingError
 from features.core.artefact import read_manifest, write_manifest, writing
-from features.core.columns import TIMESTAMP
-from features.core.ids import user_key_expr
-from serving.state.event_log import (
-    CREATE_INDEXES,
-    EVENT_COLUMNS,
-    SKIP_DUPLICATES,
-    Event,
-    connect,
-    insert_statement,
-    transaction,
-    translate_store_errors,
-)
+from features.core.columns import TIMESTAMP, USER_ID
+from features.core.forgotten import Forgotten
+from features.core.ids import VISITOR_PREFIX, user_key_expr
+from serving.state.database import connect, transaction, translate_store_errors
+from serving.state.event_log import CREATE_INDEXES, EVENT_COLUMNS, SKIP_DUPLICATES, Event, insert_statement
+from serving.state.forgotten_users import forgotten_users
 
 CHUNK_ROWS: Final = 100_000
 
@@ -61,7 +55,8 @@ def import_events(tables: Path, store: Path, *, progress: Progress | None = None
         with translate_store_errors(store):
             if connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (fingerprint,)).fetchone():
                 return ImportResult(imported=0, duplicates=0, already_imported=True)
-            chunks = _chunks(pl.scan_parquet(tables / "events.parquet"), progress)
+            events = pl.scan_parquet(tables / "events.parquet")
+            chunks = _chunks(events, progress, forgotten=forgotten_users(store))
             before = connection.total_changes
             if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
                 total = _import_into_empty_log(connection, chunks)
@@ -78,10 +73,10 @@ def import_events(tables: Path, store: Path, *, progress: Progress | None = None
 
 
 def export_events(store: Path, out: Path, *, progress: Progress | None = None) -> int:
-    """Write the log as a folder with `events.parquet`, with the columns of the tables. Returns the number of
-    events.
+    """Write the log as a folder with `events.parquet`, with the columns of the tables, and the attributes
+    that were put of users as `users.parquet`. Returns the number of events.
 
-    `shopkeeper prepare` reads the folder with `data.reader: parquet`. It is for its owner alone. Raises
+    `shopkeeper prepare` reads both with `data.reader: parquet`. It is for its owner alone. Raises
     ServingError and ArtefactError.
     """
     if not store.is_file():
@@ -104,21 +99,29 @@ def export_events(store: Path, out: Path, *, progress: Progress | None = None) -
                     progress(done, total)
             (scratch / "events.parquet").touch(mode=0o600)
             pl.concat(parts).write_parquet(scratch / "events.parquet")
+            (scratch / "users.parquet").touch(mode=0o600)
+            _users(connection).write_parquet(scratch / "users.parquet")
             write_manifest(scratch, kind="events", made_from=store.name, contents={"events": done})
             return done
     finally:
         connection.close()
 
 
-def _chunks(events: pl.LazyFrame, progress: Progress | None) -> Iterator[pl.DataFrame]:
-    """The events with the columns of the log, 100,000 at a time, in the order of the tables."""
+def _chunks(
+    events: pl.LazyFrame, progress: Progress | None, *, forgotten: Forgotten | None
+) -> Iterator[pl.DataFrame]:
+    """The events with the columns of the log, 100,000 at a time, in the order of the tables; none of users
+    who were deleted later."""
     total = int(events.select(pl.len()).collect().item())
     rows = _log_columns(events)
     for start in range(0, total, CHUNK_ROWS):
         chunk = rows.slice(start, CHUNK_ROWS).collect()
+        if forgotten is not None:
+            until = forgotten.times(chunk["user_key"])
+            chunk = chunk.filter(~(chunk[TIMESTAMP] < until).fill_null(value=False))
         yield chunk
         if progress:
-            progress(start + chunk.height, total)
+            progress(min(start + CHUNK_ROWS, total), total)
 
 
 def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
@@ -161,6 +164,13 @@ def _import_missing(connection: sqlite3.Connection, chunks: Iterator[pl.DataFram
 def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, schema=EVENT_TYPES, orient="row")
     return frame.with_columns(pl.col(TIMESTAMP).cast(pl.Datetime("us", "UTC")))
+
+
+def _users(connection: sqlite3.Connection) -> pl.DataFrame:
+    """user_id and attributes (a JSON object); a visitor has none in the tables."""
+    rows = connection.execute("SELECT user_key, attributes FROM users ORDER BY user_key").fetchall()
+    users = pl.DataFrame(rows, schema={USER_ID: pl.String, "attributes": pl.String}, orient="row")
+    return users.filter(~pl.col(USER_ID).str.starts_with(VISITOR_PREFIX))
 
 
 def _now() -> int:

@@ -1,6 +1,6 @@
-"""Group commit: appends that arrive while the disk is busy share the next transaction, and so one fsync.
+"""Group commit: writes that arrive while the disk is busy share the next transaction, and so one fsync.
 
-An append waits a bounded time for the lock of the file, in a bounded queue: then it fails, and nothing of it
+A write waits a bounded time for the lock of the file, in a bounded queue: then it fails, and nothing of it
 is stored.
 """
 
@@ -17,44 +17,27 @@ from pathlib import Path
 from typing import Final
 
 from configs.exceptions import StoreBusyError
-from serving.state.event_log import (
-    WRITE_WITHOUT_CHANGE,
-    connect,
-    insert_statement,
-    transaction,
-    translate_store_errors,
-)
+from serving.state.database import WRITE_WITHOUT_CHANGE, connect, transaction, translate_store_errors
+from serving.state.statements import Statement
 
 logger = logging.getLogger("shopkeeper")
 
 MAX_GROUP: Final = 256
-"""The most appends in one transaction."""
+"""The most writes in one transaction."""
 MAX_WAITING: Final = 1_024
-"""The most appends in the queue; further ones are refused at once."""
+"""The most writes in the queue; further ones are refused at once."""
 GIVE_UP_SECONDS: Final = 2.0
-"""How long an append waits for the lock while another program holds it."""
+"""How long a write waits for the lock while another program holds it."""
 
 _TRY_SECONDS: Final = 0.002
 """How long one attempt waits for the lock, which another replica holds for as long as its fsync takes. SQLite
 waits in steps that grow to a tenth of a second: two replicas that write would be idle most of the time."""
-_INSERT: Final = insert_statement()
-
-Rows = Sequence[tuple[object, ...]]
-
-
-@dataclass(frozen=True)
-class AppendResult:
-    """How many events of one append were stored."""
-
-    accepted: int
-    duplicates: int
-    """Events whose key was already in the log: not stored again."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Append:
-    rows: Rows
-    done: Future[AppendResult]
+class _Write:
+    statements: Sequence[Statement]
+    done: Future[int]
     give_up_at: float
     """By `time.monotonic`"""
 
@@ -67,20 +50,21 @@ class GroupCommitWriter:
         """Why the last write failed; None after one that succeeded"""
         self._path = path
         self._connection = connect(path, busy_seconds=_TRY_SECONDS)
-        self._waiting: queue.Queue[_Append | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[_Write | None] = queue.Queue(MAX_WAITING)
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, rows: Rows) -> Future[AppendResult]:
-        """Queue rows (the values of `LOG_COLUMNS`). No rows: the file is written and nothing is changed.
+    def submit(self, statements: Sequence[Statement]) -> Future[int]:
+        """Queue statements that are carried out together or not at all. None: the file is written and nothing
+        is changed.
 
-        The future is done when they are on disk, or fails with ServingError. Raises StoreBusyError where the
-        queue is full.
+        The future is done when they are on disk, and says how many rows they changed; or it fails with
+        ServingError. Raises StoreBusyError where the queue is full.
         """
-        done: Future[AppendResult] = Future()
+        done: Future[int] = Future()
         try:
-            self._waiting.put_nowait(_Append(rows, done, time.monotonic() + GIVE_UP_SECONDS))
+            self._waiting.put_nowait(_Write(statements, done, time.monotonic() + GIVE_UP_SECONDS))
         except queue.Full:
             raise StoreBusyError(f"{self._path}: {MAX_WAITING} writes wait already: try again.") from None
         return done
@@ -92,46 +76,45 @@ class GroupCommitWriter:
         self._connection.close()
 
     def _run(self) -> None:
-        group: list[_Append] = []
+        group: list[_Write] = []
         while not self._is_closing or group:
             self._fill(group)
             group = self._write(group) if group else []
 
-    def _fill(self, group: list[_Append]) -> None:
+    def _fill(self, group: list[_Write]) -> None:
         """Add what is queued; wait for the first of an empty group."""
         while len(group) < MAX_GROUP and not self._is_closing:
             try:
-                append = self._waiting.get(block=not group)
+                write = self._waiting.get(block=not group)
             except queue.Empty:
                 return
-            if append is None:
+            if write is None:
                 self._is_closing = True
-            elif append.done.set_running_or_notify_cancel():
-                group.append(append)
+            elif write.done.set_running_or_notify_cancel():
+                group.append(write)
 
-    def _write(self, group: list[_Append]) -> list[_Append]:
-        """Store a group in one transaction. Returns the appends that still wait for the lock."""
+    def _write(self, group: list[_Write]) -> list[_Write]:
+        """Store a group in one transaction. Returns the writes that still wait for the lock."""
         try:
             with translate_store_errors(self._path), transaction(self._connection):
-                results = [self._insert(append.rows) for append in group]
+                results = [self._execute(write.statements) for write in group]
         except Exception as error:
             now, is_busy = time.monotonic(), isinstance(error, StoreBusyError)
-            failed = [append for append in group if not is_busy or now >= append.give_up_at]
+            failed = [write for write in group if not is_busy or now >= write.give_up_at]
             if failed:
                 self._note(error)
-            for append in failed:
-                append.done.set_exception(error)
-            return [append for append in group if append not in failed] if is_busy else []
+            for write in failed:
+                write.done.set_exception(error)
+            return [write for write in group if write not in failed] if is_busy else []
         self._note(None)
-        for append, result in zip(group, results, strict=True):
-            append.done.set_result(result)
+        for write, result in zip(group, results, strict=True):
+            write.done.set_result(result)
         return []
 
-    def _insert(self, rows: Rows) -> AppendResult:
-        if not rows:
+    def _execute(self, statements: Sequence[Statement]) -> int:
+        if not statements:
             self._connection.execute(WRITE_WITHOUT_CHANGE)
-        accepted = sum(self._connection.execute(_INSERT, row).rowcount for row in rows)
-        return AppendResult(accepted=accepted, duplicates=len(rows) - accepted)
+        return sum(self._connection.execute(sql, parameters).rowcount for sql, parameters in statements)
 
     def _note(self, error: Exception | None) -> None:
         """Keep how the last write went; the log has a line where that changes, not one a write."""

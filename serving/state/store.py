@@ -1,4 +1,4 @@
-"""The event store of one process: durable appends, and every user's history from memory.
+"""The event store of one process: durable writes, and every user's history from memory.
 
 The log on disk is the only source of truth. What is cached in memory can be rebuilt from it at any time, so a
 process may be killed.
@@ -6,11 +6,10 @@ process may be killed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
-import threading
+import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Final, Self
 from configs.exceptions import StoreBusyError
 from features.core.artefact import FULL_DISK_BYTES
 from features.histories import History
+from serving.state.database import connect, translate_store_errors
 from serving.state.event_log import (
     EVENT_COLUMNS,
     EVENT_KEY,
@@ -28,18 +28,17 @@ from serving.state.event_log import (
     USER_ARRIVAL_INDEX,
     USER_TIME_INDEX,
     Event,
-    connect,
+    insert_statement,
     log_row,
-    translate_store_errors,
 )
-from serving.state.group_commit_writer import AppendResult, GroupCommitWriter
+from serving.state.item_store import ItemStore
+from serving.state.statements import Statement
+from serving.state.store_file import READ_BUSY_SECONDS, StoreFile
 from serving.state.user_history_cache import UserHistoryCache
+from serving.state.user_store import UserStore
 
 STORE_FILE: Final = "events.db"
 """Its name in the workspace."""
-
-READ_BUSY_SECONDS: Final = 0.5
-"""How long a read waits for a lock. Writers hold none that readers need, but for SQLite's own repairs."""
 
 PROBE_SECONDS: Final = 5.0
 """`write_trouble` writes at most so often."""
@@ -77,6 +76,18 @@ _NUM_EVENTS: Final = (
 )
 
 
+_INSERT: Final = insert_statement()
+
+
+@dataclass(frozen=True)
+class AppendResult:
+    """How many events of one append were stored."""
+
+    accepted: int
+    duplicates: int
+    """Events whose key was already in the log: not stored again."""
+
+
 @dataclass(frozen=True)
 class ActiveUser:
     """A user with item events in the log."""
@@ -92,11 +103,9 @@ class EventStore:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._writer = GroupCommitWriter(path)
-        self._reader = connect(path, busy_seconds=READ_BUSY_SECONDS)
-        self._file = path.stat().st_ino
+        self._file = StoreFile(path)
+        self.items, self.users = ItemStore(self._file), UserStore(self._file)
         self._next_probe = 0.0
-        self._lock = threading.Lock()
         self._caches: OrderedDict[str, UserHistoryCache] = OrderedDict()
         self._num_cached_events = 0
 
@@ -114,9 +123,7 @@ class EventStore:
 
     def close(self) -> None:
         """Write what is queued and close the file."""
-        self._writer.close()
-        with self._lock:
-            self._reader.close()
+        self._file.close()
 
     async def append(self, events: Sequence[Event], *, received_at: int) -> AppendResult:
         """Store events; returns when they would survive a power cut. Raises ServingError when they could not
@@ -126,39 +133,40 @@ class EventStore:
         An event whose key is already in the log counts as a duplicate. The next `history` of any
         process includes the new events. `received_at` in microseconds since 1970 UTC.
         """
-        rows = [log_row(event, received_at=received_at) for event in events]
-        return await asyncio.wrap_future(self._writer.submit(rows))
+        accepted = await self._file.write(_inserts(events, received_at))
+        return AppendResult(accepted, len(events) - accepted)
 
     def append_now(self, events: Sequence[Event], *, received_at: int) -> AppendResult:
         """`append` for programs without an event loop."""
-        rows = [log_row(event, received_at=received_at) for event in events]
-        return self._writer.submit(rows).result()
+        accepted = self._file.writer.submit(_inserts(events, received_at)).result()
+        return AppendResult(accepted, len(events) - accepted)
 
-    def history(self, user_key: str, item_index: Mapping[str, int], *, limit: int) -> History:
+    def history(self, key: str, item_index: Mapping[str, int], *, limit: int) -> History:
         """The latest `limit` item events of a user, oldest first, with items as indices of `item_index`.
 
         Events with items that `item_index` lacks are left out, and do not count. Takes microseconds when
         there are no new events, and one indexed query otherwise.
         """
-        with self._lock, translate_store_errors(self.path):
-            return self._cached(user_key, item_index, limit).history
+        with self._file.reading() as reader:
+            self._drop_changed_users(reader)
+            return self._cached(reader, key, item_index, limit).history
 
     def latest_events(self, user_key: str, *, limit: int) -> list[Event]:
         """The latest item events of a user in raw ids, newest first."""
-        with self._lock, translate_store_errors(self.path):
-            rows = self._reader.execute(_LATEST_EVENTS, (user_key, limit)).fetchall()
+        with self._file.reading() as reader:
+            rows = reader.execute(_LATEST_EVENTS, (user_key, limit)).fetchall()
         return [Event(*row) for row in rows]
 
     def without_stored(self, events: Sequence[Event]) -> list[Event]:
         """The events that the log does not have yet, each once."""
         new = {event.key: event for event in events}
-        with self._lock, translate_store_errors(self.path):
-            return [event for key, event in new.items() if not self._reader.execute(_HAS_KEY, key).fetchone()]
+        with self._file.reading() as reader:
+            return [event for key, event in new.items() if not reader.execute(_HAS_KEY, key).fetchone()]
 
     def num_events(self, user_key: str) -> int:
         """How many item events the log has of a user."""
-        with self._lock, translate_store_errors(self.path):
-            (count,) = self._reader.execute(_NUM_EVENTS, (user_key,)).fetchone()
+        with self._file.reading() as reader:
+            (count,) = reader.execute(_NUM_EVENTS, (user_key,)).fetchone()
         return int(count)
 
     def recently_active_users(self, limit: int) -> list[ActiveUser]:
@@ -184,8 +192,8 @@ class EventStore:
 
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
-        with self._lock, translate_store_errors(self.path):
-            self._reader.execute("SELECT number FROM events LIMIT 1").fetchone()
+        with self._file.reading() as reader:
+            reader.execute("SELECT number FROM events LIMIT 1").fetchone()
 
     def write_trouble(self) -> str | None:
         """Why an event would be refused now; None where it would be stored. Never waits.
@@ -194,7 +202,7 @@ class EventStore:
         every few seconds at most, whose outcome the next call knows.
         """
         try:
-            if self.path.stat().st_ino != self._file:
+            if self.path.stat().st_ino != self._file.inode:
                 return "the event log's file was replaced: restart the server"
             free = shutil.disk_usage(self.path.parent).free
         except OSError as error:
@@ -204,7 +212,7 @@ class EventStore:
         if free < FULL_DISK_BYTES:
             return "the event log's disk is full"
         self._probe()
-        match self._writer.trouble:
+        match self._file.writer.trouble:
             case None:
                 return None
             case StoreBusyError():
@@ -212,21 +220,33 @@ class EventStore:
             case _:
                 return "the event log cannot be written: see the server's log"
 
+    def _drop_changed_users(self, reader: sqlite3.Connection) -> None:
+        """Drop the histories that changed in another way than by new events, such as by a merge."""
+        changed = self.users.changed(reader)
+        if None in changed:
+            self._caches.clear()
+            self._num_cached_events = 0
+        for key in changed:
+            cache = self._caches.pop(key or "", None)
+            self._num_cached_events -= len(cache.history) if cache else 0
+
     def _probe(self) -> None:
         now = time.monotonic()
         if now >= self._next_probe:
             self._next_probe = now + PROBE_SECONDS
             with contextlib.suppress(StoreBusyError):
-                self._writer.submit([])
+                self._file.writer.submit([])
 
-    def _cached(self, user_key: str, item_index: Mapping[str, int], limit: int) -> UserHistoryCache:
+    def _cached(
+        self, reader: sqlite3.Connection, user_key: str, item_index: Mapping[str, int], limit: int
+    ) -> UserHistoryCache:
         """The cached history of a user, loaded or brought up to date."""
         cache = self._caches.pop(user_key, None)
         self._num_cached_events -= len(cache.history) if cache else 0
         if cache is None or cache.item_index is not item_index or cache.limit != limit:
-            cache = UserHistoryCache(self._reader, user_key, item_index=item_index, limit=limit)
+            cache = UserHistoryCache(reader, user_key, item_index=item_index, limit=limit)
         else:
-            cache.refresh(self._reader)
+            cache.refresh(reader)
         self._caches[user_key] = cache  # at the end: the most recently used
         self._num_cached_events += len(cache.history)
         while len(self._caches) > MAX_CACHED_USERS or (
@@ -234,3 +254,7 @@ class EventStore:
         ):
             self._num_cached_events -= len(self._caches.popitem(last=False)[1].history)
         return cache
+
+
+def _inserts(events: Sequence[Event], received_at: int) -> list[Statement]:
+    return [(_INSERT, log_row(event, received_at=received_at)) for event in events]

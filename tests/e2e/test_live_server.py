@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from worked_example import Example
 
 from configs.exceptions import ServingError
 from configs.load import load_config
+from serving.access.api_keys import create_key
+from serving.access.token_secret import create_secret
+from serving.access.user_tokens import user_token
 from serving.deploy.ray_environment import free_ports
 from serving.deploy.server import start
 from serving.recommend.served_bundle import champion_bundle
@@ -33,7 +37,7 @@ from pathlib import Path
 from configs.load import load_config
 from serving.deploy.server import serve
 
-settings = [f"serving.port={sys.argv[3]}", "serving.num_replicas=1"]
+settings = [f"serving.port={sys.argv[3]}", "serving.num_replicas=1", *sys.argv[4:]]
 config = load_config(overrides=settings, workspace=Path(sys.argv[1]))
 serve(config, Path(sys.argv[2]), ready=lambda server: print("ready", server.url, flush=True))
 print("stopped", flush=True)
@@ -43,11 +47,17 @@ print("stopped", flush=True)
 class Live:
     """A server in a process of its own, and a client of it."""
 
-    def __init__(self, workspace: Path, bundle: Path) -> None:
+    def __init__(self, workspace: Path, bundle: Path, *settings: str) -> None:
         self.workspace, self.bundle, self.port = workspace, bundle, free_ports(1)[0]
-        command = [sys.executable, "-c", SERVE, str(self.workspace), str(self.bundle), str(self.port)]
+        arguments = [str(self.workspace), str(self.bundle), str(self.port), *settings]
+        command = [sys.executable, "-c", SERVE, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+
+    def end(self) -> None:
+        self.client.close()
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=60)
 
     def wait_for(self, word: str) -> None:
         assert self.process.stdout is not None
@@ -93,9 +103,7 @@ def live(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         server.wait_for("ready")
         yield server
     finally:
-        server.client.close()
-        server.process.send_signal(signal.SIGTERM)
-        server.process.communicate(timeout=60)
+        server.end()
 
 
 def test_events_change_the_answer(live: Live) -> None:
@@ -135,6 +143,42 @@ def test_four_hundred_at_once_are_answered_soon_or_told_to_come_back(live: Live)
         if response.status_code == 503:
             assert response.headers["content-type"] == "application/problem+json"
             assert response.headers["retry-after"] == "1"
+
+
+def test_the_back_end_changes_items_and_users_through_haproxy(live: Live) -> None:
+    """And all of it is still there after the replica was killed."""
+
+    def sent(method: str, path: str, **fields: Any) -> dict[str, Any]:
+        response = live.client.request(method, path, json=fields or None)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def shown(**who: str) -> list[str]:
+        body = {**who, "num_results": 500}
+        return [item["item_id"] for item in sent("POST", "/v1/recommend", **body)["items"]]
+
+    assert sent("PUT", "/v1/items/brie", title="Brie", availability="in_stock")["status"] == "added"
+    assert sent("PUT", "/v1/items/cheese5", availability="out_of_stock")["status"] == "changed"
+    assert sent("DELETE", "/v1/items/cheese6")["status"] == "deleted"
+    for user in ("eve", "mallory"):
+        live.client.post(
+            "/v1/events",
+            json={"events": [{"event_type": "view_item", "visitor_id": user, "item_id": "brie"}]},
+        )
+        assert sent("POST", "/v1/users/merge", visitor_id=user, user_id=user)["events"] == 1
+    assert sent("DELETE", "/v1/users/mallory")["status"] == "deleted"
+    killed = live.replica()
+    os.kill(killed, signal.SIGKILL)
+    until = time.monotonic() + 60
+    while live.replica() in (0, killed) and time.monotonic() < until:
+        time.sleep(0.2)
+    found = shown(user_id="eve")
+    assert "brie" in found
+    assert not {"cheese5", "cheese6"} & set(found)
+    assert [event["item_id"] for event in sent("GET", "/v1/users/eve")["events"]] == ["brie"]
+    assert sent("GET", "/v1/users/mallory")["events"] == []
+    for path in live.workspace.glob("events.db*"):
+        assert b"mallory" not in path.read_bytes()
 
 
 def test_a_replica_has_no_torch(live: Live) -> None:
@@ -177,6 +221,20 @@ def test_a_port_in_use_is_said_before_anything_starts(live: Live, tmp_path: Path
         start(config, live.bundle)
 
 
+def test_from_its_first_key_on_it_answers_nobody_without_one(live: Live) -> None:
+    """The tests after this one have the key."""
+    key, _ = create_key(live.workspace, "private", name="", now=datetime.now(UTC))
+    until = time.monotonic() + 5
+    while live.client.post("/v1/recommend", json={}).status_code != 401:
+        assert time.monotonic() < until, "it should look at the keys once a second"
+        time.sleep(0.1)
+    assert live.client.get("/metrics").status_code == 401
+    assert live.client.get("/readyz").status_code == 200
+    live.client.headers["X-API-Key"] = key
+    assert live.client.get("/metrics").status_code == 200
+    assert live.recommend()["items"]
+
+
 def test_after_kill_9_it_answers_again_and_every_acknowledged_event_is_in_the_log(live: Live) -> None:
     killed = live.replica()
     acknowledged = {
@@ -207,3 +265,26 @@ def test_it_stops_cleanly_and_frees_its_port(live: Live) -> None:
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", live.port)) != 0
     assert not Path(f"/proc/{replica}").exists()
+
+
+def test_with_keys_it_may_listen_on_every_address(example: Example, tmp_path: Path) -> None:
+    """Other addresses of loopback than the usual one stand in for those that other machines reach."""
+    workspace = tmp_path / "shop"
+    key, _ = create_key(workspace, "public", name="", now=datetime.now(UTC))
+    secret = create_secret(workspace)
+    server = Live(workspace, champion_bundle(example.workspace), "serving.host=0.0.0.0")
+    try:
+        server.wait_for(f"ready http://127.0.0.1:{server.port}")
+        headers = {"X-API-Key": key, "Host": "reco.myshop.example"}
+        with httpx.Client(base_url=f"http://127.0.0.77:{server.port}", timeout=10, headers=headers) as page:
+            assert page.post("/v1/recommend", json={"visitor_id": "v-1"}).status_code == 200
+            assert page.post("/v1/recommend", json={"user_id": "ann"}).status_code == 403
+            token = user_token("ann", secret=secret.encode(), expires_at=int(time.time()) + 60)
+            ann = {"user_id": "ann", "user_token": token}
+            assert page.post("/v1/recommend", json=ann).status_code == 200
+            assert page.get("/v1/users/ann").status_code == 403
+            del page.headers["X-API-Key"]
+            assert page.post("/v1/recommend", json={}).status_code == 401
+            assert page.get("/readyz").status_code == 200
+    finally:
+        server.end()

@@ -307,7 +307,12 @@ def test_the_panel_shows_the_answers_as_they_came(page: Page) -> None:
     page.one("#panel summary").send_keys(Keys.ENTER)
     until(lambda: page.one("#raw").is_displayed())
     assert page.texts("#which option") == ["Recommended for you", "Buy again"]
+    until(lambda: page.one("#trace").is_displayed())
     home = json.loads(page.one("#raw").text)
+    cells = page.texts("#trace td")
+    assert list(zip(cells[::3], cells[2::3], strict=True)) == [
+        (stage["stage"].replace("_", " "), str(stage["num_items"])) for stage in home["trace"]["stages"]
+    ]
     assert [item["item_id"] for item in home["items"]] == page.items("home")
     assert page.texts("#recommendation") == [home["recommendation_id"]]
     facts = dict(zip(page.texts("#facts dt"), page.texts("#facts dd"), strict=True))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from hand_made_bundle import write_bundle
 from live_shop import LiveShop
 from selenium import webdriver
 
+from configs.settings.services import ServingConfig
+from serving.access.access import Access
+from serving.access.api_keys import create_key
+from serving.access.token_secret import create_secret
+from serving.access.user_tokens import user_token
 from serving.recommend.pipeline import Pipeline
 from serving.state.store import EventStore
 
@@ -368,20 +374,37 @@ def test_a_card_is_reported_once_it_was_seen_for_a_second_and_when_it_is_clicked
     until(lambda: len(client.shop.rows("view_item_list")) == 6)
 
 
-def test_a_key_and_a_token_are_sent_where_they_are_given(browser: webdriver.Chrome, client: Client) -> None:
-    """From a page of the server itself: another origin would ask first whether it may send a key."""
-    browser.get(f"{client.shop.address}shopkeeper.js")
-    client.make(apiKey="sk_public_1", userId="ann", userToken="old", batchMs=0)
-    client.shop.gate.refusals = [(403, {})]
-    client.do("shopkeeper.viewItem('fruit1')")
-    until(lambda: client.shop.gate.posted)
-    path, body, headers = client.shop.gate.posted[0]
-    assert (path, body["user_token"], headers["x-api-key"]) == ("/v1/events", "old", "sk_public_1")
-    until(lambda: client.do("return shopkeeper.pending") == 0)
-    assert len([key for key in client.kept() if "event" in key]) == 1, "it waits for another token"
-    client.do("shopkeeper.login('ann', { userToken: 'new' })")
-    until(lambda: len(client.shop.gate.posted) == 2)
-    assert client.shop.gate.posted[1][1] == {"user_token": "new", "events": body["events"]}
+def test_with_a_public_key_a_user_needs_a_token_and_what_lacks_one_waits_for_it(
+    browser: webdriver.Chrome, pipeline: Pipeline, storefront: str, tmp_path: Path
+) -> None:
+    public, _ = create_key(tmp_path, "public", name="pages", now=datetime.now(UTC))
+    secret = create_secret(tmp_path).encode()
+    now = int(time.time())
+    expired, valid = (user_token("ann", secret=secret, expires_at=now + more) for more in (-600, 600))
+    with EventStore.open(tmp_path / "keyed.db") as store:
+        access = Access.of(tmp_path, ServingConfig(), is_public=True)
+        shop = LiveShop(pipeline, store, cors_origins=[storefront], access=access)
+        shop.start()
+        client = Client(browser, shop, storefront)
+        client.open(apiKey=public, userId="ann", userToken=expired, batchMs=0)
+        client.do("shopkeeper.viewItem('fruit1')")
+        until(lambda: client.do("return shopkeeper.pending") == 0)
+        assert len([key for key in client.kept() if "event" in key]) == 1
+        assert client.do("return shopkeeper.recommend()")["status"] == 403
+        assert store.num_events("ann") == 0
+        client.do(f"shopkeeper.login('ann', {{ userToken: '{valid}' }})")
+        until(lambda: shop.stored("ann", "view_item"))
+        assert client.do("return shopkeeper.recommend({ numResults: 3 })")["returned"] == 3
+        assert client.do("return shopkeeper.get('users/ann')")["status"] == 403
+        client.do("shopkeeper.logout()")
+        assert client.do("return shopkeeper.recommend({ numResults: 3 })")["returned"] == 3, "as a visitor"
+        client.open(apiKey="sk_public_unknown", batchMs=0)
+        client.do("shopkeeper.viewItem('fruit2')")
+        until(lambda: client.do("return shopkeeper.pending") == 0)
+        assert len([key for key in client.kept() if "event" in key]) == 1, "it waits for a page with a key"
+        client.do("localStorage.clear()")
+        browser.get("about:blank")
+        shop.stop()
 
 
 def test_what_waits_is_bounded(client: Client) -> None:

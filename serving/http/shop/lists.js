@@ -20,8 +20,8 @@ export function showWaiting(rows = ROWS) {
   for (const row of rows) showSkeletons(railOf(row));
 }
 
-/** The rows of this shop, with their answers. `opened`: the product whose page it is, or null. */
-export async function askForRows(opened) {
+/** The rows of this shop, with their answers. `opened`: the product whose page it is, or null. `explain`: each with its trace. */
+export async function askForRows(opened, { explain }) {
   const rows = ROWS.filter((row) => shop.surfaces.includes(row) && (row !== "product" || opened));
   for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
   const slots = rows.map((surface) => ({
@@ -30,6 +30,7 @@ export async function askForRows(opened) {
     itemIds: surface === "product" ? [opened.item_id] : [],
     excludeItemIds: opened ? [opened.item_id] : [],
     returnFields: FIELDS.filter((name) => shop.columns.includes(name)),
+    explain,
   }));
   const { answer, milliseconds } = await timed(shopkeeper.page(slots));
   return { rows: rows.map((row, place) => ({ row, answer: answer.slots[place] })), milliseconds };

@@ -32,8 +32,18 @@ function showAnswer() {
   const list = last.lists.find(({ name }) => name === $("which").value) ?? last.lists[0];
   $("recommendation").textContent = list?.answer.recommendation_id ?? "none: an order is no list";
   $("raw").textContent = list ? JSON.stringify(list.answer, null, 2) : "";
+  showTrace(list?.answer.trace?.stages ?? []);
 }
 
-export function preparePanel() {
+/** The way of a list: what each stage proposed, scored, took away or filled. */
+function showTrace(stages) {
+  $("trace").hidden = stages.length === 0;
+  const rows = stages.map(({ stage, name, num_items }) => make("tr", "", make("td", "", stage.replace("_", " ")), make("td", "", name ?? ""), make("td", "", String(num_items))));
+  $("trace").tBodies[0].replaceChildren(...rows);
+}
+
+/** While it is open, lists are asked for with their trace. */
+export function preparePanel({ onOpen }) {
   $("which").addEventListener("change", showAnswer);
+  $("panel").addEventListener("toggle", () => { if ($("panel").open) onOpen(); });
 }

@@ -62,6 +62,8 @@ def _add_user_routes(router: APIRouter, service: Service) -> None:
             user_id=user_id,
             num_events=service.store.num_events(user_id),
             events=[_user_event(service, event) for event in latest],
+            attributes=service.store.users.attributes(user_id),
+            consent=False if service.store.users.suppression(user_id) == "no_consent" else None,
         )
 
 
@@ -78,6 +80,7 @@ def _add_catalogue_routes(router: APIRouter, service: Service) -> None:
 
     @router.get("/items", summary="Search the catalogue; without a query, the best-selling items")
     async def items(query: Annotated[str, Query(max_length=200)] = "", limit: Limit = 20) -> CatalogueItems:
+        await service.follow_items()
         found = service.catalogue.search(query, limit=limit)
         return CatalogueItems([_catalogue_item(service, index) for index in found])
 
@@ -85,9 +88,10 @@ def _add_catalogue_routes(router: APIRouter, service: Service) -> None:
         "/items/{item_id:path}", summary="One item of the catalogue", responses=problem_responses(404)
     )
     async def item(item_id: str) -> CatalogueItem:
-        index = service.pipeline.bundle.item_index.get(clean_id(item_id))
+        await service.follow_items()
+        index = service.live.index(clean_id(item_id))
         if index is None:
-            raise Problem(404, f"The catalogue of this bundle has no item {item_id[:100]!r}.")
+            raise Problem(404, f"The catalogue has no item {item_id[:100]!r}.")
         return _catalogue_item(service, index)
 
 

@@ -62,6 +62,10 @@ class UserHistory:
     user_id: str
     num_events: Annotated[int, Field(description="How many item events the log has of this user.")]
     events: list[UserEvent]
+    attributes: Annotated[dict[str, Any], Field(description="What the shop put of the user.")]
+    consent: Annotated[
+        bool | None, Field(description="false where they took it back; null: nothing says so.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ async function refresh() {
   const number = ++refreshes;
   const { who, opened } = view;
   const [user, { rows, milliseconds }] = await Promise.all([
-    shopkeeper.get(`users/${encodeURIComponent(who)}`, { limit: HISTORY }), askForRows(opened),
+    shopkeeper.get(`users/${encodeURIComponent(who)}`, { limit: HISTORY }), askForRows(opened, { explain: $("panel").open }),
   ]);
   if (number !== refreshes) return; // a later refresh has started
   showCart(cartOf(user.events), { onRemove: removeFromCart, onBuy: buy });
@@ -69,6 +69,11 @@ async function search() {
   if (!view.query && !view.category) return closeSearch();
   const order = await showFound(view, { cardOf, onCategory });
   if (order) showCall({ what: "Search ordered", milliseconds: order.milliseconds, lists: [{ name: "Search", answer: order.answer }] });
+}
+
+async function refreshAll() {
+  await refresh();
+  await search();
 }
 
 // --- where the person is: what the address says ---
@@ -118,7 +123,7 @@ async function follow() {
   const opened = item ? await shopkeeper.get(`items/${encodeURIComponent(item)}`).catch(() => null) : null;
   show({ opened, query, category });
   $("query").value = query;
-  await Promise.all([refresh(), search()]);
+  await refreshAll();
   if (item && !opened) $("status").textContent = "That product is not in the shop any more.";
 }
 
@@ -146,7 +151,7 @@ async function start() {
 }
 
 prepareRows();
-preparePanel();
+preparePanel({ onOpen: () => attempt(refreshAll) });
 preparePicker({ current: () => view.who, onPick: (who) => { shopAs(who); goHome(); } });
 whenServerIsBack(() => attempt(refresh));
 $("query").addEventListener("input", type);

@@ -17,10 +17,14 @@ def filter_names() -> tuple[str, ...]:
     return module_names(__name__, __path__)
 
 
-def filters_of(surface: SurfaceConfig) -> tuple[type[Filter], ...]:
-    """The filters of a surface: those that always hold, and its own."""
+def filters_of(surface: SurfaceConfig, *, exclude_cart: bool | None = None) -> tuple[type[Filter], ...]:
+    """The filters of a surface: those that always hold, and its own; with or without the cart's where the
+    request says so."""
     found = [class_in(__name__, name, base=Filter) for name in filter_names()]  # type: ignore[type-abstract]
-    return tuple(one for one in found if one.always or one.name in surface.filters)
+    own = {*surface.filters, "cart"} if exclude_cart else set(surface.filters)
+    if exclude_cart is False:
+        own.discard("cart")
+    return tuple(one for one in found if one.always or one.name in own)
 
 
 def check_filters(config: Config) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +14,13 @@ from typing import Any, cast
 import httpx
 import pytest
 from hand_made_bundle import write_bundle
-from pages import DOCS
+from pages import DOCS, blocks
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from configs.settings.services import ServingConfig
-from serving.http import schemas
+from serving.access.user_tokens import UserTokenError, user_of_token
+from serving.http import item_schemas, schemas, user_schemas
 from serving.http.app import build_api, build_app
 from serving.http.prometheus import RequestMetrics
 from serving.http.service import Service
@@ -30,7 +32,8 @@ PAGE = (DOCS / "api.md").read_text(encoding="utf-8")
 DATA = (DOCS / "data.md").read_text(encoding="utf-8")
 MODELS = [
     one
-    for one in vars(schemas).values()
+    for module in (schemas, item_schemas, user_schemas)
+    for one in vars(module).values()
     if isinstance(one, type) and (is_dataclass(one) or issubclass(one, BaseModel)) and one is not BaseModel
 ]
 """Requests are pydantic models, responses are dataclasses."""
@@ -39,7 +42,8 @@ MODELS = [
 def openapi() -> dict[str, Any]:
     bundle = SimpleNamespace(name="bundle", version="1", item_index={}, item_ids=[])
     service = SimpleNamespace(pipeline=SimpleNamespace(bundle=bundle))
-    return build_api(cast(Service, service), RequestMetrics(bundle_name="", bundle_version="")).openapi()
+    metrics = RequestMetrics(bundle_name="", bundle_version="")
+    return build_api(cast(Service, service), metrics, max_new_items=0).openapi()
 
 
 def test_every_endpoint_is_on_the_page() -> None:
@@ -92,20 +96,44 @@ def test_the_limit_of_every_list_in_a_request_is_on_the_page() -> None:
 def test_every_example_is_answered(page: str, tmp_path: Path) -> None:
     """What `curl` sends, sent to the app."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    examples = re.findall(r"curl -s http://127\.0\.0\.1:8000(\S+).*?-d '(.*?)'", text, flags=re.DOTALL)
+    calls = re.findall(r"^\$ (curl -s (?:[^\n]*\\\n)*[^\n]*)$", text, flags=re.MULTILINE)
+    examples = [call for call in calls if "127.0.0.1:8000/v1" in call]
     pipeline = Pipeline.load(write_bundle(tmp_path / "bundle"))
 
     async def answers(app: ASGIApp) -> list[httpx.Response]:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-            return [await client.post(path, content=body) for path, body in examples]
+            return [await _sent(client, call) for call in examples]
 
     with EventStore.open(tmp_path / "events.db") as store:
         app = build_app(Service(pipeline, store, max_events_kept=10), ServingConfig())
-        *lists, recorded = asyncio.run(answers(app))
-    assert len(lists[0].json()["items"]) == 5
-    assert all(one.status_code == 200 for one in lists)
-    assert recorded.json() == {"accepted": 1, "duplicates": 0, "rejected": []}
+        found = asyncio.run(answers(app))
+    assert len(found[0].json()["items"]) == 5
+    assert [
+        (call, one.text) for call, one in zip(examples, found, strict=True) if one.status_code != 200
+    ] == []
+    recorded = [one.json() for call, one in zip(examples, found, strict=True) if "/v1/events " in call]
+    assert recorded == [{"accepted": 1, "duplicates": 0, "rejected": []}]
+
+
+async def _sent(client: httpx.AsyncClient, call: str) -> httpx.Response:
+    """What a call of curl sends."""
+    method = re.search(r"-X (\w+)", call)
+    body = re.search(r"-d '(.*?)'", call, flags=re.DOTALL)
+    (path,) = re.findall(r"http://127\.0\.0\.1:8000([^\s']+)", call)
+    content = body[1].encode() if body else None
+    return await client.request(method[1] if method else "POST" if body else "GET", path, content=content)
+
+
+def test_a_token_made_as_on_the_page_counts() -> None:
+    [code] = blocks(DOCS / "api.md", "python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    secret = "a secret of thirty-two bytes or more"
+    token = names["user_token"]("1234", secret, minutes=2)
+    assert user_of_token(token, secret=secret.encode(), now=time.time() + 110) == "1234"
+    with pytest.raises(UserTokenError, match="has expired"):
+        user_of_token(token, secret=secret.encode(), now=time.time() + 200)
 
 
 def test_the_example_of_an_error_has_its_fields() -> None:

@@ -20,7 +20,9 @@ from configs.settings.encoder import EncoderConfig
 from configs.settings.recommend import SurfaceConfig
 from models.data_shape import DataShape
 from scripts.cli import app
+from serving.http.item_schemas import ItemFields, ItemsRequest
 from serving.http.schemas import EventsRequest, PageRequest, RankRequest, RecommendRequest
+from serving.http.user_schemas import MergeRequest, UserFields
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=name_of)
 OLD_NAMES_BELOW = "## Renamed in 0.2.0"
@@ -124,6 +126,10 @@ REQUESTS: dict[str, type[BaseModel]] = {
     "page": PageRequest,
     "rank": RankRequest,
     "events": EventsRequest,
+    "items": ItemsRequest,
+    "items/mug-7": ItemFields,
+    "users/merge": MergeRequest,
+    "users/1234": UserFields,
 }
 
 

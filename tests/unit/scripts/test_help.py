@@ -37,6 +37,11 @@ COMMANDS = (
     "demo",
     "events import",
     "events export",
+    "keys create",
+    "keys list",
+    "keys revoke",
+    "keys secret",
+    "keys token",
 )
 
 
@@ -64,7 +69,9 @@ def test_help_names_every_option_and_says_what_the_command_does(
 
 def test_help_shows_every_command(shopkeeper: RunMain) -> None:
     done = shopkeeper("--help")
-    assert [name for name in (*COMMANDS[:10], "events") if not re.search(rf"\b{name}\b", done.out)] == []
+    assert [
+        name for name in (*COMMANDS[:10], "events", "keys") if not re.search(rf"\b{name}\b", done.out)
+    ] == []
     assert "\x1b" not in done.out
 
 

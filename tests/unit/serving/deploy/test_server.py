@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hand_made_bundle import write_bundle
 
 from configs.exceptions import ArtefactError, ServingError
 from configs.load import load_config
+from serving.access.api_keys import create_key, revoke_key
 from serving.deploy.fallback_bundle import load_pipeline
 from serving.deploy.server import start
 from serving.deploy.settings import deploy_settings
@@ -39,10 +41,38 @@ def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path, bundle: Path) ->
             try_to_start(tmp_path, bundle, f"serving.port={port}")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "shop.example"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7"])
 def test_without_keys_only_loopback_is_served(tmp_path: Path, bundle: Path, host: str) -> None:
-    with pytest.raises(ServingError, match=r"no API keys yet: set serving\.host=127\.0\.0\.1"):
+    said = r"no API keys: make one with `shopkeeper keys create .*set serving\.host=127\.0\.0\.1"
+    with pytest.raises(ServingError, match=said):
         try_to_start(tmp_path, bundle, f"serving.host={host}")
+    _, made = create_key(tmp_path / "shop", "private", name="", now=datetime.now(UTC))
+    revoke_key(tmp_path / "shop", made.id)
+    with pytest.raises(ServingError, match=said):
+        try_to_start(tmp_path, bundle, f"serving.host={host}")
+
+
+def test_a_name_is_no_address_to_listen_on(tmp_path: Path, bundle: Path) -> None:
+    with pytest.raises(ServingError, match=r"shop\.example is no IPv4 address: set one of this machine"):
+        try_to_start(tmp_path, bundle, "serving.host=shop.example")
+
+
+def test_with_keys_an_address_of_another_machine_cannot_be_used(tmp_path: Path, bundle: Path) -> None:
+    create_key(tmp_path / "shop", "private", name="", now=datetime.now(UTC))
+    with pytest.raises(ServingError, match=r"on 192\.0\.2\.7 cannot be used"):
+        try_to_start(tmp_path, bundle, "serving.host=192.0.2.7")
+
+
+def test_keys_and_secrets_that_cannot_be_read_are_named(tmp_path: Path, bundle: Path) -> None:
+    with pytest.raises(ServingError, match=r"token_secret_file=.*/nowhere: there is no such file"):
+        try_to_start(tmp_path, bundle, f"serving.token_secret_file={tmp_path}/nowhere")
+    settings = ["serving.token_secret_file=secrets/tokens"]
+    config = load_config(overrides=settings, workspace=tmp_path)
+    secret = deploy_settings(config, bundle, run_folder=tmp_path, is_champion=False).replica.serving
+    assert secret.token_secret_file == Path.cwd() / "secrets" / "tokens", "replicas run in another folder"
+    (tmp_path / "shop" / "keys.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ServingError, match=r"keys\.json: the API keys cannot be read"):
+        try_to_start(tmp_path, bundle)
 
 
 def test_ipv6_is_refused_before_anything_starts(tmp_path: Path, bundle: Path) -> None:

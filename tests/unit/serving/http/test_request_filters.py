@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from http_shop import NOW, Shop, bought, problem
+
+from serving.recommend.pipeline import Pipeline
+from serving.state.store import EventStore
 
 DAY = 86_400
 
@@ -42,7 +47,7 @@ def test_a_filter_that_nothing_fulfils_says_so(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("condition", "said"),
     [
-        ("colour = 'red'", "the catalogue does not have; it has id, title"),
+        ("colour = 'red'", "which is none of those that it may name: id, title"),
         ("price >", "cannot be read"),
         ("1 = 1", "compares no column with a value"),
     ],
@@ -74,3 +79,36 @@ def test_what_was_purchased_or_viewed_lately_is_left_out(shop: Shop) -> None:
     assert "cheese1" not in ids(shop, num_results=30, exclude_purchased_days=1, events=seen_now)
     bad = shop.call("POST", "/v1/recommend", json={"exclude_purchased_days": -1})
     assert problem(bad, 422)["errors"][0]["field"] == "exclude_purchased_days"
+
+
+def test_what_lies_in_the_cart_is_left_out_where_the_request_says_so(shop: Shop) -> None:
+    shop.send(bought("fruit1"), bought("fruit2"), {**bought("fruit1"), "event_type": "add_to_cart"})
+    assert "fruit1" not in ids(shop, num_results=30), "the surface's filters say so"
+    assert "fruit1" in ids(shop, num_results=30, exclude_cart=False)
+    assert "fruit1" not in ids(shop, num_results=30, exclude_cart=True)
+
+
+def test_a_surface_without_the_filter_leaves_the_cart_out_on_request(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    home = pipeline.bundle.surfaces["home"].model_copy(update={"filters": ()})
+    settings = pipeline.bundle.settings.model_copy(
+        update={"surfaces": {**pipeline.bundle.surfaces, "home": home}}
+    )
+    with EventStore.open(tmp_path / "bare.db") as store:
+        shop = Shop(Pipeline(replace(pipeline.bundle, settings=settings)), store)
+        shop.send(bought("fruit1"), {**bought("fruit3"), "event_type": "add_to_cart"})
+        assert "fruit3" in ids(shop, num_results=30)
+        assert "fruit3" not in ids(shop, num_results=30, exclude_cart=True)
+        added = [{"event_type": "add_to_cart", "item_id": "fruit5"}]
+        assert "fruit5" not in ids(shop, num_results=30, exclude_cart=True, events=added)
+
+
+def test_a_request_may_ask_for_diversity(shop: Shop) -> None:
+    shop.send(bought("fruit1"), bought("fruit2"))
+    as_ever, diverse = ids(shop, num_results=10), ids(shop, num_results=10, diversity=0.9)
+    assert ids(shop, num_results=10, diversity=0) == as_ever
+    assert len({item[:-1] for item in diverse}) == 3
+    for value in (-0.1, 1.1, "much"):
+        bad = shop.call("POST", "/v1/recommend", json={"diversity": value})
+        assert problem(bad, 422)["errors"][0]["field"] == "diversity"

@@ -93,7 +93,7 @@ def test_like_and_names_do_not_depend_on_case_where_sql_says_so() -> None:
         ("price >", "cannot be read at character"),
         ("price between 1 and", "cannot be read"),
         ("'open", "cannot be read"),
-        ("colour = 'red'", "'colour', which the catalogue does not have; it has item_id, title, price"),
+        ("colour = 'red'", "'colour', which is none of those that it may name: item_id, title, price"),
         ("t.price = 1", "stands where the name of a column is needed"),
         ("price", "is not a condition here"),
         ("1 = 1", "compares no column with a value"),

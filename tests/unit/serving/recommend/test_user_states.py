@@ -7,6 +7,7 @@ import pytest
 
 from features.dataset import Dataset
 from serving.recommend.candidates import KnownUser
+from serving.recommend.list_options import ListOptions
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
 from serving.recommend.slow_retrievers import SlowRetrievers
@@ -97,3 +98,18 @@ def test_strangers_share_nothing(pipeline: Counting, shop_dataset: Dataset) -> N
     query = replace(query_of(shop_dataset, 2, pipeline), user=None)
     assert states.recommend(query) == pipeline.recommend(query)
     assert states.num_bytes == 0
+
+
+def test_a_later_page_is_made_at_its_own_moment_and_leaves_the_state_alone(
+    pipeline: Counting, shop_dataset: Dataset
+) -> None:
+    states, now = states_of(pipeline), pipeline.bundle.as_of + 60 * SECOND
+    query = Query(shop_dataset.history(0), now, user="someone")
+    states.recommend(query)
+    later = replace(query, as_of=now - 5 * SECOND, options=ListOptions(is_pinned=True))
+    assert states.recommend(later) == pipeline.recommend(later)
+    assert states.recommend(later).as_of == now - 5 * SECOND
+    times = pipeline.times
+    assert states.recommend(query).as_of == now
+    assert states.recommend(replace(later, as_of=now)).as_of == now
+    assert pipeline.times == times, "the state of now serves both"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,3 +135,15 @@ def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(
             )
         ]
         assert store.append_now(live, received_at=1).duplicates == 5
+
+
+def test_attributes_of_users_are_exported_beside_the_events(tmp_path: Path) -> None:
+    with EventStore.open(tmp_path / "events.db") as store:
+        asyncio.run(store.users.put_attributes("ann", {"tier": "gold"}))
+        asyncio.run(store.users.put_attributes("bob", {"tier": "red"}))
+        asyncio.run(store.users.put_attributes("visitor:v", {"tier": "none"}))
+        asyncio.run(store.users.forget("bob", reason="deleted", now=1))
+    export_events(tmp_path / "events.db", tmp_path / "export")
+    users = pl.read_parquet(tmp_path / "export" / "users.parquet")
+    assert users.rows() == [("ann", '{"tier":"gold"}')]
+    assert (tmp_path / "export" / "users.parquet").stat().st_mode & 0o077 == 0

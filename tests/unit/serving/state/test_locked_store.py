@@ -20,8 +20,10 @@ from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state import group_commit_writer
-from serving.state.event_log import MAX_WAL_BYTES, Event, log_row
-from serving.state.group_commit_writer import AppendResult, GroupCommitWriter
+from serving.state.database import MAX_WAL_BYTES
+from serving.state.event_log import Event, insert_statement, log_row
+from serving.state.group_commit_writer import GroupCommitWriter
+from serving.state.statements import Statement
 from serving.state.store import EventStore
 
 ITEMS = {"apple": 0}
@@ -55,8 +57,8 @@ def event(name: str, *, user: str = "ann") -> Event:
     return Event(name, 0, "purchase", 1, user_id=user, item_id="apple")
 
 
-def rows_of(name: str) -> list[tuple[object, ...]]:
-    return [log_row(event(name), received_at=1)]
+def rows_of(name: str) -> list[Statement]:
+    return [(insert_statement(), log_row(event(name), received_at=1))]
 
 
 def stored(path: Path) -> list[str]:
@@ -79,9 +81,9 @@ def test_a_write_gives_up_and_nothing_of_it_is_stored(store: EventStore) -> None
 
 def test_a_lock_that_ends_in_time_costs_nothing(store: EventStore) -> None:
     with locked_by_another(store.path):
-        waiting = store._writer.submit(rows_of("waits"))
+        waiting = store._file.writer.submit(rows_of("waits"))
         time.sleep(0.1)
-    assert waiting.result(timeout=5).accepted == 1
+    assert waiting.result(timeout=5) == 1
 
 
 def test_reads_do_not_wait_for_a_writer(store: EventStore) -> None:
@@ -103,7 +105,7 @@ def test_a_full_queue_refuses_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(group_commit_writer, "GIVE_UP_SECONDS", 30)
     path = tmp_path / "events.db"
     writer = GroupCommitWriter(path)
-    taken: dict[str, Future[AppendResult]] = {}
+    taken: dict[str, Future[int]] = {}
 
     def fill_up() -> None:
         for number in range(9):
@@ -116,18 +118,18 @@ def test_a_full_queue_refuses_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
         assert time.monotonic() - start < 1
         assert 3 <= len(taken) <= 4, "one may be with the writer"
     for done in taken.values():
-        assert done.result(timeout=5).accepted == 1
+        assert done.result(timeout=5) == 1
     writer.close()
     assert stored(path) == list(taken)
 
 
 def test_a_store_closes_while_another_program_holds_the_lock(store: EventStore) -> None:
     with locked_by_another(store.path):
-        waiting = store._writer.submit(rows_of("lost"))
-        store._writer.close()
+        waiting = store._file.writer.submit(rows_of("lost"))
+        store._file.writer.close()
         with pytest.raises(StoreBusyError):
             waiting.result(timeout=0)
-    store._writer = GroupCommitWriter(store.path)
+    store._file.writer = GroupCommitWriter(store.path)
     assert stored(store.path) == ["before"]
 
 
@@ -166,7 +168,7 @@ def test_lists_go_on_while_events_wait(store: EventStore, tmp_path: Path) -> Non
 
 def test_the_log_has_one_line_for_many_refusals(store: EventStore, caplog: pytest.LogCaptureFixture) -> None:
     with locked_by_another(store.path):
-        waiting = [store._writer.submit(rows_of(str(number))) for number in range(20)]
+        waiting = [store._file.writer.submit(rows_of(str(number))) for number in range(20)]
         for done in waiting:
             with pytest.raises(StoreBusyError):
                 done.result(timeout=5)
@@ -180,8 +182,8 @@ def test_the_log_has_one_line_for_many_refusals(store: EventStore, caplog: pytes
 def test_the_write_ahead_log_shrinks_after_a_reader_that_held_a_snapshot(
     store: EventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert store._writer._connection.execute("PRAGMA journal_size_limit").fetchone() == (MAX_WAL_BYTES,)
-    store._writer._connection.execute("PRAGMA journal_size_limit=1000000")
+    assert store._file.writer._connection.execute("PRAGMA journal_size_limit").fetchone() == (MAX_WAL_BYTES,)
+    store._file.writer._connection.execute("PRAGMA journal_size_limit=1000000")
     wal = store.path.with_name("events.db-wal")
     reader = sqlite3.connect(store.path, isolation_level=None)
     reader.execute("BEGIN")

@@ -16,7 +16,7 @@ import pytest
 
 from configs.exceptions import ServingError
 from features.core.columns import EVENT_TYPE_CODE
-from serving.state.event_log import EVENT_KEY_INDEX, USER_TIME_INDEX, Event
+from serving.state.event_log import EVENT_KEY_INDEX, OTHER_EVENTS_INDEX, USER_TIME_INDEX, Event
 from serving.state.store import _HAS_KEY, EventStore
 from serving.state.user_history_cache import _LATEST
 
@@ -242,8 +242,26 @@ def test_a_store_of_another_schema_is_refused_with_the_remedy(tmp_path: Path) ->
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(ServingError, match=r"schema 1, expected 4\): move it away.*events import"):
+    with pytest.raises(ServingError, match=r"schema 1, expected 5\): move it away.*events import"):
         EventStore.open(path)
+
+
+def test_a_store_of_the_schema_before_is_brought_up_to_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    with EventStore.open(path) as store:
+        store.append_now([event(1), event(2, item=None)], received_at=5)
+    connection = sqlite3.connect(path)
+    for table in ("items", "users", "suppressed", "user_changes", "salt"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute(f"DROP INDEX {OTHER_EVENTS_INDEX}")
+    connection.execute("PRAGMA user_version = 4")
+    connection.close()
+    with EventStore.open(path) as store:
+        assert len(store.history("ann", ITEMS, limit=10)) == 1
+        asyncio.run(store.users.forget("ann", reason="deleted", now=6))
+        assert len(store.history("ann", ITEMS, limit=10)) == 0
+        asyncio.run(store.items.change({"apple": {"price": 3}}, now=7))
+        assert [change.fields for change in store.items.changed(since=0)] == [{"price": 3}]
 
 
 def test_a_path_that_cannot_be_written_is_reported(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from configs.exceptions import ServingError
 from serving.state import store as store_module
-from serving.state.event_log import Event, connect, log_files
+from serving.state.database import connect, log_files
+from serving.state.event_log import Event
 from serving.state.event_transfer import export_events
 from serving.state.store import EventStore
 
@@ -53,8 +54,8 @@ def test_a_probe_writes_and_changes_nothing(store: EventStore, monkeypatch: pyte
     before = wal.stat().st_size
     for _ in range(10):
         assert store.write_trouble() is None
-    store._writer.submit([]).result(timeout=5)
-    page = store._reader.execute("PRAGMA page_size").fetchone()[0]
+    store._file.writer.submit([]).result(timeout=5)
+    page = store._file._reader.execute("PRAGMA page_size").fetchone()[0]
     grown = wal.stat().st_size - before
     assert grown in (page + 24, 2 * (page + 24)), "the probe and ours, of a page each or together"
     assert len(store.latest_events("a", limit=9)) == 1

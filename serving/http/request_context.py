@@ -1,0 +1,42 @@
+"""Where a request comes from, in the words of an event's columns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from serving.state.event_fields import Text
+
+MAX_KEYS: Final = 20
+Value = Text | bool | int | Annotated[float, Field(allow_inf_nan=False)]
+
+
+class RequestContext(BaseModel):
+    """A flat object: the columns of an event that say where it came from, and whatever else the shop likes
+    to keep, as texts, numbers, true or false."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"maxProperties": MAX_KEYS})
+    __pydantic_extra__: dict[str, Value] = Field(init=False)
+
+    channel: Text | None = None
+    device: Text | None = None
+    country: Text | None = None
+    source: Text | None = None
+    medium: Text | None = None
+    campaign: Text | None = None
+
+    @model_validator(mode="after")
+    def _few(self) -> Self:
+        if len(self.model_fields_set) > MAX_KEYS:
+            raise ValueError(f"has {len(self.model_fields_set)} keys; at most {MAX_KEYS} are kept")
+        return self
+
+    def columns(self) -> dict[str, str]:
+        """Column of an event → value."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def attributes(self) -> dict[str, Any]:
+        """All that no column of an event holds."""
+        return dict(self.__pydantic_extra__ or {})

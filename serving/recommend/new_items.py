@@ -1,0 +1,110 @@
+"""A bundle with items that came after it was made: recommendable from what the catalogue says of them.
+
+Shapes: N items of the bundle, M new ones, D width of the vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.core.columns import ID, PRICE, PRODUCT_TYPE, SALE_PRICE
+from features.histories import IntArray
+from features.profiles.content_neighbours import ContentNeighbours
+from features.profiles.item_content import PATH_SEPARATOR
+from features.profiles.item_profiles import ItemProfiles
+from features.profiles.item_statistics import ITEM_STATISTICS
+from features.retrievers.encoder import EncoderRetriever
+from serving.recommend.bundle import Bundle
+
+_OF_CATEGORY: Final = ("category_popularity", "parent_popularity", "category_return_rate")
+"""Statistics that an item has from the others of its category"""
+
+
+class NewItems:
+    """What a bundle says of items that came later. Making one takes a second for 100,000 items, so it is made
+    once; an item that it is asked for is not among those that it compares with."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._item_encoder, self._catalogue = bundle.item_encoder, bundle.catalogue
+        self._neighbours = None if bundle.item_encoder else ContentNeighbours.of(bundle.catalogue)
+        self._mates = _mates(bundle.catalogue)
+
+    def added_to(self, bundle: Bundle, items: pl.DataFrame, *, now: int) -> Bundle:
+        """The bundle with the `items` (M catalogue rows): appended, or shown from now on where the bundle has
+        the id already and nobody had bought it.
+
+        Their vector is that of the item tower, or of items that are described alike. Nothing of `bundle`
+        changes; it is the one that this was made of, or one that came out of here.
+        """
+        index, before = bundle.item_index, bundle.num_items
+        ids = items[ID].to_list()
+        appended = items.filter(pl.Series([item not in index for item in ids], dtype=pl.Boolean))
+        catalogue = pl.concat([bundle.catalogue, appended], how="diagonal_relaxed")
+        place_of = {item: before + place for place, item in enumerate(appended[ID].to_list())}
+        places = np.array([place_of.get(item, index.get(item)) for item in ids], np.int32)
+        num_items, new = len(catalogue), np.arange(before, len(catalogue), dtype=np.int32)
+        retrievers = {name: one.grown(num_items, new=new) for name, one in bundle.retrievers.items()}
+        encoder = retrievers.get(EncoderRetriever.name)
+        if isinstance(encoder, EncoderRetriever):
+            vectors = self._vectors(items, encoder.item_vectors[: len(self._catalogue)])
+            retrievers[EncoderRetriever.name] = encoder.with_vectors(places, vectors)
+        can_be_shown = np.zeros(num_items, bool)
+        can_be_shown[:before] = bundle.can_be_shown
+        can_be_shown[places] = True
+        profiles = bundle.item_profiles.grown(num_items, now=now)
+        self._describe(profiles, items, places)
+        return replace(
+            bundle,
+            catalogue=catalogue,
+            can_be_shown=can_be_shown,
+            retrievers=retrievers,
+            item_profiles=profiles,
+        )
+
+    def _vectors(self, items: pl.DataFrame, trained: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(M, D)"""
+        if self._item_encoder is not None:
+            return self._item_encoder.vectors(items)
+        assert self._neighbours is not None
+        return self._neighbours.vectors(items, trained)
+
+    def _describe(self, profiles: ItemProfiles, items: pl.DataFrame, places: IntArray) -> None:
+        """Write the category, the price and the category's statistics of the new items into `profiles`."""
+        columns = [ITEM_STATISTICS.index(name) for name in _OF_CATEGORY]
+        for place, row in zip(places.tolist(), items.iter_rows(named=True), strict=True):
+            path = row.get(PRODUCT_TYPE)
+            mate = self._mates.get(path)
+            if mate is not None:
+                profiles.category[place] = profiles.category[mate]
+                profiles.statistics[place, columns] = profiles.statistics[mate, columns]
+            near = mate if mate is not None else self._mates.get(_parent(path))
+            if near is not None:
+                profiles.parent[place] = profiles.parent[near]
+            price = _price(row)
+            if price > 0:
+                profiles.price[place] = price
+                profiles.statistics[place, ITEM_STATISTICS.index("log_price")] = np.log(price)
+
+
+def _price(row: Mapping[str, Any]) -> float:
+    found = row.get(SALE_PRICE) if row.get(SALE_PRICE) is not None else row.get(PRICE)
+    return float(found or 0)
+
+
+def _mates(catalogue: pl.DataFrame) -> dict[str | None, int]:
+    """Category path, and each path's first two levels -> an item that has it."""
+    if PRODUCT_TYPE not in catalogue.columns:
+        return {}
+    distinct = catalogue.select(PRODUCT_TYPE).with_row_index("item").drop_nulls().unique(PRODUCT_TYPE)
+    found: dict[str | None, int] = {path: item for item, path in distinct.iter_rows()}
+    return {_parent(path): item for path, item in found.items()} | found
+
+
+def _parent(path: str | None) -> str | None:
+    return None if path is None else PATH_SEPARATOR.join(path.split(PATH_SEPARATOR)[:2])

@@ -1,0 +1,136 @@
+"""Merge at login, consent, and deletion that leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from http_shop import Shop, bought, problem
+
+from features.core.ids import user_key
+from serving.recommend.pipeline import Pipeline
+from serving.state.event_transfer import export_events
+from serving.state.store import EventStore
+
+VIEW = {"event_type": "view_item", "visitor_id": "v-secret", "item_id": "cheese1"}
+
+
+def put(shop: Shop, user_id: str, **fields: Any) -> dict[str, Any]:
+    response = shop.call("PUT", f"/v1/users/{user_id}", json=fields)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def events_of(shop: Shop, user_id: str) -> list[str]:
+    return [event["item_id"] for event in shop.call("GET", f"/v1/users/{user_id}").json()["events"]]
+
+
+def first(shop: Shop, **who: str) -> str:
+    return str(shop.recommend(**who, num_results=1, surface="home")["items"][0]["item_id"])
+
+
+@pytest.fixture
+def second(shop: Shop, pipeline: Pipeline) -> Iterator[Shop]:
+    """Another replica."""
+    with EventStore.open(shop.store.path) as store:
+        yield Shop(pipeline, store)
+
+
+def test_a_visitors_views_count_at_once_after_login(shop: Shop, second: Shop) -> None:
+    shop.send({**bought("cheese1"), "user_id": None, "visitor_id": "v-81"}, VIEW)
+    shop.send({"event_type": "search", "visitor_id": "v-81", "search_term": "brie"})
+    for replica in (shop, second):  # both have cached both
+        assert first(replica, visitor_id="v-81") == "cheese1"
+        assert first(replica, user_id="ann") != "cheese1"
+    answer = shop.call("POST", "/v1/users/merge", json={"visitor_id": "v-81", "user_id": "ann"})
+    assert answer.json() == {"user_id": "ann", "events": 2}
+    for replica in (shop, second):
+        assert first(replica, user_id="ann") == "cheese1"
+        assert first(replica, visitor_id="v-81") == first(replica, visitor_id="nobody")
+        assert events_of(replica, "ann") == ["cheese1"]
+        assert events_of(replica, "visitor:v-81") == []
+    again = shop.call("POST", "/v1/users/merge", json={"visitor_id": "v-81", "user_id": "ann"})
+    assert again.json() == {"user_id": "ann", "events": 0}, "a retry changes nothing"
+
+
+def test_events_after_a_merge_and_after_a_restart(shop: Shop, pipeline: Pipeline) -> None:
+    shop.send(bought("bread1", user_id="ann"), {**bought("cheese1"), "user_id": None, "visitor_id": "v-81"})
+    shop.recommend(user_id="ann")
+    shop.call("POST", "/v1/users/merge", json={"visitor_id": "v-81", "user_id": "ann"})
+    shop.send(bought("fruit7", user_id="ann"))
+    found = {item["item_id"] for item in shop.recommend(user_id="ann", num_results=3)["items"]}
+    with EventStore.open(shop.store.path) as store:
+        again = Shop(pipeline, store).recommend(user_id="ann", num_results=3)
+    assert found == {item["item_id"] for item in again["items"]} == {"bread1", "cheese1", "fruit7"}
+
+
+def test_a_deleted_user_is_in_no_byte_of_the_store(shop: Shop, second: Shop, tmp_path: Path) -> None:
+    shop.send(*({**bought(f"cheese{number}"), "user_id": "ann-secret"} for number in range(5)))
+    shop.send({**VIEW, "user_id": "ann-secret"}, VIEW, bought("bread1", user_id="bob"))
+    shop.send({"event_type": "search", "user_id": "ann-secret", "search_term": "brie secret"})
+    put(shop, "ann-secret", attributes={"region": "secret"})
+    assert first(second, user_id="ann-secret").startswith("cheese")
+    answer = shop.call("DELETE", "/v1/users/ann-secret")
+    assert (answer.status_code, answer.json()["status"]) == (200, "deleted")
+    for replica in (shop, second):
+        assert events_of(replica, "ann-secret") == []
+        assert events_of(replica, "visitor:v-secret") == [], "the same device"
+        assert first(replica, user_id="ann-secret") == first(replica)
+        assert events_of(replica, "bob") == ["bread1"]
+    found = [path.name for path in tmp_path.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+    assert found == []
+    export_events(shop.store.path, tmp_path / "export")
+    shop.send({**bought("fruit1"), "user_id": "ann-secret"})
+    assert events_of(shop, "ann-secret") == ["fruit1"], "who comes back is a new customer"
+
+
+def test_without_consent_nothing_is_stored(shop: Shop) -> None:
+    shop.send(bought("cheese1"))
+    assert put(shop, "ann", consent=False)["consent"] is False
+    assert events_of(shop, "ann") == []
+    answer = shop.send(bought("cheese2"), bought("bread1", user_id="bob"))
+    assert (answer["accepted"], answer["rejected"][0]["field"]) == (1, "user_id")
+    assert "consented" in answer["rejected"][0]["message"]
+    assert put(shop, "ann", attributes={"tier": "gold"})["attributes"] == {}
+    shop.send({**VIEW, "visitor_id": "v-9"})
+    shop.call("POST", "/v1/users/merge", json={"visitor_id": "v-9", "user_id": "ann"})
+    assert events_of(shop, "visitor:v-9") == events_of(shop, "ann") == []
+    with_events = shop.recommend(user_id="ann", events=[{"event_type": "purchase", "item_id": "cheese3"}])
+    assert with_events["items"][0]["item_id"] == "cheese3", "answered from the request alone"
+    body = {"user_id": "ann", "events": [{"event_type": "purchase", "item_id": "cheese3"}], "record": True}
+    refused = problem(shop.call("POST", "/v1/recommend", json=body), 422)
+    assert refused["errors"][0]["field"] == "record"
+    assert events_of(shop, "ann") == []
+    assert put(shop, "ann", consent=True)["consent"] is None
+    assert shop.send(bought("cheese2"))["accepted"] == 1
+
+
+def test_attributes_are_kept_until_there_are_others(shop: Shop) -> None:
+    assert put(shop, "ann", attributes={"tier": "gold"})["attributes"] == {"tier": "gold"}
+    assert put(shop, "ann", consent=True)["attributes"] == {"tier": "gold"}
+    assert shop.call("GET", "/v1/users/ann").json()["attributes"] == {"tier": "gold"}
+    assert put(shop, "ann", attributes={})["attributes"] == {}
+    long = shop.call("PUT", "/v1/users/ann", json={"attributes": {"note": "x" * 10_001}})
+    assert problem(long, 422)["errors"][0]["field"] == "attributes"
+
+
+@pytest.mark.parametrize("body", [{"visitor_id": "v"}, {"visitor_id": " ", "user_id": "u"}, {"a": 1}])
+def test_a_merge_needs_both_ids(shop: Shop, body: dict[str, Any]) -> None:
+    problem(shop.call("POST", "/v1/users/merge", json=body), 422)
+
+
+def test_a_replica_that_missed_changes_drops_all_that_it_has_cached(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.state.user_store._TRIM_CHANGES", "DELETE FROM user_changes WHERE number < 9")
+    items = {"cheese1": 0}
+    shop.send({**bought("cheese1"), "user_id": None, "visitor_id": "v-1"})
+    visitor = user_key(user_id=None, visitor_id="v-1") or ""
+    with EventStore.open(shop.store.path) as store:
+        assert len(store.history(visitor, items, limit=5)) == 1
+        for number in range(1, 6):
+            asyncio.run(shop.store.users.merge(f"v-{number}", "ann"))
+        assert len(store.history(visitor, items, limit=5)) == 0
