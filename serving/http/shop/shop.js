@@ -56,7 +56,8 @@ async function refresh() {
   showPurchases(purchases);
   const noneAgain = purchases.length ? "What there is to buy again is on this page or in the cart already." : "Nothing to buy again yet. Purchases appear here.";
   for (const row of rows) showRow(row, { who, opened, cardOf, empty: row.row === "buy_again" ? noneAgain : "Nothing to show here." });
-  showCall({ what: "Page answered", milliseconds, lists: Object.keys(NAMES).flatMap((name) => rows.filter(({ row }) => row === name)).map(({ row, answer }) => ({ name: NAMES[row], answer })) });
+  const lists = Object.entries(NAMES).flatMap(([row, name]) => rows.filter((one) => one.row === row).map(({ answer }) => ({ name, answer })));
+  showCall({ what: "Page answered", milliseconds, lists });
 }
 
 function cardOf(item, origin, more = {}) {
