@@ -21,6 +21,8 @@ LONG = (
     SERVED_EXAMPLE[0],
     "tests/e2e/test_training_benchmark.py",
     "tests/e2e/test_resume.py",
+    "tests/e2e/test_shop_page.py",
+    "tests/e2e/test_shopkeeper_js.py",
     "tests/e2e/test_refresh.py",
     "tests/contract/test_encoder_contract.py",
     "tests/e2e/review/test_other_questions.py",

@@ -1,0 +1,58 @@
+// The lists of the page, asked for in one call: no product stands twice.
+import { addArrows, showCards, showSkeletons } from "./cards.js";
+import { $, shop } from "./page.js";
+import { shopkeeper, timed } from "./server.js";
+
+const ROWS = ["product", "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
+const CARDS = 12;
+const FIELDS = ["title", "product_type", "brand", "size", "price", "sale_price"];
+const before = {}; // row → what it showed, and to whom
+const railOf = (row) => $(row).querySelector(".rail");
+
+export const NAMES = { product: "Goes with the product", home: "Recommended for you", buy_again: "Buy again" }; // as on the page
+
+export function prepareRows() {
+  for (const row of ROWS) addArrows($(row));
+  showWaiting(ROWS);
+}
+
+export function showWaiting(rows = ROWS) {
+  for (const row of rows) showSkeletons(railOf(row));
+}
+
+/** The rows of this shop, with their answers. `opened`: the product whose page it is, or null. `explain`: each with its trace. */
+export async function askForRows(opened, { explain }) {
+  const rows = ROWS.filter((row) => shop.surfaces.includes(row) && (row !== "product" || opened));
+  for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
+  const slots = rows.map((surface) => ({
+    surface,
+    numResults: CARDS,
+    itemIds: surface === "product" ? [opened.item_id] : [],
+    excludeItemIds: opened ? [opened.item_id] : [],
+    returnFields: FIELDS.filter((name) => shop.columns.includes(name)),
+    explain,
+  }));
+  const { answer, milliseconds } = await timed(shopkeeper.page(slots));
+  return { rows: rows.map((row, place) => ({ row, answer: answer.slots[place] })), milliseconds };
+}
+
+/** `who` and `opened` tell whether a row shows what it showed before: then what is new in it is marked. */
+export function showRow({ row, answer }, { who, opened, cardOf, empty }) {
+  const key = `${who} ${row === "product" ? opened.item_id : ""}`;
+  const shown = before[row]?.key === key ? before[row].ids : null;
+  const cards = answer.items.map((item) => {
+    const origin = { surface: row, position: item.rank, recommendationId: answer.recommendation_id };
+    return cardOf(item, origin, { reason: reasonOf(item, opened), isNew: shown !== null && !shown.has(item.item_id) });
+  });
+  before[row] = { key, ids: new Set(answer.items.map((item) => item.item_id)) };
+  showCards(railOf(row), cards, empty);
+  if (row === "home") $(row).querySelector(".note").textContent = isPopular(answer) ? "Popular items, until we know you better" : "";
+}
+
+const isPopular = ({ items }) => items.length > 0 && items.every((item) => ["popular", "long_tail"].includes(item.reasons[0]?.code));
+
+/** On a product's page every card goes with that product: prefer another reason. */
+function reasonOf(item, opened) {
+  const other = item.reasons.find((reason) => !opened || reason.code !== "goes_with" || reason.item_id !== opened.item_id);
+  return (other ?? item.reasons[0])?.text ?? "";
+}
