@@ -65,6 +65,7 @@ def build_app(
     status, metrics = status or BundleStatus(), RequestMetrics()
     metrics.registry.register(BundleCollector(lambda: service.pipeline.bundle, status))
     api = build_api(service, metrics, status, max_new_items=serving.max_new_items)
+    service.watch.listener = metrics
     app: ASGIApp = HotEndpoints(api, service, metrics)
     app = LoadShedding(app, serving)
     if access is not None:

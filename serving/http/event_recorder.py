@@ -10,6 +10,7 @@ from serving.access.caller import NamedUser
 from serving.http.problems import invalid_field
 from serving.http.request_events import Recording, recording_of
 from serving.http.schemas import EventsResponse, ListsRequest, RecordedEvents, RejectedEvent
+from serving.recommend.watch import Watch
 from serving.state.event_log import Event
 from serving.state.live_events import (
     ExchangeRates,
@@ -33,9 +34,11 @@ class EventRecorder:
         exclude: frozenset[str],
         exchange_rates: ExchangeRates,
         clock: Callable[[], int],
+        watch: Watch,
     ) -> None:
         """`exclude`: ids that are no people, see `data.exclude`."""
         self._store, self._exclude, self._clock = store, exclude, clock
+        self._watch = watch
         self.exchange_rates = exchange_rates
 
     async def record(self, events: Sequence[object], *, only: NamedUser | None = None) -> EventsResponse:
@@ -57,6 +60,8 @@ class EventRecorder:
         if not rows:
             return EventsResponse(accepted=0, duplicates=0, rejected=rejected)
         stored = await self._store.append(rows, received_at=now)
+        if self._watch.listener is not None:
+            self._watch.listener.note_event_lag((now - min(row.timestamp for row in rows)) / 1e6)
         return EventsResponse(accepted=stored.accepted, duplicates=stored.duplicates, rejected=rejected)
 
     def recording(self, request: ListsRequest) -> Recording | None:

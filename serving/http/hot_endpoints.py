@@ -116,6 +116,8 @@ class HotEndpoints:
             surface,
             fallback=found.fallback_used is not None,
             short=found.shortfall_reason is not None,
+            empty=not found.items,
+            unknown=len(found.unknown_item_ids),
         )
 
     async def _store(self, recording: Recording) -> RecordedEvents:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.http.load_shedding import OWN_LANE
@@ -17,6 +17,9 @@ ABORTED: Final = 499
 
 _SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Upper bounds of the latency histogram."""
+
+_LAG_SECONDS: Final = (1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 86_400.0)
+_EVENTS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 _KEPT: Final = {
     "user_states": "Users of whom more than the history is kept between requests.",
@@ -52,6 +55,35 @@ class RequestMetrics:
             "shopkeeper_lists", "Lists by surface and kind.", ["surface", "kind"], registry=registry
         )
         self._events = Counter("shopkeeper_events", "Events by result.", ["result"], registry=registry)
+        self._stages = Histogram(
+            "shopkeeper_stage_seconds",
+            "Time that a stage of a list takes, of one list in eight.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._lag = Histogram(
+            "shopkeeper_event_lag_seconds",
+            "How long before it arrived the oldest event of a request happened.",
+            buckets=_LAG_SECONDS,
+            registry=registry,
+        )
+        self._unknown = Counter(
+            "shopkeeper_unknown_items",
+            "Item ids in requests for lists that the catalogue lacks.",
+            registry=registry,
+        )
+        self._recall = Summary(
+            "shopkeeper_index_recall",
+            "Share of the items nearest to a user that the index finds, of one user in 512.",
+            registry=registry,
+        )
+        self._inputs = Histogram(
+            "shopkeeper_encoder_inputs",
+            "Events of a user that the encoder reads, of one user in 512.",
+            buckets=_EVENTS,
+            registry=registry,
+        )
         self._is_writable = Gauge(
             "shopkeeper_event_log_writable",
             "1 where events are stored, 0 where they are refused.",
@@ -71,9 +103,31 @@ class RequestMetrics:
         """Add the latency of one request."""
         self._seconds.labels(route).observe(seconds)
 
-    def count_list(self, surface: str, *, fallback: bool, short: bool) -> None:
-        """Count a list as `short`, `fallback` (completely or partly filled by the fallback) or `personal`."""
-        self._lists.labels(surface, "short" if short else "fallback" if fallback else "personal").inc()
+    def count_list(
+        self, surface: str, *, fallback: bool, short: bool, empty: bool = False, unknown: int = 0
+    ) -> None:
+        """Count a list as `empty`, `short`, `fallback` (completely or partly filled by the fallback) or
+        `personal`, and the unknown item ids of its request."""
+        kind = "empty" if empty else "short" if short else "fallback" if fallback else "personal"
+        self._lists.labels(surface, kind).inc()
+        if unknown:
+            self._unknown.inc(unknown)
+
+    def time_stage(self, stage: str, seconds: float) -> None:
+        """See `serving.recommend.watch.Listener`."""
+        self._stages.labels(stage).observe(seconds)
+
+    def note_index_recall(self, share: float) -> None:
+        """See `serving.recommend.watch.Listener`."""
+        self._recall.observe(share)
+
+    def note_encoder_inputs(self, events: int) -> None:
+        """See `serving.recommend.watch.Listener`."""
+        self._inputs.observe(events)
+
+    def note_event_lag(self, seconds: float) -> None:
+        """See `serving.recommend.watch.Listener`."""
+        self._lag.observe(seconds)
 
     def count_events(self, *, accepted: int, duplicates: int, rejected: int) -> None:
         """Count rows stored, rows that were stored before, and events rejected."""

@@ -110,7 +110,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, status: BundleS
 
     @router.get(
         "/metrics",
-        summary="Metrics of this process for Prometheus",
+        summary="Metrics of all replicas for Prometheus",
         response_class=PlainTextResponse,
     )
     async def scrape() -> Response:

@@ -36,6 +36,7 @@ from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
+from serving.recommend.watch import Watch
 from serving.state.item_store import ItemChange
 from serving.state.live_events import ExchangeRates, LiveEvent
 from serving.state.store import EventStore
@@ -72,8 +73,10 @@ class Service:
         self._slow = (
             SlowRetrievers(deadline_seconds=retriever_deadline_ms / 1000) if retriever_deadline_ms else None
         )
-        self._clock = clock
-        self.recorder = EventRecorder(store, exclude=self._exclude, exchange_rates=self._rates, clock=clock)
+        self._clock, self.watch = clock, Watch()
+        self.recorder = EventRecorder(
+            store, exclude=self._exclude, exchange_rates=self._rates, clock=clock, watch=self.watch
+        )
         self._growing = asyncio.Lock()
         self.use(self.prepare(pipeline))
 
@@ -91,7 +94,11 @@ class Service:
         self.exchange_rates = replace(self._rates, currency=live.currency or live.catalogue.currency)
         self.recorder.exchange_rates = self.exchange_rates
         self._states = UserStates(
-            live.pipeline, max_bytes=self._state_bytes, max_age_seconds=self._state_seconds, slow=self._slow
+            live.pipeline,
+            max_bytes=self._state_bytes,
+            max_age_seconds=self._state_seconds,
+            slow=self._slow,
+            watch=self.watch,
         )
 
     def now(self) -> int:

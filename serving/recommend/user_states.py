@@ -17,6 +17,7 @@ from serving.recommend.candidates import KnownUser
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Answer, Query
 from serving.recommend.slow_retrievers import SlowRetrievers
+from serving.recommend.watch import Laps, Watch
 
 MICROSECONDS_PER_SECOND: Final = 1_000_000
 _BYTES_OF_A_STATE: Final = 20_000
@@ -47,12 +48,13 @@ class UserStates:
         max_bytes: int,
         max_age_seconds: float,
         slow: SlowRetrievers | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """`max_bytes` of all states together; 0 keeps none. An older state than `max_age_seconds` is made
         anew."""
         self._pipeline, self._max_bytes = pipeline, max_bytes
         self._max_age = int(max_age_seconds * MICROSECONDS_PER_SECOND)
-        self._slow = slow
+        self._slow, self._watch = slow, watch or Watch()
         self._states: OrderedDict[str, UserState] = OrderedDict()
         self.num_bytes = 0
 
@@ -65,26 +67,44 @@ class UserStates:
 
         `query.history` must be the same object as long as it holds the same events. A stranger has no state.
         """
-        user = query.user
+        laps, user = self._watch.laps(), query.user
         if user is None or not self._max_bytes or (query.options.is_pinned and not self._is_pinned_to(query)):
-            known = self._pipeline.know(query, slow=self._slow)
-            return self._pipeline.recommend(query, ranked=self._pipeline.rank(query, known=known))
+            known = self._know(query, laps)
+            return self._selected(query, self._ranked(query, known, laps), laps)
         state = self._states.get(user)
         if state is None or not self._is_current(state, query):
-            known = self._pipeline.know(query, slow=self._slow)
-            state = UserState(query.history, query.as_of, known)
+            state = UserState(query.history, query.as_of, self._know(query, laps))
         if query.as_of != state.as_of:
             query = replace(query, as_of=state.as_of)
         ranked = None if len(query.page_items) else state.ranked.get(query.surface)
         if ranked is None:
-            ranked = self._pipeline.rank(query, known=state.known)
+            ranked = self._ranked(query, state.known, laps)
             if not len(query.page_items):
                 state.ranked[query.surface] = ranked
             if self._slow is None or not self._slow.resting:  # else it lacks what a retriever would give
                 self._keep(user, state)
         else:
             self._states.move_to_end(user)
-        return self._pipeline.recommend(query, ranked=ranked)
+        return self._selected(query, ranked, laps)
+
+    def _know(self, query: Query, laps: Laps | None) -> KnownUser:
+        known = self._pipeline.know(query, slow=self._slow)
+        if laps:
+            laps.end("retrieve")
+        self._watch.look_at(known, self._pipeline)
+        return known
+
+    def _ranked(self, query: Query, known: KnownUser, laps: Laps | None) -> Ranked:
+        ranked = self._pipeline.rank(query, known=known)
+        if laps:
+            laps.end("rank")
+        return ranked
+
+    def _selected(self, query: Query, ranked: Ranked, laps: Laps | None) -> Answer:
+        answer = self._pipeline.recommend(query, ranked=ranked)
+        if laps:
+            laps.end("select")
+        return answer
 
     @contextmanager
     def without_deadline(self) -> Iterator[None]:
