@@ -16,12 +16,14 @@ FOLLOW_SECONDS: Final = 0.25
 
 
 async def follow_items(service: Service) -> None:
-    """Look again and again, until the task is cancelled. What the first new item needs is made at the
-    start."""
-    has_failed = False
-    await asyncio.to_thread(lambda: service.live.new_items)
+    """Look again and again, until the task is cancelled. What the first new item needs is made when a bundle
+    has come."""
+    has_failed, described = False, None
     while True:
         try:
+            if service.live is not described:
+                described = service.live
+                await asyncio.to_thread(lambda live: live.new_items, described)
             await service.follow_items()
             has_failed = False
         except (ServingError, ArithmeticError, LookupError, TypeError, ValueError) as error:
