@@ -40,6 +40,10 @@ PERSONAL_HEADERS: Final = {"Cache-Control": "private, no-store"}
 """Of every response about one user."""
 
 
+Flag = Annotated[bool, Field(strict=True)]
+"""true or false, and neither 0 nor "no": what is meant must be plain"""
+Number = Annotated[float, Field(strict=True)]
+
 UserToken = Annotated[
     str,
     Field(
@@ -65,7 +69,7 @@ class UserRequest(BaseModel):
         description="What the user just did: used for this answer, and not stored without `record`. No "
         "user_id is needed.",
     )
-    consent: bool = Field(
+    consent: Flag = Field(
         True,
         description="False: answered from the request alone. Nothing that is stored of the user is read, and "
         "nothing is stored or kept.",
@@ -81,19 +85,19 @@ class PromotionRequest(BaseModel):
     filter: str = Field(
         max_length=MAX_CHARACTERS, description="A SQL condition over the catalogue's columns, as in `filter`."
     )
-    share: float = Field(ge=0, le=1, description="Of the places of the list.")
+    share: Number = Field(ge=0, le=1, description="Of the places of the list.")
 
 
 class ListsRequest(UserRequest):
     """Who asks for one list or for several, and what else becomes of the request."""
 
-    validate_only: bool = Field(
+    validate_only: Flag = Field(
         False, description="True: the request is checked, no list is made, and nothing is stored or counted."
     )
     context: RequestContext | None = Field(
         None, description="Where the request comes from; fills the empty fields of events that are recorded."
     )
-    record: bool = Field(
+    record: Flag = Field(
         False,
         description="True: the events are stored, before the answer, as /v1/events does.",
     )
@@ -120,16 +124,16 @@ class ListRequest(BaseModel):
         description="A SQL condition over the catalogue's columns; nothing else is in the list.",
         examples=["product_type like 'Garden%' and price between 10 and 50"],
     )
-    exclude_purchased_days: float = Field(
+    exclude_purchased_days: Number = Field(
         0, ge=0, le=MAX_DAYS, description="Leave out what the user purchased in the last days."
     )
-    exclude_viewed_days: float = Field(
+    exclude_viewed_days: Number = Field(
         0, ge=0, le=MAX_DAYS, description="Leave out what the user viewed in the last days."
     )
-    exclude_cart: bool | None = Field(
+    exclude_cart: Flag | None = Field(
         None, description="Leave out what lies in the cart. Default: as the surface's filters say."
     )
-    diversity: float | None = Field(
+    diversity: Number | None = Field(
         None,
         ge=0,
         le=1,
@@ -141,7 +145,7 @@ class ListRequest(BaseModel):
         max_length=MAX_PROMOTIONS,
         description="Shares of the places for what matches a condition, the best of it for this user.",
     )
-    exploration: float | None = Field(
+    exploration: Number | None = Field(
         None,
         ge=0,
         le=1,
@@ -151,7 +155,7 @@ class ListRequest(BaseModel):
     return_fields: list[str] = Field(
         default_factory=list, max_length=50, description="Columns of the catalogue to return with each item."
     )
-    explain: bool = Field(False, description="Whether the answer says how the list came about (`trace`).")
+    explain: Flag = Field(False, description="Whether the answer says how the list came about (`trace`).")
     explain_item_ids: list[Id] = Field(
         default_factory=list,
         max_length=MAX_EXPLAINED,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import to_json
 
+from serving.http.schemas import Flag
 from serving.state.event_fields import Attributes, Id
 from serving.state.live_events import MAX_ATTRIBUTES_BYTES
 
@@ -23,7 +24,7 @@ class UserFields(BaseModel):
     attributes: Attributes | None = Field(
         None, description="In place of the earlier ones. `shopkeeper events export` writes them."
     )
-    consent: bool | None = Field(
+    consent: Flag | None = Field(
         None,
         description="false: all that is stored of the user is deleted, and no event of theirs is stored "
         "until it is true again.",

@@ -28,14 +28,17 @@ BEYOND_A_SCHEMA = {
     ("POST /v1/rank", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/events", GenerationMode.NEGATIVE): negative_data_rejection,
     ("GET /v1/events/collect", GenerationMode.POSITIVE): positive_data_acceptance,
+    ("POST /v1/recommend", GenerationMode.NEGATIVE): negative_data_rejection,
+    ("POST /v1/users/merge", GenerationMode.NEGATIVE): negative_data_rejection,
+    ("POST /v1/items", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/items", GenerationMode.POSITIVE): positive_data_acceptance,
     ("PUT /v1/items/{item_id}", GenerationMode.POSITIVE): positive_data_acceptance,
     ("PUT /v1/items/{item_id}", GenerationMode.NEGATIVE): negative_data_rejection,
     ("DELETE /v1/items/{item_id}", GenerationMode.POSITIVE): positive_data_acceptance,
 }
 """Surfaces and columns are those of the shop; filters, events, ids and currencies have rules that no schema
-says; an invalid event is rejected in a response of 200; ids are measured without the blanks around them; and
-a very long text is refused with 413, which the check does not know."""
+says; an invalid event is rejected in a response of 200; ids are measured without the blanks around them, and
+may be numbers; and a very long text is refused with 413, which the check does not know."""
 VALID = (
     "POST /v1/recommend",
     "POST /v1/page",

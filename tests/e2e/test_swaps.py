@@ -128,8 +128,11 @@ def test_champions_come_and_go_and_no_request_fails(shop: Shop, workspace: Path)
     assert asking.statuses[200] > 200
     answer = shop.get("/metrics")
     assert answer is not None
-    assert f'shopkeeper_bundle_info{{name="hand-made",version="{monday}"}} 1.0' in answer.text
-    assert re.search(r"^shopkeeper_bundle_swaps_total 2.0$", answer.text, re.MULTILINE)
+    for metric in (
+        rf'shopkeeper_bundle_info\{{name="hand-made",replica="\w+",version="{monday}"\}} 1.0',
+        r'shopkeeper_bundle_swaps_total\{replica="\w+"\} 2.0',
+    ):
+        assert len(re.findall(rf"^{metric}$", answer.text, re.MULTILINE)) == 2, "of both replicas"
 
 
 def test_a_replica_that_starts_anew_has_the_present_champion(shop: Shop, workspace: Path) -> None:

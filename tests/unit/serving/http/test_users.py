@@ -134,3 +134,10 @@ def test_a_replica_that_missed_changes_drops_all_that_it_has_cached(
         for number in range(1, 6):
             asyncio.run(shop.store.users.merge(f"v-{number}", "ann"))
         assert len(store.history(visitor, items, limit=5)) == 0
+
+
+@pytest.mark.parametrize("consent", [0, 0.0, "no", "false"])
+def test_consent_is_true_or_false_and_nothing_like_it(shop: Shop, consent: Any) -> None:
+    shop.send(bought("cheese1"))
+    problem(shop.call("PUT", "/v1/users/ann", json={"consent": consent}), 422)
+    assert events_of(shop, "ann") == ["cheese1"]
