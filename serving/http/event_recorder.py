@@ -21,7 +21,7 @@ from serving.state.live_events import (
     to_rows,
     without_excluded,
 )
-from serving.state.store import EventStore
+from serving.state.protocol import StateStore
 
 
 class EventRecorder:
@@ -29,7 +29,7 @@ class EventRecorder:
 
     def __init__(
         self,
-        store: EventStore,
+        store: StateStore,
         *,
         exclude: frozenset[str],
         exchange_rates: ExchangeRates,
