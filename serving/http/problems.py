@@ -110,7 +110,6 @@ def response_to(error: Exception) -> Response:
         )
         return Problem(503, detail, headers={"Retry-After": "2"}).response()
     if isinstance(error, StoreAwayError):
-        logger.error("%s", error)
         detail = (
             "The event store does not answer at the moment. Send the request again: events with an event_id "
             "count once, whether they were stored or not."

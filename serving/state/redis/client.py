@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ except ModuleNotFoundError as error:  # an optional extra
         f"serving.store is a Redis server, which needs the extra: pip install 'shopkeeper[redis]' "
         f"({error.name} is not installed here)."
     ) from None
+
+logger = logging.getLogger("shopkeeper")
 
 READ_SECONDS: Final = 0.5
 """How long a read waits for an answer: a replica answers nobody meanwhile."""
@@ -47,7 +50,7 @@ class RedisClient:
         away_seconds: float = AWAY_SECONDS,
     ) -> None:
         self.location = location
-        self._away_seconds, self._away_until = away_seconds, 0.0
+        self._away_seconds, self._away_until, self._is_away = away_seconds, 0.0, False
         self._redis: Any = redis.Redis.from_url(  # its commands have no types
             location.url,
             password=os.environ.get(REDIS_PASSWORD),
@@ -123,7 +126,17 @@ class RedisClient:
             translated = self._translated(error)
             if isinstance(translated, StoreAwayError):
                 self._away_until = time.monotonic() + self._away_seconds
+                self._note(translated)
             raise translated from error
+        self._note(None)
+
+    def _note(self, trouble: StoreAwayError | None) -> None:
+        """The log has a line when it goes and one when it comes back, not one a request."""
+        if trouble is not None and not self._is_away:
+            logger.error("%s", trouble)
+        elif trouble is None and self._is_away:
+            logger.warning("%s: Redis answers again.", self.location)
+        self._is_away = trouble is not None
 
     def _translated(self, error: Exception) -> ServingError:
         """With a remedy."""

@@ -6,7 +6,7 @@ import logging
 import secrets
 from typing import Any, Final
 
-from configs.exceptions import ServingError
+from configs.exceptions import ServingError, StoreAwayError
 from serving.state.redis.client import RedisClient
 
 logger = logging.getLogger("shopkeeper")
@@ -14,6 +14,7 @@ logger = logging.getLogger("shopkeeper")
 SCHEMA_VERSION: Final = 1
 """Of the keys in `serving.state.redis`."""
 
+_NO_FSYNC: Final = "no-appendfsync-on-rewrite"
 _ACCEPT: Final = "or accept that with serving.redis_allow_loss=true"
 
 
@@ -84,6 +85,8 @@ def _what_can_be_lost(client: RedisClient, server: dict[str, str]) -> str | None
         )
     try:
         found = _texts(client.call("CONFIG GET", "appendfsync"))
+    except StoreAwayError:
+        raise
     except ServingError as error:
         logger.warning(
             "%s: whether Redis writes to disk before it answers cannot be asked (%s). Unless its "
@@ -94,7 +97,10 @@ def _what_can_be_lost(client: RedisClient, server: dict[str, str]) -> str | None
         return None
     match found.get("appendfsync"):
         case "always":
-            return None
+            if _texts(client.call("CONFIG GET", _NO_FSYNC)).get(_NO_FSYNC) != "yes":
+                return None
+            lost = "what was acknowledged while the append-only file is rewritten"
+            return f"with `{_NO_FSYNC} yes` a power cut loses {lost}: set `{_NO_FSYNC} no`"
         case "everysec":
             lost = "the last second or two of what was acknowledged"
         case _:

@@ -158,8 +158,10 @@ def test_what_a_caller_is_told_while_it_is_away(
     assert shop.call("GET", "/readyz").json()["events"] == "accepted"
 
 
-def test_a_server_that_hangs_is_given_up_soon(server: RedisServer, store: StateStore) -> None:
-    """And is not waited for by every request."""
+def test_a_server_that_hangs_is_given_up_soon(
+    server: RedisServer, store: StateStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And is not waited for by every request, nor logged."""
     store.append_now([event("before")], received_at=1)
     assert len(store.history("ann", ITEMS, limit=5)) == 1
     server.pause()
@@ -179,3 +181,5 @@ def test_a_server_that_hangs_is_given_up_soon(server: RedisServer, store: StateS
     wait_until_it_answers(store)
     store.append_now([event("unsure")], received_at=1)
     assert len(store.history("ann", ITEMS, limit=5)) == 2, "sent twice, it counts once"
+    assert 2 <= caplog.text.count("does not answer") <= 3, "of reads, of writes, and why events are refused"
+    assert "Redis answers again" in caplog.text
