@@ -6,7 +6,7 @@ in a Redis server, for several. `serving.state.store_location.open_store` opens 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, Self
 
@@ -87,6 +87,9 @@ class LiveUsers(Protocol):
 
     def suppression(self, key: str) -> Suppression | None:
         """Why a user must not be known; None where nothing says so."""
+
+    def without_consent(self, keys: Collection[str]) -> Collection[str]:
+        """Those of the users who did not consent."""
 
 
 class StateStore(Protocol):

@@ -8,7 +8,7 @@ tables, and nothing that can be read.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -96,6 +96,10 @@ class UserStore:
         with self._file.reading() as reader:
             row = reader.execute(_SUPPRESSED, (self._hash(key),)).fetchone()
         return row[0] if row else None
+
+    def without_consent(self, keys: Collection[str]) -> Collection[str]:
+        """Those of the users who did not consent."""
+        return [key for key in keys if self.suppression(key) == "no_consent"]
 
     def changed(self, reader: sqlite3.Connection) -> list[str | None]:
         """Whose events changed since the last call in another way than by new ones; None: anybody's."""

@@ -56,6 +56,7 @@ class RedisClient:
             password=os.environ.get(REDIS_PASSWORD),
             socket_timeout=timeout,
             socket_connect_timeout=min(timeout, READ_SECONDS),
+            socket_keepalive=True,
             # once more over a new connection: the server may have been started anew since the last command
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             protocol=2,

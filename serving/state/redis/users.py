@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -64,6 +64,19 @@ class RedisUsers:
     def suppression(self, key: str) -> Suppression | None:
         found = self._client.call("HGET", self._client.key("suppressed"), self._hash(key))
         return None if found is None else found.decode().split()[0]
+
+    def without_consent(self, keys: Collection[str]) -> Collection[str]:
+        """In one round trip."""
+        asked = list(keys)
+        if not asked:
+            return ()
+        name = self._client.key("suppressed")
+        reasons = self._client.call("HMGET", name, *(self._hash(key) for key in asked))
+        return [
+            key
+            for key, reason in zip(asked, reasons, strict=True)
+            if reason and reason.startswith(b"no_consent")
+        ]
 
     def changed(self) -> list[str | None]:
         """Whose events changed since the last call in another way than by new ones; None: anybody's."""

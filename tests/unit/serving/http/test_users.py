@@ -118,6 +118,8 @@ def test_without_consent_nothing_is_stored(shop: Shop) -> None:
     answer = shop.send(bought("cheese2"), bought("bread1", user_id="bob"))
     assert (answer["accepted"], answer["rejected"][0]["field"]) == (1, "user_id")
     assert "consented" in answer["rejected"][0]["message"]
+    rejected = shop.send(bought("cheese2"), {"event_type": "nonsense"}, bought("bread2"))["rejected"]
+    assert [one["index"] for one in rejected] == [0, 1, 2], "in the order in which they were sent"
     assert put(shop, "ann", attributes={"tier": "gold"})["attributes"] == {}
     shop.send({**VIEW, "visitor_id": "v-9"})
     shop.call("POST", "/v1/users/merge", json={"visitor_id": "v-9", "user_id": "ann"})
