@@ -27,7 +27,7 @@ from configs.settings.services import ServingConfig
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
-from serving.state import store as store_module
+from serving.state import history_caches
 from serving.state.database import log_files
 from serving.state.store import STORE_FILE, EventStore
 
@@ -50,15 +50,15 @@ def main() -> None:
     )
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--cached-users", type=int, default=store_module.MAX_CACHED_USERS)
+    parser.add_argument("--cached-users", type=int, default=history_caches.MAX_CACHED_USERS)
     arguments = parser.parse_args()
-    vars(store_module)["MAX_CACHED_USERS"] = arguments.cached_users
+    vars(history_caches)["MAX_CACHED_USERS"] = arguments.cached_users
     with tempfile.TemporaryDirectory() as folder, EventStore.open(Path(folder) / STORE_FILE) as store:
         service = Service(Pipeline.load(arguments.bundle), store, max_events_kept=5_000)
-        asyncio.run(drive(service, seconds=60 * arguments.minutes))
+        asyncio.run(drive(service, store, seconds=60 * arguments.minutes))
 
 
-async def drive(service: Service, *, seconds: float) -> None:
+async def drive(service: Service, store: EventStore, *, seconds: float) -> None:
     """Send requests of new users from several clients at once, and print what the process holds."""
     app, items = build_app(service, ServingConfig()), service.pipeline.bundle.item_ids
     users, requests, until = itertools.count(), itertools.count(), time.monotonic() + seconds
@@ -77,7 +77,7 @@ async def drive(service: Service, *, seconds: float) -> None:
         start, done = time.monotonic(), 0
         while time.monotonic() < until:
             done = next(requests)
-            print(f"{time.monotonic() - start:5.0f} s  {done:8,} requests  {held(service.store)}", flush=True)
+            print(f"{time.monotonic() - start:5.0f} s  {done:8,} requests  {held(store)}", flush=True)
             await asyncio.sleep(min(EVERY_SECONDS, max(until - time.monotonic(), 0)))
 
     await asyncio.gather(watch(), *(visit_for_ever(seed) for seed in range(CLIENTS)))

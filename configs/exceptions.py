@@ -8,7 +8,8 @@ ShopkeeperError                a command prints it without a stack trace and exi
 ├── GateError                  an export check failed: nothing was written
 ├── TrainingError              a training run cannot go on
 ├── ServingError               the server or the event store cannot be started or reached
-│   └── StoreBusyError           the event store has no room for a write now: it may be sent again
+│   ├── StoreBusyError           the event store has no room for a write now: it may be sent again
+│   └── StoreAwayError           the event store does not answer now: it may come back by itself
 └── RefreshRunningError        another `shopkeeper refresh` works on the workspace: exit status 4
 """
 
@@ -49,6 +50,11 @@ class ServingError(ShopkeeperError):
 
 class StoreBusyError(ServingError):
     """The event store cannot take a write now, and stored nothing of it: the same write may succeed later."""
+
+
+class StoreAwayError(ServingError):
+    """The event store is another program's, which does not answer now. Nobody knows whether a write was
+    stored; it may be sent again, and counts once."""
 
 
 class RefreshRunningError(ShopkeeperError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,8 @@ def _explain_one(problem: ErrorDetails) -> list[str]:
     renamed_value = explain_old_value(location, problem["input"])
     if renamed_value:
         return [f"{key}: {renamed_value}"]
-    return [f"{key}: {problem['msg']} (found {problem['input']!r})"]
+    found = re.sub(r"(://[^@/]*:)[^@/]+@", r"\1…@", repr(problem["input"]))  # no password of a URL
+    return [f"{key}: {problem['msg']} (found {found})"]
 
 
 def _suggest(location: Sequence[str]) -> str:

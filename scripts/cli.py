@@ -84,13 +84,13 @@ def prepare(config: ConfigOption = None, set_: SetOption = None, out: OutOption 
     from features.ingest.report_table import render_report
     from features.prepare import prepare as run_prepare
     from serving.state.forgotten_users import forgotten_users
-    from serving.state.store import STORE_FILE
+    from serving.state.store_location import store_location
 
     settings = load_settings(config, set_, out)
     run_prepare(
         settings,
         now=datetime.now(UTC),
-        forgotten=forgotten_users(settings.workspace / STORE_FILE),
+        forgotten=forgotten_users(store_location(settings)),
         progress=log,
         show=lambda report: stdout().print(render_report(report)),
     )

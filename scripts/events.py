@@ -35,7 +35,7 @@ def events_export(
     for `data.users`). Whoever was deleted, or did not consent, is in neither."""
     settings = load_settings(config, set_, out)
     from serving.state.event_transfer import export_events
-    from serving.state.store import STORE_FILE
+    from serving.state.store_location import store_location
 
-    num_events = export_events(settings.workspace / STORE_FILE, to)
+    num_events = export_events(store_location(settings), to)
     typer.echo(f"{num_events:,} events written to {to}/events.parquet")

@@ -19,7 +19,7 @@ from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer, Query
 from serving.recommend.served_bundle import champion_bundle
-from serving.state.store import EventStore
+from serving.state.store_location import open_store
 
 LONGEST_WORDS = 200
 """Characters of a title or a reason in the table: a catalogue may hold whole descriptions there."""
@@ -43,7 +43,7 @@ def print_recommendations(
     index = pipeline.bundle.item_index
     user, items = clean_id(user or ""), [clean_id(item) for item in items]
     page = np.array([index[item] for item in items if item in index], np.int32)
-    with EventStore.open(filled_store(config)) as store:
+    with open_store(filled_store(config)) as store:
         key = user_key(user_id=user or None, visitor_id=clean_id(visitor) if visitor else None)
         history = store.history(key or "", index, limit=config.serving.max_events_kept)
     now = time.time_ns() // 1000

@@ -67,7 +67,7 @@ def _refreshed(config: Config) -> dict[str, Any]:
     from functools import partial
 
     from serving.state.forgotten_users import forgotten_users
-    from serving.state.store import STORE_FILE
+    from serving.state.store_location import store_location
     from training.refresh import refresh as run_refresh
 
     from_log = config.refresh.source == "event_log"
@@ -75,7 +75,7 @@ def _refreshed(config: Config) -> dict[str, Any]:
         run_refresh(
             config,
             event_log=partial(write_log, config) if from_log else None,
-            forgotten=partial(forgotten_users, config.workspace / STORE_FILE),
+            forgotten=partial(forgotten_users, store_location(config)),
         )
     )
 
@@ -90,10 +90,10 @@ def write_log(config: Config) -> Path:
     from scripts.store import filled_store
     from serving.state.event_transfer import export_events
     from serving.state.forgotten_users import forgotten_users
-    from serving.state.store import STORE_FILE
+    from serving.state.store_location import store_location
 
     if not (config.workspace / "tables").is_dir():
-        forgotten = forgotten_users(config.workspace / STORE_FILE)
+        forgotten = forgotten_users(store_location(config))
         prepare(config, now=datetime.now(UTC), progress=log, forgotten=forgotten)
     folder = config.workspace / LOG_FOLDER
     log(f"{export_events(filled_store(config), folder):,} events in the log")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from configs.console import log, progress
 from configs.schema import Config
 from features.core.artefact import read_manifest
 from serving.state.event_transfer import import_events
-from serving.state.store import STORE_FILE
+from serving.state.store_location import StoreLocation, store_location
 
 
-def filled_store(config: Config) -> Path:
-    """The path of the event store. The workspace's tables are imported first, unless that is done already."""
+def filled_store(config: Config) -> StoreLocation:
+    """Where the event store is. The workspace's tables are imported first, unless that is done already."""
     if (config.workspace / "tables").is_dir():
         import_tables(config, quiet=True)
-    return config.workspace / STORE_FILE
+    return store_location(config)
 
 
 def import_tables(config: Config, *, quiet: bool = False) -> None:
@@ -23,7 +21,7 @@ def import_tables(config: Config, *, quiet: bool = False) -> None:
     already."""
     tables = config.workspace / "tables"
     total = int(read_manifest(tables, kind="tables")["num_events"])
-    done = 0
+    done, store = 0, store_location(config)
     with progress("importing events into the store", total=total) as work:
 
         def report_progress(now_done: int, _: int) -> None:
@@ -31,12 +29,9 @@ def import_tables(config: Config, *, quiet: bool = False) -> None:
             work.advance(now_done - done)
             done = now_done
 
-        result = import_events(tables, config.workspace / STORE_FILE, progress=report_progress)
+        result = import_events(tables, store, progress=report_progress)
     if result.already_imported:
         if not quiet:
             log("these tables were imported before: nothing to do")
     else:
-        log(
-            f"imported {result.imported:,} events into {config.workspace / STORE_FILE} "
-            f"({result.duplicates:,} were there already)"
-        )
+        log(f"imported {result.imported:,} events into {store} ({result.duplicates:,} were there already)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,11 @@ from configs.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
     from command_line import RunMain
+    from redis_server import RedisServer
 
     from features.dataset import Dataset
     from serving.recommend.pipeline import Pipeline
+    from serving.state.store_location import StoreLocation
     from training.runs.run import Run
 
 disable_telemetry()
@@ -69,6 +72,26 @@ def shopkeeper(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 
 @pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One for all tests of this process."""
+    from redis_server import RedisServer
+
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
+    """Of an empty event store: of each kind in turn."""
+    if request.param == "sqlite":
+        return tmp_path / "events.db"
+    server: RedisServer = request.getfixturevalue("redis_server")
+    server.empty()
+    return server.location()
+
+
+@pytest.fixture(scope="session")
 def shop_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the small shop's events.csv and items.csv. Read only."""
     return once(shared_folder(tmp_path_factory) / "raw", write_small_shop)
@@ -96,6 +119,7 @@ def prepared_shop(shop_config: Config) -> Path:
 @pytest.fixture(scope="session")
 def shop_dataset(prepared_shop: Path) -> Dataset:
     """The small shop's dataset."""
+
     from features.dataset import Dataset
 
     return Dataset.open(prepared_shop / "dataset")

@@ -22,7 +22,7 @@ from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
-from serving.state.store import EventStore
+from serving.state.protocol import StateStore
 
 NOW = AS_OF + MICROSECONDS_PER_DAY
 MAX_BODY = 100_000
@@ -34,7 +34,7 @@ class Shop:
     def __init__(
         self,
         pipeline: Pipeline,
-        store: EventStore,
+        store: StateStore,
         rates: ExchangeRates | None = None,
         exclude: tuple[str, ...] = (),
         serving: ServingConfig | None = None,

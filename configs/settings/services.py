@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -20,6 +21,31 @@ def _network(text: str) -> str:
         raise ValueError(f"{error}: write an address (10.0.0.7) or a network (10.0.0.0/24)") from None
 
 
+REDIS_PASSWORD: Final = "SHOPKEEPER_REDIS_PASSWORD"
+"""Environment variable with the password of the Redis server of `serving.store`."""
+
+
+def _store_url(text: str) -> str:
+    """`redis://host:port/db`; a password is refused: settings are copied into runs and to MLflow."""
+    form = "is no URL of a Redis server: write redis://host:6379/0 (rediss:// with TLS)"
+    try:
+        url = urlsplit(text)
+        port, database = url.port, url.path.removeprefix("/")
+    except ValueError:
+        raise ValueError(f"{form}; the port is no number") from None
+    if url.password is not None:
+        raise ValueError(
+            "has a password, and settings are copied into runs: leave it out of the URL and set the "
+            f"environment variable {REDIS_PASSWORD}"
+        )
+    if url.scheme not in ("redis", "rediss") or not url.hostname or url.query or url.fragment:
+        raise ValueError(form)
+    if port == 0 or (database and not database.isdecimal()):
+        raise ValueError(f"{form}; after the host come a port and the number of a database")
+    return text
+
+
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
 Network = Annotated[str, AfterValidator(_network)]
 HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
 """Without scheme and port."""
@@ -101,6 +127,18 @@ class ServingConfig(Section):
     retriever_deadline_ms: float = Field(50, gt=0)
     """A retriever that takes longer for a user is left out of lists for ten seconds; they are full without
     it."""
+
+    store: StoreUrl | None = None
+    """Where events, items and users are kept that the live server is told of: the URL of a Redis server, such
+    as redis://10.0.0.5:6379/0, whose password is in the environment variable SHOPKEEPER_REDIS_PASSWORD.
+    Default: `events.db` (SQLite) in the workspace, which is right for one machine."""
+
+    redis_prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
+    """What the names of all keys in Redis begin with. Default: the shop's `name`."""
+
+    redis_allow_loss: bool = False
+    """True: a Redis server that can lose what it acknowledged (other than `appendonly yes` with `appendfsync
+    always`) is used, with a warning that says what can be lost. Default: it is refused."""
 
     log_file: Path | None = None
     """The server's log, a JSON object a line. Default: `logs/serve.jsonl` in the workspace."""

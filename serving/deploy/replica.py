@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from ray import serve
 from starlette.types import ASGIApp
 
+from configs.exceptions import StoreAwayError
 from serving.access.access import Access
 from serving.deploy.all_metrics import AllMetrics
 from serving.deploy.bundle_follower import BundleFollower
@@ -33,7 +35,7 @@ from serving.http.service import Service
 from serving.recommend.held_bundle import HeldBundle
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
-from serving.state.store import EventStore
+from serving.state.store_location import open_store
 
 _SWITCH_SECONDS: Final = 0.0005
 """How long a thread keeps the interpreter's lock while another waits for it. With Python's 5 ms an event that
@@ -61,7 +63,7 @@ class Replica:
         logger.addHandler(NoticeHandler(settings.run_folder))
         self._settings = settings
         try:
-            self._store = EventStore.open(settings.store)
+            self._store = open_store(settings.store)
             loaded = load_first(settings.bundles(), self._load)
         except Exception as error:
             logger.critical("A server process cannot start. %s", error)
@@ -133,8 +135,10 @@ class Replica:
         self._following = asyncio.get_running_loop().create_task(follower.run())
 
     def check_health(self) -> None:
-        """Called by Ray every two seconds; Ray replaces a replica whose check raises."""
-        self._store.check()
+        """Called by Ray every two seconds; Ray replaces a replica whose check raises. Another replica would
+        not bring back a store that is away."""
+        with suppress(StoreAwayError):
+            self._store.check()
 
 
 def _keep_from_collection() -> None:

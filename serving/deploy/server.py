@@ -33,7 +33,7 @@ from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
 from serving.deploy.watchdog import Watchdog
 from serving.recommend.bundle import Bundle
-from serving.state.database import connect
+from serving.state.store_location import check_store
 
 _OUTPUT: Final = "output.txt"
 """In the run folder: what the process that runs Ray prints, such as a stack trace."""
@@ -91,15 +91,15 @@ def start(
     `is_champion`: the server follows the workspace's champion, and a former one may stand in for it.
     `should_stop` is asked all the while.
 
-    The bundle, the event store (`events.db` in the workspace), the keys and the port are checked first, so
-    that a user error is reported at once. Raises ArtefactError and ServingError, also where it should stop.
+    The bundle, the event store, the keys and the port are checked first, so that a user error is reported
+    at once. Raises ArtefactError and ServingError, also where it should stop.
     """
     run = RunFolder.create()
     try:
         log_to_file(log_settings(config))
         settings = deploy_settings(config, bundle, run_folder=run.path, is_champion=is_champion)
         _require_bundle(settings.replica.bundles())
-        connect(settings.replica.store).close()
+        check_store(settings.replica.store)
         check_host(config.serving.host, config.workspace)
         SecretPlace.of(config.workspace, config.serving).read()
         local = local_host(config.serving.host)

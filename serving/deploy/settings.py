@@ -10,7 +10,7 @@ from configs.settings.services import ServingConfig
 from serving.deploy.json_log import LogSettings
 from serving.deploy.public_host import is_public
 from serving.recommend.served_bundle import servable_bundles
-from serving.state.store import STORE_FILE
+from serving.state.store_location import StoreLocation, store_location
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class ReplicaSettings:
     run_folder: Path
     workspace: Path
     """Where the API keys are"""
-    store: Path
+    store: StoreLocation
     serving: ServingConfig
     currency: str | None
     """The shop's currency; None for the one of the bundle."""
@@ -59,13 +59,14 @@ class DeploySettings:
 def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champion: bool) -> DeploySettings:
     """`is_champion`: the bundle is the workspace's champion, which is then followed; a former one may
     stand in for it."""
+    store = store_location(config)
     return DeploySettings(
         replica=ReplicaSettings(
             bundle=bundle.resolve(),
             followed_workspace=config.workspace.resolve() if is_champion else None,
             run_folder=run_folder,
             workspace=config.workspace.resolve(),
-            store=(config.workspace / STORE_FILE).resolve(),
+            store=store.resolve() if isinstance(store, Path) else store,
             serving=_with_absolute_paths(config.serving),
             currency=config.prepare.currency,
             exchange_rates=dict(config.prepare.exchange_rates),

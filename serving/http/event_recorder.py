@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from features.core.ids import user_key
 from serving.access.caller import NamedUser
@@ -21,7 +21,7 @@ from serving.state.live_events import (
     to_rows,
     without_excluded,
 )
-from serving.state.store import EventStore
+from serving.state.protocol import StateStore
 
 
 class EventRecorder:
@@ -29,7 +29,7 @@ class EventRecorder:
 
     def __init__(
         self,
-        store: EventStore,
+        store: StateStore,
         *,
         exclude: frozenset[str],
         exchange_rates: ExchangeRates,
@@ -48,15 +48,23 @@ class EventRecorder:
         """
         now = self._clock()
         rows: list[Event] = []
+        valid: dict[int, LiveEvent] = {}
         rejected: list[RejectedEvent] = []
         seen: Seen = Counter()
         for index, value in enumerate(events):
             try:
-                event = self._of_a_person(_named_rightly(parse_event(value), only))
-                self._require_consent(event)
+                valid[index] = self._of_a_person(_named_rightly(parse_event(value), only))
+            except InvalidEventError as error:
+                rejected.append(RejectedEvent(index, error.field, error.message))
+        keys = {key for event in valid.values() for key in _keys(event).values()}
+        refusing = self._store.users.without_consent(keys)
+        for index, event in valid.items():
+            try:
+                _require_consent(event, refusing)
                 rows += to_rows(event, now=now, exchange_rates=self.exchange_rates, seen=seen)
             except InvalidEventError as error:
                 rejected.append(RejectedEvent(index, error.field, error.message))
+        rejected.sort(key=lambda one: one.index)
         if not rows:
             return EventsResponse(accepted=0, duplicates=0, rejected=rejected)
         stored = await self._store.append(rows, received_at=now)
@@ -70,9 +78,8 @@ class EventRecorder:
             return None
         rates = self.exchange_rates
         recording = recording_of(request, exclude=self._exclude, now=self._clock(), exchange_rates=rates)
-        for key in recording.users:
-            if self._store.users.suppression(key) == "no_consent":
-                raise invalid_field("record", "true: the user has not consented, and nothing is stored")
+        if self._store.users.without_consent(recording.users):
+            raise invalid_field("record", "true: the user has not consented, and nothing is stored")
         return recording
 
     async def store(self, recording: Recording) -> RecordedEvents:
@@ -91,19 +98,25 @@ class EventRecorder:
             )
         return own
 
-    def _require_consent(self, event: LiveEvent) -> None:
-        """Raises InvalidEventError for an event of somebody who did not consent."""
-        keys = {
-            "user_id": user_key(user_id=event.user_id, visitor_id=None),
-            "visitor_id": user_key(user_id=None, visitor_id=event.visitor_id),
-        }
-        for field, key in keys.items():
-            if key is not None and self._store.users.suppression(key) == "no_consent":
-                raise InvalidEventError(field, "has not consented: nothing of this event was stored")
-
 
 def _named_rightly(event: LiveEvent, only: NamedUser | None) -> LiveEvent:
     """The event, unless it names another user than it may. Raises InvalidEventError."""
     if only is not None and event.user_id is not None and (refusal := only.refusal_of(event.user_id)):
         raise InvalidEventError("user_id", refusal)
     return event
+
+
+def _keys(event: LiveEvent) -> dict[str, str]:
+    """Field of an event -> the key of the user whom it names."""
+    keys = {
+        "user_id": user_key(user_id=event.user_id, visitor_id=None),
+        "visitor_id": user_key(user_id=None, visitor_id=event.visitor_id),
+    }
+    return {field: key for field, key in keys.items() if key is not None}
+
+
+def _require_consent(event: LiveEvent, refusing: Collection[str]) -> None:
+    """Raises InvalidEventError for an event of one of those who did not consent."""
+    for field, key in _keys(event).items():
+        if key in refusing:
+            raise InvalidEventError(field, "has not consented: nothing of this event was stored")

@@ -19,7 +19,7 @@ from serving.http.catalogue import Catalogue, column_type
 from serving.recommend.bundle import Bundle
 from serving.recommend.new_items import NewItems
 from serving.recommend.pipeline import Pipeline
-from serving.state.item_store import ItemChange
+from serving.state.protocol import ItemChange
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from configs.exceptions import ServingError, StoreBusyError
+from configs.exceptions import ServingError, StoreAwayError, StoreBusyError
 from serving.http.request_log import where_logged
 from serving.http.schemas import FieldError, ProblemDetails
 
@@ -107,6 +107,12 @@ def response_to(error: Exception) -> Response:
         detail = (
             "The event store is busy: another program holds its lock, or too many events wait. Nothing of "
             "this request was stored: send it again."
+        )
+        return Problem(503, detail, headers={"Retry-After": "2"}).response()
+    if isinstance(error, StoreAwayError):
+        detail = (
+            "The event store does not answer at the moment. Send the request again: events with an event_id "
+            "count once, whether they were stored or not."
         )
         return Problem(503, detail, headers={"Retry-After": "2"}).response()
     if isinstance(error, ServingError):

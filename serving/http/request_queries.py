@@ -23,7 +23,7 @@ from serving.recommend.list_options import NO_OPTIONS, ListOptions
 from serving.recommend.promotions import Promotion
 from serving.recommend.request import Query, no_items
 from serving.state.event_log import Event
-from serving.state.store import EventStore
+from serving.state.protocol import StateStore
 from serving.state.user_history_cache import history_from_rows, in_dataset_order
 
 _NOT_PUBLIC: Final = "not for a public key, which may name the columns"
@@ -34,7 +34,7 @@ class RequestQueries:
     """Over one catalogue. `columns` are those of it that a request may name; None: all."""
 
     live: LiveCatalogue
-    store: EventStore
+    store: StateStore
     max_events_kept: int
 
     @property

@@ -37,9 +37,8 @@ from serving.recommend.request import Answer
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.recommend.watch import Watch
-from serving.state.item_store import ItemChange
 from serving.state.live_events import ExchangeRates, LiveEvent
-from serving.state.store import EventStore
+from serving.state.protocol import ItemChange, StateStore
 
 
 def now_in_microseconds() -> int:
@@ -53,7 +52,7 @@ class Service:
     def __init__(
         self,
         pipeline: Pipeline,
-        store: EventStore,
+        store: StateStore,
         *,
         max_events_kept: int,
         user_state_mb: float = 0,

@@ -108,7 +108,8 @@ CREATE_INDEXES: Final = {
 each index once. The index by user and time holds all that a history needs: one user's events lie on a page or
 two of it, where the table has them on a page each."""
 
-_event_values = attrgetter(*EVENT_COLUMNS)
+event_values = attrgetter(*EVENT_COLUMNS)
+"""The values of `EVENT_COLUMNS` of an event."""
 
 
 def insert_statement(columns: Sequence[str] = LOG_COLUMNS) -> str:
@@ -119,4 +120,4 @@ def insert_statement(columns: Sequence[str] = LOG_COLUMNS) -> str:
 
 def log_row(event: Event, *, received_at: int) -> tuple[object, ...]:
     """The values of `LOG_COLUMNS` for one event."""
-    return (event.user_key, received_at, *_event_values(event))
+    return (event.user_key, received_at, *event_values(event))

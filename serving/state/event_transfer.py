@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -16,9 +16,8 @@ from features.core.artefact import read_manifest, write_manifest, writing
 from features.core.columns import TIMESTAMP, USER_ID
 from features.core.forgotten import Forgotten
 from features.core.ids import VISITOR_PREFIX, user_key_expr
-from serving.state.database import connect, transaction, translate_store_errors
-from serving.state.event_log import CREATE_INDEXES, EVENT_COLUMNS, SKIP_DUPLICATES, Event, insert_statement
-from serving.state.forgotten_users import forgotten_users
+from serving.state.event_log import Event
+from serving.state.store_location import StoreLocation, open_existing_log, open_log
 
 CHUNK_ROWS: Final = 100_000
 
@@ -42,69 +41,62 @@ class ImportResult:
     """The same tables were imported before: nothing was read."""
 
 
-def import_events(tables: Path, store: Path, *, progress: Progress | None = None) -> ImportResult:
-    """Import the events of a tables folder into the log at `store`. A second import adds nothing.
-
-    An empty log is filled in one transaction, which is stored completely or not at all. A log with events
-    gets a transaction for every 100,000 events, so that a live server can write in between; an interrupted
-    import can be repeated. Raises ArtefactError and ServingError.
+def import_events(tables: Path, store: StoreLocation, *, progress: Progress | None = None) -> ImportResult:
+    """Import the events of a tables folder into the log at `store`. A second import adds nothing, and an
+    interrupted one can be repeated. Raises ArtefactError and ServingError.
     """
     fingerprint = str(read_manifest(tables, kind="tables")["fingerprint"])
-    connection = connect(store)
-    try:
-        with translate_store_errors(store):
-            if connection.execute("SELECT 1 FROM imports WHERE fingerprint = ?", (fingerprint,)).fetchone():
-                return ImportResult(imported=0, duplicates=0, already_imported=True)
-            events = pl.scan_parquet(tables / "events.parquet")
-            chunks = _chunks(events, progress, forgotten=forgotten_users(store))
-            before = connection.total_changes
-            if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None:
-                total = _import_into_empty_log(connection, chunks)
-            else:
-                total = _import_missing(connection, chunks)
-            imported = connection.total_changes - before
-            with transaction(connection):
-                connection.execute(
-                    "INSERT OR IGNORE INTO imports VALUES (?, ?, ?)", (fingerprint, imported, _now())
-                )
-            return ImportResult(imported=imported, duplicates=total - imported, already_imported=False)
-    finally:
-        connection.close()
+    with closing(open_log(store)) as log:
+        if log.has_import(fingerprint):
+            return ImportResult(imported=0, duplicates=0, already_imported=True)
+        counted = _Counted(
+            _chunks(pl.scan_parquet(tables / "events.parquet"), progress, forgotten=log.forgotten())
+        )
+        imported = log.insert(counted)
+        log.note_import(fingerprint, num_events=imported)
+    return ImportResult(imported=imported, duplicates=counted.rows - imported, already_imported=False)
 
 
-def export_events(store: Path, out: Path, *, progress: Progress | None = None) -> int:
+class _Counted(Iterator[pl.DataFrame]):
+    """Chunks, and how many rows they had so far."""
+
+    def __init__(self, chunks: Iterator[pl.DataFrame]) -> None:
+        self._chunks, self.rows = chunks, 0
+
+    def __next__(self) -> pl.DataFrame:
+        chunk = next(self._chunks)
+        self.rows += chunk.height
+        return chunk
+
+
+def export_events(store: StoreLocation, out: Path, *, progress: Progress | None = None) -> int:
     """Write the log as a folder with `events.parquet`, with the columns of the tables, and the attributes
     that were put of users as `users.parquet`. Returns the number of events.
 
     `shopkeeper prepare` reads both with `data.reader: parquet`. It is for its owner alone. Raises
     ServingError and ArtefactError.
     """
-    if not store.is_file():
+    log = open_existing_log(store)
+    if log is None:
         raise ServingError(
             f"{store}: there is no event store: start the server or run `shopkeeper events import` first."
         )
-    connection = connect(store, read_only=True)
-    try:
-        with translate_store_errors(store), writing(out, kind="events") as scratch:
-            scratch.chmod(0o700)
-            (total,) = connection.execute("SELECT count(*) FROM events").fetchone()
-            cursor = connection.execute(
-                f"SELECT {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?", (total,)
-            )
-            parts, done = [_frame([])], 0
-            while rows := cursor.fetchmany(CHUNK_ROWS):
-                parts.append(_frame(rows))
-                done += len(rows)
-                if progress:
-                    progress(done, total)
-            (scratch / "events.parquet").touch(mode=0o600)
-            pl.concat(parts).write_parquet(scratch / "events.parquet")
-            (scratch / "users.parquet").touch(mode=0o600)
-            _users(connection).write_parquet(scratch / "users.parquet")
-            write_manifest(scratch, kind="events", made_from=store.name, contents={"events": done})
-            return done
-    finally:
-        connection.close()
+    with closing(log), writing(out, kind="events") as scratch:
+        scratch.chmod(0o700)
+        total = log.num_events()
+        parts, done = [_frame([])], 0
+        for rows in log.scan():
+            parts.append(_frame(rows))
+            done += len(rows)
+            if progress:
+                progress(min(done, total), total)
+        events = pl.concat(parts).unique("number", keep="last", maintain_order=True).sort("number")
+        (scratch / "events.parquet").touch(mode=0o600)
+        events.drop("number").write_parquet(scratch / "events.parquet")
+        (scratch / "users.parquet").touch(mode=0o600)
+        _users(log.attributes()).write_parquet(scratch / "users.parquet")
+        write_manifest(scratch, kind="events", made_from=log.name, contents={"events": events.height})
+        return events.height
 
 
 def _chunks(
@@ -135,41 +127,14 @@ def _log_columns(events: pl.LazyFrame) -> pl.LazyFrame:
     return events.select(columns)
 
 
-def _import_into_empty_log(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
-    """Insert everything in one transaction, and create the indexes after the rows. The tables hold no
-    duplicates."""
-    total = 0
-    with transaction(connection):
-        for name in CREATE_INDEXES:
-            connection.execute(f"DROP INDEX {name}")
-        for chunk in chunks:
-            insert = insert_statement(chunk.columns).removesuffix(SKIP_DUPLICATES)
-            connection.executemany(insert, chunk.iter_rows())
-            total += chunk.height
-        for statement in CREATE_INDEXES.values():
-            connection.execute(statement)
-    return total
-
-
-def _import_missing(connection: sqlite3.Connection, chunks: Iterator[pl.DataFrame]) -> int:
-    """Insert the events that the log does not have yet."""
-    total = 0
-    for chunk in chunks:
-        with transaction(connection):
-            connection.executemany(insert_statement(chunk.columns), chunk.iter_rows())
-        total += chunk.height
-    return total
-
-
-def _frame(rows: list[tuple[object, ...]]) -> pl.DataFrame:
-    frame = pl.DataFrame(rows, schema=EVENT_TYPES, orient="row")
+def _frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema={"number": pl.Int64(), **EVENT_TYPES}, orient="row")
     return frame.with_columns(pl.col(TIMESTAMP).cast(pl.Datetime("us", "UTC")))
 
 
-def _users(connection: sqlite3.Connection) -> pl.DataFrame:
+def _users(attributes: Sequence[tuple[str, str]]) -> pl.DataFrame:
     """user_id and attributes (a JSON object); a visitor has none in the tables."""
-    rows = connection.execute("SELECT user_key, attributes FROM users ORDER BY user_key").fetchall()
-    users = pl.DataFrame(rows, schema={USER_ID: pl.String, "attributes": pl.String}, orient="row")
+    users = pl.DataFrame(attributes, schema={USER_ID: pl.String, "attributes": pl.String}, orient="row")
     return users.filter(~pl.col(USER_ID).str.starts_with(VISITOR_PREFIX))
 
 

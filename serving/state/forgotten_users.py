@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from contextlib import closing
 
-from features.core.forgotten import FOREVER, Forgotten
-from serving.state.database import connect, translate_store_errors
+from features.core.forgotten import Forgotten
+from serving.state.store_location import StoreLocation, open_existing_log
 
 
-def forgotten_users(store: Path) -> Forgotten | None:
+def forgotten_users(store: StoreLocation) -> Forgotten | None:
     """None where there is no store, or nobody on the list. Raises ServingError."""
-    if not store.is_file():
+    log = open_existing_log(store)
+    if log is None:
         return None
-    connection = connect(store, read_only=True)
-    try:
-        with translate_store_errors(store):
-            (salt,) = connection.execute("SELECT salt FROM salt").fetchone()
-            rows = connection.execute("SELECT user_hash, reason, at FROM suppressed").fetchall()
-    finally:
-        connection.close()
-    until = {user: at if reason == "deleted" else FOREVER for user, reason, at in rows}
-    return Forgotten(bytes.fromhex(salt), until) if until else None
+    with closing(log):
+        return log.forgotten()

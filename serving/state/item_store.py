@@ -6,12 +6,12 @@ A change gives its item the next number, so that every replica reads what is new
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pydantic_core import from_json, to_json
 
-from serving.state.item_table import MERGE_FIELDS, ItemFields
+from serving.state.item_table import MERGE_FIELDS
+from serving.state.protocol import ItemChange, ItemFields
 from serving.state.store_file import StoreFile
 
 _CHANGE: Final = f"""
@@ -21,18 +21,6 @@ ON CONFLICT (item_id) DO UPDATE SET
     fields = {MERGE_FIELDS}(items.fields, excluded.fields)
 """
 _CHANGED: Final = "SELECT number, item_id, fields, changed_at FROM items WHERE number > ? ORDER BY number"
-
-
-@dataclass(frozen=True, slots=True)
-class ItemChange:
-    """The latest state of one item."""
-
-    number: int
-    item_id: str
-    fields: ItemFields | None
-    """None: the item was deleted"""
-    changed_at: int
-    """Microseconds since 1970 UTC"""
 
 
 class ItemStore:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import from_json, to_json
-
-ItemFields = Mapping[str, Any]
-"""Column of the catalogue -> value; null clears it"""
 
 CREATE_ITEMS: Final = (
     """

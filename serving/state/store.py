@@ -1,4 +1,4 @@
-"""The event store of one process: durable writes, and every user's history from memory.
+"""The event store of one process in SQLite: durable writes, and every user's history from memory.
 
 The log on disk is the only source of truth. What is cached in memory can be rebuilt from it at any time, so a
 process may be killed.
@@ -9,11 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sqlite3
 import time
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -31,10 +28,12 @@ from serving.state.event_log import (
     insert_statement,
     log_row,
 )
+from serving.state.history_caches import HistoryCaches
+from serving.state.history_queries import HistoryQueries
 from serving.state.item_store import ItemStore
+from serving.state.protocol import ActiveUser, AppendResult
 from serving.state.statements import Statement
 from serving.state.store_file import READ_BUSY_SECONDS, StoreFile
-from serving.state.user_history_cache import UserHistoryCache
 from serving.state.user_store import UserStore
 
 STORE_FILE: Final = "events.db"
@@ -42,13 +41,6 @@ STORE_FILE: Final = "events.db"
 
 PROBE_SECONDS: Final = 5.0
 """`write_trouble` writes at most so often."""
-
-MAX_CACHED_USERS: Final = 10_000
-"""Users whose histories stay in memory; the least recently used are evicted first."""
-
-MAX_CACHED_EVENTS: Final = 1_000_000
-"""Events of all these histories together, of some 100 bytes each: what bounds the memory where users have
-long histories."""
 
 _NEXT_USER: Final = f"SELECT min(user_key) FROM events INDEXED BY {USER_TIME_INDEX} WHERE {ITEM_EVENT}"
 _LATEST_TIME: Final = f"""
@@ -79,25 +71,6 @@ _NUM_EVENTS: Final = (
 _INSERT: Final = insert_statement()
 
 
-@dataclass(frozen=True)
-class AppendResult:
-    """How many events of one append were stored."""
-
-    accepted: int
-    duplicates: int
-    """Events whose key was already in the log: not stored again."""
-
-
-@dataclass(frozen=True)
-class ActiveUser:
-    """A user with item events in the log."""
-
-    user_key: str
-    num_events: int
-    latest: int
-    """Time of the latest event, microseconds since 1970 UTC."""
-
-
 class EventStore:
     """Open with `EventStore.open(path)`, or as a context manager. Safe to use from several threads."""
 
@@ -106,8 +79,9 @@ class EventStore:
         self._file = StoreFile(path)
         self.items, self.users = ItemStore(self._file), UserStore(self._file)
         self._next_probe = 0.0
-        self._caches: OrderedDict[str, UserHistoryCache] = OrderedDict()
-        self._num_cached_events = 0
+        self._caches = HistoryCaches()
+        with self._file.reading() as reader:
+            self._queries = HistoryQueries(reader)
 
     @classmethod
     def open(cls, path: Path) -> EventStore:
@@ -148,14 +122,13 @@ class EventStore:
         there are no new events, and one indexed query otherwise.
         """
         with self._file.reading() as reader:
-            self._drop_changed_users(reader)
-            return self._cached(reader, key, item_index, limit).history
+            self._caches.drop(self.users.changed(reader))
+            return self._caches.history(self._queries, key, item_index, limit=limit)
 
     def forget_histories(self) -> None:
         """Drop what is in memory of users: with another bundle their items have other numbers."""
         with self._file.reading():
-            self._caches.clear()
-            self._num_cached_events = 0
+            self._caches.drop([None])
 
     def latest_events(self, user_key: str, *, limit: int) -> list[Event]:
         """The latest item events of a user in raw ids, newest first."""
@@ -189,12 +162,12 @@ class EventStore:
     @property
     def num_cached_users(self) -> int:
         """How many histories are in memory."""
-        return len(self._caches)
+        return len(self._caches.users)
 
     @property
     def num_cached_events(self) -> int:
         """How many events these histories have together."""
-        return self._num_cached_events
+        return self._caches.num_events
 
     def check(self) -> None:
         """Raise ServingError when the log cannot be read."""
@@ -226,40 +199,12 @@ class EventStore:
             case _:
                 return "the event log cannot be written: see the server's log"
 
-    def _drop_changed_users(self, reader: sqlite3.Connection) -> None:
-        """Drop the histories that changed in another way than by new events, such as by a merge."""
-        changed = self.users.changed(reader)
-        if None in changed:
-            self._caches.clear()
-            self._num_cached_events = 0
-        for key in changed:
-            cache = self._caches.pop(key or "", None)
-            self._num_cached_events -= len(cache.history) if cache else 0
-
     def _probe(self) -> None:
         now = time.monotonic()
         if now >= self._next_probe:
             self._next_probe = now + PROBE_SECONDS
             with contextlib.suppress(StoreBusyError):
                 self._file.writer.submit([])
-
-    def _cached(
-        self, reader: sqlite3.Connection, user_key: str, item_index: Mapping[str, int], limit: int
-    ) -> UserHistoryCache:
-        """The cached history of a user, loaded or brought up to date."""
-        cache = self._caches.pop(user_key, None)
-        self._num_cached_events -= len(cache.history) if cache else 0
-        if cache is None or cache.item_index is not item_index or cache.limit != limit:
-            cache = UserHistoryCache(reader, user_key, item_index=item_index, limit=limit)
-        else:
-            cache.refresh(reader)
-        self._caches[user_key] = cache  # at the end: the most recently used
-        self._num_cached_events += len(cache.history)
-        while len(self._caches) > MAX_CACHED_USERS or (
-            self._num_cached_events > MAX_CACHED_EVENTS and len(self._caches) > 1
-        ):
-            self._num_cached_events -= len(self._caches.popitem(last=False)[1].history)
-        return cache
 
 
 def _inserts(events: Sequence[Event], received_at: int) -> list[Statement]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from serving.state.database import connect, translate_store_errors
-from serving.state.group_commit_writer import GroupCommitWriter
+from serving.state.sqlite_writer import SqliteWriter
 from serving.state.statements import Statement
 
 logger = logging.getLogger("shopkeeper")
@@ -31,7 +31,7 @@ class StoreFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.writer = GroupCommitWriter(path)
+        self.writer = SqliteWriter(path)
         self.inode = path.stat().st_ino
         self._reader = connect(path, busy_seconds=READ_BUSY_SECONDS)
         self._lock = threading.Lock()

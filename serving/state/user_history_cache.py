@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Final
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +13,28 @@ from numpy.typing import NDArray
 from features.core.columns import EVENT_TYPE_CODE
 from features.core.compiled import compiled
 from features.histories import History, IntArray, TimeArray
-from serving.state.event_log import ITEM_EVENT, USER_ARRIVAL_INDEX, USER_TIME_INDEX
-
-_COLUMNS: Final = "number, item_id, event_type, timestamp, transaction_id, price"
-_LAST_NUMBER: Final = (
-    f"SELECT max(number) FROM events INDEXED BY {USER_ARRIVAL_INDEX} WHERE user_key = ? AND {ITEM_EVENT}"
-)
-_LATEST: Final = f"""
-SELECT {_COLUMNS} FROM events INDEXED BY {USER_TIME_INDEX}
-WHERE user_key = ? AND {ITEM_EVENT} ORDER BY timestamp DESC, number DESC
-"""
-_SINCE: Final = f"""
-SELECT {_COLUMNS} FROM events INDEXED BY {USER_ARRIVAL_INDEX}
-WHERE user_key = ? AND number > ? AND {ITEM_EVENT} ORDER BY number
-"""
 
 Row = tuple[int, str, str, int, str | None, float | None]
-"""The values of `_COLUMNS`."""
+"""Of an item event: number, item_id, event_type, timestamp, transaction_id, price."""
 
 Baskets = dict[tuple[str, str], int]
 """(event type, transaction_id) -> basket number: a refund is another basket than the purchase it names."""
+
+
+class HistoryReader(Protocol):
+    """One user's item events in a store."""
+
+    def latest(self, user_key: str, *, limit: int) -> list[Row]:
+        """The latest, by time, then by arrival; the latest comes first."""
+
+    def latest_first(self, user_key: str) -> Generator[Row, None, None]:
+        """All of them in that order, read as they are asked for."""
+
+    def last_number(self, user_key: str) -> int:
+        """Of the one that arrived last; 0 where there is none."""
+
+    def since(self, user_key: str, number: int) -> list[Row]:
+        """Those with a higher number, in the order of arrival."""
 
 
 class UserHistoryCache:
@@ -44,7 +45,7 @@ class UserHistoryCache:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, user_key: str, *, item_index: Mapping[str, int], limit: int
+        self, reader: HistoryReader, user_key: str, *, item_index: Mapping[str, int], limit: int
     ) -> None:
         self.user_key = user_key
         self.item_index = item_index
@@ -56,24 +57,24 @@ class UserHistoryCache:
         """Of the kept events, in the log"""
         self._last_number = 0
         self._basket_of: Baskets = {}
-        rows: list[Row] = connection.execute(f"{_LATEST} LIMIT ?", (user_key, limit + 1)).fetchall()
+        rows = reader.latest(user_key, limit=limit + 1)
         if len(rows) > limit:
-            self._load_latest(connection)
+            self._load_latest(reader)
         elif rows:
             self._extend(sorted(rows))
             self._last_number = max(row[0] for row in rows)
 
-    def _load_latest(self, connection: sqlite3.Connection) -> None:
+    def _load_latest(self, reader: HistoryReader) -> None:
         """Of a user with more events than are kept: as many of known items as there are, up to the limit."""
-        (last_number,) = connection.execute(_LAST_NUMBER, (self.user_key,)).fetchone()
-        with closing(connection.execute(_LATEST, (self.user_key,))) as rows:
+        last_number = reader.last_number(self.user_key)
+        with closing(reader.latest_first(self.user_key)) as rows:
             known = (row for row in rows if row[0] <= last_number and row[1] in self.item_index)
             self._extend(sorted(islice(known, self.limit)))
         self._last_number = last_number
 
-    def refresh(self, connection: sqlite3.Connection) -> None:
+    def refresh(self, reader: HistoryReader) -> None:
         """Add the events that any process has written since the last call."""
-        rows: list[Row] = connection.execute(_SINCE, (self.user_key, self._last_number)).fetchall()
+        rows = reader.since(self.user_key, self._last_number)
         if rows:
             self._extend(rows)
             self._last_number = rows[-1][0]

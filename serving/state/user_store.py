@@ -8,26 +8,23 @@ tables, and nothing that can be read.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from features.core.forgotten import user_hash
 from features.core.ids import user_key
+from serving.state import protocol
 from serving.state.event_log import (
     ITEM_EVENT,
     OTHER_EVENT,
     OTHER_EVENTS_INDEX,
     USER_ARRIVAL_INDEX,
 )
+from serving.state.protocol import Suppression
 from serving.state.statements import Statement
 from serving.state.store_file import StoreFile
-
-Suppression = Literal["deleted", "no_consent"]
-
-MAX_CHANGES: Final = 10_000
-"""User changes that are kept for the replicas to read. One that missed some drops all that it has cached."""
 
 _EVENTS_OF: Final = (
     (f"events INDEXED BY {USER_ARRIVAL_INDEX}", f"user_key = ? AND {ITEM_EVENT}"),
@@ -36,9 +33,7 @@ _EVENTS_OF: Final = (
 """SQL of the two halves of a user's events: the table with its index, and the condition"""
 
 _NOTE_CHANGE: Final = "INSERT INTO user_changes (user_key) VALUES (?)"
-_TRIM_CHANGES: Final = (
-    f"DELETE FROM user_changes WHERE number <= (SELECT max(number) FROM user_changes) - {MAX_CHANGES}"
-)
+_TRIM_CHANGES: Final = "DELETE FROM user_changes WHERE number <= (SELECT max(number) FROM user_changes) - ?"
 _SUPPRESS: Final = "INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?)"
 _SUPPRESSED: Final = "SELECT reason FROM suppressed WHERE user_hash = ?"
 _CONSENT: Final = "DELETE FROM suppressed WHERE user_hash = ? AND reason = 'no_consent'"
@@ -69,7 +64,7 @@ class UserStore:
             for events, condition in _EVENTS_OF
         ]
         notes = [(_NOTE_CHANGE, (visitor,)), (_NOTE_CHANGE, (user,))]
-        changed = await self._file.write([*moves, *notes, (_TRIM_CHANGES, ())])
+        changed = await self._file.write([*moves, *notes, (_TRIM_CHANGES, (protocol.MAX_USER_CHANGES,))])
         return changed - len(notes)
 
     async def forget(self, key: str, *, reason: Suppression, now: int) -> None:
@@ -101,6 +96,10 @@ class UserStore:
         with self._file.reading() as reader:
             row = reader.execute(_SUPPRESSED, (self._hash(key),)).fetchone()
         return row[0] if row else None
+
+    def without_consent(self, keys: Collection[str]) -> Collection[str]:
+        """Those of the users who did not consent."""
+        return [key for key in keys if self.suppression(key) == "no_consent"]
 
     def changed(self, reader: sqlite3.Connection) -> list[str | None]:
         """Whose events changed since the last call in another way than by new ones; None: anybody's."""

@@ -14,6 +14,7 @@ from configs.schema import Config
 from features.prepare import prepare
 from scripts.store import filled_store
 from serving.state.store import EventStore
+from serving.state.store_location import StoreLocation
 
 
 def prepared(folder: Path, users: int) -> Config:
@@ -27,8 +28,9 @@ def prepared(folder: Path, users: int) -> Config:
     return config
 
 
-def num_events(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
+def num_events(location: StoreLocation) -> int:
+    assert isinstance(location, Path)
+    with closing(sqlite3.connect(location)) as connection:
         return int(connection.execute("SELECT count(*) FROM events").fetchone()[0])
 
 
@@ -47,4 +49,5 @@ def test_a_store_that_is_there_gets_tables_that_it_lacks(
 
 
 def test_without_tables_there_is_nothing_to_import(tmp_path: Path) -> None:
-    assert not filled_store(load_config(workspace=tmp_path)).exists()
+    assert filled_store(load_config(workspace=tmp_path)) == tmp_path / "events.db"
+    assert list(tmp_path.iterdir()) == []

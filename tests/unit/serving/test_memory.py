@@ -13,7 +13,7 @@ from hand_made_bundle import ITEM_IDS, write_bundle
 from serving.http.schemas import RecommendRequest
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
-from serving.state import store as store_module
+from serving.state import history_caches
 from serving.state.store import EventStore
 
 
@@ -21,7 +21,7 @@ def test_new_users_take_no_memory_once_the_cache_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cached user takes some 2 kB: 30 that were not evicted would be seen."""
-    monkeypatch.setattr(store_module, "MAX_CACHED_USERS", 5)
+    monkeypatch.setattr(history_caches, "MAX_CACHED_USERS", 5)
     with EventStore.open(tmp_path / "events.db") as store:
         service = Service(Pipeline.load(write_bundle(tmp_path / "bundle")), store, max_events_kept=100)
 

@@ -402,11 +402,11 @@ def test_a_bug_shows_no_stack_trace(shop: Shop, monkeypatch: pytest.MonkeyPatch)
     assert "ZeroDivision" not in json.dumps(problem(shop.call("POST", "/v1/recommend", json={}), 500))
 
 
-def test_health_readiness_and_a_lost_store(shop: Shop) -> None:
+def test_health_readiness_and_a_lost_store(shop: Shop, tmp_path: Path) -> None:
     assert shop.call("GET", "/healthz").json() == {"status": "alive"}
     ready = shop.call("GET", "/readyz").json()
     assert (ready["status"], ready["events"], ready["reason"]) == ("ready", "accepted", None)
-    connection = sqlite3.connect(shop.store.path)
+    connection = sqlite3.connect(tmp_path / "events.db")
     connection.execute("DROP TABLE events")
     connection.close()
     problem(shop.call("GET", "/readyz"), 503)
@@ -422,8 +422,10 @@ def test_probes_may_ask_for_the_head_alone(shop: Shop, path: str) -> None:
     assert (response.status_code, response.content) == (200, b"")
 
 
-def test_refused_events_are_said_and_do_not_take_the_server_out_of_rotation(shop: Shop) -> None:
-    shop.store.path.rename(shop.store.path.with_name("moved.db"))
+def test_refused_events_are_said_and_do_not_take_the_server_out_of_rotation(
+    shop: Shop, tmp_path: Path
+) -> None:
+    (tmp_path / "events.db").rename(tmp_path / "moved.db")
     response = shop.call("GET", "/readyz")
     assert response.status_code == 200
     assert response.json()["events"] == "refused"

@@ -17,7 +17,7 @@ from serving.http.schemas import RecommendRequest
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
-from serving.state.store import EventStore
+from serving.state.store_location import StoreLocation, open_store
 
 AGED = {"title": "Aged cheese", "product_type": "Food > Cheese", "brand": "Acme", "price": 2.5}
 
@@ -29,8 +29,8 @@ def pipeline(tmp_path: Path) -> Pipeline:
 
 
 @pytest.fixture
-def shop(pipeline: Pipeline, tmp_path: Path) -> Iterator[Shop]:
-    with EventStore.open(tmp_path / "events.db") as store:
+def shop(pipeline: Pipeline, location: StoreLocation) -> Iterator[Shop]:
+    with open_store(location) as store:
         yield Shop(pipeline, store)
 
 
@@ -141,16 +141,16 @@ def test_what_is_no_field_of_an_item_is_refused(shop: Shop, fields: dict[str, An
     assert details["errors"][0]["field"] == field
 
 
-def test_prices_are_converted_to_the_shops_currency(pipeline: Pipeline, tmp_path: Path) -> None:
-    with EventStore.open(tmp_path / "events.db") as store:
+def test_prices_are_converted_to_the_shops_currency(pipeline: Pipeline, location: StoreLocation) -> None:
+    with open_store(location) as store:
         shop = Shop(pipeline, store, ExchangeRates(currency="USD", rates={"EUR": 2.0}))
         put(shop, "fruit1", price=3, currency="EUR")
         fields = shop.call("GET", "/v1/items/fruit1").json()["fields"]
         assert (fields["price"], fields["currency"]) == (6.0, "USD")
 
 
-def test_no_more_new_items_than_configured(pipeline: Pipeline, tmp_path: Path) -> None:
-    with EventStore.open(tmp_path / "events.db") as store:
+def test_no_more_new_items_than_configured(pipeline: Pipeline, location: StoreLocation) -> None:
+    with open_store(location) as store:
         shop = Shop(pipeline, store, serving=ServingConfig(max_new_items=1))
         put(shop, "a", **AGED)
         details = problem(shop.call("PUT", "/v1/items/b", json=AGED), 422)
@@ -158,10 +158,12 @@ def test_no_more_new_items_than_configured(pipeline: Pipeline, tmp_path: Path) -
         put(shop, "a", price=3)
 
 
-def test_every_process_follows_and_a_restart_and_another_bundle_keep_it(tmp_path: Path) -> None:
+def test_every_process_follows_and_a_restart_and_another_bundle_keep_it(
+    tmp_path: Path, location: StoreLocation
+) -> None:
     """Two services stand for two replicas."""
     folder = write_bundle(tmp_path / "bundle")
-    with EventStore.open(tmp_path / "events.db") as ours, EventStore.open(tmp_path / "events.db") as theirs:
+    with open_store(location) as ours, open_store(location) as theirs:
         shop = Shop(Pipeline.load(folder), ours)
         other = Service(Pipeline.load(folder), theirs, max_events_kept=100)
         put(shop, "aged", **AGED)
@@ -175,10 +177,12 @@ def test_every_process_follows_and_a_restart_and_another_bundle_keep_it(tmp_path
         assert shown(restarted) == {*ITEM_IDS, "aged"} - {"fruit0", "fruit2"}
 
 
-def test_a_sold_out_item_is_out_of_the_next_list_of_any_process(tmp_path: Path) -> None:
+def test_a_sold_out_item_is_out_of_the_next_list_of_any_process(
+    tmp_path: Path, location: StoreLocation
+) -> None:
     """Without waiting for `follow_items`."""
     folder = write_bundle(tmp_path / "bundle")
-    with EventStore.open(tmp_path / "events.db") as ours, EventStore.open(tmp_path / "events.db") as theirs:
+    with open_store(location) as ours, open_store(location) as theirs:
         shop = Shop(Pipeline.load(folder), ours)
         other = Shop(Pipeline.load(folder), theirs)
         assert "fruit1" in ids(other)

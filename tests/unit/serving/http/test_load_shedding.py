@@ -200,11 +200,11 @@ def test_a_refusal_reads_no_body_and_costs_little() -> None:
     assert asyncio.run(more_than_fit()) < 0.001
 
 
-def test_a_locked_event_store_takes_no_place_of_a_list(shop: Shop) -> None:
+def test_a_locked_event_store_takes_no_place_of_a_list(shop: Shop, tmp_path: Path) -> None:
     async def both() -> list[int]:
         transport = httpx.ASGITransport(shop.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
-            lock = sqlite3.connect(shop.store.path, isolation_level=None)
+            lock = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
             lock.execute("BEGIN IMMEDIATE")
             event = {"events": [bought("fruit1")]}
             writing = [asyncio.create_task(client.post("/v1/events", json=event)) for _ in range(80)]

@@ -80,8 +80,8 @@ def test_what_is_wrong_is_refused_and_nothing_is_stored(
         assert store.recently_active_users(9) == []
 
 
-def test_what_cannot_be_stored_is_an_error_and_not_a_list(shop: Shop) -> None:
-    other = sqlite3.connect(shop.store.path, isolation_level=None)
+def test_what_cannot_be_stored_is_an_error_and_not_a_list(shop: Shop, tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     body = {"user_id": "ann", "events": VIEWS, "record": True}
     details = problem(shop.call("POST", "/v1/recommend", json=body), 503)

@@ -17,7 +17,7 @@ from features.prepare import prepare
 from serving.state.event_log import Event
 from serving.state.event_transfer import ImportResult, export_events, import_events
 from serving.state.live_events import ExchangeRates, parse_event, to_rows
-from serving.state.store import EventStore
+from serving.state.store_location import StoreLocation, open_store
 
 ROWS = pl.DataFrame(
     {
@@ -49,15 +49,16 @@ def tables(tmp_path: Path) -> Path:
     return write_tables(tmp_path / "tables", ROWS)
 
 
-def test_imported_events_are_histories_and_importing_again_adds_nothing(tmp_path: Path, tables: Path) -> None:
-    path = tmp_path / "events.db"
+def test_imported_events_are_histories_and_importing_again_adds_nothing(
+    location: StoreLocation, tables: Path
+) -> None:
     progress: list[tuple[int, int]] = []
-    first = import_events(tables, path, progress=lambda done, total: progress.append((done, total)))
-    again = import_events(tables, path)
+    first = import_events(tables, location, progress=lambda done, total: progress.append((done, total)))
+    again = import_events(tables, location)
     assert (first.imported, first.duplicates, first.already_imported) == (4, 0, False)
     assert (again.imported, again.already_imported) == (0, True)
     assert progress == [(4, 4)]
-    with EventStore.open(path) as store:
+    with open_store(location) as store:
         history = store.history("ann", {"apple": 0, "bread": 1}, limit=10)
         assert history.items.tolist() == [0, 1]
         assert len(set(history.baskets.tolist())) == 1
@@ -68,21 +69,20 @@ def test_imported_events_are_histories_and_importing_again_adds_nothing(tmp_path
         assert repeated.duplicates == 1
 
 
-def test_an_import_beside_live_events_adds_what_is_missing(tmp_path: Path, tables: Path) -> None:
-    path = tmp_path / "events.db"
-    with EventStore.open(path) as store:
+def test_an_import_beside_live_events_adds_what_is_missing(location: StoreLocation, tables: Path) -> None:
+    with open_store(location) as store:
         store.append_now(
             [Event("r3", 0, "search", 5, user_id="ann"), Event("live", 0, "search", 6, user_id="ann")],
             received_at=1,
         )
-        result = import_events(tables, path)
+        result = import_events(tables, location)
         assert (result.imported, result.duplicates) == (3, 1)
         assert len(store.history("ann", {"apple": 0, "bread": 1}, limit=10)) == 2
 
 
-def test_an_export_equals_what_was_imported(tmp_path: Path, tables: Path) -> None:
-    import_events(tables, tmp_path / "events.db")
-    assert export_events(tmp_path / "events.db", tmp_path / "out") == 4
+def test_an_export_equals_what_was_imported(location: StoreLocation, tmp_path: Path, tables: Path) -> None:
+    import_events(tables, location)
+    assert export_events(location, tmp_path / "out") == 4
     exported = pl.read_parquet(tmp_path / "out" / "events.parquet")
     assert_frame_equal(exported.select(ROWS.columns), ROWS, check_dtypes=False)
     assert exported["timestamp"].dtype == pl.Datetime("us", "UTC")
@@ -92,13 +92,15 @@ def test_an_export_equals_what_was_imported(tmp_path: Path, tables: Path) -> Non
     assert_frame_equal(pl.read_parquet(tmp_path / "out2" / "events.parquet"), exported)
 
 
-def test_exporting_from_nothing_is_an_error(tmp_path: Path) -> None:
+def test_exporting_from_nothing_is_an_error(location: StoreLocation, tmp_path: Path) -> None:
     with pytest.raises(ServingError, match="events import"):
-        export_events(tmp_path / "events.db", tmp_path / "out")
+        export_events(location, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(tmp_path: Path) -> None:
+def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(
+    location: StoreLocation, tmp_path: Path
+) -> None:
     """No id is sent: an order, a view and a view by a visitor, each in the file and live."""
     rows: list[tuple[str | None, ...]] = [
         ("purchase", "2024-05-01T10:00:00Z", "ann", None, "tea", "t1"),
@@ -108,7 +110,6 @@ def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(
     ]
     names = ("event_type", "timestamp", "user_id", "visitor_id", "item_id", "transaction_id")
     now = datetime(2024, 6, 1, tzinfo=UTC)
-    store_path = tmp_path / "events.db"
 
     def import_file(name: str, lines: list[tuple[str | None, ...]]) -> ImportResult:
         folder = tmp_path / name
@@ -118,13 +119,13 @@ def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(
         prepare(
             load_config(overrides=[f"data.events={folder / 'e.csv'}", *lenient], workspace=folder), now=now
         )
-        return import_events(folder / "tables", store_path)
+        return import_events(folder / "tables", location)
 
     assert import_file("old", rows).imported == 4
     late = ("purchase", "2024-05-03T10:00:00Z", "ann", None, "ale", "t2")
     newer = import_file("new", [late, *reversed(rows)])
     assert (newer.imported, newer.duplicates) == (1, 4)
-    with EventStore.open(store_path) as store:
+    with open_store(location) as store:
         live = [
             row
             for values in [late, *rows]
@@ -137,13 +138,13 @@ def test_a_live_event_is_the_row_of_a_file_and_of_a_newer_file_in_another_order(
         assert store.append_now(live, received_at=1).duplicates == 5
 
 
-def test_attributes_of_users_are_exported_beside_the_events(tmp_path: Path) -> None:
-    with EventStore.open(tmp_path / "events.db") as store:
+def test_attributes_of_users_are_exported_beside_the_events(location: StoreLocation, tmp_path: Path) -> None:
+    with open_store(location) as store:
         asyncio.run(store.users.put_attributes("ann", {"tier": "gold"}))
         asyncio.run(store.users.put_attributes("bob", {"tier": "red"}))
         asyncio.run(store.users.put_attributes("visitor:v", {"tier": "none"}))
         asyncio.run(store.users.forget("bob", reason="deleted", now=1))
-    export_events(tmp_path / "events.db", tmp_path / "export")
+    export_events(location, tmp_path / "export")
     users = pl.read_parquet(tmp_path / "export" / "users.parquet")
     assert users.rows() == [("ann", '{"tier":"gold"}')]
     assert (tmp_path / "export" / "users.parquet").stat().st_mode & 0o077 == 0

@@ -17,7 +17,8 @@ from features.core.ids import user_key
 from features.prepare import prepare
 from serving.state.event_transfer import import_events
 from serving.state.forgotten_users import forgotten_users
-from serving.state.store import STORE_FILE, EventStore
+from serving.state.protocol import StateStore
+from serving.state.store_location import StoreLocation, open_store
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 SECRET = "ann-secret"
@@ -53,19 +54,21 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def store(config: Config) -> Iterator[EventStore]:
+def store(config: Config, location: StoreLocation) -> Iterator[StateStore]:
     """With ann's events of the tables; she and another are then forgotten."""
     prepare(config, now=NOW)
-    import_events(config.workspace / "tables", config.workspace / STORE_FILE)
-    with EventStore.open(config.workspace / STORE_FILE) as store:
+    import_events(config.workspace / "tables", location)
+    with open_store(location) as store:
         asyncio.run(store.users.forget(SECRET, reason="deleted", now=DELETED_AT))
         asyncio.run(store.users.forget("no-secret", reason="no_consent", now=1))
         yield store
 
 
-def test_no_file_of_the_workspace_has_them_after_prepare(config: Config, store: EventStore) -> None:
+def test_no_file_of_the_workspace_has_them_after_prepare(
+    config: Config, store: StateStore, location: StoreLocation
+) -> None:
     assert "secret" in texts(config.workspace / "tables" / "events.parquet")
-    prepare(config, now=NOW, forgotten=forgotten_users(config.workspace / STORE_FILE))
+    prepare(config, now=NOW, forgotten=forgotten_users(location))
     files = [path for path in config.workspace.rglob("*") if path.is_file()]
     assert len(files) > 15
     assert [path.name for path in files if "secret" in texts(path)] == []
@@ -73,31 +76,33 @@ def test_no_file_of_the_workspace_has_them_after_prepare(config: Config, store: 
     assert users == ["user1"]
 
 
-def test_what_they_do_afterwards_is_that_of_a_new_customer(config: Config, store: EventStore) -> None:
+def test_what_they_do_afterwards_is_that_of_a_new_customer(
+    config: Config, store: StateStore, location: StoreLocation
+) -> None:
     with Path(str(config.data.events)).open("a") as file:
         rows = [row(1, f"{SECRET},,item{number}", hours=number) for number in range(3)]
         file.write("\n".join([*rows, row(1, "no-secret,,item4")]) + "\n")
-    prepare(config, now=NOW, forgotten=forgotten_users(config.workspace / STORE_FILE))
+    prepare(config, now=NOW, forgotten=forgotten_users(location))
     events = pl.read_parquet(config.workspace / "tables" / "events.parquet")
     known = events.filter(pl.col("user_id").cast(pl.String).str.contains("secret"))
     assert sorted(known["item_id"].cast(pl.String).to_list()) == ["item0", "item1", "item2"]
 
 
-def test_an_import_of_earlier_tables_brings_nobody_back(config: Config, store: EventStore) -> None:
+def test_an_import_of_earlier_tables_brings_nobody_back(config: Config, location: StoreLocation) -> None:
     prepare(config, now=NOW)
-    with EventStore.open(config.workspace / "other.db") as other:
-        asyncio.run(other.users.forget(SECRET, reason="deleted", now=DELETED_AT))
-        asyncio.run(other.users.forget("visitor:v-secret", reason="deleted", now=DELETED_AT))
-        import_events(config.workspace / "tables", other.path)
-        assert other.num_events(SECRET) == 0
-        assert other.num_events(user_key(user_id=None, visitor_id="v-secret") or "") == 0
-        assert other.num_events("user1") > 0
+    with open_store(location) as store:
+        asyncio.run(store.users.forget(SECRET, reason="deleted", now=DELETED_AT))
+        asyncio.run(store.users.forget("visitor:v-secret", reason="deleted", now=DELETED_AT))
+        import_events(config.workspace / "tables", location)
+        assert store.num_events(SECRET) == 0
+        assert store.num_events(user_key(user_id=None, visitor_id="v-secret") or "") == 0
+        assert store.num_events("user1") > 0
 
 
-def test_nobody_is_forgotten_without_a_store(tmp_path: Path) -> None:
-    assert forgotten_users(tmp_path / STORE_FILE) is None
-    EventStore.open(tmp_path / STORE_FILE).close()
-    assert forgotten_users(tmp_path / STORE_FILE) is None
+def test_nobody_is_forgotten_without_a_store(location: StoreLocation) -> None:
+    assert forgotten_users(location) is None
+    open_store(location).close()
+    assert forgotten_users(location) is None
 
 
 def texts(path: Path) -> str:

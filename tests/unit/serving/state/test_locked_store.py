@@ -22,7 +22,7 @@ from serving.recommend.pipeline import Pipeline
 from serving.state import group_commit_writer
 from serving.state.database import MAX_WAL_BYTES
 from serving.state.event_log import Event, insert_statement, log_row
-from serving.state.group_commit_writer import GroupCommitWriter
+from serving.state.sqlite_writer import SqliteWriter
 from serving.state.statements import Statement
 from serving.state.store import EventStore
 
@@ -104,7 +104,7 @@ def test_a_full_queue_refuses_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(group_commit_writer, "MAX_GROUP", 1)
     monkeypatch.setattr(group_commit_writer, "GIVE_UP_SECONDS", 30)
     path = tmp_path / "events.db"
-    writer = GroupCommitWriter(path)
+    writer = SqliteWriter(path)
     taken: dict[str, Future[int]] = {}
 
     def fill_up() -> None:
@@ -129,7 +129,7 @@ def test_a_store_closes_while_another_program_holds_the_lock(store: EventStore) 
         store._file.writer.close()
         with pytest.raises(StoreBusyError):
             waiting.result(timeout=0)
-    store._file.writer = GroupCommitWriter(store.path)
+    store._file.writer = SqliteWriter(store.path)
     assert stored(store.path) == ["before"]
 
 
