@@ -80,7 +80,7 @@ def export_run(config: Config, run: Run, *, catalogue_only: bool = False) -> Bun
     Where only the catalogue changed since the bundle was written, or with `catalogue_only`, nothing is
     trained. Raises ArtefactError with `catalogue_only` where there is no bundle yet, and GateError.
     """
-    registry, settings = Registry(config), settings_of(run, config)
+    registry, settings = Registry(config), _tracked_settings(run, config)
     folder = registry.folder(run)
     if catalogue_only:
         registry.exported(run)
@@ -112,7 +112,7 @@ def judge(config: Config, run: Run) -> Decision:
 
 def settle(config: Config, run: Run, decision: Decision) -> None:
     """Keep the decision with the exported run, and make it the champion where it passed."""
-    registry, settings = Registry(config), settings_of(run, config)
+    registry, settings = Registry(config), _tracked_settings(run, config)
     entry = registry.exported(run)
     entry = entry.model_copy(update={"champion": decision.is_champion, "why": decision.why})
     if decision.is_champion:
@@ -151,7 +151,7 @@ def promote(config: Config, run: Run, *, why: str) -> Path:
 
     Raises ArtefactError when the run has no bundle, or a file of it was changed.
     """
-    registry, settings = Registry(config), settings_of(run, config)
+    registry, settings = Registry(config), _tracked_settings(run, config)
     entry = registry.exported(run)
     require_tracking(config)
     model_version = entry.model_version or registry.register(run, settings, version=entry.version)
@@ -160,6 +160,14 @@ def promote(config: Config, run: Run, *, why: str) -> Path:
     settle(config, run, Decision(True, f"moved by hand from {before.run if before else 'nothing'}: {why}"))
     log(f"{run.name} is the champion now. A server that runs takes it within seconds.")
     return registry.folder(run)
+
+
+def _tracked_settings(run: Run, config: Config) -> Config:
+    """Those of the run, which know where it is tracked; nowhere, where tracking is switched off now."""
+    settings = settings_of(run, config)
+    if config.tracking.enabled:
+        return settings
+    return settings.model_copy(update={"tracking": config.tracking})
 
 
 def _older_data(run: Run, config: Config) -> str | None:

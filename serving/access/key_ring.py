@@ -30,7 +30,8 @@ class KeyRing:
 
     def __init__(self, file: Path, *, is_always_required: bool) -> None:
         """`is_always_required`: other machines reach this server, so it answers nobody without a key."""
-        self._file = WatchedFile(file, _read)
+        self._path, self._file = file, WatchedFile(file, _read)
+        self._has_said_absent = False
         self._is_required = is_always_required
 
     @property
@@ -45,7 +46,11 @@ class KeyRing:
         """Why nobody can be let in at the moment."""
         keys = self._file.content()
         if keys.is_absent and self._is_required:
+            if not self._has_said_absent:
+                logger.error("%s is not there any more. Until it is, nothing is answered.", self._path)
+            self._has_said_absent = True
             return "The file of the API keys is not there any more."
+        self._has_said_absent = False
         return keys.trouble
 
     def find(self, key: bytes) -> ApiKey | None:
@@ -61,4 +66,6 @@ def _read(file: Path) -> _Keys:
     except ServingError as error:
         logger.error("%s Until then nothing is answered.", error)
         return _Keys(trouble="The API keys cannot be read.")
-    return _Keys(is_absent=True) if keys is None else _Keys({one.sha256: one for one in keys})
+    if keys is None:
+        return _Keys(is_absent=True)
+    return _Keys({one.sha256: one for one in keys})

@@ -110,6 +110,7 @@ def build_api(
     app.include_router(shop_routes(service))
     app.add_api_route("/docs", _docs_page, include_in_schema=False)
     if SHOP_FOLDER.is_dir():
+        app.add_api_route("/", _to_shop_page, include_in_schema=False)
         app.add_api_route("/shop", _to_shop_page, include_in_schema=False)
         app.mount("/shop", StaticFiles(directory=SHOP_FOLDER, html=True), name="shop")
     _add_schemas_to_openapi(app)

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from features.core.columns import CURRENCY, ITEM_PRICES
+from features.core.columns import AVAILABILITY, CURRENCY, ITEM_PRICES, TITLE
 from serving.http.item_schemas import ItemFields, ItemsRequest, ItemsResponse, ItemStatus
 from serving.http.path_ids import id_of_path
 from serving.http.problems import Problem, in_field, invalid_field, problem_responses
@@ -45,16 +45,19 @@ def item_routes(service: Service, *, max_new_items: int) -> APIRouter:
     )
     async def put(item_id: str, request: Request) -> ItemStatus:
         fields = ItemFields.model_validate_json(await request.body())
-        return (await change({id_of_path(item_id, "item_id"): _sent(service, fields)}))[0]
+        await service.follow_items()
+        item = id_of_path(item_id, "item_id")
+        return (await change({item: _sent(service, item, fields)}))[0]
 
     @router.post("/items", summary="Add or change many items", openapi_extra=openapi_body(ItemsRequest))
     async def put_many(request: Request) -> ItemsResponse:
-        """All of them or none. An id that is there twice: the last counts."""
+        """All of them or none. Of an id that is there twice both count, the later one more."""
         wanted = ItemsRequest.model_validate_json(await request.body())
-        changes = {}
+        await service.follow_items()
+        changes: dict[str, dict[str, Any]] = {}
         for place, item in enumerate(wanted.items):
             try:
-                changes[item.id] = _sent(service, item)
+                changes[item.id] = changes.get(item.id, {}) | _sent(service, item.id, item)
             except Problem as problem:
                 raise in_field(f"items.{place}", problem) from None
         return ItemsResponse(await change(changes))
@@ -76,9 +79,14 @@ def _status(service: Service, item_id: str, fields: Mapping[str, Any] | None) ->
     return ItemStatus(item_id, "changed" if service.live.index(item_id) is not None else "added")
 
 
-def _sent(service: Service, item: ItemFields) -> dict[str, Any]:
-    """The fields that were sent, with prices in the shop's currency. Raises Problem."""
+def _sent(service: Service, item_id: str, item: ItemFields) -> dict[str, Any]:
+    """The fields that were sent, with prices in the shop's currency; those of a new item with what it has for
+    want of anything else. Raises Problem."""
     fields = item.model_dump(include=item.model_fields_set - {"id"})
+    if item_id not in service.pipeline.bundle.item_index:
+        if not fields.get(TITLE) and TITLE in service.catalogue.columns:
+            raise invalid_field(TITLE, f"is missing: nobody knows an item {item_id[:100]!r}, so it needs one")
+        fields = {AVAILABILITY: "in_stock", **fields}
     rates, currency = service.exchange_rates, fields.get(CURRENCY)
     if currency is None or rates.currency in (None, currency):
         return fields

@@ -44,7 +44,7 @@ FOR_PUBLIC_KEYS: Final = {
     ("POST", "/v1/events"),
     ("GET", PIXEL_PATH),
 }
-_WITHOUT_DATA: Final = ("/healthz", "/readyz", "/docs", "/openapi.json", "/shop")
+_WITHOUT_DATA: Final = ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/shop")
 """Paths for everybody: whether the server answers, and what it is. So are the files below /shop/."""
 
 _HEADER: Final = KEY_HEADER.lower().encode()
@@ -101,7 +101,8 @@ class KeyGuard:
             raise Problem(403, detail)
         if key.kind == "public" and (scope["method"], scope["path"]) not in FOR_PUBLIC_KEYS:
             detail = (
-                f"This is a public key: it may post to {_PUBLIC_POSTS}, and all else needs a private key."
+                f"This is a public key: it may post to {_PUBLIC_POSTS} and get {PIXEL_PATH}. All else needs "
+                "a private key."
             )
             raise Problem(403, detail)
         self._count(key)

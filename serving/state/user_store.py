@@ -34,7 +34,11 @@ _EVENTS_OF: Final = (
 
 _NOTE_CHANGE: Final = "INSERT INTO user_changes (user_key) VALUES (?)"
 _TRIM_CHANGES: Final = "DELETE FROM user_changes WHERE number <= (SELECT max(number) FROM user_changes) - ?"
-_SUPPRESS: Final = "INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?)"
+_SUPPRESS: Final = """
+INSERT INTO suppressed VALUES (?, ?, ?) ON CONFLICT (user_hash) DO UPDATE SET
+    at = excluded.at, reason = CASE reason WHEN 'no_consent' THEN reason ELSE excluded.reason END
+"""
+"""Who did not consent and is deleted has still not consented."""
 _SUPPRESSED: Final = "SELECT reason FROM suppressed WHERE user_hash = ?"
 _CONSENT: Final = "DELETE FROM suppressed WHERE user_hash = ? AND reason = 'no_consent'"
 _ATTRIBUTES: Final = "SELECT attributes FROM users WHERE user_key = ?"

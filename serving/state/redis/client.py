@@ -65,6 +65,11 @@ class RedisClient:
     def close(self) -> None:
         self._redis.close()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it did not answer when it was last asked."""
+        return self._is_away
+
     def key(self, name: str) -> str:
         """The whole name of a key."""
         return f"{self.location.prefix}:{name}"

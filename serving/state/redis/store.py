@@ -112,13 +112,15 @@ class RedisStore:
         require_schema(self._client)
 
     def write_trouble(self) -> str | None:
-        """From how the last write went. It starts one that changes nothing, every few seconds at most, whose
-        outcome the next call knows."""
+        """From how the last read and the last write went. It starts a write that changes nothing, every few
+        seconds at most, whose outcome the next call knows."""
         now = time.monotonic()
         if now >= self._next_probe:
             self._next_probe = now + PROBE_SECONDS
             with contextlib.suppress(StoreBusyError):
                 self._writer.submit(("SET", self._client.key("probe"), ""))
+        if self._client.is_away:
+            return "Redis does not answer"
         match self._writer.trouble:
             case None:
                 return None

@@ -13,7 +13,12 @@ for place = 4, #ARGV, 2 do
             redis.call('ZREM', p .. 'user_changes', change)
         end
     end
-    redis.call('HSET', p .. 'suppressed', hash, ARGV[2] .. ' ' .. ARGV[3])
+    local reason = ARGV[2]
+    local before = redis.call('HGET', p .. 'suppressed', hash)
+    if before and before:sub(1, 10) == 'no_consent' then
+        reason = 'no_consent' -- who is deleted afterwards has still not consented
+    end
+    redis.call('HSET', p .. 'suppressed', hash, reason .. ' ' .. ARGV[3])
 end
 note_change('')
 redis.call('INCR', p .. 'erased')

@@ -524,6 +524,7 @@ def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> 
 def test_the_address_of_the_shop_page_does_not_depend_on_the_host_header(shop: Shop) -> None:
     redirected = shop.call("GET", "/shop", headers={"Host": "another"})
     assert (redirected.status_code, redirected.headers["location"]) == (307, "/shop/")
+    assert shop.call("GET", "/").headers["location"] == "/shop/"
     assert "<title>" in shop.call("GET", "/shop/").text
     problem(shop.call("POST", "/v1/recommend/"), 404)
 

@@ -121,10 +121,22 @@ def test_many_at_once_are_all_or_none(shop: Shop) -> None:
     shown = ids(shop)
     assert "a" in shown
     assert "fruit2" not in shown
-    bad = {"items": [{"id": "b"}, {"id": "c", "price": -1}]}
+    bad = {"items": [{"id": "b", "title": "B"}, {"id": "c", "title": "C", "price": -1}]}
     details = problem(shop.call("POST", "/v1/items", json=bad), 422)
     assert details["errors"][0]["field"] == "items.1.price"
     assert "b" not in ids(shop)
+
+
+def test_a_new_item_needs_a_title_and_can_be_bought(shop: Shop) -> None:
+    """A stock feed with a wrong id must not fill the shop with products without a name."""
+    details = problem(shop.call("PUT", "/v1/items/tpyo", json={"availability": "in_stock"}), 422)
+    assert details["errors"][0]["field"] == "title"
+    bad = {"items": [{"id": "fruit1", "price": 3}, {"id": "tpyo", "price": 3}]}
+    details = problem(shop.call("POST", "/v1/items", json=bad), 422)
+    assert details["errors"][0]["field"] == "items.1.title"
+    problem(shop.call("GET", "/v1/items/tpyo"), 404)
+    put(shop, "aged", **AGED)
+    assert ids(shop, filter="availability = 'in_stock'") == ["aged"]
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,14 @@ def test_without_consent_nothing_is_stored(shop: Shop) -> None:
     assert shop.send(bought("cheese2"))["accepted"] == 1
 
 
+def test_a_deletion_does_not_take_a_refusal_back(shop: Shop) -> None:
+    put(shop, "ann", consent=False)
+    shop.call("DELETE", "/v1/users/ann")
+    assert shop.send(bought("cheese1"))["accepted"] == 0
+    put(shop, "ann", consent=True)
+    assert shop.send(bought("cheese1"))["accepted"] == 1
+
+
 def test_attributes_are_kept_until_there_are_others(shop: Shop) -> None:
     assert put(shop, "ann", attributes={"tier": "gold"})["attributes"] == {"tier": "gold"}
     assert put(shop, "ann", consent=True)["attributes"] == {"tier": "gold"}
