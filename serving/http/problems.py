@@ -81,13 +81,20 @@ def in_field(name: str, problem: Problem) -> Problem:
 
 def invalid_request(errors: Sequence[ErrorDetails]) -> Problem:
     """A 422 that names every field at fault, or a 400 for a body that is not JSON."""
-    found = [FieldError(".".join(str(part) for part in error["loc"]), error["msg"]) for error in errors]
+    found = [FieldError(".".join(str(part) for part in error["loc"]), _message(error)) for error in errors]
     if any(error["type"] == "json_invalid" for error in errors):
         message = found[0].message.removeprefix("Invalid JSON: ")
         return Problem(400, f"The body is not JSON: {message}.", errors=found)
     first = "; ".join(f"{error.field or 'body'}: {error.message}" for error in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     return Problem(422, f"The request is invalid. {first}{more}.", errors=found[:50])
+
+
+def _message(error: ErrorDetails) -> str:
+    """Pydantic's message, in words that a caller of the API can use."""
+    if error["type"] == "extra_forbidden":
+        return "is not a field of this request: /docs has them"
+    return error["msg"].removeprefix("Value error, ")
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

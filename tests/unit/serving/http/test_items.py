@@ -151,6 +151,7 @@ def test_a_new_item_needs_a_title_and_can_be_bought(shop: Shop) -> None:
 def test_what_is_no_field_of_an_item_is_refused(shop: Shop, fields: dict[str, Any], field: str) -> None:
     details = problem(shop.call("PUT", "/v1/items/fruit1", json=fields), 422)
     assert details["errors"][0]["field"] == field
+    assert ("is not a field of this request" in details["detail"]) == (field == "prize")
 
 
 def test_prices_are_converted_to_the_shops_currency(pipeline: Pipeline, location: StoreLocation) -> None:
