@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 from chromium import chromium, console, until
@@ -26,11 +27,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from configs.settings.services import ServingConfig
+from serving.access.access import Access
+from serving.access.api_keys import create_key
 from serving.recommend.pipeline import Pipeline
 from serving.state.store import EventStore
 
 NAUGHTY = """<img src=x onerror="document.title='owned'"> & <b>Cheese</b>"""
 """The title of cheese4."""
+NOTHING_FOUND = "Nothing found. Try other words, or take something from below."
 
 
 class Page:
@@ -95,6 +100,12 @@ class Page:
         self.one(".user").click()
         until(lambda: self.one("#user-name").text == person)
         self.items("home")
+
+
+def offer(shop: LiveShop, **products: dict[str, object]) -> None:
+    """Put products into the catalogue, by id."""
+    items = [{"id": item, **fields} for item, fields in products.items()]
+    httpx.post(f"{shop.url}/v1/items", json={"items": items}, trust_env=False).raise_for_status()
 
 
 def bought(person: str, item_id: str, days_ago: int) -> dict[str, object]:
@@ -201,7 +212,10 @@ def test_a_bookmarked_product_that_is_gone_leaves_the_rest_of_the_shop(shop: Liv
     assert page.items("buy_again")[0] == "cheese4"
     assert not page.one("#product").is_displayed()
     assert not page.one("#banner").is_displayed()
-    until(lambda: page.texts("#status") == ["That product is not in the shop any more."])
+    assert page.texts("#notice") == ["This product is gone: the shop has no product no. gone now."]
+    assert page.browser.current_url.endswith("/shop/?user=ann"), "and not the dead product"
+    page.press('#buy_again [data-item="cheese5"] .open')
+    until(lambda: not page.one("#notice").is_displayed())
     assert all("items/gone" in message for message in console(page.browser))
 
 
@@ -236,6 +250,93 @@ def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
     rows = [event for event in shop.stored("ann", "purchase") if event.transaction_id]
     assert len(rows) == 2
     assert len({(row.transaction_id, row.event_id) for row in rows}) == 1
+
+
+def test_a_product_that_is_sold_out_says_so_and_cannot_be_bought(shop: LiveShop, page: Page) -> None:
+    brie = {"title": "Brie", "product_type": "Food > Cheese", "price": 4.0, "availability": "out_of_stock"}
+    offer(shop, brie=brie, feta={**brie, "title": "Feta", "availability": "in_stock"})
+    page.browser.get(f"{shop.address}?user=ann&item=brie")
+    until(lambda: page.texts("#sheet .sold-out") == ["Sold out"])
+    assert page.texts("#sheet .price") == ["$4.00"]
+    assert page.all("#sheet .primary") == []
+    page.one("#query").send_keys("brie")
+    until(lambda: page.items("found") == ["brie"])
+    assert page.texts("#found .sold-out") == ["Sold out"]
+    assert page.all("#found .add") == []
+    page.browser.get(f"{shop.address}?user=ann&item=feta")
+    until(lambda: page.texts("#sheet .primary") == ["Add to cart"])
+    assert page.all(".sold-out") == []
+
+
+def test_who_bought_reads_thanks_with_the_sum_and_sees_how_many(shop: LiveShop, page: Page) -> None:
+    two = {"event_type": "add_to_cart", "user_id": "ann", "item_id": "cheese5", "quantity": 2}
+    asyncio.run(shop.record(two))
+    page.become("bob")
+    page.become("ann")
+    until(lambda: page.texts("#cart .amount") == ["2 × $3.50"])
+    page.press("#buy")
+    until(lambda: page.texts("#thanks") == ["Thank you: 1 product for $7.00."])
+    assert page.one("#thanks").is_displayed()
+    assert page.one("#thanks").aria_role == "status"
+    until(lambda: page.texts("#purchases .amount")[0] == "2 × $3.50")
+    assert page.texts("#purchases .amount")[1] == "$2.50", "of one product the price alone"
+    page.press("#home .add")
+    until(lambda: page.texts("#thanks") == [""])
+
+
+def test_where_the_server_has_keys_the_page_says_what_it_is_for(
+    browser: webdriver.Chrome, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    create_key(tmp_path, "private", name="back end", now=datetime.now(UTC))
+    with EventStore.open(tmp_path / "keyed.db") as store:
+        access = Access.of(tmp_path, ServingConfig(), is_public=True)
+        shop = LiveShop(pipeline, store, access=access)
+        shop.start()
+        browser.get(shop.address)
+        page = Page(browser)
+        until(lambda: page.one("#banner").is_displayed())
+        assert "This page is for a server without API keys" in page.one("#problem").text
+        assert not page.one("#retry").is_displayed()
+        shown = [card for card in page.all(".skeleton, #search, #cart-title, #user") if card.is_displayed()]
+        browser.get("about:blank")
+        shop.stop()
+    console(browser)
+    assert shown == []
+
+
+PICTURES = (
+    "return [...document.querySelectorAll('#found .picture use')].map((one) => one.getAttribute('href'))"
+)
+
+
+def test_pictures_go_by_whole_words_and_the_category_first(shop: LiveShop, page: Page) -> None:
+    titles = {
+        "Apples Gold Delicious": ("Produce > Apples", "fruit"),
+        "Potatoes Sweet&Yams": ("Produce > Potatoes", "leaf"),
+        "Bundle B Bananas": ("Produce > Bananas", "fruit"),
+        "Ham & Cheese Crackers": ("Snacks > Crackers", "sweet"),
+        "Strawberries": ("", "fruit"),
+    }
+    for title, (category, picture) in titles.items():
+        offer(shop, one={"title": title, "product_type": category or None, "price": 1.0})
+        page.browser.get(f"{shop.address}?user=ann&query={title.split()[0]}")
+        until(lambda title=title: page.texts("#found .title") == [title])  # type: ignore[misc]
+        assert page.browser.execute_script(PICTURES) == [f"icon.svg#{picture}"], title
+
+
+def test_what_was_found_says_when_there_is_more(shop: LiveShop, page: Page) -> None:
+    page.one("#query").send_keys("acme")
+    until(lambda: page.texts("#found .note") == ["30 products, in the order for this person"])
+    tea = {"product_type": "Drinks > Tea", "price": 3.0}
+    offer(shop, **{f"tea{number}": {"title": f"Tea {number}", **tea} for number in range(200)})
+    page.browser.get(f"{shop.address}?user=ann&query=tea")
+    said = "200 products, the first 48 in the order for this person"
+    until(lambda: page.texts("#found .note") == [said])
+    offer(shop, tea200={"title": "Tea 200", **tea})
+    page.browser.get(f"{shop.address}?user=ann&query=tea")
+    said = "The 200 best-selling of those that match, the first 48 in the order for this person"
+    until(lambda: page.texts("#found .note") == [said])
+    assert len(page.items("found")) == 48
 
 
 def test_a_cart_that_was_filled_without_prices_has_those_of_the_catalogue(shop: LiveShop, page: Page) -> None:
@@ -387,7 +488,11 @@ def test_a_new_visitor_gets_what_is_popular_and_is_remembered_by_what_they_do(pa
     assert page.items("home")[0].startswith("bread")
     assert page.texts("#home .note") == [""]
     page.one("#query").send_keys("x")
-    until(lambda: page.texts("#found .rail") == ["Nothing found."])
+    until(lambda: page.texts("#found .rail") == [NOTHING_FOUND])
+    assert page.one("#home").is_displayed()
+    assert not page.one("#buy_again").is_displayed()
+    page.press("#home .card:first-child .open")
+    until(lambda: page.one("#product").is_displayed() and not page.one("#found").is_displayed())
 
 
 def test_the_keyboard_is_enough_and_keeps_its_place(page: Page) -> None:
@@ -446,3 +551,65 @@ def test_nothing_is_wider_than_the_screen(page: Page, resize: Callable[[int], No
     )
     assert width >= 960 or len(set(tops)) == 1, "the cart and the user stand on one line"
     assert len(page.cards()) == len(set(page.cards())) > 12, "no product twice"
+
+
+SCROLLS = """
+return [...document.querySelectorAll("#panel, #panel *")]
+  .filter((one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowY))
+  .filter((one) => one.scrollHeight > one.clientHeight)
+  .map((one) => one.id || one.className);
+"""
+
+
+def test_the_open_panel_shows_the_whole_trace_and_scrolls_in_one_place(
+    page: Page, resize: Callable[[int], None]
+) -> None:
+    resize(1280)
+    page.become("ann")
+    page.press("#panel summary")
+    until(lambda: page.one("#trace").is_displayed())
+    box = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom"
+    assert page.browser.execute_script(box, "#trace") <= 900
+    assert page.browser.execute_script(SCROLLS) == ["raw"]
+    resize(1000)
+    assert page.browser.execute_script(SCROLLS) == ["inside"]
+
+
+def test_on_a_phone_the_closed_strip_is_one_line(page: Page, resize: Callable[[int], None]) -> None:
+    resize(400)
+    page.press("#user")
+    page.press("#new-visitor")
+    until(lambda: "nothing is known" in str(page.one("#remarks").get_attribute("textContent")))
+    summary = page.one("#panel summary")
+    assert summary.size["height"] <= 36, "one line"
+    page.press("#panel summary")
+    until(lambda: page.one("#panel summary").size["height"] > 36)
+    assert "nothing is known" in page.one("#panel summary").text
+
+
+ODD = """
+const done = arguments[1], image = new Image();
+image.onload = () => {
+  const context = new OffscreenCanvas(image.width, 1).getContext("2d");
+  context.drawImage(image, 0, -Math.floor(image.height / 2));
+  const line = [...context.getImageData(2, 0, image.width - 2, 1).data].join().match(/\\d+,\\d+,\\d+,255/g);
+  done(line.filter((colour, place) => place && colour !== line[place - 1]).length);
+};
+image.src = `data:image/png;base64,${arguments[0]}`;
+"""
+"""How often the colour changes along the middle line of a picture."""
+
+
+def test_a_rows_scrollbar_has_no_arrows(page: Page) -> None:
+    page.become("ann")
+    page.browser.execute_script("document.querySelector('#home').scrollIntoView({ block: 'center' })")
+    left, bottom = page.browser.execute_script(
+        "const box = document.querySelector('#home .rail').getBoundingClientRect();"
+        "return [box.left + scrollX, box.bottom + scrollY]"
+    )
+    clip = {"x": left, "y": bottom - 8, "width": 40, "height": 8, "scale": 1}
+    shot = page.browser.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})
+    said = console(page.browser)
+    page.browser.get("about:blank")
+    assert page.browser.execute_async_script(ODD, shot["data"]) <= 1, "the bar, and nothing beside it"
+    assert said == []

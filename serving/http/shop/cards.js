@@ -1,5 +1,5 @@
 // Product cards, and rows of cards with animated changes.
-import { button, make, price, shortCategory, titleOf } from "./page.js";
+import { button, isSoldOut, make, price, shortCategory, titleOf } from "./page.js";
 import { picture } from "./pictures.js";
 
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -14,7 +14,7 @@ export function card(item, { address, reason = "", isNew = false, onOpen, onAdd 
     event.preventDefault();
     onOpen();
   });
-  const add = button("add", `Add ${title} to the cart`, "+", onAdd);
+  const add = isSoldOut(item.fields) ? make("span", "sold-out", "Sold out") : button("add", `Add ${title} to the cart`, "+", onAdd);
   const why = make("p", "reason", make("span", "", reason));
   const made = make("li", isNew ? "card new" : "card", open, make("div", "buying", price(item.fields), add), why);
   made.dataset.item = item.item_id;

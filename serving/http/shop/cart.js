@@ -1,5 +1,5 @@
 // The cart and the purchases, made from the events that the server has of this person.
-import { $, ago, button, count, DAY, make, money, titleOf } from "./page.js";
+import { $, ago, button, count, DAY, make, money, timesOf, titleOf } from "./page.js";
 
 function itemOf(event) {
   const price = event.catalogue_price ?? event.price; // what it costs now, not what it was when it was put into the cart
@@ -26,23 +26,33 @@ function line(item, amount, ...more) {
 
 export function showCart(cart, { onRemove, onBuy }) {
   const lines = cart.map((item) => {
-    const many = item.quantity === 1 ? "" : `${Number(item.quantity.toFixed(3))} × `;
     const out = button("round", `Remove ${titleOf(item)} from the cart`, "×", () => onRemove(item));
-    return line(item, many + money(item.fields.price), out);
+    return line(item, timesOf(item.quantity) + money(item.fields.price), out);
   });
   $("cart").replaceChildren(...(lines.length ? lines : [make("li", "empty", "Your cart is empty.")]));
   $("to-cart").textContent = cart.length ? `Cart · ${cart.length}` : "Cart";
-  const isPriced = cart.every((item) => item.fields.price !== null);
-  $("total").textContent = money(isPriced ? cart.reduce((sum, item) => sum + item.quantity * item.fields.price, 0) : null);
+  $("total").textContent = money(totalOf(cart));
   $("buy").disabled = cart.length === 0;
   $("buy").onclick = () => onBuy(cart);
+}
+
+/** Null where a price is not known. */
+function totalOf(cart) {
+  const isPriced = cart.every((item) => item.fields.price !== null);
+  return isPriced ? cart.reduce((sum, item) => sum + item.quantity * item.fields.price, 0) : null;
+}
+
+/** What a person reads after the purchase. */
+export function thanksFor(cart) {
+  const total = totalOf(cart);
+  return `Thank you: ${count(cart.length, "product", "products")}${total === null ? "" : ` for ${money(total)}`}.`;
 }
 
 export function showPurchases(purchases) {
   const baskets = Map.groupBy(purchases, (event) => event.transaction_id ?? event.timestamp);
   const shown = [...baskets.values()].slice(0, 3).flatMap((basket) => {
     const heading = make("h3", "when", `${ago(basket[0].timestamp)} · ${count(basket.length, "product", "products")}`);
-    const lines = basket.slice(0, 6).map((event) => line(itemOf(event), money(event.price)));
+    const lines = basket.slice(0, 6).map((event) => line(itemOf(event), timesOf(event.quantity) + money(event.price)));
     const rest = basket.length > 6 ? make("p", "small", `and ${basket.length - 6} more`) : null;
     return [heading, make("ul", "lines", ...lines), ...(rest ? [rest] : [])];
   });

@@ -5,7 +5,7 @@ import { shopkeeper, timed } from "./server.js";
 
 const ROWS = ["product", "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
 const CARDS = 12;
-const FIELDS = ["title", "product_type", "brand", "size", "price", "sale_price"];
+const FIELDS = ["title", "product_type", "brand", "size", "price", "sale_price", "availability"];
 const before = {}; // row → what it showed, and to whom
 const railOf = (row) => $(row).querySelector(".rail");
 

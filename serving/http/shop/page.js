@@ -28,6 +28,8 @@ export function money(amount) {
   return amount.toLocaleString("en-US", currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }
 
+export const isSoldOut = (fields) => fields.availability === "out_of_stock";
+
 export function price(fields) {
   const now = priceOf(fields);
   if (now === null) return make("span", "price quiet", "No price");
@@ -43,6 +45,8 @@ export function ago(time) {
   if (days < 2) return days ? "yesterday" : "today";
   return days < 60 ? `${days} days ago` : new Date(time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }
+
+export const timesOf = (quantity) => ((quantity ?? 1) === 1 ? "" : `${Number(quantity.toFixed(3))} × `);
 
 export const count = (number, one, many) => `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 

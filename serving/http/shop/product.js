@@ -1,12 +1,12 @@
 // The page of one product: what it is, the way into its category, and into the cart.
-import { $, button, make, price, titleOf } from "./page.js";
+import { $, button, isSoldOut, make, price, titleOf } from "./page.js";
 import { levelsOf, picture } from "./pictures.js";
 
 export function showProduct(item, { onAdd, onClose, onCategory }) {
   const { brand, size } = item.fields;
   const facts = [brand && `Brand: ${brand}`, size && `Size: ${size}`, `No. ${item.item_id}`].filter(Boolean).join(" · ");
-  const about = make("div", "about", categories(item, onCategory), make("h2", "", titleOf(item)), make("p", "small", facts), price(item.fields),
-    button("primary", "", "Add to cart", onAdd));
+  const add = isSoldOut(item.fields) ? make("p", "sold-out", "Sold out") : button("primary", "", "Add to cart", onAdd);
+  const about = make("div", "about", categories(item, onCategory), make("h2", "", titleOf(item)), make("p", "small", facts), price(item.fields), add);
   const close = button("round", "Close the product", "×", onClose);
   $("sheet").replaceChildren(picture(item.fields), about, close);
   $("product-title").textContent = `Goes with ${titleOf(item)}`;

@@ -18,20 +18,25 @@ export async function showFound({ query, category }, { cardOf, onCategory }) {
   showTitle(query, category);
   if (!rail().children.length) showSkeletons(rail());
   const words = [query, ...category.split(" > ")].join(" ").trim();
-  const { items } = await shopkeeper.get("items", { query: words.slice(0, 200), limit: FOUND });
-  const found = items.filter((item) => isIn(item, category));
+  const { items } = await shopkeeper.get("items", { query: words.slice(0, 200), limit: FOUND + 1 });
+  const found = items.filter((item) => isIn(item, category)).slice(0, FOUND);
   const order = found.length ? await timed(shopkeeper.rank(found.map((item) => item.item_id))) : null;
   if (number !== searches) return null;
   const narrower = subcategories(found, category); // in the order of the catalogue, the same for everybody
   const rankOf = new Map(order?.answer.items.map((item) => [item.item_id, item.rank]));
   found.sort((one, other) => rankOf.get(one.item_id) - rankOf.get(other.item_id));
   const cards = found.slice(0, SHOWN).map((item, place) => cardOf(item, { surface: category ? "category" : "search", position: place + 1, searchTerm: query || category }));
-  showCards(rail(), cards, "Nothing found.");
+  showCards(rail(), cards, "Nothing found. Try other words, or take something from below.");
   markCategory(category);
   showChips($("found-categories"), narrower, { current: category, onCategory });
-  const howMany = items.length === FOUND ? `The ${count(found.length, "best-selling product", "best-selling products")} that match` : count(found.length, "product", "products");
-  $("found").querySelector(".note").textContent = found.length ? `${howMany}, in the order for this person` : "";
+  $("found").querySelector(".note").textContent = noteOn(found, { isCut: items.length > FOUND });
   return order;
+}
+
+function noteOn(found, { isCut }) {
+  if (!found.length) return "";
+  const howMany = isCut ? `The ${found.length} best-selling of those that match` : count(found.length, "product", "products");
+  return `${howMany}, ${found.length > SHOWN ? `the first ${SHOWN} ` : ""}in the order for this person`;
 }
 
 function showTitle(query, category) {

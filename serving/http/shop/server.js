@@ -4,6 +4,7 @@ import { Shopkeeper } from "./shopkeeper.js";
 
 let isWaiting = false; // for the server, with something that was done
 let back = () => {};
+const NEEDS_KEY = "This page is for a server without API keys, and this server has keys. It works on a server whose workspace has none; a shop's own pages send a public key.";
 
 export const shopkeeper = new Shopkeeper({ url: new URL("..", import.meta.url).href, timeoutMs: 12_000, onSent }); // the server gives up after 10 s
 
@@ -23,7 +24,10 @@ export async function attempt(action) {
     await action();
     $("banner").hidden = true;
   } catch (error) {
-    $("problem").textContent = error.status === 0 ? `${error.message} Is the shop's server still running?` : error.message;
+    const needsKey = error.status === 401;
+    document.body.classList.toggle("locked", needsKey); // nothing of the shop can be shown
+    $("retry").hidden = needsKey;
+    $("problem").textContent = needsKey ? NEEDS_KEY : error.status === 0 ? `${error.message} Is the shop's server still running?` : error.message;
     $("retry").onclick = () => attempt(action);
     $("banner").hidden = false;
   }

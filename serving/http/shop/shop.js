@@ -1,8 +1,8 @@
 // The shop page. It keeps nothing of its own: after everything that is done, it reads cart and lists from the server again.
-import { cartOf, showCart, showPurchases } from "./cart.js";
+import { cartOf, showCart, showPurchases, thanksFor } from "./cart.js";
 import { card, scrolling } from "./cards.js";
 import { askForRows, NAMES, prepareRows, showRow, showWaiting } from "./lists.js";
-import { $, count, priceOf, shop, titleOf } from "./page.js";
+import { $, priceOf, shop, titleOf } from "./page.js";
 import { preparePanel, showCall } from "./panel.js";
 import { become, newVisitor, preparePicker, readRecentUsers } from "./person.js";
 import { showProduct } from "./product.js";
@@ -16,11 +16,12 @@ let refreshes = 0;
 // --- what a person does ---
 
 /** Record it, send it, and show what it changed. */
-async function act(record, status) {
+async function act(record, said, place = "status") {
+  $("thanks").textContent = "";
   record();
   await attempt(async () => {
     await send();
-    $("status").textContent = status;
+    $(place).textContent = said;
     await refresh();
   });
 }
@@ -33,7 +34,7 @@ const addToCart = (item, origin) =>
 const removeFromCart = (item) => act(() => shopkeeper.removeFromCart(item.item_id, lineOf(item)), `Removed from the cart: ${titleOf(item)}`);
 
 const buy = (cart) =>
-  act(() => shopkeeper.purchase({ transactionId: crypto.randomUUID(), items: cart.map(lineOf) }), `Bought: ${count(cart.length, "product", "products")}`);
+  act(() => shopkeeper.purchase({ transactionId: crypto.randomUUID(), items: cart.map(lineOf) }), thanksFor(cart), "thanks");
 
 async function open(item, origin) {
   go({ opened: item });
@@ -92,6 +93,7 @@ function go(next, { isSamePlace = false } = {}) {
 function show({ opened = null, query = "", category = "" }) {
   if (opened && opened.item_id !== view.opened?.item_id) showWaiting(["product"]);
   Object.assign(view, { opened, query, category });
+  $("notice").hidden = true;
   if (!query && !category) closeSearch();
   $("product").hidden = !opened;
   if (opened) showProduct(opened, { onAdd: () => addToCart(opened, { surface: "product_page" }), onClose: goHome, onCategory });
@@ -100,6 +102,7 @@ function show({ opened = null, query = "", category = "" }) {
 function shopAs(who) {
   if (who === view.who) return;
   showWaiting();
+  $("thanks").textContent = "";
   view.who = who;
   become(who);
 }
@@ -121,11 +124,27 @@ async function follow() {
   const parameters = new URLSearchParams(location.search);
   const [item, query, category] = ["item", "query", "category"].map((name) => parameters.get(name) ?? "");
   shopAs(parameters.get("user") || (await readRecentUsers())[0]?.id || newVisitor());
-  const opened = item ? await shopkeeper.get(`items/${encodeURIComponent(item)}`).catch(() => null) : null;
+  const opened = item ? await read(item) : null;
+  if (item && !opened) history.replaceState(null, "", addressOf({ query, category }));
   show({ opened, query, category });
+  if (item && !opened) showGone(item);
   $("query").value = query;
   await refreshAll();
-  if (item && !opened) $("status").textContent = "That product is not in the shop any more.";
+}
+
+/** A product of the catalogue; null where there is none of this id. */
+async function read(itemId) {
+  try {
+    return await shopkeeper.get(`items/${encodeURIComponent(itemId)}`);
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+function showGone(itemId) {
+  $("notice").hidden = false;
+  $("notice").textContent = `This product is gone: the shop has no product no. ${itemId} now.`;
 }
 
 // --- start ---
