@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from configs.console import log
 from configs.exceptions import TrainingError
 from configs.schema import Config
+from features.core.artefact import locked
 from training.tracking.reachable import is_database, require_reachable
 from training.tracking.tracked_settings import without_login
 from training.tracking.workspace_store import artifact_folder, follow_workspace, store_uri
@@ -73,9 +74,11 @@ def mlflow_client(config: Config) -> Any:
     config.workspace.mkdir(parents=True, exist_ok=True)
     uri = tracking_uri(config)
     require_reachable(uri)
-    if config.tracking.uri is None:
-        follow_workspace(config.workspace)
-    return MlflowClient(uri, registry_uri=uri)
+    if config.tracking.uri is not None:
+        return MlflowClient(uri, registry_uri=uri)
+    follow_workspace(config.workspace)
+    with locked(config.workspace):  # whoever comes first makes the tables, and two at once would fail
+        return MlflowClient(uri, registry_uri=uri)
 
 
 @cache
