@@ -42,6 +42,11 @@ hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy mach
 hypothesis.settings.load_profile("shopkeeper")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: many tests wait for servers that start, die and come back."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by its folder; those that take long come first."""
     for item in items:
