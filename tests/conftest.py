@@ -42,11 +42,6 @@ hypothesis.settings.register_profile("shopkeeper", deadline=None)  # a busy mach
 hypothesis.settings.load_profile("shopkeeper")
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: many tests wait for servers that start, die and come back."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by its folder; those that take long come first."""
     for item in items:
@@ -56,10 +51,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """No further process for a single file: what starting one takes, the file is often done in."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: many tests wait for servers that start, die and come back. No further
+    process for a single file: what starting one takes, the file is often done in."""
     files = {argument.partition("::")[0] for argument in config.args}
-    return 0 if len(files) == 1 and files.pop().endswith(".py") else None
+    return 0 if len(files) == 1 and files.pop().endswith(".py") else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
