@@ -15,6 +15,9 @@ from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.request_body import openapi_body
 from serving.http.service import Service
 
+Changes = Mapping[str, Mapping[str, Any] | None]
+"""Item id -> its fields; None deletes it"""
+
 
 def item_routes(service: Service, *, max_new_items: int) -> APIRouter:
     """What was answered is on disk. This process shows it from then on, any other within a second."""
@@ -25,18 +28,8 @@ def item_routes(service: Service, *, max_new_items: int) -> APIRouter:
         dependencies=ONLY_KNOWN_PARAMETERS,
     )
 
-    async def change(changes: Mapping[str, Mapping[str, Any] | None]) -> list[ItemStatus]:
-        statuses = [_status(service, item, fields) for item, fields in changes.items()]
-        num_added = sum(status.status == "added" for status in statuses)
-        if num_added and service.live.num_new + num_added > max_new_items:
-            raise Problem(
-                422,
-                f"{service.live.num_new} items are new since the bundle was made, and serving.max_new_items "
-                f"is {max_new_items}: make a bundle that knows them (`shopkeeper refresh`), or raise it.",
-            )
-        await service.store.items.change(changes, now=service.now())
-        await service.follow_items()
-        return statuses
+    async def change(changes: Changes) -> list[ItemStatus]:
+        return await _change(service, changes, max_new_items=max_new_items)
 
     @router.put(
         "/items/{item_id:path}",
@@ -47,17 +40,19 @@ def item_routes(service: Service, *, max_new_items: int) -> APIRouter:
         fields = ItemFields.model_validate_json(await request.body())
         await service.follow_items()
         item = id_of_path(item_id, "item_id")
-        return (await change({item: _sent(service, item, fields)}))[0]
+        return (await change({item: _complete(service, item, _sent(service, fields))}))[0]
 
     @router.post("/items", summary="Add or change many items", openapi_extra=openapi_body(ItemsRequest))
     async def put_many(request: Request) -> ItemsResponse:
         """All of them or none. Of an id that is there twice both count, the later one more."""
         wanted = ItemsRequest.model_validate_json(await request.body())
         await service.follow_items()
+        sent: dict[str, dict[str, Any]] = {}
         changes: dict[str, dict[str, Any]] = {}
         for place, item in enumerate(wanted.items):
             try:
-                changes[item.id] = changes.get(item.id, {}) | _sent(service, item.id, item)
+                sent[item.id] = sent.get(item.id, {}) | _sent(service, item)
+                changes[item.id] = _complete(service, item.id, sent[item.id])
             except Problem as problem:
                 raise in_field(f"items.{place}", problem) from None
         return ItemsResponse(await change(changes))
@@ -73,20 +68,40 @@ def item_routes(service: Service, *, max_new_items: int) -> APIRouter:
     return router
 
 
+async def _change(service: Service, changes: Changes, *, max_new_items: int) -> list[ItemStatus]:
+    """Store changes and carry them out. Raises Problem where there are too many new items."""
+    statuses = [_status(service, item, fields) for item, fields in changes.items()]
+    num_added = sum(status.status == "added" for status in statuses)
+    if num_added and service.live.num_new + num_added > max_new_items:
+        raise Problem(
+            422,
+            f"{service.live.num_new} items are new since the bundle was made, and serving.max_new_items is "
+            f"{max_new_items}: make a bundle that knows them (`shopkeeper refresh`), or raise it.",
+        )
+    await service.store.items.change(changes, now=service.now())
+    await service.follow_items()
+    return statuses
+
+
 def _status(service: Service, item_id: str, fields: Mapping[str, Any] | None) -> ItemStatus:
     if fields is None:
         return ItemStatus(item_id, "deleted")
     return ItemStatus(item_id, "changed" if service.live.index(item_id) is not None else "added")
 
 
-def _sent(service: Service, item_id: str, item: ItemFields) -> dict[str, Any]:
-    """The fields that were sent, with prices in the shop's currency; those of a new item with what it has for
-    want of anything else. Raises Problem."""
+def _complete(service: Service, item_id: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an item; those of a new one with what it has for want of anything else. Raises Problem
+    for one without a title: most likely its id is wrong."""
+    if item_id in service.pipeline.bundle.item_index:
+        return fields
+    if not fields.get(TITLE) and TITLE in service.catalogue.columns:
+        raise invalid_field(TITLE, f"is missing: nobody knows an item {item_id[:100]!r}, so it needs one")
+    return {AVAILABILITY: "in_stock", **fields}
+
+
+def _sent(service: Service, item: ItemFields) -> dict[str, Any]:
+    """The fields that were sent, with prices in the shop's currency. Raises Problem."""
     fields = item.model_dump(include=item.model_fields_set - {"id"})
-    if item_id not in service.pipeline.bundle.item_index:
-        if not fields.get(TITLE) and TITLE in service.catalogue.columns:
-            raise invalid_field(TITLE, f"is missing: nobody knows an item {item_id[:100]!r}, so it needs one")
-        fields = {AVAILABILITY: "in_stock", **fields}
     rates, currency = service.exchange_rates, fields.get(CURRENCY)
     if currency is None or rates.currency in (None, currency):
         return fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
@@ -38,51 +39,29 @@ class RequestMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "shopkeeper_requests",
-            "Requests by route, method and status.",
-            ["route", "method", "status"],
-            registry=registry,
+        counter, histogram = partial(Counter, registry=registry), partial(Histogram, registry=registry)
+        self._requests = counter(
+            "shopkeeper_requests", "Requests by route, method and status.", ["route", "method", "status"]
         )
-        self._seconds = Histogram(
-            "shopkeeper_request_seconds",
-            "Time to answer.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=registry,
+        self._seconds = histogram(
+            "shopkeeper_request_seconds", "Time to answer.", ["route"], buckets=_SECONDS
         )
-        self._lists = Counter(
-            "shopkeeper_lists", "Lists by surface and kind.", ["surface", "kind"], registry=registry
+        self._lists = counter("shopkeeper_lists", "Lists by surface and kind.", ["surface", "kind"])
+        self._unknown = counter("shopkeeper_unknown_items", "Ids in requests that the catalogue lacks.")
+        self._events = counter("shopkeeper_events", "Events by result.", ["result"])
+        self._lag = histogram(
+            "shopkeeper_event_lag_seconds", "Age of a request's oldest event.", buckets=_LAG_SECONDS
         )
-        self._events = Counter("shopkeeper_events", "Events by result.", ["result"], registry=registry)
-        self._stages = Histogram(
-            "shopkeeper_stage_seconds",
-            "Time that a stage of a list takes, of one list in eight.",
-            ["stage"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._lag = Histogram(
-            "shopkeeper_event_lag_seconds",
-            "How long before it arrived the oldest event of a request happened.",
-            buckets=_LAG_SECONDS,
-            registry=registry,
-        )
-        self._unknown = Counter(
-            "shopkeeper_unknown_items",
-            "Item ids in requests for lists that the catalogue lacks.",
-            registry=registry,
+        self._stages = histogram(
+            "shopkeeper_stage_seconds", "Time of a stage, of one list in 8.", ["stage"], buckets=_SECONDS
         )
         self._recall = Summary(
             "shopkeeper_index_recall",
             "Share of the items nearest to a user that the index finds, of one user in 512.",
             registry=registry,
         )
-        self._inputs = Histogram(
-            "shopkeeper_encoder_inputs",
-            "Events of a user that the encoder reads, of one user in 512.",
-            buckets=_EVENTS,
-            registry=registry,
+        self._inputs = histogram(
+            "shopkeeper_encoder_inputs", "Events that the encoder reads, of one user in 512.", buckets=_EVENTS
         )
         self._is_writable = Gauge(
             "shopkeeper_event_log_writable",

@@ -137,6 +137,10 @@ def test_a_new_item_needs_a_title_and_can_be_bought(shop: Shop) -> None:
     problem(shop.call("GET", "/v1/items/tpyo"), 404)
     put(shop, "aged", **AGED)
     assert ids(shop, filter="availability = 'in_stock'") == ["aged"]
+    twice = [{"id": "new", "title": "New", "availability": "out_of_stock"}, {"id": "new", "price": 4}]
+    assert shop.call("POST", "/v1/items", json={"items": twice}).status_code == 200
+    fields = shop.call("GET", "/v1/items/new").json()["fields"]
+    assert (fields["title"], fields["price"], fields["availability"]) == ("New", 4, "out_of_stock")
 
 
 @pytest.mark.parametrize(
