@@ -25,7 +25,8 @@ from configs.exceptions import ServingError
 from configs.schema import Config
 from scripts.follow_alias import follow_alias
 from scripts.store import import_tables
-from serving.deploy.server import refuse_used_port, start
+from serving.deploy.ports import hold_port
+from serving.deploy.server import start
 from serving.recommend.served_bundle import read_pointer
 from training.runs.run import Run
 from training.tracking.client import artifact_location, experiment_path, tracking_uri
@@ -37,8 +38,8 @@ SHOWN = 8
 def run_demo(config: Config, *, exit_when_done: bool) -> None:
     """Prepare, train, evaluate, export, serve and print the last screen; then wait for Ctrl-C, or exit."""
     started = time.monotonic()
-    refuse_used_port("127.0.0.1", config.tracking.port, setting="tracking.port")
-    refuse_used_port(config.serving.host, config.serving.port, setting="serving.port")
+    hold_port("127.0.0.1", config.tracking.port, setting="tracking.port").close()
+    hold_port(config.serving.host, config.serving.port, setting="serving.port").close()
     run, bundle = _build(config)
     import_tables(config)
     log(f"starting the server ({_minutes(started)})")

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from configs.settings.services import ServingConfig
 from serving.access.access import Access
-from serving.deploy.ray_environment import free_ports
+from serving.deploy.ports import free_ports
 from serving.http.app import build_app
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from serving.deploy.ray_environment import free_ports
+from serving.deploy.ports import free_ports
 from serving.deploy.run_folder import RunFolder
 
 SERVE = """

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 import httpx
 
 from benchmarks.folders import ROOT
-from serving.deploy.ray_environment import free_ports
+from serving.deploy.ports import free_ports
 from serving.state.store import STORE_FILE
 
 START_SECONDS: Final = 120

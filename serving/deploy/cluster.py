@@ -40,8 +40,9 @@ def main(run_folder: Path) -> None:
     try:
         _deploy(settings, run_folder)
     except (RuntimeError, OSError, ValueError, ray.exceptions.RayError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        logger.critical("Ray: %s", lines[-1])
+        *before, last = str(error).strip().splitlines() or [type(error).__name__]
+        alerts = [line for line in before if "[ALERT]" in line]  # of HAProxy: which port it cannot have
+        logger.critical("Ray: %s", " ".join([*alerts, last]))
         sys.exit(1)
     stop.wait()
     serve.shutdown()

@@ -7,13 +7,11 @@ that starts HAProxy. It also ends HAProxy after `kill -9` of Ray, which would ot
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import secrets
 import shlex
-import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +22,8 @@ from serving.deploy.run_folder import VARIABLE
 from serving.http.load_shedding import ALWAYS_TAKEN, overloaded
 from serving.http.problems import whole_response
 
+NUM_PORTS: Final = 3
+"""Of loopback, on which HAProxy and Ray listen beside the server's own."""
 ADMIN_SOCKET: Final = "admin.sock"
 """HAProxy's, in the run folder."""
 
@@ -62,14 +62,14 @@ exec {haproxy} "$@"
 
 
 def ray_environment(
-    run_folder: Path, *, max_wait_ms: float, public_host: str | None = None
+    run_folder: Path, ports: Sequence[int], *, max_wait_ms: float, public_host: str | None = None
 ) -> dict[str, str]:
     """The environment of the process that runs Ray, which all processes of Ray inherit.
 
-    `run_folder` belongs to this server alone: two servers on one machine get different ports, sockets and
-    tokens. `public_host`: the address for other machines; None: there is none.
+    `run_folder` and the `NUM_PORTS` ports belong to this server alone: two servers on one machine have
+    different ports, sockets and tokens. `public_host`: the address for other machines; None: there is none.
     """
-    metrics, stats, fallback = free_ports(3)
+    metrics, stats, fallback = ports
     environment = _DEFAULTS | TELEMETRY_OFF | os.environ
     environment |= {
         VARIABLE: str(run_folder),
@@ -118,15 +118,3 @@ def write_haproxy_starter(run_folder: Path, *, max_wait_ms: float, public_host: 
     script.write_text(text, encoding="utf-8")
     script.chmod(0o700)
     return script
-
-
-def free_ports(count: int) -> list[int]:
-    """Unused ports, below the ranges from which the system and Ray assign ports."""
-    free: list[int] = []
-    for port in random.sample(range(20_000, 30_000), 1_000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            free.append(port)
-        if len(free) == count:
-            break
-    return free

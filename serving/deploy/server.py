@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 import signal
 import socket
@@ -28,7 +27,8 @@ from serving.deploy.haproxy_replicas import num_replicas_known
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeReader, logger
 from serving.deploy.public_host import check_host, is_public, local_host
-from serving.deploy.ray_environment import ray_environment
+from serving.deploy.ports import hold_free_ports, hold_port, port_of, release
+from serving.deploy.ray_environment import NUM_PORTS, ray_environment
 from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
 from serving.deploy.watchdog import Watchdog
@@ -56,6 +56,8 @@ class Server:
     process: subprocess.Popen[bytes]
     """The one that runs Ray"""
     notices: NoticeReader
+    ports: Sequence[socket.socket]
+    """Held for this server"""
 
     def note_refused_alias(self, reason: str | None) -> None:
         """Let `/readyz` say what is wrong with the bundle that has MLflow's alias; None: nothing is."""
@@ -75,6 +77,7 @@ class Server:
         """End every process at once; the port is free afterwards."""
         self.process.kill()
         self.process.wait()
+        release(self.ports)
         self.run.remove()
 
 
@@ -95,6 +98,7 @@ def start(
     at once. Raises ArtefactError and ServingError, also where it should stop.
     """
     run = RunFolder.create()
+    ports: list[socket.socket] = []
     try:
         log_to_file(log_settings(config))
         settings = deploy_settings(config, bundle, run_folder=run.path, is_champion=is_champion)
@@ -104,14 +108,18 @@ def start(
         SecretPlace.of(config.workspace, config.serving).read()
         local = local_host(config.serving.host)
         for host in dict.fromkeys((config.serving.host, local)):
-            refuse_used_port(host, config.serving.port, setting="serving.port")
+            ports.append(hold_port(host, config.serving.port, setting="serving.port"))
+        internal = hold_free_ports(NUM_PORTS)
+        ports += internal
         server = Server(
             url=f"http://{local}:{config.serving.port}",
             run=run,
-            process=_start_process(settings, run),
+            process=_start_process(settings, run, [port_of(one) for one in internal]),
             notices=NoticeReader(run.path),
+            ports=ports,
         )
     except BaseException:
+        release(ports)
         run.remove()
         raise
     try:
@@ -193,7 +201,7 @@ def _require_bundle(bundles: Sequence[Path]) -> None:
             raise
 
 
-def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen[bytes]:
+def _start_process(settings: DeploySettings, run: RunFolder, ports: Sequence[int]) -> subprocess.Popen[bytes]:
     """The process that runs Ray. It ends when this one does, however that happens."""
     (run.path / SETTINGS_FILE).write_bytes(TypeAdapter(DeploySettings).dump_json(settings))
     with (run.path / _OUTPUT).open("wb") as output:
@@ -205,6 +213,7 @@ def _start_process(settings: DeploySettings, run: RunFolder) -> subprocess.Popen
             stderr=subprocess.STDOUT,
             env=ray_environment(
                 run.path,
+                ports,
                 max_wait_ms=settings.replica.serving.max_wait_ms,
                 public_host=settings.public_host,
             ),
@@ -253,21 +262,6 @@ def _keep_ray_logs(run: RunFolder, workspace: Path) -> Path:
         shutil.copytree(run.path / "ray" / "session_latest" / "logs", folder, ignore_dangling_symlinks=True)
         shutil.copy(run.path / _OUTPUT, folder)
     return folder
-
-
-def refuse_used_port(host: str, port: int, *, setting: str) -> None:
-    """Raises ServingError when the port cannot be used; the message suggests another value for `setting`."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            is_in_use = error.errno == errno.EADDRINUSE
-            reason = "is in use" if is_in_use else f"cannot be used ({error.strerror})"
-            raise ServingError(
-                f"Port {port} on {host} {reason}: stop the program that listens there, or choose another "
-                f"port with --set {setting}={port + 1}."
-            ) from None
 
 
 def _signal_event() -> threading.Event:

