@@ -27,11 +27,13 @@ READY_SECONDS = 60
 @contextmanager
 def noop_server(port: int, *, num_replicas: int) -> Iterator[RunFolder]:
     """Run it; no process is left afterwards."""
-    from serving.deploy.ray_environment import ray_environment
+    from serving.deploy.ports import free_ports
+    from serving.deploy.ray_environment import NUM_PORTS, ray_environment
 
     run = RunFolder.create()
     command = [sys.executable, "-m", "benchmarks.live_server.noop", str(run.path), str(port)]
-    environment = ray_environment(run.path, max_wait_ms=200) | {"PYTHONPATH": str(ROOT)}
+    ports = free_ports(NUM_PORTS)
+    environment = ray_environment(run.path, ports, max_wait_ms=200) | {"PYTHONPATH": str(ROOT)}
     output = (run.path / "output.txt").open("wb")
     process = subprocess.Popen(
         [*command, str(num_replicas)],

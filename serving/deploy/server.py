@@ -26,8 +26,8 @@ from serving.deploy.cluster_protocol import REFUSED_ALIAS_FILE, SETTINGS_FILE, S
 from serving.deploy.haproxy_replicas import num_replicas_known
 from serving.deploy.json_log import log_to_file
 from serving.deploy.notices import NoticeReader, logger
-from serving.deploy.public_host import check_host, is_public, local_host
 from serving.deploy.ports import hold_free_ports, hold_port, port_of, release
+from serving.deploy.public_host import check_host, is_public, local_host
 from serving.deploy.ray_environment import NUM_PORTS, ray_environment
 from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
