@@ -5,19 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.columns import PRICE, SALE_PRICE
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import SplitPoint, targets_before
 from features.user_keys import user_keys
 
+if TYPE_CHECKING:
+    import polars as pl
+
 PARENT_COLUMN: Final = 1
 """The place of `category_2` in `item_content.ITEM_CONTENT`, which needs Polars."""
+
+
+def _catalogue_at(dataset: Dataset, point: SplitPoint) -> pl.DataFrame:
+    import polars as pl  # not above: a machine that only trains the encoder may lack it
+
+    catalogue = pl.read_parquet(dataset.folder / "items.parquet")
+    return catalogue if point.name == "full" else catalogue.drop(PRICE, SALE_PRICE, strict=False)
+
+
+def _no_catalogue() -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame()
+
+
+def _no_attributes() -> IntArray:
+    return np.zeros((0, 0), np.int32)
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,11 @@ class Interactions:
     """(N,) the category above it (the first two levels of its path), -1 without one"""
     user_keys: Callable[[], Sequence[str]]
     """Gives user index → key of the user; not read before it is needed"""
+    catalogue: Callable[[], pl.DataFrame] = _no_catalogue
+    """Gives what the catalogue says of each item (N), without prices where they came after `as_of`; not read
+    before it is needed"""
+    user_attributes: Callable[[], IntArray] = _no_attributes
+    """Gives user index → codes (U, A) of what the shop knows of them; not read before it is needed"""
     trained: Mapping[str, object] = field(default_factory=dict)
     """Retrievers that training made, by name: they are taken as they are."""
 
@@ -64,6 +90,8 @@ class Interactions:
             categories=np.asarray(dataset.categories),
             parents=parent_categories(dataset),
             user_keys=partial(user_keys, dataset),
+            catalogue=partial(_catalogue_at, dataset, point),
+            user_attributes=lambda: np.asarray(dataset.user_attributes),
             trained=trained or {},
         )
 

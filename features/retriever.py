@@ -146,6 +146,9 @@ class Retriever(ABC):
     """Those of them that mean nothing on an ordinal clock: they are 0 there"""
     shapes: ClassVar[Mapping[str, str]] = {}
     """Field → the shape that `load` must find, such as `float N`: see `features.core.bundle_files`"""
+    is_general: ClassVar[bool] = True
+    """Whether surfaces without a `retrievers` list ask it; one that answers a question of its own, such as
+    what is new, is asked where it is named"""
     num_candidates: ClassVar[int] = 200
     """How many items it proposes at most; `retrievers.num_candidates` overrides it"""
 

@@ -65,11 +65,13 @@ class SurfaceConfig(Section):
     """One place on the site where a list stands."""
 
     retrievers: tuple[str, ...] | None = Field(None, min_length=1)
-    """What proposes its candidates, by name. Default: every retriever."""
+    """What proposes its candidates, by name. Default: every retriever but those that answer a question of
+    their own, such as what is new."""
 
-    order_by: Literal["ranker", "page"] = "ranker"
+    order_by: Literal["ranker", "page", "retriever"] = "ranker"
     """`ranker`: the ranker's score. `page`: what goes with the items on the page first, by the score among
-    equals."""
+    equals. `retriever`: the score of the first of `retrievers`, and then what only the others propose, by the
+    ranker's score."""
 
     fallback: str | None = "popularity"
     """The retriever that fills a list that comes out short; null: none."""

@@ -27,9 +27,16 @@ def retriever_class(name: str) -> type[Retriever]:
     return class_in(__name__, name, base=Retriever)  # type: ignore[type-abstract]
 
 
+def general_retriever_names() -> tuple[str, ...]:
+    """The retrievers that surfaces without a `retrievers` list ask."""
+    return tuple(name for name in retriever_names() if retriever_class(name).is_general)
+
+
 def retrievers_of(surface: SurfaceConfig) -> tuple[str, ...]:
     """The retrievers that propose candidates for a surface."""
-    return surface.retrievers if surface.retrievers is not None else retriever_names()
+    if surface.retrievers is not None:
+        return surface.retrievers
+    return general_retriever_names()
 
 
 def configured_retrievers(surfaces: Mapping[str, SurfaceConfig]) -> tuple[str, ...]:

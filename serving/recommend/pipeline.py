@@ -34,7 +34,7 @@ from serving.recommend.first_pass import first_pass
 from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
 from serving.recommend.request import Answer, Query, Recommendation, no_items
-from serving.recommend.selectors import Selected, fill_up, page_scores
+from serving.recommend.selectors import Selected, fill_up, scores_of
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.stages import Stages
 from serving.recommend.trace import Trace
@@ -223,11 +223,14 @@ class Pipeline:
         scores (C,) of that order."""
         surface = self.bundle.surfaces[query.surface]
         order, scores = np.arange(len(ranked.items)), ranked.scores
+        found: list[ScoredItems] = []
         if surface.order_by == "page" and len(query.page_items):
-            retrievers = self._retrievers(surface).values()
-            scores = page_scores(
-                ranked.items, ranked.scores, retrievers=retrievers, page_items=query.page_items
-            )
+            found = [one.for_page(query.page_items) for one in self._retrievers(surface).values()]
+        elif surface.order_by == "retriever":
+            first = ranked.retrievals[retrievers_of(surface)[0]]
+            found = [first.for_user, first.for_page]
+        if found:
+            scores = scores_of(found, ranked.items, otherwise=ranked.scores)
             order = np.argsort(-scores, kind="stable")
         return order[allowed[ranked.items[order]]], scores
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.histories import IntArray
-from features.retriever import Retriever, ScoredItems
+from features.retriever import ScoredItems
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class Selected:
         return replace(self, items=self.items[offset:], scores=self.scores[offset:], num_ranked=num_ranked)
 
 
-def page_scores(
-    items: IntArray, scores: NDArray[np.float32], *, retrievers: Iterable[Retriever], page_items: IntArray
+def scores_of(
+    found: Iterable[ScoredItems], items: IntArray, *, otherwise: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Scores (C,) of the ranked `items`, what goes best with the page first.
+    """Scores (C,) of the ranked `items`: first what was `found`, by the best score that it has there.
 
-    What goes with it: 1 and how well, in the ranker's order among equals. The rest: the ranker's score,
-    between 0 and 1.
+    What was found: 1 and that score, in the ranker's order among equals. The rest: the ranker's score,
+    `otherwise`, between 0 and 1.
     """
-    goes_with = np.zeros(len(items), np.float32)
-    for retriever in retrievers:
-        goes_with = np.maximum(goes_with, retriever.for_page(page_items).at(items))
-    between = (0.5 * (1 + np.tanh(scores / 2))).astype(np.float32)  # the logistic function
-    return np.where(goes_with > 0, 1 + goes_with, between)
+    best = np.zeros(len(items), np.float32)
+    for one in found:
+        best = np.maximum(best, one.at(items))
+    between = (0.5 * (1 + np.tanh(otherwise / 2))).astype(np.float32)  # the logistic function
+    return np.where(best > 0, 1 + best, between)
 
 
 def fill_up(

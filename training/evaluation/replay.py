@@ -228,7 +228,7 @@ class _Replay:
 def lists_alone(pipeline: Pipeline, ranked: Ranked) -> dict[str, IntArray]:
     """System → its list, best first, filled up with what is popular as a page would be."""
     own = ranked.profile.own
-    lists = {name: _alone(pipeline, name, ranked) for name in pipeline.bundle.retrievers}
+    lists = {name: _alone(pipeline, name, ranked) for name in _general(pipeline)}
     lists[MOST_BOUGHT] = own.codes[np.argsort(-own.counts, kind="stable")]
     popular = pipeline.most_popular(len(own) + ALONE_DEPTH)
     return {
@@ -252,4 +252,9 @@ def _filled(items: IntArray, popular: IntArray, *, num_items: int) -> IntArray:
 def systems_of(pipeline: Pipeline) -> tuple[str, ...]:
     """Everything that a table compares, over the same users: the pipeline, each retriever alone, and the
     user's most bought items."""
-    return (PIPELINE, MOST_BOUGHT, *pipeline.bundle.retrievers)
+    return (PIPELINE, MOST_BOUGHT, *_general(pipeline))
+
+
+def _general(pipeline: Pipeline) -> list[str]:
+    """The retrievers that answer what the evaluation asks: what will this user have next."""
+    return [name for name, one in pipeline.bundle.retrievers.items() if one.is_general]

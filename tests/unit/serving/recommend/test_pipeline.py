@@ -53,6 +53,23 @@ def index(pipeline: Pipeline, raw_id: str) -> int:
     return pipeline.bundle.item_index[raw_id]
 
 
+def test_a_surface_in_the_order_of_a_retriever_shows_its_items_first(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
+    bundle = tiny_pipeline.bundle
+    shelf = bundle.surfaces["home"].model_copy(
+        update={"retrievers": ("repurchase", "popularity"), "order_by": "retriever"}
+    )
+    settings = bundle.settings.model_copy(update={"surfaces": {**bundle.surfaces, "shelf": shelf}})
+    pipeline = Pipeline(replace(bundle, settings=settings))
+    query = Query(shop_dataset.history(3), now, num_results=40, surface="shelf")
+    own = pipeline.know(query).retrieved["repurchase"]
+    shown = items_of(pipeline.recommend(query))
+    expected = own.best(40, allowed=pipeline.allowed(query, pipeline.context(query).profile)).tolist()
+    assert shown[: len(expected)] == expected
+    assert 0 < len(expected) < len(shown)
+
+
 def test_a_list_is_as_long_as_asked_distinct_and_in_the_order_of_its_scores(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
 ) -> None:
