@@ -221,7 +221,7 @@ def test_no_field_of_a_list_is_forgotten() -> None:
     assert WHO.keys() | {"item_ids"} == RankRequest.model_fields.keys() - apart
 
 
-@pytest.mark.parametrize("field", LISTS.keys() - {"explain", "explain_item_ids"})
+@pytest.mark.parametrize("field", sorted(LISTS.keys() - {"explain", "explain_item_ids"}))
 def test_a_field_of_a_slot(field: str, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     def in_a_slot(**body: Any) -> dict[str, Any]:
         slot = {name: body.pop(name) for name in list(body) if name in LISTS}
