@@ -9,6 +9,8 @@ read it.
     user_number.npy                 (E, F) `UserFeatures.numbers` of each event's user just before the event
     user_category.npy               (E,) favourite category of each event's user just before the event
     user_attribute.npy              (U, A) attributes of each user, as codes
+    context.npy, contexts.parquet   (E,) where each event came from, and the meaning of its code; only where
+                                    events say so (`ingest/event_contexts.py`)
     item_content.npy                (N, G) content features of each item, as codes
     item_vocabulary.parquet         the meaning of each code (`item_content.py`)
 
@@ -116,6 +118,12 @@ class Dataset:
     def item_content(self) -> IntArray:
         """(N, G) codes of `ITEM_CONTENT`, from 1; 0 where unknown."""
         return self._feature("item_content")
+
+    @property
+    def contexts(self) -> NDArray[np.uint16] | None:
+        """(E,) where each event came from: a row of `contexts.parquet`, from 1; 0 for nothing known. None
+        where no event says so."""
+        return self._feature("context") if (self.folder / "context.npy").is_file() else None
 
     @property
     def user_attribute_sizes(self) -> tuple[int, ...]:

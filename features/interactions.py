@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from configs.settings.event_types import EventType
 from features.core.columns import PRICE, SALE_PRICE
 from features.dataset import Dataset
 from features.histories import History, IntArray
-from features.splits import SplitPoint, targets_before
+from features.splits import SplitPoint, target_places_before, targets_before
 from features.user_keys import user_keys
 
 if TYPE_CHECKING:
@@ -29,6 +30,29 @@ def _catalogue_at(dataset: Dataset, point: SplitPoint) -> pl.DataFrame:
 
     catalogue = pl.read_parquet(dataset.folder / "items.parquet")
     return catalogue if point.name == "full" else catalogue.drop(PRICE, SALE_PRICE, strict=False)
+
+
+@dataclass(frozen=True)
+class EventContexts:
+    """Where events came from. Legend: E events, C combinations."""
+
+    codes: NDArray[np.uint16]
+    """(E,) 1 + the row of `table` of each event, 0 where nothing is known"""
+    table: pl.DataFrame
+    """(C,) a combination of country, channel, device and campaign; columns that tell nothing apart are
+    missing"""
+
+
+def _contexts_before(
+    dataset: Dataset, point: SplitPoint, targets: Mapping[EventType, float]
+) -> EventContexts | None:
+    import polars as pl
+
+    codes = dataset.contexts
+    if codes is None:
+        return None
+    places = target_places_before(dataset, point, targets=targets)
+    return EventContexts(np.asarray(codes)[places], pl.read_parquet(dataset.folder / "contexts.parquet"))
 
 
 def _no_catalogue() -> pl.DataFrame:
@@ -66,6 +90,8 @@ class Interactions:
     before it is needed"""
     user_attributes: Callable[[], IntArray] = _no_attributes
     """Gives user index → codes (U, A) of what the shop knows of them; not read before it is needed"""
+    contexts: Callable[[], EventContexts | None] = lambda: None
+    """Gives where the events (E) came from; None where they do not say. Not read before it is needed"""
     trained: Mapping[str, object] = field(default_factory=dict)
     """Retrievers that training made, by name: they are taken as they are."""
 
@@ -92,6 +118,7 @@ class Interactions:
             user_keys=partial(user_keys, dataset),
             catalogue=partial(_catalogue_at, dataset, point),
             user_attributes=lambda: np.asarray(dataset.user_attributes),
+            contexts=partial(_contexts_before, dataset, point, config.history.targets),
             trained=trained or {},
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -39,6 +39,8 @@ class UserContext:
     profile: UserProfile
     attributes: IntArray
     """(A,) codes of what the shop knows of the user; empty for nothing"""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """What the request says of where it comes from: column of an event → value"""
     user: str | None = None
     """Their key, see `features.core.ids.user_key`; None for a stranger"""
 
@@ -86,8 +88,8 @@ class Reason:
     """Why an item is in a list: a code for programs, a sentence for people."""
 
     code: str
-    """Such as `bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`,
-    `long_tail` or `new`"""
+    """Such as `bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `deal`, `new`,
+    `trending`, `popular_among`, `popular` or `long_tail`"""
     text: str
     item: int | None = None
     """The item that the sentence speaks of, as an index"""
@@ -188,6 +190,11 @@ class Retriever(ABC):
         """For a catalogue of so many items, of which it knows nothing of the `new` ones: they came after it
         was fitted. Default: longer arrays."""
         return replace(self, **grown(vars(self), self.shapes, num_items=num_items))  # type: ignore[type-var]
+
+    def follow(self, item: int, fields: Mapping[str, Any]) -> bool:
+        """Take up what the live catalogue says of an item from now on (column → value), in place. Returns
+        whether `for_user` gives anything else now. Default: what it knows is not of the catalogue."""
+        return False
 
     def save(self, folder: Path) -> None:
         """Write one file a field."""

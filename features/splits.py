@@ -160,6 +160,16 @@ def targets_before(
     return _standing(dataset, point.past(dataset), targets)
 
 
+def target_places_before(
+    dataset: Dataset, point: SplitPoint, *, targets: Mapping[EventType, float]
+) -> NDArray[np.intp]:
+    """The positions in the dataset's arrays of what `targets_before` gives."""
+    mask = point.past(dataset) & np.isin(dataset.event_types, counting_event_types(targets))
+    users, events = dataset.events_where(mask)
+    found: NDArray[np.intp] = np.flatnonzero(mask)[target_weights(users, events, targets) > 0]
+    return found
+
+
 def targets_between(
     dataset: Dataset, earlier: SplitPoint, later: SplitPoint, *, targets: Mapping[EventType, float]
 ) -> dict[int, NDArray[np.int32]]:

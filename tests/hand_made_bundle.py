@@ -25,10 +25,14 @@ from features.profiles.item_statistics import ITEM_STATISTICS
 from features.query_encoder import QueryEncoder, QueryEncoderSettings
 from features.retriever import Retriever
 from features.retrievers.co_occurrence import CoOccurrence
+from features.retrievers.deals import Deals
 from features.retrievers.encoder import EncoderRetriever
+from features.retrievers.new_arrivals import NewArrivals
 from features.retrievers.next_basket import NextBasket
+from features.retrievers.popular_among import PopularAmong
 from features.retrievers.popularity import Popularity
 from features.retrievers.repurchase import Repurchase
+from features.retrievers.trending import Trending
 from features.retrievers.user_knn import UserKNN
 from serving.recommend.bundle import Bundle, BundleSettings
 from serving.recommend.candidates import RankerColumns
@@ -127,14 +131,26 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
     )
     return {
         "co_occurrence": CoOccurrence(items=others, scores=scores),
+        "deals": Deals(price=np.zeros(NUM_ITEMS), sale_price=np.zeros(NUM_ITEMS)),
         "encoder": EncoderRetriever(encoder, vectors, index, limit=200),
+        "new_arrivals": NewArrivals(
+            age_days=np.full(NUM_ITEMS, np.inf, np.float32), is_proven=np.ones(NUM_ITEMS, bool)
+        ),
         "next_basket": NextBasket(items=others, scores=scores),
+        "popular_among": PopularAmong(
+            recent=np.arange(NUM_ITEMS, 0, -1).astype(np.float32),
+            share=(np.arange(NUM_ITEMS, 0, -1) / NUM_ITEMS).astype(np.float32),
+            groups=np.empty(0, np.uint64),
+            num_people=np.empty(0, np.float32),
+            had=sparse.csr_array((0, NUM_ITEMS), dtype=np.float32),
+        ),
         "popularity": Popularity(
             recent=np.arange(NUM_ITEMS, 0, -1).astype(np.float32), ranked=np.arange(NUM_ITEMS, dtype=np.int32)
         ),
         "repurchase": Repurchase(
             rate=np.full(NUM_ITEMS, 0.5, np.float32), gap_days=np.full(NUM_ITEMS, 14, np.float32)
         ),
+        "trending": Trending(rise=np.zeros(NUM_ITEMS, np.float32)),
         "user_knn": UserKNN(
             idf=np.ones(NUM_ITEMS, np.float32),
             weights=sparse.csr_array((NUM_ITEMS, 0), dtype=np.float32),

@@ -24,6 +24,8 @@ SOLD_OUT = ("bread0", "tea3")
 """Bought often, and out of stock in the catalogue."""
 NEVER_SOLD = ("paper9",)
 """In the catalogue, and in nobody's basket."""
+REDUCED = {"cheese1": 0.5, "fruit2": 0.8, "garden1": 0.9}
+"""Sold below its price in the catalogue → which share of it"""
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NUM_DAYS = 84
 NOW = START + timedelta(days=NUM_DAYS)
@@ -60,7 +62,7 @@ def write_shop(folder: Path, *, seed: int = 0, num_users: int = NUM_USERS) -> Pa
         writer.writerows(rows)
     with (folder / "items.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*ITEM_COLUMNS.values(), "price", "availability"])
+        writer.writerow([*ITEM_COLUMNS.values(), "price", "sale_price", "availability"])
         for index, item in enumerate(ITEM_IDS):
             aisle = AISLES[index // ITEMS_PER_AISLE].capitalize()
             availability = "out_of_stock" if item in SOLD_OUT else "in_stock"
@@ -70,6 +72,7 @@ def write_shop(folder: Path, *, seed: int = 0, num_users: int = NUM_USERS) -> Pa
                     f"{aisle} no. {index % ITEMS_PER_AISLE}",
                     f"Shop > {aisle}",
                     f"{price(index):.2f}",
+                    f"{price(index) * REDUCED[item]:.2f}" if item in REDUCED else "",
                     availability,
                 ]
             )

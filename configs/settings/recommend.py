@@ -32,6 +32,17 @@ class RetrieversConfig(Section):
     next_basket_days: float = Field(7, gt=0)
     """Two baskets of one user at most this far apart count as a basket and the next."""
 
+    trending_days: float = Field(7, gt=0)
+    """`trending`: an event counts half as much after so many days. What an item has so is compared with what
+    its own past, which halves eight times as slowly, would give it."""
+
+    new_days: float = Field(28, gt=0)
+    """How long an item is a new arrival."""
+
+    new_events: float = Field(20, ge=0)
+    """Target events, by weight, after which a new arrival has numbers of its own: it is drawn for exploration
+    as any other item from then on, and is in the stage `introduction` no more."""
+
 
 class RankerConfig(Section):
     """The small network that gives every candidate one score."""
@@ -76,6 +87,11 @@ class SurfaceConfig(Section):
     fallback: str | None = "popularity"
     """The retriever that fills a list that comes out short; null: none."""
 
+    strangers: str | None = None
+    """The retriever that orders the list of somebody without events, where it knows anything of them: their
+    attributes, or the country, channel, device or campaign of the request; null: what the fallback gives
+    everybody."""
+
     filters: tuple[str, ...] = ("page_items", "cart")
     """What is left out of its lists, by name. `page_items`: what is on the page. `cart`: what lies in the
     cart, which is what was added in the last day and neither removed nor bought since. What is out of stock,
@@ -89,11 +105,19 @@ class SurfaceConfig(Section):
     """The share of the places of its lists whose items are drawn by lot with known probability, where the
     request does not say. Never the first place; the evaluation replays lists without it."""
 
+    exploration_new: float = Field(0.8, ge=0, lt=1)
+    """The probability that such a place goes to one of the new arrivals with fewer than
+    `retrievers.new_events` target events, where there are any. 0: they are drawn as all others."""
+
 
 DEFAULT_SURFACES = {
-    "home": SurfaceConfig(),
+    "home": SurfaceConfig(strangers="popular_among"),
     "product": SurfaceConfig(
         retrievers=("co_occurrence", "next_basket", "encoder", "popularity"), order_by="page"
     ),
     "buy_again": SurfaceConfig(retrievers=("repurchase",), fallback=None),
+    "trending": SurfaceConfig(retrievers=("trending",), order_by="retriever", diversity=0.3),
+    "new": SurfaceConfig(retrievers=("new_arrivals",), fallback=None),
+    "deals": SurfaceConfig(retrievers=("deals",), fallback=None),
+    "popular": SurfaceConfig(retrievers=("popular_among",), order_by="retriever"),
 }

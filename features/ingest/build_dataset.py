@@ -17,6 +17,7 @@ from features.core import columns as c
 from features.core.artefact import write_manifest, writing
 from features.core.categorical import categorical_code, user_keys
 from features.dataset import Dataset
+from features.ingest.event_contexts import CONTEXT, context_table, with_contexts
 from features.ingest.id_kinds import why_ids_differ
 from features.ingest.tables import Tables
 from features.ingest.training_data import training_data_fingerprint
@@ -37,7 +38,9 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
     there are no tables, DataError when they have no item event.
     """
     tables = Tables.open(tables_folder)
-    events = _item_events(tables.events if events is None else events.lazy())
+    found = tables.events if events is None else events.lazy()
+    contexts = context_table(found)
+    events = _item_events(with_contexts(found, contexts))
     if events.is_empty():
         raise DataError(f"{tables_folder}: has no event with an item, so there is nothing to train on.")
     items, users = _in_order_of_appearance(events, "item"), _in_order_of_appearance(events, "user")
@@ -51,6 +54,9 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
             np.save(scratch / f"{name}.npy", array)
         catalogue.drop(_LISTED_PRICE).write_parquet(scratch / "items.parquet", statistics=False)
         user_rows.write_parquet(scratch / "users.parquet", statistics=False)
+        if contexts.width:
+            np.save(scratch / "context.npy", events[CONTEXT].to_numpy())
+            contexts.write_parquet(scratch / "contexts.parquet", statistics=False)
         contents = _contents(events, num_items=len(catalogue), num_users=len(users))
         contents |= {
             "clock": tables.manifest["clock"],
@@ -84,6 +90,7 @@ def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
             pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
             pl.col(c.PRICE).cast(pl.Float32).alias("price"),
             categorical_code(pl.col(c.TRANSACTION_ID)).alias("transaction"),
+            CONTEXT,
         )
         .collect()
     )
@@ -98,7 +105,7 @@ def _item_events(events: pl.LazyFrame) -> pl.DataFrame:
     basket = coded["row"].to_numpy().astype(np.int64)
     basket[first["row"].to_numpy()] = first["first"].to_numpy()
     times = coded["time"].to_numpy()[basket]
-    return coded.select("user", "item", "event_type", "price").with_columns(
+    return coded.select("user", "item", "event_type", "price", CONTEXT).with_columns(
         pl.Series("time", times), pl.Series("basket", basket)
     )
 
@@ -122,6 +129,7 @@ def _in_order_of_users(events: pl.DataFrame, items: pl.DataFrame, users: pl.Data
         "event_type",
         "time",
         "price",
+        CONTEXT,
         pl.Series("user_index", user),
         pl.Series("item_index", item),
         pl.Series("user_basket", user.astype(np.int64) << 32 | events["basket"].to_numpy()),

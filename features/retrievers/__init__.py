@@ -43,6 +43,7 @@ def configured_retrievers(surfaces: Mapping[str, SurfaceConfig]) -> tuple[str, .
     """The retrievers that some surface needs, to propose or to fill up, in the order of `retriever_names`."""
     needed = {name for surface in surfaces.values() for name in retrievers_of(surface)}
     needed |= {surface.fallback for surface in surfaces.values() if surface.fallback}
+    needed |= {surface.strangers for surface in surfaces.values() if surface.strangers}
     return tuple(name for name in retriever_names() if name in needed)
 
 
@@ -53,6 +54,7 @@ def check_retrievers(config: Config) -> None:
     for place, surface in config.surfaces.items():
         named += [(f"surfaces.{place}.retrievers", name) for name in surface.retrievers or ()]
         named += [(f"surfaces.{place}.fallback", surface.fallback)] if surface.fallback else []
+        named += [(f"surfaces.{place}.strangers", surface.strangers)] if surface.strangers else []
     for setting, name in named:
         if name not in known:
             renamed = explain_old_value(setting.split("."), name)

@@ -115,8 +115,8 @@ class ItemFields(TypedDict):
 class ItemReason(TypedDict):
     """Why an item is in the list."""
     code: str
-    """`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, `long_tail`,
-    `new` or `exploration`."""
+    """`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `deal`, `new`, `trending`,
+    `popular_among`, `popular`, `long_tail` or `exploration`."""
     text: str
     item_id: str | None
     """The item that the text is about."""
@@ -261,7 +261,8 @@ class PageRequest(TypedDict):
     validate_only: NotRequired[bool]
     """True: the request is checked, no list is made, and nothing is stored or counted."""
     context: NotRequired[RequestContext | None]
-    """Where the request comes from; fills the empty fields of events that are recorded."""
+    """Where the request comes from; fills the empty fields of events that are recorded, and somebody without
+    events gets what is popular with others from there."""
     record: NotRequired[bool]
     """True: the events are stored, before the answer, as /v1/events does."""
     slots: list[ListRequest]
@@ -356,7 +357,8 @@ class RecommendRequest(TypedDict):
     validate_only: NotRequired[bool]
     """True: the request is checked, no list is made, and nothing is stored or counted."""
     context: NotRequired[RequestContext | None]
-    """Where the request comes from; fills the empty fields of events that are recorded."""
+    """Where the request comes from; fills the empty fields of events that are recorded, and somebody without
+    events gets what is popular with others from there."""
     record: NotRequired[bool]
     """True: the events are stored, before the answer, as /v1/events does."""
     surface: NotRequired[str]

@@ -96,5 +96,6 @@ def request_hash(request: RecommendRequest) -> int:
         request.num_results, request.exclude_item_ids, request.filter, request.exclude_purchased_days,
         request.exclude_viewed_days, request.exclude_cart, request.diversity, request.promotions,
         request.exploration, [] if request.record else request.events,
+        None if request.context is None else request.context.columns(),
     )  # fmt: skip
     return crc32(repr(depends_on).encode("utf-8", "backslashreplace"))

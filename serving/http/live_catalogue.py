@@ -100,6 +100,7 @@ class LiveCatalogue:
             return
         self.catalogue.deleted.discard(item)
         self.catalogue.change(item, change.fields)
+        self.pipeline.follow(item, change.fields)
         if TITLE in change.fields:
             bundle.titles[item] = change.fields[TITLE] or change.item_id
         has_availability = AVAILABILITY in self.catalogue.columns

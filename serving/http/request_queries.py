@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,7 +16,7 @@ from serving.http.cursor import Cursor
 from serving.http.live_catalogue import LiveCatalogue
 from serving.http.problems import invalid_field
 from serving.http.promotion_shares import check_shares
-from serving.http.schemas import OPTIONS, ListRequest, RecommendRequest, UserRequest
+from serving.http.schemas import OPTIONS, ListRequest, ListsRequest, RecommendRequest, UserRequest
 from serving.recommend.bundle import Bundle
 from serving.recommend.filter_expression import FilterError
 from serving.recommend.list_options import NO_OPTIONS, ListOptions
@@ -70,6 +70,7 @@ class RequestQueries:
             history=history,
             as_of=as_of,
             user_attributes=self._attributes(request.user_id),
+            context=_context(request),
             user=user_key(user_id=request.user_id, visitor_id=request.visitor_id),
         )
 
@@ -170,3 +171,9 @@ class RequestQueries:
             matches = self._matching(one.filter, columns, field=f"promotions.{place}.filter")
             promotions.append(Promotion(one.name, matches, one.share))
         return tuple(promotions)
+
+
+def _context(request: UserRequest) -> Mapping[str, str]:
+    """Where a request comes from, in the words of an event's columns."""
+    context = request.context if isinstance(request, ListsRequest) else None
+    return {} if context is None else context.columns()

@@ -95,7 +95,9 @@ class ListsRequest(UserRequest):
         False, description="True: the request is checked, no list is made, and nothing is stored or counted."
     )
     context: RequestContext | None = Field(
-        None, description="Where the request comes from; fills the empty fields of events that are recorded."
+        None,
+        description="Where the request comes from; fills the empty fields of events that are recorded, and "
+        "somebody without events gets what is popular with others from there.",
     )
     record: Flag = Field(
         False,
@@ -238,8 +240,8 @@ class ItemReason:
         str,
         Field(
             description=(
-                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `popular`, "
-                "`long_tail`, `new` or `exploration`."
+                "`bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `deal`, `new`, "
+                "`trending`, `popular_among`, `popular`, `long_tail` or `exploration`."
             )
         ),
     ]

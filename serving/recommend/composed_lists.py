@@ -11,7 +11,7 @@ import numpy as np
 from features.histories import IntArray
 from features.retriever import Reason
 from serving.recommend.composition import Composition, Place, num_explored
-from serving.recommend.exploration import Explorer
+from serving.recommend.exploration import Explorer, with_new_share
 from serving.recommend.promotions import Promoted, Promotion
 from serving.recommend.request import Query, Recommendation
 from serving.recommend.selectors import Selected
@@ -46,7 +46,12 @@ def composed(pipeline: Pipeline, query: Query, ranked: Ranked, *, exploration: f
     )
     explorer = None
     if exploration:
-        weights = pipeline.exploration_weights
+        weights = with_new_share(
+            pipeline.exploration_weights,
+            is_new=pipeline.unproven,
+            allowed=allowed,
+            share=pipeline.bundle.surfaces[query.surface].exploration_new,
+        )
         explorer = Explorer(weights, allowed=allowed, seed=query.options.seed, depth=query.depth)
     composition = Composition(
         base, promoted, explorer, exploration=exploration, num_results=query.num_results

@@ -1,7 +1,8 @@
 """Exploration: places of a list that are drawn by lot, so that the shop learns about what nobody has seen.
 
 An item is drawn with a probability proportional to 1 / √(1 + popularity), among all that may be shown and are
-not on the list: what is new is shown more often than what everybody has seen. The probability of each draw is
+not on the list: what is new is shown more often than what everybody has seen. Most draws are reserved for new
+arrivals that have no numbers of their own yet (`with_new_share`). The probability of each draw is
 known, for inverse propensity scoring (Swaminathan & Joachims, ICML 2015). Shapes: N items.
 """
 
@@ -19,6 +20,18 @@ def exploration_weights(popularity: NDArray[np.floating]) -> NDArray[np.float64]
     """(N,) what an item's probability is proportional to."""
     weights: NDArray[np.float64] = 1 / np.sqrt(1 + np.maximum(popularity, 0).astype(np.float64))
     return weights
+
+
+def with_new_share(
+    weights: NDArray[np.float64], *, is_new: NDArray[np.bool_], allowed: NDArray[np.bool_], share: float
+) -> NDArray[np.float64]:
+    """(N,) `weights` (N,) with those of the items that `is_new` (N,) marks scaled, so that what is drawn from
+    the `allowed` ones is one of them with the probability `share`. As they are where `share` is 0, and where
+    no item is new or all are: then there is nothing to divide."""
+    new, rest = (float(weights[which & allowed].sum()) for which in (is_new, ~is_new))
+    if not (share and new and rest):
+        return weights
+    return np.where(is_new, weights * (share / (1 - share) * rest / new), weights)
 
 
 def seed_of(recommendation_id: str) -> int:

@@ -19,6 +19,7 @@ from features.profiles.content_neighbours import ContentNeighbours
 from features.profiles.item_content import PATH_SEPARATOR
 from features.profiles.item_profiles import ItemProfiles
 from features.profiles.item_statistics import ITEM_STATISTICS
+from features.profiles.stage import INTRODUCTION, STAGE
 from features.retrievers.encoder import EncoderRetriever
 from serving.recommend.bundle import Bundle
 
@@ -45,6 +46,8 @@ class NewItems:
         index, before = bundle.item_index, bundle.num_items
         ids = items[ID].to_list()
         appended = items.filter(pl.Series([item not in index for item in ids], dtype=pl.Boolean))
+        if STAGE in bundle.catalogue.columns:
+            appended = appended.with_columns(pl.lit(INTRODUCTION).alias(STAGE))
         catalogue = pl.concat([bundle.catalogue, appended], how="diagonal_relaxed")
         place_of = {item: before + place for place, item in enumerate(appended[ID].to_list())}
         places = np.array([place_of.get(item, index.get(item)) for item in ids], np.int32)

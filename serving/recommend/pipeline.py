@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from features.histories import History, IntArray
 from features.profiles.user_profile import UserProfile
 from features.retriever import Retrieval, Retriever, ScoredItems, UserContext, Wording
 from features.retrievers import retrievers_of
+from features.retrievers.new_arrivals import NewArrivals
 from serving.recommend.bundle import Bundle
 from serving.recommend.candidates import Candidates, KnownUser, RankerColumns
 from serving.recommend.composed_lists import Made, composed
@@ -37,6 +39,7 @@ from serving.recommend.request import Answer, Query, Recommendation, no_items
 from serving.recommend.selectors import Selected, fill_up, scores_of
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.stages import Stages
+from serving.recommend.strangers import stranger_retriever
 from serving.recommend.trace import Trace
 from serving.recommend.user_context import UserContexts
 
@@ -89,9 +92,11 @@ class Pipeline:
             is_recent: Wording(bundle.titles, done, is_recent=is_recent, has_times=settings.has_times)
             for is_recent in (False, True)
         }
-        self._stranger = self.know(Query(History.empty(), bundle.as_of))
-        gives_strangers = {name for name, found in self._stranger.retrieved.items() if len(found.items)}
-        self._impersonal = frozenset(gives_strangers)
+        general = [name for name, one in bundle.retrievers.items() if one.is_general]
+        self._impersonal = frozenset(name for name in general if len(self._stranger.retrieved[name].items))
+        """Those that give strangers something. Nobody takes a list of what is new for a personal one."""
+        self.num_followed = 0
+        """Changes of the live catalogue after which a retriever gives something else"""
 
     @classmethod
     def load(cls, folder: Path) -> Pipeline:
@@ -100,6 +105,19 @@ class Pipeline:
         if pipeline.bundle.ranker is not None:
             pipeline.bundle.ranker.require_columns(pipeline.columns.names, where=folder)
         return pipeline
+
+    def follow(self, item: int, fields: Mapping[str, Any]) -> None:
+        """Let the retrievers take up what the live catalogue says of an item (column → value). Call it
+        between two requests."""
+        followed = [one.follow(item, fields) for one in self.bundle.retrievers.values()]
+        if any(followed):
+            self.num_followed += 1
+            self.__dict__.pop("_stranger", None)
+
+    @cached_property
+    def _stranger(self) -> KnownUser:
+        """Somebody of whom nothing is known."""
+        return self.know(Query(History.empty(), self.bundle.as_of))
 
     def recommend(self, query: Query, *, ranked: Ranked | None = None) -> Answer:
         """The list of one surface: ranked, filtered, cut to length or filled up, each item with its reasons.
@@ -142,6 +160,7 @@ class Pipeline:
                 num_ranked=made.num_ranked,
                 fallback=surface.fallback,
                 impersonal=self._impersonal,
+                stranger_retriever=self._stranger_retriever(query, ranked.user),
             ),
             has_more=made.has_more,
             as_of=query.as_of,
@@ -187,7 +206,7 @@ class Pipeline:
         """Score every candidate of the surface's retrievers, best first; no filter is applied. `known` and
         `allowed`: see `candidates`.
 
-        With nothing to go by, the fallback's score is the score.
+        With nothing to go by, the score is that of the surface's `strangers` or fallback.
         """
         limit = self.bundle.settings.retrievers.max_candidates
         candidates, known = self.candidates(query, known=known, allowed=allowed, limit=limit)
@@ -271,9 +290,13 @@ class Pipeline:
         self, query: Query, selected: Selected, retrievals: Mapping[str, Retrieval]
     ) -> tuple[Recommendation, ...]:
         """A list with its reasons, in the words of `retrievals`."""
+        surface = self.bundle.surfaces[query.surface]
+        retrievers = self._retrievers(surface)
+        if surface.strangers is not None and query.is_stranger:
+            retrievers[surface.strangers] = self.bundle.retrievers[surface.strangers]
         return explain(
             selected,
-            retrievers=self._retrievers(self.bundle.surfaces[query.surface]),
+            retrievers=retrievers,
             retrievals=retrievals,
             fallback=self._fallback(query),
             wording=self._wording[self._is_recent(query)],
@@ -283,6 +306,13 @@ class Pipeline:
     def exploration_weights(self) -> NDArray[np.float64]:
         """(N,) what the probability of being drawn is proportional to."""
         return exploration_weights(np.asarray(self.bundle.item_profiles.popularity))
+
+    @cached_property
+    def unproven(self) -> NDArray[np.bool_]:
+        """(N,) new arrivals that have no numbers of their own yet; none in a bundle that does not know what
+        is new."""
+        found = self.bundle.retrievers.get(NewArrivals.name)
+        return found.is_unproven if isinstance(found, NewArrivals) else np.zeros(self.bundle.num_items, bool)
 
     def is_shared(self, name: str, found: ScoredItems) -> bool:
         """Whether a retriever gave the very object that it gives to everybody."""
@@ -308,7 +338,10 @@ class Pipeline:
             np.concatenate([query.page_items, profile.cart_items, profile.session_items])
         )
         limits = bundle.settings.retrievers.num_candidates
-        proposing = retrievers_of(bundle.surfaces[query.surface])
+        proposing = {
+            *retrievers_of(bundle.surfaces[query.surface]),
+            self._stranger_retriever(query, known),
+        }
         found = {}
         for name, retriever in bundle.retrievers.items():
             for_user = known.retrieved[name]
@@ -335,12 +368,22 @@ class Pipeline:
         return Candidates(items, features, self.columns.names, retrievals)
 
     def _scores(self, query: Query, candidates: Candidates, known: KnownUser) -> NDArray[np.float32]:
-        """(C,) the ranker's; the fallback's with nothing to go by."""
-        fallback = self._fallback(query)
-        if fallback is not None and query.is_stranger:
-            return known.retrieved[fallback.name].at(candidates.items)
+        """(C,) the ranker's; with nothing to go by, those of `strangers` or the fallback."""
+        if (name := self._ordering(query, known)) is not None:
+            return known.retrieved[name].at(candidates.items)
         assert self.bundle.ranker is not None, "this bundle was made to fit a ranker with and has none yet"
         return self.bundle.ranker.scores(candidates.features)
+
+    def _stranger_retriever(self, query: Query, known: KnownUser) -> str | None:
+        """The one that proposes and orders a stranger's list, where it knows anything of them."""
+        surface = self.bundle.surfaces[query.surface]
+        return stranger_retriever(surface, query, known, is_shared=self.is_shared)
+
+    def _ordering(self, query: Query, known: KnownUser) -> str | None:
+        """The retriever that orders the list in place of the ranker, where there is nothing to go by."""
+        if not query.is_stranger:
+            return None
+        return self._stranger_retriever(query, known) or self.bundle.surfaces[query.surface].fallback
 
     def _is_recent(self, query: Query) -> bool:
         """Whether the bundle's recent window is less than its own length ago."""
@@ -351,7 +394,7 @@ class Pipeline:
         surface = self.bundle.surfaces[query.surface]
         return surface.diversity if query.options.diversity is None else query.options.diversity
 
-    def _retrievers(self, surface: SurfaceConfig) -> Mapping[str, Retriever]:
+    def _retrievers(self, surface: SurfaceConfig) -> dict[str, Retriever]:
         return {name: self.bundle.retrievers[name] for name in retrievers_of(surface)}
 
     def _fallback(self, query: Query) -> Retriever | None:
@@ -379,11 +422,11 @@ class Pipeline:
             removed[one] = np.zeros(self.bundle.num_items, bool)
             removed[one][one.removed(context)] = True
         order, _ = self.in_order(query, ranked, self.allowed(query, ranked.profile))
-        proposing = retrievers_of(surface)
+        proposing = {*retrievers_of(surface), self._stranger_retriever(query, ranked.user)}
         return Stages(
             proposed={name: one.proposed for name, one in ranked.retrievals.items() if name in proposing},
             scored=ranked.items,
-            scored_by=surface.fallback if surface.fallback and query.is_stranger else "ranker",
+            scored_by=self._ordering(query, ranked.user) or "ranker",
             removed=removed,
             in_order=ranked.items[order],
             shown=made.shown.tolist(),

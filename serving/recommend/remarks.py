@@ -28,14 +28,18 @@ def fallback_used(
     num_ranked: int,
     fallback: str | None,
     impersonal: Collection[str],
+    stranger_retriever: str | None = None,
 ) -> str | None:
     """The retriever behind a list that is not personal, or that filled it up; None where there is nothing to
     say.
 
-    `impersonal` names the retrievers that give everybody the same; the first `num_ranked` of `found` were
+    `impersonal` names the retrievers that give everybody the same, `stranger_retriever` the one that made the
+    list of somebody of whom there are no events; the first `num_ranked` of `found` were
     ranked, the others are the fallback's.
     """
     sources = list(dict.fromkeys(one.source for one in found if one.propensity is None))
+    if stranger_retriever in sources:
+        return f"{', '.join(sources)}: no event of this user is known, only their attributes or the context"
     if sources and set(sources) <= set(impersonal):
         why = "nothing is known of this user yet"
         if not query.is_stranger:

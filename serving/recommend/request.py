@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +44,8 @@ class Query:
     num_results: int = 20
     user_attributes: IntArray = field(default_factory=no_items)
     """(A,) codes of what the shop knows of the user, see `Bundle.user_attributes`; empty for nothing."""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """Where the request comes from: column of an event → value."""
     user: str | None = None
     """The user's key, see `features.core.ids.user_key`; None for a stranger."""
     options: ListOptions = NO_OPTIONS

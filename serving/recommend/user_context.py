@@ -35,4 +35,6 @@ class UserContexts:
             profile_event_types=self._profile_event_types,
             has_times=self._settings.has_times,
         )
-        return UserContext(query.history, query.as_of, profile, query.user_attributes, query.user)
+        return UserContext(
+            query.history, query.as_of, profile, query.user_attributes, query.context, query.user
+        )

@@ -7,7 +7,7 @@ moment. A new event ends it, and so does its age, since ages in it stand still.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -33,6 +33,10 @@ class UserState:
     as_of: int
     """When it was made, in microseconds since 1970 UTC"""
     known: KnownUser
+    context: Mapping[str, str] = field(default_factory=dict)
+    """Of the request that it was made for"""
+    num_followed: int = 0
+    """`Pipeline.num_followed` then"""
     ranked: dict[str, Ranked] = field(default_factory=dict)
     """Surface → its candidates, ranked, for a page that shows nothing"""
     num_bytes: int = 0
@@ -73,7 +77,13 @@ class UserStates:
             return self._selected(query, self._ranked(query, known, laps), laps)
         state = self._states.get(user)
         if state is None or not self._is_current(state, query):
-            state = UserState(query.history, query.as_of, self._know(query, laps))
+            state = UserState(
+                query.history,
+                query.as_of,
+                self._know(query, laps),
+                context=query.context,
+                num_followed=self._pipeline.num_followed,
+            )
         if query.as_of != state.as_of:
             query = replace(query, as_of=state.as_of)
         ranked = None if len(query.page_items) else state.ranked.get(query.surface)
@@ -116,7 +126,12 @@ class UserStates:
             self._slow = slow
 
     def _is_current(self, state: UserState, query: Query) -> bool:
-        return state.history is query.history and 0 <= query.as_of - state.as_of <= self._max_age
+        return (
+            state.history is query.history
+            and 0 <= query.as_of - state.as_of <= self._max_age
+            and state.num_followed == self._pipeline.num_followed
+            and (state.context == query.context or len(query.history) > 0)
+        )
 
     def _is_pinned_to(self, query: Query) -> bool:
         """Whether the user's state is that of a pinned query."""

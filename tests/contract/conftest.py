@@ -11,5 +11,5 @@ from added_file import AddFile, adder
 
 @pytest.fixture
 def added_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddFile]:
-    """`added_file(package, "class NewArrivals", name="new_arrivals")`"""
+    """`added_file(package, "class Classics", name="classics")`"""
     yield from adder(tmp_path, monkeypatch)

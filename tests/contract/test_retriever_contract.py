@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from added_file import AddFile
 from scipy import sparse
@@ -207,6 +208,7 @@ def test_an_empty_shop_gives_empty_lists(
         users=np.empty(0, np.int32),
         events=History.empty(),
         weights=np.empty(0, np.float32),
+        catalogue=pl.DataFrame,
     )
     fitted = retriever_class(name).fit(empty, shop_config)
     stranger = replace(users[0], history=History.empty(), profile=no_profile(users[0]))
@@ -233,9 +235,9 @@ def test_adding_a_retriever_is_adding_one_file(
 ) -> None:
     """The documentation's example is fitted, saved, loaded, proposes, has its column and gives its reason,
     without another line."""
-    toy = added_file(retrievers, "class NewArrivals", name="new_arrivals")
+    toy = added_file(retrievers, "class Classics", name="classics")
     assert toy in retriever_names()
-    check_retrievers(load_config(overrides=["surfaces={home: {retrievers: [new_arrivals]}}"]))
+    check_retrievers(load_config(overrides=["surfaces={home: {retrievers: [classics]}}"]))
     full = split_points(shop_dataset, shop_config.split)[2]
     fitted = fit_retrievers(interactions_at(shop_dataset, full, shop_config, tiny_pipeline), shop_config)
     bundle = tiny_pipeline.bundle
@@ -245,18 +247,18 @@ def test_adding_a_retriever_is_adding_one_file(
     changed = replace(bundle, manifest=manifest, settings=settings, retrievers=fitted, ranker=None)
     changed.save(tmp_path / "bundle", made_from="test")
     pipeline = Pipeline(Bundle.open(tmp_path / "bundle"))
-    assert pipeline.columns.groups[toy] == ("arrival_age",)
+    assert pipeline.columns.groups[toy] == ("classic_age",)
     candidates, _ = pipeline.candidates(Query(shop_dataset.history(0), bundle.as_of))
     proposed = candidates.retrievals[toy].proposed
     assert len(proposed) > 0
-    ages = candidates.feature("arrival_age")[np.isin(candidates.items, proposed[:5])]
-    assert ages.max() <= np.sort(candidates.feature("arrival_age"))[: len(candidates.items) // 2].max()
+    ages = candidates.feature("classic_age")[np.isin(candidates.items, proposed[:5])]
+    assert ages.min() >= np.sort(candidates.feature("classic_age"))[len(candidates.items) // 2 :].min()
     ranked = pipeline.rank(Query(History.empty(), bundle.as_of))
     assert toy in lists_alone(pipeline, ranked)
-    assert system_label(toy) == "new arrivals"
+    assert system_label(toy) == "classics of the shop"
     wording = Wording(titles=bundle.titles, done="bought")
     reasons = pipeline.bundle.retrievers[toy].reasons(proposed, candidates.retrievals[toy], wording)
-    assert reasons[int(proposed[0])].text == f"New: {bundle.titles[proposed[0]]}"
+    assert reasons[int(proposed[0])].text == f"A classic: {bundle.titles[proposed[0]]}"
 
 
 @pytest.mark.parametrize(
@@ -264,11 +266,12 @@ def test_adding_a_retriever_is_adding_one_file(
     [
         "surfaces={home: {retrievers: [magic]}}",
         "surfaces={home: {fallback: magic}}",
+        "surfaces={home: {strangers: magic}}",
         "retrievers.num_candidates={magic: 3}",
     ],
 )
 def test_a_retriever_that_does_not_exist_is_refused_by_name(override: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"there is no retriever 'magic'. There are: co_occurrence, encoder"
+        ConfigError, match=r"there is no retriever 'magic'. There are: co_occurrence, deals, encoder"
     ):
         check_retrievers(load_config(overrides=[override]))

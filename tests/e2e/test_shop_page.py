@@ -252,6 +252,27 @@ def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
     assert len({(row.transaction_id, row.event_id) for row in rows}) == 1
 
 
+def test_the_home_page_has_rows_of_what_is_hot_where_there_is_some(shop: LiveShop, page: Page) -> None:
+    page.become("ann")
+    hot = ("#trending", "#new", "#deals")
+    until(lambda: len(page.items("home")) == 12)
+    assert [page.one(row).is_displayed() for row in hot] == [False] * 3
+    offer(shop, feta={"title": "Feta", "product_type": "Food > Cheese", "price": 4.0})
+    offer(shop, fruit9={"price": 4.0, "sale_price": 3.0})
+    page.browser.get(f"{shop.address}?user=ann")
+    until(lambda: [page.one(row).is_displayed() for row in hot] == [False, True, True])
+    shown = {row: page.items(row) for row in ("home", "buy_again", "new", "deals")}
+    assert shown["deals"] == ["fruit9"]
+    assert page.texts("#deals .reason") == ["25 % off"]
+    cards = [item for row in shown.values() for item in row]
+    assert "feta" in cards
+    assert len(cards) == len(set(cards)), "no product twice"
+    page.press('#deals [data-item="fruit9"] .open')
+    until(lambda: page.one("#product").is_displayed())
+    assert [page.one(row).is_displayed() for row in hot] == [False] * 3, "they are of the home page"
+    offer(shop, fruit9={"price": 1.9, "sale_price": None})
+
+
 def test_a_product_that_is_sold_out_says_so_and_cannot_be_bought(shop: LiveShop, page: Page) -> None:
     brie = {"title": "Brie", "product_type": "Food > Cheese", "price": 4.0, "availability": "out_of_stock"}
     offer(shop, brie=brie, feta={**brie, "title": "Feta", "availability": "in_stock"})

@@ -24,9 +24,11 @@ from features.core.columns import EVENT_TYPE_CODE, ID, USER_ID
 from features.dataset import Dataset
 from features.interactions import Interactions
 from features.profiles.item_profiles import ItemProfiles
+from features.profiles.stage import stages
 from features.query_encoder import QueryEncoder, QueryEncoderSettings
-from features.retrievers import fit_retrievers, retrievers_of
+from features.retrievers import configured_retrievers, fit_retrievers, retrievers_of
 from features.retrievers.encoder import EncoderRetriever
+from features.retrievers.popular_among import PopularAmong
 from features.splits import SplitPoint
 from models.encoder import Encoder
 from models.ranker import RankerNetwork
@@ -63,7 +65,8 @@ def build_bundle(
     vectors[untouched] = 0.0
     if graphs.item_encoder is not None and dataset.has_catalogue:
         vectors[untouched] = graphs.item_encoder.encode(np.asarray(dataset.item_content)[untouched])
-    users = _users(dataset) if encoder.reads_user else None
+    knows_users = encoder.reads_user or PopularAmong.name in configured_retrievers(config.surfaces)
+    users = _users(dataset) if knows_users and len(dataset.user_attribute_sizes) else None
     parts = TrainedParts(
         graphs.query_encoder, vectors, graphs.item_encoder, graphs.ranker, users, graphs.differences
     )
@@ -130,7 +133,7 @@ def assemble_bundle(
             "made_by": dict(made_by),
         },
         settings=settings,
-        catalogue=_catalogue(dataset),
+        catalogue=_catalogue(dataset, interactions, config),
         can_be_shown=can_be_shown,
         item_profiles=profiles,
         retrievers=retrievers,
@@ -251,8 +254,9 @@ def _users(dataset: Dataset) -> pl.DataFrame:
     return ids.with_columns(columns).filter(pl.Series(codes.any(axis=1)))
 
 
-def _catalogue(dataset: Dataset) -> pl.DataFrame:
-    """The dataset's catalogue; the gate: ids are unique and there, and row i is item i."""
+def _catalogue(dataset: Dataset, interactions: Interactions, config: Config) -> pl.DataFrame:
+    """The dataset's catalogue with each product's stage; the gate: ids are unique and there, and row i is
+    item i."""
     catalogue = pl.read_parquet(dataset.folder / "items.parquet")
     ids = catalogue[ID]
     num_distinct = ids.drop_nulls().n_unique()
@@ -262,4 +266,5 @@ def _catalogue(dataset: Dataset) -> pl.DataFrame:
             "not lead "
             "back to its item. Prepare the dataset anew. The bundle was not written."
         )
-    return catalogue
+    stage = stages(interactions, config)
+    return catalogue if stage is None else catalogue.with_columns(stage)

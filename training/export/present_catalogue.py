@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from configs.schema import Config
-from features.core.columns import ID, PRICE, PRODUCT_TYPE
+from features.core.columns import ID, PRICE, PRODUCT_TYPE, USER_ID
 from features.dataset import Dataset
 from features.histories import IntArray
 from features.interactions import Interactions
@@ -67,7 +67,11 @@ def with_present_catalogue(bundle: Bundle, dataset: Dataset, *, config: Config) 
     made = assemble_bundle(
         dataset,
         point,
-        replace(interactions, categories=categories),
+        replace(
+            interactions,
+            categories=categories,
+            user_attributes=lambda: _attributes_as_before(bundle, dataset),
+        ),
         parts=parts,
         settings=bundle.settings,
         config=config,
@@ -105,3 +109,12 @@ def _categories_as_before(bundle: Bundle, catalogue: pl.DataFrame) -> IntArray:
     before = bundle.catalogue.select(PRODUCT_TYPE).with_columns(codes).drop_nulls().unique(PRODUCT_TYPE)
     found = catalogue.select(PRODUCT_TYPE).join(before, on=PRODUCT_TYPE, how="left", maintain_order="left")
     return found["code"].cast(pl.Int32).fill_null(-1).to_numpy()
+
+
+def _attributes_as_before(bundle: Bundle, dataset: Dataset) -> IntArray:
+    """(U, A) each user's attributes by the bundle's codes; 0 for a user whom it does not know."""
+    if bundle.users is None:
+        return np.zeros((dataset.num_users, 0), np.int32)
+    ids = pl.read_parquet(dataset.folder / "users.parquet", columns=[USER_ID])
+    found = ids.join(bundle.users, on=USER_ID, how="left", maintain_order="left").drop(USER_ID)
+    return found.fill_null(0).to_numpy().astype(np.int32)

@@ -4,15 +4,16 @@ import { $, shop } from "./page.js";
 import { shopkeeper, timed } from "./server.js";
 
 const ROWS = ["product", "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
+const HOT = { trending: "trending", new: "new_arrivals", deals: "deals" }; // rows of the home page, there where they have something → its source
 const CARDS = 12;
 const FIELDS = ["title", "product_type", "brand", "size", "price", "sale_price", "availability"];
 const before = {}; // row → what it showed, and to whom
 const railOf = (row) => $(row).querySelector(".rail");
 
-export const NAMES = { product: "Goes with the product", home: "Recommended for you", buy_again: "Buy again" }; // as on the page
+export const NAMES = { product: "Goes with the product", home: "Recommended for you", buy_again: "Buy again", trending: "Trending", new: "New in the shop", deals: "Deals" }; // as on the page
 
 export function prepareRows() {
-  for (const row of ROWS) addArrows($(row));
+  for (const row of [...ROWS, ...Object.keys(HOT)]) addArrows($(row));
   showWaiting(ROWS);
 }
 
@@ -22,7 +23,9 @@ export function showWaiting(rows = ROWS) {
 
 /** The rows of this shop, with their answers. `opened`: the product whose page it is, or null. `explain`: each with its trace. */
 export async function askForRows(opened, { explain }) {
-  const rows = ROWS.filter((row) => shop.surfaces.includes(row) && (row !== "product" || opened));
+  const wanted = opened ? ROWS : [...ROWS.filter((row) => row !== "product"), ...Object.keys(HOT)];
+  const rows = wanted.filter((row) => shop.surfaces.includes(row));
+  if (opened) for (const row of Object.keys(HOT)) $(row).hidden = true;
   for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
   const slots = rows.map((surface) => ({
     surface,
@@ -38,6 +41,10 @@ export async function askForRows(opened, { explain }) {
 
 /** `who` and `opened` tell whether a row shows what it showed before: then what is new in it is marked. */
 export function showRow({ row, answer }, { who, opened, cardOf, empty }) {
+  if (HOT[row]) {
+    answer = { ...answer, items: answer.items.filter((item) => item.source === HOT[row]) }; // without what fills it up
+    $(row).hidden = !answer.items.length;
+  }
   const key = `${who} ${row === "product" ? opened.item_id : ""}`;
   const shown = before[row]?.key === key ? before[row].ids : null;
   const cards = answer.items.map((item) => {

@@ -6,8 +6,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from serving.recommend.exploration import Explorer, exploration_weights, seed_of
+from serving.recommend.exploration import Explorer, exploration_weights, seed_of, with_new_share
 
 WEIGHTS = exploration_weights(np.array([0, 3, 8, 99, 0]))
 ALLOWED = np.array([True, True, True, True, False])
@@ -61,3 +62,29 @@ def test_the_same_seed_draws_the_same_and_never_more_than_there_is() -> None:
     assert len(one) == len(other) == 4
     assert one[-1][1] == pytest.approx(1), "the last of the pool"
     assert seed_of("00000000000000ff" + "0" * 16) == 255
+
+
+NEW = np.array([False, False, True, True, True])
+
+
+def test_new_arrivals_are_drawn_with_the_probability_that_is_reserved_for_them() -> None:
+    """The propensities stay those with which items are drawn; what may not be drawn reserves nothing."""
+    weights = with_new_share(WEIGHTS, is_new=NEW, allowed=ALLOWED, share=0.8)
+    times, said, draws = Counter[int](), dict[int, float](), 8_000
+    for seed in range(draws):
+        ((item, chance),) = Explorer(weights, allowed=ALLOWED, seed=seed, depth=4).draw(1)
+        times[item] += 1
+        said[item] = chance
+    assert said[2] + said[3] == pytest.approx(0.8)
+    assert said[2] / said[3] == pytest.approx(WEIGHTS[2] / WEIGHTS[3]), "among themselves as ever"
+    for item, chance in said.items():
+        assert times[item] / draws == pytest.approx(chance, abs=4 * np.sqrt(chance / draws))
+
+
+@pytest.mark.parametrize(("is_new", "share"), [(NEW, 0.0), (np.zeros(5, bool), 0.8), (np.ones(5, bool), 0.8)])
+def test_where_there_is_nothing_to_reserve_all_are_drawn_as_ever(
+    is_new: NDArray[np.bool_], share: float
+) -> None:
+    np.testing.assert_array_equal(
+        with_new_share(WEIGHTS, is_new=is_new, allowed=ALLOWED, share=share), WEIGHTS
+    )
