@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from features.retrievers import general_retriever_names
+from features.retrievers import baseline_retriever_names
 from features.retrievers.encoder import EncoderRetriever
 from training.evaluation.systems import MOST_BOUGHT, PIPELINE, system_label
 
@@ -17,7 +17,7 @@ ENCODER: Final = EncoderRetriever.name
 
 def baseline_labels() -> Mapping[str, str]:
     """Evaluated system → its label in tables, for the systems that do not depend on the model."""
-    names = (*(name for name in general_retriever_names() if name != ENCODER), MOST_BOUGHT)
+    names = (*(name for name in baseline_retriever_names() if name != ENCODER), MOST_BOUGHT)
     return {name: system_label(name) for name in names}
 
 

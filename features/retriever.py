@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from features.core.grown import grown
 from features.histories import History, IntArray
 from features.interactions import Interactions
 from features.profiles.user_profile import UserProfile
+
+if TYPE_CHECKING:
+    from features.profiles.item_neighbours import Neighbours  # needs scipy
 
 LIVE: Final = {"is_live": True}
 """Metadata of a field that only a running server fills: it has no file."""
@@ -88,8 +91,8 @@ class Reason:
     """Why an item is in a list: a code for programs, a sentence for people."""
 
     code: str
-    """Such as `bought_before`, `chosen_before`, `goes_with`, `for_you`, `similar_users`, `deal`, `new`,
-    `trending`, `popular_among`, `popular` or `long_tail`"""
+    """Such as `bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, `similar_users`, `deal`,
+    `new`, `trending`, `popular_among`, `popular` or `long_tail`"""
     text: str
     item: int | None = None
     """The item that the sentence speaks of, as an index"""
@@ -131,6 +134,20 @@ class Retrieval:
     """The candidates among both, best first"""
 
 
+@dataclass(frozen=True)
+class DescribedItems:
+    """Items (M,) that nobody has had, with what follows from how the catalogue describes them."""
+
+    items: IntArray
+    """(M,) indices"""
+    neighbours: Neighbours
+    """(M, K) the items that are described most alike, of those that can be shown"""
+    vectors: NDArray[np.float32]
+    """(M, D) zeros for one that nothing is known of"""
+    popularity: NDArray[np.float32]
+    """(M,) what is to be expected: that of the items described alike"""
+
+
 class Retriever(ABC):
     """Proposes candidates.
 
@@ -151,6 +168,8 @@ class Retriever(ABC):
     is_general: ClassVar[bool] = True
     """Whether surfaces without a `retrievers` list ask it; one that answers a question of its own, such as
     what is new, is asked where it is named"""
+    is_baseline: ClassVar[bool] = True
+    """Whether the evaluation replays it alone, if it is general; not one that only completes others"""
     num_candidates: ClassVar[int] = 200
     """How many items it proposes at most; `retrievers.num_candidates` overrides it"""
 
@@ -195,6 +214,10 @@ class Retriever(ABC):
         """Take up what the live catalogue says of an item from now on (column → value), in place. Returns
         whether `for_user` gives anything else now. Default: what it knows is not of the catalogue."""
         return False
+
+    def described(self, new: DescribedItems) -> Self:
+        """With what is known of items without events, for which it has room. Default: it needs events."""
+        return self
 
     def save(self, folder: Path) -> None:
         """Write one file a field."""

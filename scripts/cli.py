@@ -266,7 +266,7 @@ def recommend(
         typer.Option("--visitor", help="The visitor's id, for somebody who has not signed in."),
     ] = None,
     surface: Annotated[
-        str, typer.Option(help="home, product, buy_again, or another of the configuration.")
+        str, typer.Option(help="home, product, similar, buy_again, or another of the configuration.")
     ] = "home",
     item: Annotated[
         list[str] | None,

@@ -29,6 +29,7 @@ from serving.recommend.bundle import Bundle, BundleSettings
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.ranker import Ranker
 from serving.state.live_events import ExchangeRates
+from serving.state.protocol import ItemChange
 from serving.state.store import STORE_FILE, EventStore
 
 NUM_USERS = 20
@@ -102,6 +103,7 @@ def main() -> None:
         bought = {"event_type": "purchase", "user_id": "user 1", "item_id": "item 1", "price": 2.0}
         asyncio.run(service.recorder.record([bought, {**bought, "item_id": "item 2"}]))
         service.recommend(RecommendRequest(user_id="user 1"))
+        service.use(service.live.grown([ItemChange(1, "new", {"title": "New"}, AS_OF)], now=AS_OF))
         service.warm_up()
 
 

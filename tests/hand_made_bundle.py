@@ -25,6 +25,7 @@ from features.profiles.item_statistics import ITEM_STATISTICS
 from features.query_encoder import QueryEncoder, QueryEncoderSettings
 from features.retriever import Retriever
 from features.retrievers.co_occurrence import CoOccurrence
+from features.retrievers.cold_start import ColdStart
 from features.retrievers.deals import Deals
 from features.retrievers.encoder import EncoderRetriever
 from features.retrievers.new_arrivals import NewArrivals
@@ -32,6 +33,7 @@ from features.retrievers.next_basket import NextBasket
 from features.retrievers.popular_among import PopularAmong
 from features.retrievers.popularity import Popularity
 from features.retrievers.repurchase import Repurchase
+from features.retrievers.similar import Similar
 from features.retrievers.trending import Trending
 from features.retrievers.user_knn import UserKNN
 from serving.recommend.bundle import Bundle, BundleSettings
@@ -132,6 +134,9 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
     return {
         "co_occurrence": CoOccurrence(items=others, scores=scores),
         "deals": Deals(price=np.zeros(NUM_ITEMS), sale_price=np.zeros(NUM_ITEMS)),
+        "cold_start": ColdStart(
+            items=np.empty((NUM_ITEMS, 0), np.int32), scores=np.empty((NUM_ITEMS, 0), np.float32)
+        ),
         "encoder": EncoderRetriever(encoder, vectors, index, limit=200),
         "new_arrivals": NewArrivals(
             age_days=np.full(NUM_ITEMS, np.inf, np.float32), is_proven=np.ones(NUM_ITEMS, bool)
@@ -151,6 +156,7 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
             rate=np.full(NUM_ITEMS, 0.5, np.float32), gap_days=np.full(NUM_ITEMS, 14, np.float32)
         ),
         "trending": Trending(rise=np.zeros(NUM_ITEMS, np.float32)),
+        "similar": _similar(others, scores),
         "user_knn": UserKNN(
             idf=np.ones(NUM_ITEMS, np.float32),
             weights=sparse.csr_array((NUM_ITEMS, 0), dtype=np.float32),
@@ -158,6 +164,16 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
             users=np.empty(0, np.uint64),
         ),
     }
+
+
+def _similar(others: NDArray[np.int32], scores: NDArray[np.float32]) -> Similar:
+    """Three others of the aisle, in a table with room for more."""
+    alike = others + 3 - 10 * (others % 10 >= 7)
+    return Similar(
+        items=np.pad(alike.astype(np.int32), ((0, 0), (0, 9)), constant_values=-1),
+        scores=np.pad(scores, ((0, 0), (0, 9))),
+        popularity=np.linspace(1, 0, NUM_ITEMS, dtype=np.float32),
+    )
 
 
 def _mean_encoder() -> onnx.ModelProto:

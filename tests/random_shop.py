@@ -104,5 +104,6 @@ def interactions_of(
         categories=np.asarray(bundle.item_profiles.category),
         parents=np.asarray(bundle.item_profiles.parent),
         user_keys=lambda: [f"u{user}" for user in range(len(rows))],
+        catalogue=lambda: bundle.catalogue,
         trained=bundle.retrievers,
     )

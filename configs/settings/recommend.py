@@ -24,7 +24,7 @@ class RetrieversConfig(Section):
     """The recent window: what sold in this many days before `as_of` is popular."""
 
     num_neighbours: int = Field(50, ge=1)
-    """Items kept for each item in the tables of `co_occurrence` and `next_basket`."""
+    """Items kept for each item in the tables of `co_occurrence`, `next_basket`, `content` and `similar`."""
 
     history_items: int = Field(50, ge=1)
     """How many of a user's latest distinct items look up their neighbours there."""
@@ -84,6 +84,10 @@ class SurfaceConfig(Section):
     equals. `retriever`: the score of the first of `retrievers`, and then what only the others propose, by the
     ranker's score."""
 
+    page_only: bool = False
+    """Whether what is on the page, where there is something, is all that its list is about: neither the cart,
+    the session nor the user's history propose anything."""
+
     fallback: str | None = "popularity"
     """The retriever that fills a list that comes out short; null: none."""
 
@@ -115,6 +119,7 @@ DEFAULT_SURFACES = {
     "product": SurfaceConfig(
         retrievers=("co_occurrence", "next_basket", "encoder", "popularity"), order_by="page"
     ),
+    "similar": SurfaceConfig(retrievers=("similar",), order_by="page", page_only=True, fallback=None),
     "buy_again": SurfaceConfig(retrievers=("repurchase",), fallback=None),
     "trending": SurfaceConfig(retrievers=("trending",), order_by="retriever", diversity=0.3),
     "new": SurfaceConfig(retrievers=("new_arrivals",), fallback=None),

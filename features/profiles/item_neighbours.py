@@ -190,3 +190,17 @@ def _closest(
             if other >= 0 and at < len(ordered) and ordered[at] == other and score > best_score[order[at]]:
                 best[order[at]], best_score[order[at]] = place, score
     return best
+
+
+@compiled
+def insert_best(items: IntArray, scores: NDArray[np.float32], item: int, score: float) -> None:
+    """Put an item in its place among the best (K,) so far, the lower index of equals first."""
+    at = len(items)
+    while at > 0 and (
+        scores[at - 1] < score or (scores[at - 1] == score and (items[at - 1] < 0 or items[at - 1] > item))
+    ):
+        at -= 1
+    for place in range(len(items) - 1, at, -1):
+        items[place], scores[place] = items[place - 1], scores[place - 1]
+    if at < len(items):
+        items[at], scores[at] = item, score

@@ -32,6 +32,11 @@ def general_retriever_names() -> tuple[str, ...]:
     return tuple(name for name in retriever_names() if retriever_class(name).is_general)
 
 
+def baseline_retriever_names() -> tuple[str, ...]:
+    """Those of them that the evaluation replays alone."""
+    return tuple(name for name in general_retriever_names() if retriever_class(name).is_baseline)
+
+
 def retrievers_of(surface: SurfaceConfig) -> tuple[str, ...]:
     """The retrievers that propose candidates for a surface."""
     if surface.retrievers is not None:

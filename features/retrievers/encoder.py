@@ -20,11 +20,22 @@ from features.core.participles import participles_of_codes
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.query_encoder import GRAPH_FILE, QueryEncoder
-from features.retriever import LIVE, Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
+from features.retriever import (
+    LIVE,
+    Column,
+    DescribedItems,
+    Reason,
+    Retrieval,
+    Retriever,
+    ScoredItems,
+    UserContext,
+    Wording,
+)
 
 VECTORS_FILE = "item_vectors.npy"
 INDEX_FILE = "items.faiss"
 LIMIT_FILE = "limit.npy"
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -80,18 +91,28 @@ class EncoderRetriever(Retriever):
         )
 
     def grown(self, num_items: int, *, new: IntArray) -> Self:
-        """See `Retriever.grown`: without a vector, until `with_vectors` gives them one."""
+        """See `Retriever.grown`: without a vector, until `described` gives them one."""
         size = grown({"vectors": self.item_vectors}, {"vectors": "float N D"}, num_items=num_items)
         return replace(self, item_vectors=size["vectors"])
 
-    def with_vectors(self, items: IntArray, vectors: NDArray[np.float32]) -> Self:
-        """With the `vectors` (M, D) of `items` (M,) that had none. No search finds one of zeros."""
+    def described(self, new: DescribedItems) -> Self:
+        """See `Retriever.described`. No search finds a vector of zeros."""
         longer = self.item_vectors.copy()
-        longer[items] = vectors
-        found = items[vectors.any(axis=1)]
+        longer[new.items] = new.vectors
+        found = new.items[new.vectors.any(axis=1)]
         return replace(
             self, item_vectors=longer, unindexed=np.union1d(self.unindexed, found).astype(np.int32)
         )
+
+    def nearest(self, items: IntArray, *, count: int) -> IntArray:
+        """(N, `count`) the items whose vectors have the largest dot products with those of `items` (M,); -1
+        in the rows of others."""
+        found = np.full((len(self.item_vectors), count), -1, np.int32)
+        has_vector = items[self.item_vectors[items].any(axis=1)]
+        for start in range(0, len(has_vector), _ROWS_AT_ONCE):
+            rows = has_vector[start : start + _ROWS_AT_ONCE]
+            found[rows] = self.index.search(np.asarray(self.item_vectors)[rows], count)[1]
+        return found
 
     def _with_unindexed(
         self, query: NDArray[np.float32], items: IntArray, scores: NDArray[np.float32]

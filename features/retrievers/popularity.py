@@ -15,7 +15,17 @@ from features.core.membership import is_in
 from features.histories import IntArray
 from features.interactions import Interactions
 from features.profiles.item_popularity import popularity
-from features.retriever import LIVE, Column, Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
+from features.retriever import (
+    LIVE,
+    Column,
+    DescribedItems,
+    Reason,
+    Retrieval,
+    Retriever,
+    ScoredItems,
+    UserContext,
+    Wording,
+)
 
 _NEW: Final = Reason("new", "New in the shop")
 
@@ -35,6 +45,8 @@ class Popularity(Retriever):
     """(M,) items with a target event before the split point, the most popular first"""
     new: IntArray = field(default_factory=lambda: np.empty(0, np.int32), metadata=LIVE)
     """Items that came later; they are the last of `ranked`"""
+    expected: NDArray[np.float32] | None = field(default=None, metadata=LIVE)
+    """(N,) `recent`, with what is to be expected of those that came later; None where there are none"""
 
     @classmethod
     def fit(cls, interactions: Interactions, config: Config) -> Self:
@@ -57,9 +69,18 @@ class Popularity(Retriever):
             longer, ranked=np.concatenate([self.ranked, new[::-1]]), new=np.concatenate([self.new, new])
         )
 
+    def described(self, new: DescribedItems) -> Self:
+        """See `Retriever.described`: the ranker reads what is to be expected; the order of the list stays."""
+        expected = np.array(self.recent)
+        if self.expected is not None:
+            expected[: len(self.expected)] = self.expected
+        expected[new.items] = new.popularity
+        return replace(self, expected=expected)
+
     def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
         """See `Retriever.features`."""
-        return {"popularity": np.log1p(self.recent[items])}
+        known = self.recent if self.expected is None else self.expected
+        return {"popularity": np.log1p(known[items])}
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
         """The last of all reasons. What had no target event in the recent window is not called popular."""

@@ -74,6 +74,9 @@ class Bundle:
     item_encoder: ItemEncoder | None = None
     users: pl.DataFrame | None = None
     """Raw ids and attribute codes, for models that read them"""
+    expected_profiles: ItemProfiles | None = None
+    """`item_profiles` with what is to be expected of items that came later; None where none did. It is in no
+    file."""
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -158,6 +161,11 @@ class Bundle:
     def surfaces(self) -> dict[str, SurfaceConfig]:
         """The surfaces that this bundle answers for, by name."""
         return self.settings.surfaces
+
+    @property
+    def ranked_profiles(self) -> ItemProfiles:
+        """What the ranker's columns are read from."""
+        return self.expected_profiles or self.item_profiles
 
     @cached_property
     def item_ids(self) -> list[str]:

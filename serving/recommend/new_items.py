@@ -13,13 +13,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.core.columns import ID, PRICE, PRODUCT_TYPE, SALE_PRICE
+from features.core.columns import ID, ITEM_GROUP_ID, PRICE, PRODUCT_TYPE, SALE_PRICE
 from features.histories import IntArray
-from features.profiles.content_neighbours import ContentNeighbours
+from features.profiles.content_neighbours import NUM_FOR_VECTOR, ContentNeighbours
+from features.profiles.expected_profiles import expect
 from features.profiles.item_content import PATH_SEPARATOR
 from features.profiles.item_profiles import ItemProfiles
 from features.profiles.item_statistics import ITEM_STATISTICS
 from features.profiles.stage import INTRODUCTION, STAGE
+from features.retriever import DescribedItems
 from features.retrievers.encoder import EncoderRetriever
 from serving.recommend.bundle import Bundle
 
@@ -29,19 +31,21 @@ _OF_CATEGORY: Final = ("category_popularity", "parent_popularity", "category_ret
 
 class NewItems:
     """What a bundle says of items that came later. Making one takes a second for 100,000 items, so it is made
-    once; an item that it is asked for is not among those that it compares with."""
+    once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._item_encoder, self._catalogue = bundle.item_encoder, bundle.catalogue
-        self._neighbours = None if bundle.item_encoder else ContentNeighbours.of(bundle.catalogue)
+        self._item_encoder, self._num_items = bundle.item_encoder, bundle.num_items
+        self._neighbours = ContentNeighbours.of(bundle.catalogue)
         self._mates = _mates(bundle.catalogue)
+        self._had = np.asarray(bundle.item_profiles.known)
 
     def added_to(self, bundle: Bundle, items: pl.DataFrame, *, now: int) -> Bundle:
         """The bundle with the `items` (M catalogue rows): appended, or shown from now on where the bundle has
         the id already and nobody had bought it.
 
-        Their vector is that of the item tower, or of items that are described alike. Nothing of `bundle`
-        changes; it is the one that this was made of, or one that came out of here.
+        Their vector is that of the item tower, or of items that are described alike, whose popularity is what
+        the ranker expects of them. Nothing of `bundle` changes; it is the one that this was made of, or one
+        that came out of here.
         """
         index, before = bundle.item_index, bundle.num_items
         ids = items[ID].to_list()
@@ -52,30 +56,45 @@ class NewItems:
         place_of = {item: before + place for place, item in enumerate(appended[ID].to_list())}
         places = np.array([place_of.get(item, index.get(item)) for item in ids], np.int32)
         num_items, new = len(catalogue), np.arange(before, len(catalogue), dtype=np.int32)
-        retrievers = {name: one.grown(num_items, new=new) for name, one in bundle.retrievers.items()}
-        encoder = retrievers.get(EncoderRetriever.name)
-        if isinstance(encoder, EncoderRetriever):
-            vectors = self._vectors(items, encoder.item_vectors[: len(self._catalogue)])
-            retrievers[EncoderRetriever.name] = encoder.with_vectors(places, vectors)
         can_be_shown = np.zeros(num_items, bool)
         can_be_shown[:before] = bundle.can_be_shown
         can_be_shown[places] = True
         profiles = bundle.item_profiles.grown(num_items, now=now)
-        self._describe(profiles, items, places)
-        return replace(
+        expected = bundle.ranked_profiles.grown(num_items, now=now)
+        for one in (profiles, expected):
+            self._describe(one, items, places)
+        apart = items.drop(ITEM_GROUP_ID, strict=False)  # what a variant sells says most
+        expect(expected, places, self._neighbours.nearest(apart, count=NUM_FOR_VECTOR, among=self._had))
+        larger = replace(
             bundle,
             catalogue=catalogue,
             can_be_shown=can_be_shown,
-            retrievers=retrievers,
             item_profiles=profiles,
+            expected_profiles=expected,
         )
+        facts = self._facts(larger, items, places)
+        grown = {name: one.grown(num_items, new=new) for name, one in bundle.retrievers.items()}
+        return replace(larger, retrievers={name: one.described(facts) for name, one in grown.items()})
 
-    def _vectors(self, items: pl.DataFrame, trained: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _facts(self, bundle: Bundle, items: pl.DataFrame, places: IntArray) -> DescribedItems:
+        """What follows for the `items` (M catalogue rows) of a bundle that has them at `places` (M,)."""
+        near = self._neighbours.followed_by(bundle.catalogue[self._num_items :]).nearest(
+            items,
+            count=bundle.settings.retrievers.num_neighbours,
+            places=places,
+            among=bundle.can_be_shown,
+        )
+        expected = bundle.ranked_profiles.popularity[places]
+        return DescribedItems(places, near, self._vectors(items, bundle), expected)
+
+    def _vectors(self, items: pl.DataFrame, bundle: Bundle) -> NDArray[np.float32]:
         """(M, D)"""
         if self._item_encoder is not None:
             return self._item_encoder.vectors(items)
-        assert self._neighbours is not None
-        return self._neighbours.vectors(items, trained)
+        encoder = bundle.retrievers.get(EncoderRetriever.name)
+        if not isinstance(encoder, EncoderRetriever):
+            return np.zeros((len(items), 0), np.float32)
+        return self._neighbours.vectors(items, encoder.item_vectors[: self._num_items])
 
     def _describe(self, profiles: ItemProfiles, items: pl.DataFrame, places: IntArray) -> None:
         """Write the category, the price and the category's statistics of the new items into `profiles`."""

@@ -333,23 +333,22 @@ class Pipeline:
     ) -> dict[str, Retrieval]:
         """What every retriever gives for the user and for what is on the page, in the cart or was just
         viewed; of nothing but `allowed` (N,), where that is given."""
-        bundle, profile = self.bundle, known.context.profile
-        context_items = _first_of_each(
-            np.concatenate([query.page_items, profile.cart_items, profile.session_items])
-        )
+        bundle, profile, surface = self.bundle, known.context.profile, self.bundle.surfaces[query.surface]
+        is_page_only = surface.page_only and len(query.page_items) > 0
+        visit = () if is_page_only else (profile.cart_items, profile.session_items)
+        context_items = _first_of_each(np.concatenate([query.page_items, *visit]))
         limits = bundle.settings.retrievers.num_candidates
-        proposing = {
-            *retrievers_of(bundle.surfaces[query.surface]),
-            self._stranger_retriever(query, known),
-        }
+        proposing = {*retrievers_of(surface), self._stranger_retriever(query, known)}
         found = {}
         for name, retriever in bundle.retrievers.items():
             for_user = known.retrieved[name]
-            for_page = retriever.for_page(context_items) if len(context_items) else ScoredItems.none()
+            is_asked = len(context_items) > 0 and (name in proposing or len(retriever.columns) > 0)
+            for_page = retriever.for_page(context_items) if is_asked else ScoredItems.none()
             limit = limits.get(name, retriever.num_candidates) if name in proposing else 0
             if allowed is not None and limit:
                 for_user = retriever.deeper(known.context, for_user, allowed=allowed, count=limit)
-            both = [one for one in (for_page, for_user) if limit and len(one.items)]
+            wanted = (for_page,) if is_page_only else (for_page, for_user)
+            both = [one for one in wanted if limit and len(one.items)]
             shown = bundle.recommendable if allowed is None else allowed
             best = [one.best(limit, allowed=shown) for one in both]
             proposed = best[0] if len(best) == 1 else np.concatenate([no_items(), *best])
@@ -362,7 +361,7 @@ class Pipeline:
         features = self.columns.compute(
             items,
             retrievals=retrievals,
-            context=CandidateContext(known.context.profile, self.bundle.item_profiles, query.as_of),
+            context=CandidateContext(known.context.profile, self.bundle.ranked_profiles, query.as_of),
             has_times=self.bundle.settings.has_times,
         )
         return Candidates(items, features, self.columns.names, retrievals)

@@ -209,6 +209,7 @@ def test_an_empty_shop_gives_empty_lists(
         events=History.empty(),
         weights=np.empty(0, np.float32),
         catalogue=pl.DataFrame,
+        trained={},
     )
     fitted = retriever_class(name).fit(empty, shop_config)
     stranger = replace(users[0], history=History.empty(), profile=no_profile(users[0]))
@@ -272,6 +273,6 @@ def test_adding_a_retriever_is_adding_one_file(
 )
 def test_a_retriever_that_does_not_exist_is_refused_by_name(override: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"there is no retriever 'magic'. There are: co_occurrence, deals, encoder"
+        ConfigError, match=r"there is no retriever 'magic'. There are: co_occurrence, cold_start"
     ):
         check_retrievers(load_config(overrides=[override]))

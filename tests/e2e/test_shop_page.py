@@ -424,6 +424,29 @@ def test_the_categories_lead_to_what_is_in_them(page: Page) -> None:
     assert len(page.items("found")) == 30
 
 
+def test_the_page_of_a_product_shows_what_goes_with_it_and_what_is_similar(
+    shop: LiveShop, page: Page
+) -> None:
+    page.become("ann")
+    assert not page.one("#similar").is_displayed()
+    page.press('#buy_again [data-item="cheese5"] .open')
+    until(lambda: page.items("similar") == ["cheese9", "cheese0", "cheese1"])
+    assert page.texts("#similar-title") == ["Similar to Cheese5"]
+    assert page.items("product")[:3] == ["cheese6", "cheese7", "cheese8"]
+    assert len(page.cards()) == len(set(page.cards()))
+    offer(shop, aged={"title": "Aged cheese", "product_type": "Food > Cheese", "brand": "Acme"})
+    page.press('#similar [data-item="cheese9"] .open')
+    until(lambda: page.texts("#similar-title") == ["Similar to Cheese9"] and "aged" in page.items("similar"))
+    offer(shop, odd={"title": "Zeppelin"})
+    page.one("#query").send_keys("zeppelin")
+    page.press('#found [data-item="odd"] .open')
+    until(lambda: page.texts("#product-title") == ["Goes with Zeppelin"] and page.is_at_rest())
+    assert not page.one("#similar").is_displayed(), "nothing is similar to it"
+    page.press("#brand")
+    until(lambda: not page.one("#product").is_displayed())
+    assert not page.one("#similar").is_displayed()
+
+
 def test_the_panel_shows_the_answers_as_they_came(page: Page) -> None:
     page.become("ann")
     page.one("#panel summary").send_keys(Keys.ENTER)

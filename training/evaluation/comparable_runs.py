@@ -7,7 +7,7 @@ from typing import Any
 from configs.console import log
 from configs.exceptions import ArtefactError, ConfigError
 from configs.schema import Config
-from features.retrievers import configured_retrievers
+from features.retrievers import configured_retrievers, retriever_class
 from serving.recommend.served_bundle import read_pointer
 from training.evaluation.user_figures import UserFigures
 from training.runs.run import Run, settings_of
@@ -55,7 +55,8 @@ def _of_model(config: Config) -> dict[str, Any]:
     for name in ("device", "precision", "checkpoint_minutes"):
         del found["training"][name]
     fitted_for = config.evaluation.headline_k, config.evaluation.exclude_seen
-    fitted = {"fitted_retrievers": configured_retrievers(config.surfaces), "fitted_for": fitted_for}
+    with_columns = [name for name in configured_retrievers(config.surfaces) if retriever_class(name).columns]
+    fitted = {"fitted_retrievers": with_columns, "fitted_for": fitted_for}
     return {**found, "home": config.surfaces["home"].model_dump(), **fitted}
 
 

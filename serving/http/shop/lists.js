@@ -3,14 +3,15 @@ import { addArrows, showCards, showSkeletons } from "./cards.js";
 import { $, shop } from "./page.js";
 import { shopkeeper, timed } from "./server.js";
 
-const ROWS = ["product", "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
+export const OF_PRODUCT = ["similar", "product"]; // rows of the product whose page it is; what goes with it is filled up, what is similar is not
+const ROWS = [...OF_PRODUCT, "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
 const HOT = { trending: "trending", new: "new_arrivals", deals: "deals" }; // rows of the home page, there where they have something → its source
 const CARDS = 12;
 const FIELDS = ["title", "product_type", "brand", "size", "price", "sale_price", "availability"];
 const before = {}; // row → what it showed, and to whom
 const railOf = (row) => $(row).querySelector(".rail");
 
-export const NAMES = { product: "Goes with the product", home: "Recommended for you", buy_again: "Buy again", trending: "Trending", new: "New in the shop", deals: "Deals" }; // as on the page
+export const NAMES = { product: "Goes with the product", similar: "Similar to the product", home: "Recommended for you", buy_again: "Buy again", trending: "Trending", new: "New in the shop", deals: "Deals" }; // as on the page
 
 export function prepareRows() {
   for (const row of [...ROWS, ...Object.keys(HOT)]) addArrows($(row));
@@ -23,14 +24,14 @@ export function showWaiting(rows = ROWS) {
 
 /** The rows of this shop, with their answers. `opened`: the product whose page it is, or null. `explain`: each with its trace. */
 export async function askForRows(opened, { explain }) {
-  const wanted = opened ? ROWS : [...ROWS.filter((row) => row !== "product"), ...Object.keys(HOT)];
+  const wanted = opened ? ROWS : [...ROWS.filter((row) => !OF_PRODUCT.includes(row)), ...Object.keys(HOT)];
   const rows = wanted.filter((row) => shop.surfaces.includes(row));
   if (opened) for (const row of Object.keys(HOT)) $(row).hidden = true;
   for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
   const slots = rows.map((surface) => ({
     surface,
     numResults: CARDS,
-    itemIds: surface === "product" ? [opened.item_id] : [],
+    itemIds: OF_PRODUCT.includes(surface) ? [opened.item_id] : [],
     excludeItemIds: opened ? [opened.item_id] : [],
     returnFields: FIELDS.filter((name) => shop.columns.includes(name)),
     explain,
@@ -45,7 +46,7 @@ export function showRow({ row, answer }, { who, opened, cardOf, empty }) {
     answer = { ...answer, items: answer.items.filter((item) => item.source === HOT[row]) }; // without what fills it up
     $(row).hidden = !answer.items.length;
   }
-  const key = `${who} ${row === "product" ? opened.item_id : ""}`;
+  const key = `${who} ${OF_PRODUCT.includes(row) ? opened.item_id : ""}`;
   const shown = before[row]?.key === key ? before[row].ids : null;
   const cards = answer.items.map((item) => {
     const origin = { surface: row, position: item.rank, recommendationId: answer.recommendation_id };
@@ -53,13 +54,14 @@ export function showRow({ row, answer }, { who, opened, cardOf, empty }) {
   });
   before[row] = { key, ids: new Set(answer.items.map((item) => item.item_id)) };
   showCards(railOf(row), cards, empty);
+  if (row === "similar") $(row).hidden = cards.length === 0;
   if (row === "home") $(row).querySelector(".note").textContent = isPopular(answer) ? "Popular items, until we know you better" : "";
 }
 
 const isPopular = ({ items }) => items.length > 0 && items.every((item) => ["popular", "long_tail"].includes(item.reasons[0]?.code));
 
-/** On a product's page every card goes with that product: prefer another reason. */
+/** On a product's page the title of a row says what its cards have to do with that product: prefer another reason. */
 function reasonOf(item, opened) {
-  const other = item.reasons.find((reason) => !opened || reason.code !== "goes_with" || reason.item_id !== opened.item_id);
+  const other = item.reasons.find((reason) => !opened || reason.item_id !== opened.item_id);
   return (other ?? item.reasons[0])?.text ?? "";
 }

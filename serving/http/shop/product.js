@@ -10,6 +10,7 @@ export function showProduct(item, { onAdd, onClose, onCategory }) {
   const close = button("round", "Close the product", "×", onClose);
   $("sheet").replaceChildren(picture(item.fields), about, close);
   $("product-title").textContent = `Goes with ${titleOf(item)}`;
+  $("similar-title").textContent = `Similar to ${titleOf(item)}`;
 }
 
 /** The levels of the product's category, each a link to what else is in it. */

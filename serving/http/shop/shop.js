@@ -1,7 +1,7 @@
 // The shop page. It keeps nothing of its own: after everything that is done, it reads cart and lists from the server again.
 import { cartOf, showCart, showPurchases, thanksFor } from "./cart.js";
 import { card, scrolling } from "./cards.js";
-import { askForRows, NAMES, prepareRows, showRow, showWaiting } from "./lists.js";
+import { askForRows, NAMES, OF_PRODUCT, prepareRows, showRow, showWaiting } from "./lists.js";
 import { $, priceOf, shop, titleOf } from "./page.js";
 import { preparePanel, showCall } from "./panel.js";
 import { become, newVisitor, preparePicker, readRecentUsers } from "./person.js";
@@ -91,11 +91,12 @@ function go(next, { isSamePlace = false } = {}) {
 }
 
 function show({ opened = null, query = "", category = "" }) {
-  if (opened && opened.item_id !== view.opened?.item_id) showWaiting(["product"]);
+  if (opened && opened.item_id !== view.opened?.item_id) showWaiting(OF_PRODUCT);
   Object.assign(view, { opened, query, category });
   $("notice").hidden = true;
   if (!query && !category) closeSearch();
   $("product").hidden = !opened;
+  $("similar").hidden = !opened || !shop.surfaces.includes("similar");
   if (opened) showProduct(opened, { onAdd: () => addToCart(opened, { surface: "product_page" }), onClose: goHome, onCategory });
 }
 

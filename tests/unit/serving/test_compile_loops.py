@@ -5,7 +5,7 @@ from __future__ import annotations
 from features.core.compiled import COMPILED
 from serving.compile_loops import main
 
-INNER = {"overdue", "summed_by_code", "_write_level"}
+INNER = {"_positive_product", "insert_best", "overdue", "summed_by_code", "_write_level"}
 """Called by other loops alone, whose machine code holds theirs"""
 
 

@@ -52,7 +52,8 @@ def test_a_new_item_is_recommended_to_those_whom_it_suits(shop: Shop) -> None:
     assert places["aged"] < places["fruit5"], "it is described as what ann buys"
     (aged,) = (item for item in answer["items"] if item["item_id"] == "aged")
     assert aged["fields"] == {"title": "Aged cheese", "price": 2.5}
-    assert aged["source"] == "encoder"
+    assert aged["source"] == "cold_start"
+    assert aged["reasons"][0]["code"] == "similar"
     assert ids(shop, user_id="ann", filter="title = 'Aged cheese'") == ["aged"]
     assert shop.call("GET", "/v1/items/aged").json()["fields"]["price"] == 2.5
     assert [one["item_id"] for one in shop.call("GET", "/v1/items?query=aged").json()["items"]] == ["aged"]

@@ -130,7 +130,7 @@ def test_buy_again_holds_own_items_alone_and_says_when_there_are_no_more(
     assert all(place.source == "repurchase" for place in answer.recommendations)
 
 
-@pytest.mark.parametrize("surface", ["home", "product", "buy_again"])
+@pytest.mark.parametrize("surface", ["home", "product", "similar", "buy_again"])
 def test_someone_who_only_looked_gets_an_answer_on_every_surface(
     tiny_pipeline: Pipeline, surface: str, now: int
 ) -> None:
@@ -217,7 +217,7 @@ def test_nothing_at_or_after_as_of_is_looked_at(
     assert seen != tiny_pipeline.recommend(Query(history, now + MINUTE))
 
 
-@pytest.mark.parametrize("surface", ["home", "product", "buy_again"])
+@pytest.mark.parametrize("surface", ["home", "product", "similar", "buy_again"])
 def test_what_is_sold_out_is_never_shown(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str, now: int
 ) -> None:

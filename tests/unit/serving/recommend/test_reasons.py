@@ -192,6 +192,15 @@ class Visit:
         assert text == f"Often {done} after {title}"
         return other in self.own and truth.followed[other, item] >= 2
 
+    def is_similar(self, item: int, text: str, other: int | None) -> bool:
+        """Of one aisle, which is all that the catalogue says of them, or often in one visit."""
+        assert other is not None
+        on_page = {*self.query.page_items.tolist(), *(row[2] for row in self.rows)}
+        is_like = item // 10 == other // 10 or self.shop.truth.together[other, item] >= 2
+        return (
+            text == f"Similar to {self.shop.pipeline.bundle.titles[other]}" and other in on_page and is_like
+        )
+
     def is_for_you(self, _: int, text: str, __: int | None) -> bool:
         inputs = HistoryConfig().input_event_types
         read = {name for _, name, _ in [row for row in self.rows if row[1] in inputs][-20:]}
@@ -243,7 +252,7 @@ def test_every_reason_is_true_and_scores_fall_with_the_rank(shop: Shop) -> None:
         assert scores == sorted(scores, reverse=True), visit.query.surface
         impersonal = {one.source for one in answer.recommendations} == {"popularity"}
         assert impersonal <= str(answer.fallback_used).startswith("popularity: nothing"), visit.query
-    assert codes >= {"goes_with", "for_you", "similar_users", "popular"}
+    assert codes >= {"goes_with", "similar", "for_you", "similar_users", "popular"}
 
 
 def test_nothing_is_called_recent_long_after_the_bundle(shop: Shop) -> None:
