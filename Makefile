@@ -35,10 +35,13 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-quality benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-nights benchmark-serving benchmark-faults
+.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-nights benchmark-serving benchmark-faults
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
+
+benchmark-cart: $(VENV)/installed ## one item of a basket hidden: rules beside co-occurrence, and docs/benchmarks-cart.md
+	$(BIN)/python benchmarks/cart.py $(BENCH_ARGS)
 
 benchmark-published: $(VENV)/installed ## a data set of the literature seed by seed, and docs/benchmarks-published.md
 	$(BIN)/python benchmarks/published.py $(BENCH_ARGS)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from configs.schema import Config
 from configs.settings.event_types import EventType
-from features.core.columns import PRICE, SALE_PRICE
+from features.core.columns import EVENT_TYPE_CODE, PRICE, SALE_PRICE
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import SplitPoint, target_places_before, targets_before
@@ -21,6 +21,7 @@ from features.user_keys import user_keys
 if TYPE_CHECKING:
     import polars as pl
 
+_LOOKS: Final = [EVENT_TYPE_CODE["select_item"], EVENT_TYPE_CODE["view_item"]]
 PARENT_COLUMN: Final = 1
 """The place of `category_2` in `item_content.ITEM_CONTENT`, which needs Polars."""
 
@@ -61,6 +62,14 @@ def _no_catalogue() -> pl.DataFrame:
     return pl.DataFrame()
 
 
+def _nothing_looked_at() -> tuple[IntArray, History]:
+    return np.empty(0, np.int32), History.empty()
+
+
+def _looked_at(dataset: Dataset, point: SplitPoint) -> tuple[IntArray, History]:
+    return dataset.events_where(point.past(dataset) & np.isin(dataset.event_types, _LOOKS))
+
+
 def _no_attributes() -> IntArray:
     return np.zeros((0, 0), np.int32)
 
@@ -88,6 +97,9 @@ class Interactions:
     catalogue: Callable[[], pl.DataFrame] = _no_catalogue
     """Gives what the catalogue says of each item (N), without prices where they came after `as_of`; not read
     before it is needed"""
+    looked_at: Callable[[], tuple[IntArray, History]] = _nothing_looked_at
+    """Gives everyone's views before `as_of`: the user index of each, and the events, in the same order; not
+    read before it is needed"""
     user_attributes: Callable[[], IntArray] = _no_attributes
     """Gives user index → codes (U, A) of what the shop knows of them; not read before it is needed"""
     contexts: Callable[[], EventContexts | None] = lambda: None
@@ -117,6 +129,7 @@ class Interactions:
             parents=parent_categories(dataset),
             user_keys=partial(user_keys, dataset),
             catalogue=partial(_catalogue_at, dataset, point),
+            looked_at=partial(_looked_at, dataset, point),
             user_attributes=lambda: np.asarray(dataset.user_attributes),
             contexts=partial(_contexts_before, dataset, point, config.history.targets),
             trained=trained or {},

@@ -29,6 +29,7 @@ from scripts.options import (
     load_settings,
 )
 from scripts.priority import let_servers_go_first
+from scripts.product_bundles import product_bundles
 from scripts.refresh import refresh
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ def promote(
 
 
 app.command()(refresh)
+app.command("product-bundles")(product_bundles)
 
 
 @app.command()
@@ -266,7 +268,7 @@ def recommend(
         typer.Option("--visitor", help="The visitor's id, for somebody who has not signed in."),
     ] = None,
     surface: Annotated[
-        str, typer.Option(help="home, product, similar, buy_again, or another of the configuration.")
+        str, typer.Option(help="home, product, similar, cart, buy_again, or another of the configuration.")
     ] = "home",
     item: Annotated[
         list[str] | None,

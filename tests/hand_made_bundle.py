@@ -24,6 +24,7 @@ from features.profiles.item_profiles import ItemProfiles
 from features.profiles.item_statistics import ITEM_STATISTICS
 from features.query_encoder import QueryEncoder, QueryEncoderSettings
 from features.retriever import Retriever
+from features.retrievers.association_rules import AssociationRules
 from features.retrievers.co_occurrence import CoOccurrence
 from features.retrievers.cold_start import ColdStart
 from features.retrievers.deals import Deals
@@ -132,6 +133,9 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
         _mean_encoder().SerializeToString(), QueryEncoderSettings(input_event_types=inputs, max_length=20)
     )
     return {
+        "association_rules": AssociationRules(
+            items=others, scores=scores, substitutes=np.full((NUM_ITEMS, 0), -1, np.int32)
+        ),
         "co_occurrence": CoOccurrence(items=others, scores=scores),
         "deals": Deals(price=np.zeros(NUM_ITEMS), sale_price=np.zeros(NUM_ITEMS)),
         "cold_start": ColdStart(

@@ -24,7 +24,8 @@ class RetrieversConfig(Section):
     """The recent window: what sold in this many days before `as_of` is popular."""
 
     num_neighbours: int = Field(50, ge=1)
-    """Items kept for each item in the tables of `co_occurrence`, `next_basket`, `content` and `similar`."""
+    """Items kept for each item in the tables of `co_occurrence`, `next_basket`, `content`, `similar` and
+    `association_rules`."""
 
     history_items: int = Field(50, ge=1)
     """How many of a user's latest distinct items look up their neighbours there."""
@@ -81,8 +82,8 @@ class SurfaceConfig(Section):
 
     order_by: Literal["ranker", "page", "retriever"] = "ranker"
     """`ranker`: the ranker's score. `page`: what goes with the items on the page first, by the score among
-    equals. `retriever`: the score of the first of `retrievers`, and then what only the others propose, by the
-    ranker's score."""
+    equals. `retriever`: the score of the first of `retrievers` (of what it has for the page, where there are
+    items on it), and then what only the others propose, by the ranker's score."""
 
     page_only: bool = False
     """Whether what is on the page, where there is something, is all that its list is about: neither the cart,
@@ -98,8 +99,9 @@ class SurfaceConfig(Section):
 
     filters: tuple[str, ...] = ("page_items", "cart")
     """What is left out of its lists, by name. `page_items`: what is on the page. `cart`: what lies in the
-    cart, which is what was added in the last day and neither removed nor bought since. What is out of stock,
-    and what the request excludes, is always left out."""
+    cart, which is what was added in the last day and neither removed nor bought since. `variants`: what has
+    the `item_group_id` of one of both. What is out of stock, and what the request excludes, is always left
+    out."""
 
     diversity: float = Field(0, ge=0, le=1)
     """How much unlike each other the items of its lists are, where the request does not say. 0: the best by
@@ -117,9 +119,16 @@ class SurfaceConfig(Section):
 DEFAULT_SURFACES = {
     "home": SurfaceConfig(strangers="popular_among"),
     "product": SurfaceConfig(
-        retrievers=("co_occurrence", "next_basket", "encoder", "popularity"), order_by="page"
+        retrievers=("association_rules", "co_occurrence", "next_basket", "encoder", "popularity"),
+        order_by="retriever",
+        filters=("page_items", "cart", "variants"),
     ),
     "similar": SurfaceConfig(retrievers=("similar",), order_by="page", page_only=True, fallback=None),
+    "cart": SurfaceConfig(
+        retrievers=("association_rules", "co_occurrence", "next_basket", "encoder", "popularity"),
+        order_by="retriever",
+        filters=("page_items", "cart", "variants"),
+    ),
     "buy_again": SurfaceConfig(retrievers=("repurchase",), fallback=None),
     "trending": SurfaceConfig(retrievers=("trending",), order_by="retriever", diversity=0.3),
     "new": SurfaceConfig(retrievers=("new_arrivals",), fallback=None),

@@ -32,6 +32,7 @@ from features.core.artefact import other_version, read_manifest, write_manifest,
 from features.core.bundle_files import read_array, reading, require_shapes
 from features.core.columns import AVAILABILITY, ID, SOLD_OUT, USER_ID
 from features.histories import IntArray
+from features.profiles.item_groups import item_groups
 from features.profiles.item_profiles import ItemProfiles
 from features.retriever import Retriever
 from features.retrievers import configured_retrievers, retriever_class
@@ -193,6 +194,12 @@ class Bundle:
             return {}
         codes = self.users.drop(USER_ID).to_numpy().astype(np.int32)
         return dict(zip(self.users[USER_ID].to_list(), codes, strict=True))
+
+    @cached_property
+    def item_groups(self) -> IntArray:
+        """(N,) the group of variants of each item, -1 without one; empty where no item has one."""
+        groups = item_groups(self.catalogue)
+        return groups if (groups >= 0).any() else groups[:0]
 
     @cached_property
     def recommendable(self) -> NDArray[np.bool_]:

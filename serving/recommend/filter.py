@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.histories import IntArray
 from features.profiles.user_profile import UserProfile
-from serving.recommend.request import Query
+from serving.recommend.request import Query, no_items
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class FilterContext:
     profile: UserProfile
     recommendable: NDArray[np.bool_]
     """(N,) items that the bundle knows and that can be bought"""
+    item_groups: Callable[[], IntArray] = no_items
+    """Gives the group of variants of each item (N,), -1 without one; empty where no item has one. Not asked
+    before it is needed"""
 
 
 class Filter(ABC):

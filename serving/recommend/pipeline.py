@@ -246,8 +246,12 @@ class Pipeline:
         if surface.order_by == "page" and len(query.page_items):
             found = [one.for_page(query.page_items) for one in self._retrievers(surface).values()]
         elif surface.order_by == "retriever":
-            first = ranked.retrievals[retrievers_of(surface)[0]]
-            found = [first.for_user, first.for_page]
+            name, page = retrievers_of(surface)[0], query.page_items
+            first = ranked.retrievals[name]
+            found = [
+                first.for_user,
+                self.bundle.retrievers[name].for_page(page) if len(page) else first.for_page,
+            ]
         if found:
             scores = scores_of(found, ranked.items, otherwise=ranked.scores)
             order = np.argsort(-scores, kind="stable")
@@ -342,9 +346,9 @@ class Pipeline:
         found = {}
         for name, retriever in bundle.retrievers.items():
             for_user = known.retrieved[name]
-            is_asked = len(context_items) > 0 and (name in proposing or len(retriever.columns) > 0)
-            for_page = retriever.for_page(context_items) if is_asked else ScoredItems.none()
             limit = limits.get(name, retriever.num_candidates) if name in proposing else 0
+            is_asked = len(context_items) and (limit or retriever.columns)
+            for_page = retriever.for_page(context_items) if is_asked else ScoredItems.none()
             if allowed is not None and limit:
                 for_user = retriever.deeper(known.context, for_user, allowed=allowed, count=limit)
             wanted = (for_page,) if is_page_only else (for_page, for_user)
@@ -402,7 +406,7 @@ class Pipeline:
 
     def allowed(self, query: Query, profile: UserProfile) -> NDArray[np.bool_]:
         """(N,) what the surface's filters leave."""
-        context = FilterContext(query=query, profile=profile, recommendable=self.bundle.recommendable)
+        context = self._filter_context(query, profile)
         allowed = np.ones(self.bundle.num_items, bool)
         for one in self._filters[query.surface, query.exclude_cart]:
             removed = one.removed(context)
@@ -412,10 +416,13 @@ class Pipeline:
                 allowed[removed] = False
         return allowed
 
+    def _filter_context(self, query: Query, profile: UserProfile) -> FilterContext:
+        return FilterContext(query, profile, self.bundle.recommendable, lambda: self.bundle.item_groups)
+
     def _trace(self, query: Query, ranked: Ranked, made: Made) -> Trace:
         """How a list came about, with what became of the query's `explain_items`."""
         surface = self.bundle.surfaces[query.surface]
-        context = FilterContext(query, ranked.profile, self.bundle.recommendable)
+        context = self._filter_context(query, ranked.profile)
         removed = {}
         for one in self._filters[query.surface, query.exclude_cart]:
             removed[one] = np.zeros(self.bundle.num_items, bool)

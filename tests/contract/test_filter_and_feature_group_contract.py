@@ -77,7 +77,9 @@ def test_a_filter_takes_away_items_and_says_why(
     )
     profile = replace(tiny_pipeline.know(query).context.profile, cart_items=np.array([4], np.int32))
     mask = np.zeros(shop_dataset.num_items, bool)
-    mask[found.removed(FilterContext(query, profile, bundle.recommendable))] = True
+    groups = np.full(shop_dataset.num_items, -1, np.int32)
+    groups[[1, 6]] = 0
+    mask[found.removed(FilterContext(query, profile, bundle.recommendable, lambda: groups))] = True
     assert mask.any(), "something of this request is its business"
     nothing = Query(History.empty(), bundle.as_of)
     stranger = tiny_pipeline.know(nothing).context.profile

@@ -225,7 +225,10 @@ def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
     assert "fruit1" in page.items("buy_again")
     page.press('#buy_again [data-item="fruit1"] .add')
     until(lambda: page.texts("#cart .name") == ["Fruit1"])
+    assert page.items("with-cart")[:3] == ["fruit2", "fruit3", "fruit4"]
+    assert page.texts("#with-cart .reason")[0] == "Bought together with Fruit1"
     after = page.items("home")
+    assert not set(after) & set(page.items("with-cart"))
     assert "fruit1" not in {*after, *page.items("buy_again")}
     assert page.texts("#total") == ["$1.10"]
     newcomers = [card.get_attribute("data-item") for card in page.all("#home .card.new")]
@@ -233,6 +236,7 @@ def test_cart_and_purchase_change_the_rows(shop: LiveShop, page: Page) -> None:
 
     page.press("#cart button")
     until(lambda: page.texts("#cart li") == ["Your cart is empty."])
+    assert not page.one("#with-cart").is_displayed()
     assert "fruit1" in page.items("buy_again")
 
     page.press('#buy_again [data-item="fruit1"] .add')

@@ -347,7 +347,7 @@ def test_the_example_of_the_documentation_runs(client: Client) -> None:
     until(lambda: client.shop.rows("view_item_list"))
     assert [row["item_id"] for row in client.shop.rows("view_item_list")] == ["cheese2", "cheese3", "cheese4"]
     shown = client.do("return document.querySelector('#list').innerText")
-    assert shown.split("\n") == [f"Cheese{n}: Goes with Cheese1" for n in (2, 3, 4)]
+    assert shown.split("\n") == [f"Cheese{n}: Bought together with Cheese1" for n in (2, 3, 4)]
 
 
 CARDS = """

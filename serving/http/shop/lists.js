@@ -4,17 +4,18 @@ import { $, shop } from "./page.js";
 import { shopkeeper, timed } from "./server.js";
 
 export const OF_PRODUCT = ["similar", "product"]; // rows of the product whose page it is; what goes with it is filled up, what is similar is not
-const ROWS = [...OF_PRODUCT, "buy_again", "home"]; // an earlier row keeps a product that a later one would show, too
+const ROWS = [...OF_PRODUCT, "buy_again", "cart", "home"]; // an earlier row keeps a product that a later one would show, too
 const HOT = { trending: "trending", new: "new_arrivals", deals: "deals" }; // rows of the home page, there where they have something → its source
 const CARDS = 12;
 const FIELDS = ["title", "product_type", "brand", "size", "price", "sale_price", "availability"];
 const before = {}; // row → what it showed, and to whom
-const railOf = (row) => $(row).querySelector(".rail");
+const sectionOf = (row) => $(row === "cart" ? "with-cart" : row); // #cart is the cart itself
+const railOf = (row) => sectionOf(row).querySelector(".rail");
 
-export const NAMES = { product: "Goes with the product", similar: "Similar to the product", home: "Recommended for you", buy_again: "Buy again", trending: "Trending", new: "New in the shop", deals: "Deals" }; // as on the page
+export const NAMES = { product: "Goes with the product", similar: "Similar to the product", cart: "Goes with your cart", home: "Recommended for you", buy_again: "Buy again", trending: "Trending", new: "New in the shop", deals: "Deals" }; // as on the page
 
 export function prepareRows() {
-  for (const row of [...ROWS, ...Object.keys(HOT)]) addArrows($(row));
+  for (const row of [...ROWS, ...Object.keys(HOT)]) addArrows(sectionOf(row));
   showWaiting(ROWS);
 }
 
@@ -23,9 +24,10 @@ export function showWaiting(rows = ROWS) {
 }
 
 /** The rows of this shop, with their answers. `opened`: the product whose page it is, or null. `explain`: each with its trace. */
-export async function askForRows(opened, { explain }) {
-  const wanted = opened ? ROWS : [...ROWS.filter((row) => !OF_PRODUCT.includes(row)), ...Object.keys(HOT)];
-  const rows = wanted.filter((row) => shop.surfaces.includes(row));
+export async function askForRows(opened, { cart, explain }) {
+  $("with-cart").hidden = cart.length === 0 || !shop.surfaces.includes("cart");
+  const isThere = (row) => shop.surfaces.includes(row) && (opened || !OF_PRODUCT.includes(row)) && (row !== "cart" || cart.length);
+  const rows = (opened ? ROWS : [...ROWS, ...Object.keys(HOT)]).filter(isThere);
   if (opened) for (const row of Object.keys(HOT)) $(row).hidden = true;
   for (const row of rows) railOf(row).setAttribute("aria-busy", "true");
   const slots = rows.map((surface) => ({

@@ -48,11 +48,11 @@ async function open(item, origin) {
 async function refresh() {
   const number = ++refreshes;
   const { who, opened } = view;
-  const [user, { rows, milliseconds }] = await Promise.all([
-    shopkeeper.get(`users/${encodeURIComponent(who)}`, { limit: HISTORY }), askForRows(opened, { explain: $("panel").open }),
-  ]);
+  const user = await shopkeeper.get(`users/${encodeURIComponent(who)}`, { limit: HISTORY });
+  const cart = cartOf(user.events);
+  const { rows, milliseconds } = await askForRows(opened, { cart, explain: $("panel").open });
   if (number !== refreshes) return; // a later refresh has started
-  showCart(cartOf(user.events), { onRemove: removeFromCart, onBuy: buy });
+  showCart(cart, { onRemove: removeFromCart, onBuy: buy });
   const purchases = user.events.filter((event) => event.event_type === "purchase");
   showPurchases(purchases);
   const noneAgain = purchases.length ? "What there is to buy again is on this page or in the cart already." : "Nothing to buy again yet. Purchases appear here.";

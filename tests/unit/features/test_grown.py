@@ -20,7 +20,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 @pytest.mark.parametrize(
-    "name", ["co_occurrence", "encoder", "next_basket", "popularity", "repurchase", "user_knn"]
+    "name",
+    ["association_rules", "co_occurrence", "encoder", "next_basket", "popularity", "repurchase", "user_knn"],
 )
 def test_every_retriever_grows_and_keeps_what_it_knew(bundle: Bundle, name: str, tmp_path: Path) -> None:
     retriever = bundle.retrievers[name]

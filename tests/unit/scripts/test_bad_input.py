@@ -165,7 +165,7 @@ def test_a_bundle_whose_file_was_changed(
 
 
 def test_a_surface_that_the_bundle_has_not(shopkeeper: RunMain, bundle: Path, tmp_path: Path) -> None:
-    message = r"--surface 'front': this bundle has home, product, similar, buy_again"
+    message = r"--surface 'front': this bundle has home, product, similar, cart, buy_again"
     arguments = ("recommend", "--surface", "front", "--bundle", bundle, "--out", tmp_path / "shop")
     refused(shopkeeper, message, *arguments, folder=tmp_path)
 

@@ -292,7 +292,7 @@ def test_a_catalogue_without_currencies_is_shown_in_the_bundles(pipeline: Pipeli
 @pytest.mark.parametrize(
     ("body", "status", "mentioned"),
     [
-        ({"surface": "attic"}, 422, "home, product, similar, buy_again"),
+        ({"surface": "attic"}, 422, "home, product, similar, cart, buy_again"),
         ({"return_fields": ["titel"]}, 422, "title"),
         ({"user_id": "x" * 10_000}, 422, "user_id"),
         ({"user_id": " "}, 422, "blank"),
@@ -379,7 +379,7 @@ def test_an_unknown_query_parameter_is_refused_with_the_known_ones(
 
 def test_the_order_of_a_page_is_that_of_its_scores(shop: Shop) -> None:
     shop.send(bought("cheese4"), bought("cheese5"))
-    for surface in ("home", "product", "similar", "buy_again"):
+    for surface in ("home", "product", "similar", "cart", "buy_again"):
         answer = shop.recommend(user_id="ann", surface=surface, item_ids=["fruit3"], num_results=30)
         scores = [item["score"] for item in answer["items"]]
         assert scores == sorted(scores, reverse=True), surface
@@ -501,7 +501,7 @@ def test_problem_details_have_the_fields_of_their_schema(shop: Shop) -> None:
 def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> None:
     shop.send(bought("fruit1", price=3.5, timestamp="2023-11-14T10:00:00"), bought("ghost", user_id="eve"))
     assert shop.call("GET", "/v1/shop").json() == {
-        "surfaces": ["home", "product", "similar", "buy_again"],
+        "surfaces": ["home", "product", "similar", "cart", "buy_again"],
         "columns": ["id", "title", "product_type", "brand", "price", "currency"],
         "currency": "USD",
         "has_times": True,

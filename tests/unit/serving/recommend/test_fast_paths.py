@@ -88,7 +88,7 @@ def test_events_of_some_kinds_are_picked_in_their_order(event_types: list[int], 
     assert picked.event_types.tolist() == [kind for kind in event_types if kind in wanted]
 
 
-@pytest.mark.parametrize("surface", ["home", "product", "similar", "buy_again"])
+@pytest.mark.parametrize("surface", ["home", "product", "similar", "cart", "buy_again"])
 def test_what_is_known_of_a_user_serves_for_every_page(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str
 ) -> None:

@@ -130,7 +130,7 @@ def test_buy_again_holds_own_items_alone_and_says_when_there_are_no_more(
     assert all(place.source == "repurchase" for place in answer.recommendations)
 
 
-@pytest.mark.parametrize("surface", ["home", "product", "similar", "buy_again"])
+@pytest.mark.parametrize("surface", ["home", "product", "similar", "cart", "buy_again"])
 def test_someone_who_only_looked_gets_an_answer_on_every_surface(
     tiny_pipeline: Pipeline, surface: str, now: int
 ) -> None:
@@ -167,8 +167,8 @@ def test_the_product_page_shows_what_goes_with_the_product(
         )
         first = answer.recommendations[0]
         assert tiny_pipeline.bundle.item_ids[first.item] == companion
-        assert first.source == "co_occurrence"
-        assert first.reasons[0].text == f"Goes with {tiny_pipeline.bundle.titles[page[0]]}"
+        assert first.source == "association_rules"
+        assert first.reasons[0].text == f"Bought together with {tiny_pipeline.bundle.titles[page[0]]}"
         assert answer.fallback_used is None
 
 
@@ -217,7 +217,7 @@ def test_nothing_at_or_after_as_of_is_looked_at(
     assert seen != tiny_pipeline.recommend(Query(history, now + MINUTE))
 
 
-@pytest.mark.parametrize("surface", ["home", "product", "similar", "buy_again"])
+@pytest.mark.parametrize("surface", ["home", "product", "similar", "cart", "buy_again"])
 def test_what_is_sold_out_is_never_shown(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, surface: str, now: int
 ) -> None:

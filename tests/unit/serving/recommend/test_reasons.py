@@ -184,8 +184,10 @@ class Visit:
         truth, done = self.shop.truth, joined(set(self.shop.truth.targets), "or")
         assert other is not None
         title = self.shop.pipeline.bundle.titles[other]
+        on_page = {*self.query.page_items.tolist(), *(row[2] for row in self.rows)}
+        if text == f"{done.capitalize()} together with {title}":
+            return other in on_page and truth.together[other, item] >= 3
         if text == f"Goes with {title}":
-            on_page = {*self.query.page_items.tolist(), *(row[2] for row in self.rows)}
             return other in on_page and truth.together[other, item] >= 2
         if text == f"Often {done} with {title}":
             return other in self.own and truth.together[other, item] >= 2

@@ -42,7 +42,7 @@ def states_of(pipeline: Pipeline, *, max_bytes: int = 10**9) -> UserStates:
     return UserStates(pipeline, max_bytes=max_bytes, max_age_seconds=KEPT_SECONDS)
 
 
-@pytest.mark.parametrize("surface", ["home", "product", "similar", "buy_again"])
+@pytest.mark.parametrize("surface", ["home", "product", "similar", "cart", "buy_again"])
 def test_lists_are_those_of_the_moment_of_the_state(
     pipeline: Counting, shop_dataset: Dataset, surface: str
 ) -> None:
