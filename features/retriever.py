@@ -91,8 +91,8 @@ class Reason:
     """Why an item is in a list: a code for programs, a sentence for people."""
 
     code: str
-    """Such as `bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, `similar_users`, `deal`,
-    `new`, `trending`, `popular_among`, `popular` or `long_tail`"""
+    """Such as `due`, `bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, `similar_users`,
+    `deal`, `new`, `trending`, `popular_among`, `popular` or `long_tail`"""
     text: str
     item: int | None = None
     """The item that the sentence speaks of, as an index"""

@@ -20,6 +20,7 @@ from scipy import sparse
 from configs.settings.encoder import HistoryConfig
 from configs.settings.recommend import DEFAULT_SURFACES, RetrieversConfig
 from features.core.columns import MICROSECONDS_PER_DAY
+from features.profiles.due_columns import DUE_COLUMNS, POISSON_GAMMA
 from features.profiles.item_profiles import ItemProfiles
 from features.profiles.item_statistics import ITEM_STATISTICS
 from features.query_encoder import QueryEncoder, QueryEncoderSettings
@@ -28,6 +29,7 @@ from features.retrievers.association_rules import AssociationRules
 from features.retrievers.co_occurrence import CoOccurrence
 from features.retrievers.cold_start import ColdStart
 from features.retrievers.deals import Deals
+from features.retrievers.due import Due
 from features.retrievers.encoder import EncoderRetriever
 from features.retrievers.new_arrivals import NewArrivals
 from features.retrievers.next_basket import NextBasket
@@ -140,6 +142,12 @@ def _retrievers(vectors: NDArray[np.float32]) -> dict[str, Retriever]:
         "deals": Deals(price=np.zeros(NUM_ITEMS), sale_price=np.zeros(NUM_ITEMS)),
         "cold_start": ColdStart(
             items=np.empty((NUM_ITEMS, 0), np.int32), scores=np.empty((NUM_ITEMS, 0), np.float32)
+        ),
+        "due": Due(
+            intervals=np.zeros((NUM_ITEMS, 4), np.float32),
+            of_shop=np.array([np.log(14), 0, np.log(1 / 28), 0], np.float32),
+            weights=np.eye(len(DUE_COLUMNS))[POISSON_GAMMA],
+            days=np.array([7], np.float32),
         ),
         "encoder": EncoderRetriever(encoder, vectors, index, limit=200),
         "new_arrivals": NewArrivals(

@@ -44,6 +44,9 @@ class RetrieversConfig(Section):
     """Target events, by weight, after which a new arrival has numbers of its own: it is drawn for exploration
     as any other item from then on, and is in the stage `introduction` no more."""
 
+    due_days: float = Field(7, gt=0)
+    """`due` orders a user's own items by the probability that they buy each within so many days."""
+
 
 class RankerConfig(Section):
     """The small network that gives every candidate one score."""
@@ -129,7 +132,7 @@ DEFAULT_SURFACES = {
         order_by="retriever",
         filters=("page_items", "cart", "variants"),
     ),
-    "buy_again": SurfaceConfig(retrievers=("repurchase",), fallback=None),
+    "buy_again": SurfaceConfig(retrievers=("due", "repurchase"), order_by="retriever", fallback=None),
     "trending": SurfaceConfig(retrievers=("trending",), order_by="retriever", diversity=0.3),
     "new": SurfaceConfig(retrievers=("new_arrivals",), fallback=None),
     "deals": SurfaceConfig(retrievers=("deals",), fallback=None),

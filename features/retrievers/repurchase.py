@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
-from features.core.columns import EVENT_TYPES
 from features.core.compiled import compiled
-from features.core.participles import PARTICIPLES, PLACE
-from features.histories import IntArray, TimeArray
+from features.histories import IntArray
 from features.interactions import Interactions
+from features.own_item_reasons import own_item_reasons
 from features.profiles.recency_frequency import MAX_OVERDUE, overdue
 from features.profiles.repeat_rates import repeat_rates
 from features.profiles.user_profile import HALF_LIVES
@@ -22,8 +21,6 @@ from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems
 
 HALF_LIFE: Final = HALF_LIVES.index(120.0)
 """The decayed count by which a user's items are ordered: the best of them alone on Complete Journey."""
-
-MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 
 _RECENT: Final = ("own_quarter", "own_half", "own_window", "own_two", "own_three")
 """Counts in each of `user_profile.RECENT_WINDOWS`."""
@@ -98,16 +95,8 @@ class Repurchase(Retriever):
         return dict(zip(self.columns, block, strict=True))
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
-        """How often and how lately, of the event type that says most: purchases where there are any."""
-        profile = retrieval.user.profile
-        code, often, last = _said_most(
-            items, profile.target_items, profile.target_event_types, profile.target_times, PLACE
-        )
-        ago = retrieval.user.as_of - last
-        found = zip(items.tolist(), code.tolist(), often.tolist(), ago.tolist(), strict=True)
-        return {
-            item: _reason(EVENT_TYPES[code], often, ago, wording) for item, code, often, ago in found if often
-        }
+        """See `Retriever.reasons`."""
+        return own_item_reasons(items, retrieval.user, wording)
 
 
 @compiled
@@ -149,45 +138,3 @@ def _own_columns(
         by_gap = days_since[row] / max(gap_days[item], np.float32(1e-3))
         block[at + 3, place] = min(max(by_gap, 0.0), MAX_OVERDUE)
     return block
-
-
-@compiled
-def _said_most(
-    items: IntArray,
-    target_items: IntArray,
-    event_types: NDArray[np.int8],
-    times: TimeArray,
-    places: NDArray[np.int64],
-) -> tuple[NDArray[np.int8], NDArray[np.int64], TimeArray]:
-    """Of each of `items` (C,): the event type that says most (with the lowest of `places`, by code), how
-    often (0: never) and when last."""
-    code, often = np.zeros(len(items), np.int8), np.zeros(len(items), np.int64)
-    last = np.zeros(len(items), np.int64)
-    for place in range(len(items)):
-        for event in range(len(target_items)):
-            if target_items[event] != items[place]:
-                continue
-            found = event_types[event]
-            if not often[place] or places[found] < places[code[place]]:
-                code[place], often[place], last[place] = found, 1, times[event]
-            elif places[found] == places[code[place]]:
-                code[place] = found
-                often[place] += 1
-                last[place] = max(last[place], times[event])
-    return code, often, last
-
-
-def _reason(event_type: str, count: int, ago: int, wording: Wording) -> Reason:
-    """`count` events of a type, the last of them `ago` microseconds ago."""
-    often = {1: "once", 2: "twice"}.get(count, f"{count} times")
-    when = f", last {_ago(ago)}" if wording.has_times else ""
-    code = "bought_before" if event_type == "purchase" else "chosen_before"
-    return Reason(code, f"{PARTICIPLES[event_type].capitalize()} {often}{when}", priority=2)
-
-
-def _ago(microseconds: int) -> str:
-    """Hours below two days, so that it is true in every time zone: what is `yesterday` depends on it."""
-    hours = microseconds // MICROSECONDS_PER_HOUR
-    if hours < 48:
-        return f"{hours} hour{'' if hours == 1 else 's'} ago" if hours else "within the hour"
-    return f"{hours // 24} days ago"

@@ -115,8 +115,8 @@ class ItemFields(TypedDict):
 class ItemReason(TypedDict):
     """Why an item is in the list."""
     code: str
-    """`bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, `similar_users`, `deal`, `new`,
-    `trending`, `popular_among`, `popular`, `long_tail` or `exploration`."""
+    """`due`, `bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, `similar_users`, `deal`,
+    `new`, `trending`, `popular_among`, `popular`, `long_tail` or `exploration`."""
     text: str
     item_id: str | None
     """The item that the text is about."""

@@ -240,8 +240,9 @@ class ItemReason:
         str,
         Field(
             description=(
-                "`bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, `similar_users`, "
-                "`deal`, `new`, `trending`, `popular_among`, `popular`, `long_tail` or `exploration`."
+                "`due`, `bought_before`, `chosen_before`, `goes_with`, `similar`, `for_you`, "
+                "`similar_users`, `deal`, `new`, `trending`, `popular_among`, `popular`, `long_tail` or "
+                "`exploration`."
             )
         ),
     ]

@@ -176,7 +176,7 @@ def test_a_person_picked_from_the_list_sees_products_with_prices_and_reasons(pag
     assert page.texts("#buy_again .price")[1] == "$3.50"
     assert page.texts("#buy_again .category")[1] == "Food · Acme"
     assert page.texts("#buy_again .reason")[:2] == [
-        "Bought 3 times, last 3 days ago",
+        "You buy this about every 3 days; last 3 days ago",
         "Bought once, last 3 days ago",
     ]
     assert len(page.items("home")) == 12

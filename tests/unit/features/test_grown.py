@@ -21,7 +21,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.mark.parametrize(
     "name",
-    ["association_rules", "co_occurrence", "encoder", "next_basket", "popularity", "repurchase", "user_knn"],
+    [
+        "association_rules",
+        "co_occurrence",
+        "due",
+        "encoder",
+        "next_basket",
+        "popularity",
+        "repurchase",
+        "user_knn",
+    ],
 )
 def test_every_retriever_grows_and_keeps_what_it_knew(bundle: Bundle, name: str, tmp_path: Path) -> None:
     retriever = bundle.retrievers[name]

@@ -127,7 +127,7 @@ def test_buy_again_holds_own_items_alone_and_says_when_there_are_no_more(
     answer = tiny_pipeline.recommend(Query(history, now, surface="buy_again", num_results=60))
     assert set(items_of(answer)) == {item for item in own if tiny_pipeline.bundle.recommendable[item]}
     assert answer.shortfall_reason == "the surface's retrievers have no more items"
-    assert all(place.source == "repurchase" for place in answer.recommendations)
+    assert all(place.source == "due" for place in answer.recommendations)
 
 
 @pytest.mark.parametrize("surface", ["home", "product", "similar", "cart", "buy_again"])

@@ -175,10 +175,25 @@ class Visit:
         word = next(word for name, word in reversed(WORDS.items()) if name in words)
         times = [time for time, name, one in self.standing if one == item and WORDS[name] == word]
         often = {1: "once", 2: "twice"}.get(len(times), f"{len(times)} times")
-        hours = (self.query.as_of - times[-1]) // HOUR
+        return text == f"{word.capitalize()} {often}, last {self.ago(times[-1])}"
+
+    def ago(self, time: int) -> str:
+        hours = (self.query.as_of - time) // HOUR
         ago = f"{hours // 24} days ago" if hours >= 48 else f"{hours} hours ago"
-        ago = {0: "within the hour", 1: "1 hour ago"}.get(hours, ago)
-        return text == f"{word.capitalize()} {often}, last {ago}"
+        return {0: "within the hour", 1: "1 hour ago"}.get(hours, ago)
+
+    def is_due(self, item: int, text: str, _: int | None) -> bool:
+        times = [time for time, name, one in self.standing if (name, one) == ("purchase", item)]
+        moments: list[int] = []
+        for time in times:
+            if not moments or time - moments[-1] >= DAY / 2:
+                moments.append(time)
+        days = (moments[-1] - moments[0]) / DAY / (len(moments) - 1)
+        since = (self.query.as_of - moments[-1]) / DAY
+        assert len(moments) > 2
+        assert since <= 3 * days <= 3 * (since + 7)
+        often = "day" if round(days) <= 1 else f"{round(days)} days"
+        return text == f"You buy this about every {often}; last {self.ago(times[-1])}"
 
     def is_goes_with(self, item: int, text: str, other: int | None) -> bool:
         truth, done = self.shop.truth, joined(set(self.shop.truth.targets), "or")
