@@ -72,6 +72,11 @@ def check_reader(data: DataConfig) -> None:
             f"data.event_type={data.event_type} is the type of every event, and data.event_types maps those "
             "of a column: remove one of them."
         )
+    if data.item_vectors and data.text_model:
+        raise ConfigError(
+            f"data.item_vectors={data.item_vectors} and data.text_model={data.text_model} both give vectors "
+            "of the items: remove one of them."
+        )
     if data.reader == "session_text" and data.clock != "ordinal":
         raise ConfigError(
             "data.reader=session_text reads files without times: set data.clock=ordinal and "

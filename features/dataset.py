@@ -12,6 +12,9 @@ read it.
     context.npy, contexts.parquet   (E,) where each event came from, and the meaning of its code; only where
                                     events say so (`ingest/event_contexts.py`)
     item_content.npy                (N, G) content features of each item, as codes
+    item_text.npy                   (N, T) texts of each item, as hashed tokens (`item_text.py`)
+    item_vector.npy                 (N, V) vectors of items from elsewhere, zeros where there is none
+    item_image.npy                  (N, P) thumbnails of items, zeros where there is none
     item_vocabulary.parquet         the meaning of each code (`item_content.py`)
 
 `ingest/build_dataset.py` writes it.
@@ -124,6 +127,38 @@ class Dataset:
         """(E,) where each event came from: a row of `contexts.parquet`, from 1; 0 for nothing known. None
         where no event says so."""
         return self._feature("context") if (self.folder / "context.npy").is_file() else None
+
+    @property
+    def item_text(self) -> IntArray:
+        """(N, T) hashed tokens of each item's texts, from 1; 0 for none."""
+        return self._feature("item_text")
+
+    @property
+    def item_images(self) -> NDArray[np.uint8]:
+        """(N, P) the thumbnails that `data.image_folder` gave, or zeros. P is 0 without any."""
+        return self._feature("item_image")
+
+    @property
+    def given_vectors(self) -> NDArray[np.float32]:
+        """(N, V) the vectors that `data.item_vectors` or `data.text_model` gave: of length 1, or zeros. V is
+        0 without any."""
+        return self._feature("item_vector")
+
+    def content_of(self, items: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """Everything that an item tower may read, by the names of its inputs, of the items that a mask (N,)
+        marks."""
+        arrays: dict[str, NDArray[Any]] = {
+            "codes": self.item_content,
+            "tokens": self.item_text,
+            "given": self.given_vectors,
+            "images": self.item_images,
+        }
+        return {name: np.asarray(array[items]) for name, array in arrays.items()}
+
+    @property
+    def num_text_words(self) -> int:
+        """How many of the tokens, the first ones, are words in their order."""
+        return int(self._entry("num_text_words"))
 
     @property
     def user_attribute_sizes(self) -> tuple[int, ...]:

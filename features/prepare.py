@@ -15,6 +15,7 @@ from configs.settings.data import DataConfig
 from features.core.artefact import check_replaceable
 from features.core.forgotten import Forgotten
 from features.ingest.build_dataset import build_dataset
+from features.ingest.made_elsewhere import read_made_elsewhere
 from features.ingest.report import Report, make_report
 from features.ingest.tables import write_tables
 from features.ingest.validate_catalogue import validate_items, validate_users
@@ -69,7 +70,9 @@ def prepare(
     )
     items = validate_items(raw.items, prepare=config.prepare, currency=events.currency)
     rejected = pl.concat([events.rejected, items.rejected, users.rejected])
-    report = make_report(events, items, users, config=config, now=now, remarks=raw.remarks)
+    elsewhere = read_made_elsewhere(config.data, items.frame, log=log)
+    remarks = (*raw.remarks, *elsewhere.remarks)
+    report = make_report(events, items, users, config=config, now=now, remarks=remarks)
     items_from_events = raw.items.from_events if raw.items else ()
     del raw  # frees as much memory as the steps below need
     if of_events.clock == "ordinal":
@@ -90,7 +93,8 @@ def prepare(
     )
     _rejected_file(config).unlink(missing_ok=True)
     log(f"Writing the dataset of {report.num_users:,} users and {report.num_items:,} items")
-    build_dataset(config.workspace / "tables", config.workspace / "dataset", events=events.events)
+    tables, dataset = config.workspace / "tables", config.workspace / "dataset"
+    build_dataset(tables, dataset, events=events.events, elsewhere=elsewhere)
     return report
 
 

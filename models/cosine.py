@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.encoder import Encoder, UserTensors
-from models.item_vectors import ItemTable, ItemTower
+from models.item_vectors import ItemContent, ItemTable, ItemTower
 
 MAX_SCALE = 100.0
 """Upper limit of 1 / temperature: a sharper softmax is unstable."""
@@ -52,9 +52,9 @@ class CosineEncoder(Encoder):
         """The item tower of the inner encoder."""
         return self.inner.item_tower
 
-    def cold_start_item_vectors(self, codes: Tensor) -> Tensor:
+    def cold_start_item_vectors(self, content: ItemContent) -> Tensor:
         """See `Encoder.cold_start_item_vectors`. Norm 1."""
-        return F.normalize(self.inner.cold_start_item_vectors(codes), dim=-1)
+        return F.normalize(self.inner.cold_start_item_vectors(content), dim=-1)
 
     def hidden_states(
         self,

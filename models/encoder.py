@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from configs.settings.encoder import EncoderConfig
 from configs.settings.event_types import EventType
 from models.data_shape import DataShape
-from models.item_vectors import ItemTable, ItemTower, build_item_embeddings
+from models.item_vectors import ItemContent, ItemTable, ItemTower, build_item_embeddings
 
 NUM_EVENT_TYPES = len(get_args(EventType))
 
@@ -91,11 +91,10 @@ class Encoder(nn.Module):
         """The item tower, which can compute vectors of cold-start items; None for a model without one."""
         return self.items if isinstance(self.items, ItemTower) else None
 
-    def cold_start_item_vectors(self, codes: Tensor) -> Tensor:
-        """Codes of catalogue features (M, G) of items without training data → item vectors (M, D). Needs an
-        item tower."""
+    def cold_start_item_vectors(self, content: ItemContent) -> Tensor:
+        """The content of M items without training data → item vectors (M, D). Needs an item tower."""
         assert self.item_tower is not None
-        return self.item_tower.cold_start(codes)
+        return self.item_tower.cold_start(content)
 
     def query_vectors(
         self,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from configs.settings.encoder import EncoderConfig
 from models.data_shape import DataShape
 from models.encoder import Encoder, UserTensors
-from models.item_vectors import ItemTower
+from models.item_vectors import ItemContent, ItemTower
 
 
 class Ensemble(Encoder):
@@ -59,9 +59,9 @@ class Ensemble(Encoder):
         """The item tower of the first member; those of the others read the same features."""
         return self.members[0].item_tower
 
-    def cold_start_item_vectors(self, codes: Tensor) -> Tensor:
+    def cold_start_item_vectors(self, content: ItemContent) -> Tensor:
         """See `Encoder.cold_start_item_vectors`."""
-        return torch.cat([member.cold_start_item_vectors(codes) for member in self.members], dim=-1)
+        return torch.cat([member.cold_start_item_vectors(content) for member in self.members], dim=-1)
 
     def hidden_states(
         self,

@@ -22,6 +22,9 @@ def dataset_of(users: Sequence[Sequence[tuple[float, str, int]]]) -> Dataset:
     owners = [user for user, *_ in flat]
     baskets = np.unique(np.array([(user, day) for user, day, _, _ in flat]), axis=0, return_inverse=True)[1]
     np.save(Path(FOLDER.name) / "item_content.npy", np.zeros((6, 5), np.int32))
+    np.save(Path(FOLDER.name) / "item_text.npy", np.zeros((6, 4), np.int32))
+    np.save(Path(FOLDER.name) / "item_vector.npy", np.zeros((6, 0), np.float32))
+    np.save(Path(FOLDER.name) / "item_image.npy", np.zeros((6, 0), np.uint8))
     return Dataset(
         folder=Path(FOLDER.name),
         manifest={

@@ -91,6 +91,7 @@ def make_config(raw: Path, workspace: Path, *overrides: str) -> Config:
         "history.max_length=40",
         "encoder.dim=16",
         "encoder.num_layers=1",
+        "encoder.item_text_hashes=1024",
         "training.max_epochs=2",
         "training.batch_tokens=1024",
         "training.num_negatives=32",

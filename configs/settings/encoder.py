@@ -74,11 +74,20 @@ class EncoderConfig(Section):
 
     items: Literal["auto", "id", "features"] = "auto"
     """How item vectors are made. `id`: an embedding table. `features`: an item tower over id, category path,
-    brand and price band. `auto`: `features` for `two_tower`, `id` for the others."""
+    brand, price band, texts (`item_text`) and given vectors (`data.item_vectors`). `auto`: `features` for
+    `two_tower`, `id` for the others."""
 
     id_dropout: float = Field(0.1, ge=0, lt=1)
     """Probability in training that the item tower reads an item without its id, so that it learns from
     features."""
+
+    item_text: bool = True
+    """Whether the item tower reads texts too: title, brand, category and description, as hashed words and
+    character trigrams with a convolution over the words. They are trained with the rest, in any language."""
+
+    item_text_hashes: int = Field(32_768, ge=16, le=4_194_304)
+    """Embeddings of words and trigrams, which share them by their hashes. More for a large catalogue in many
+    words; they are part of the model's file and of training's memory."""
 
     normalize: bool = False
     """Normalize vectors to length 1 and learn a temperature: cosine similarity, not the dot product."""

@@ -24,7 +24,7 @@ from typing import Any
 from configs.exceptions import ArtefactError, ShopkeeperError
 
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Version of the files and manifest entries of every kind of artefact. Raise it when one of them changes."""
 
 FULL_DISK_BYTES = 65_536

@@ -19,12 +19,21 @@ from features.core.categorical import categorical_code, user_keys
 from features.dataset import Dataset
 from features.ingest.event_contexts import CONTEXT, context_table, with_contexts
 from features.ingest.id_kinds import why_ids_differ
+from features.ingest.made_elsewhere import MadeElsewhere
 from features.ingest.tables import Tables
 from features.ingest.training_data import training_data_fingerprint
 from features.ingest.write_features import write_features
 
+NOTHING: Final = MadeElsewhere()
 
-def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame | None = None) -> Dataset:
+
+def build_dataset(
+    tables_folder: Path,
+    out_folder: Path,
+    *,
+    events: pl.DataFrame | None = None,
+    elsewhere: MadeElsewhere = NOTHING,
+) -> Dataset:
     """Write the dataset folder atomically; the same tables give the same fingerprint.
 
     Users and items with at least one item event are numbered in the order of their first one (ties by id).
@@ -34,7 +43,8 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
     apart from its purchase, so that it keeps its own time. Every event without a transaction is a basket of
     its own.
 
-    `events`: those of the tables, to save reading them when they are in memory. Raises ArtefactError when
+    `events`: those of the tables, to save reading them when they are in memory. `elsewhere`:
+    vectors and images of items. Raises ArtefactError when
     there are no tables, DataError when they have no item event.
     """
     tables = Tables.open(tables_folder)
@@ -64,11 +74,14 @@ def build_dataset(tables_folder: Path, out_folder: Path, *, events: pl.DataFrame
             "has_catalogue": tables.manifest["num_items"] > 0 and c.ID not in items_from_events(tables),
             "nothing_to_recommend": _nothing_to_recommend(tables, catalogue.head(len(items))),
         }
-        described = catalogue.select(c.PRODUCT_TYPE, c.BRAND, pl.col(_LISTED_PRICE).alias(c.PRICE))
+        texts = [name for name in (c.TITLE, c.DESCRIPTION) if name in catalogue.columns]
+        described = catalogue.select(c.PRODUCT_TYPE, c.BRAND, *texts, pl.col(_LISTED_PRICE).alias(c.PRICE))
         has_times = contents["clock"] == "real"
         contents |= write_features(
             scratch, catalogue=described, event_types=tuple(contents["event_types"]), has_times=has_times
         )
+        np.save(scratch / "item_vector.npy", elsewhere.vectors.by_row(catalogue[c.ID]))
+        np.save(scratch / "item_image.npy", elsewhere.images.by_row(catalogue[c.ID]))
         contents["training_data"] = training_data_fingerprint(
             scratch, items=catalogue.head(len(items)), users=user_rows, clock=contents["clock"]
         )

@@ -27,6 +27,7 @@ ITEM_TEXT: Final = (
     c.AVAILABILITY,
     "link",
     "image_link",
+    c.IMAGE_PATH,
     c.ITEM_GROUP_ID,
     "description",
     "color",

@@ -11,6 +11,7 @@ import polars as pl
 
 from features.histories import TimeArray
 from features.profiles.item_content import code_items, item_vocabulary, price_edges
+from features.profiles.item_text import NUM_WORDS, text_tokens
 from features.profiles.point_in_time import FAVOURITE, user_features_before_events
 from features.profiles.user_attributes import code_attributes
 from features.profiles.user_features import USER_NUMBERS, profile_event_types
@@ -37,10 +38,12 @@ def write_features(
     vocabulary.write_parquet(folder / "item_vocabulary.parquet", statistics=False)
     codes = code_items(catalogue, vocabulary)
     np.save(folder / "item_content.npy", codes)
+    np.save(folder / "item_text.npy", text_tokens(catalogue))
     return {
         "profile_event_types": list(counted),
         "user_attributes": attributes.values,
         "item_content_sizes": [int(size) for size in codes.max(axis=0, initial=0) + 1],
+        "num_text_words": NUM_WORDS,
         "price_edges": price_edges(vocabulary),
     }
 

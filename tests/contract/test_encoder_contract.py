@@ -21,6 +21,7 @@ from features.histories import History
 from models.data_shape import DataShape
 from models.encoder import Encoder, UserTensors
 from models.factory import build_encoder
+from models.item_vectors import ItemContent
 from models.losses import full_softmax, gbce, sampled_softmax
 from training.encoder.batches import Batch, Events, TrainingBatches
 from training.encoder.negatives import NegativeSampler
@@ -47,6 +48,12 @@ SHAPE = DataShape(
         [torch.arange(NUM_ITEMS) // 6 + 1, torch.arange(NUM_ITEMS) // 3, torch.arange(NUM_ITEMS) % 3], dim=1
     ),
     item_content_sizes=(3, 4, 3),
+    item_tokens=torch.randint(50, (NUM_ITEMS, 9), generator=torch.Generator().manual_seed(1)).int(),
+    num_words=4,
+    item_given=torch.randn(NUM_ITEMS, 6, generator=torch.Generator().manual_seed(2)),
+    item_images=torch.randint(
+        1, 256, (NUM_ITEMS, 3 * 8 * 8), generator=torch.Generator().manual_seed(4)
+    ).byte(),
     num_user_numbers=5,
     user_code_sizes=(4, 3),
 )
@@ -76,7 +83,15 @@ def encoder(variant: Variant) -> Encoder:
 
 def settings(variant: Variant, **others: object) -> EncoderConfig:
     return EncoderConfig.model_validate(
-        {"model": variant[0], "dim": DIM, "num_layers": 2, "dropout": 0.1, **variant[1], **others}
+        {
+            "model": variant[0],
+            "dim": DIM,
+            "num_layers": 2,
+            "dropout": 0.1,
+            "item_text_hashes": 50,
+            **variant[1],
+            **others,
+        }
     )
 
 
@@ -166,7 +181,12 @@ def test_padding_has_no_effect(encoder: Encoder) -> None:
 
 def test_without_catalogue_features_there_is_no_item_tower() -> None:
     without_features = replace(
-        SHAPE, item_content=torch.zeros(NUM_ITEMS, 3, dtype=torch.long), item_content_sizes=(1, 1, 1)
+        SHAPE,
+        item_content=torch.zeros(NUM_ITEMS, 3, dtype=torch.long),
+        item_content_sizes=(1, 1, 1),
+        item_tokens=None,
+        item_given=None,
+        item_images=None,
     )
     assert build_encoder(settings(("two_tower", {})), without_features).item_tower is None
 
@@ -351,8 +371,9 @@ def test_a_cold_start_item_is_near_the_items_with_its_features(variant: Variant)
     torch.manual_seed(3)
     encoder = build_encoder(settings(variant), SHAPE).eval()
     encoder.load_pretrained(given, torch.ones(NUM_ITEMS, dtype=torch.bool))
-    codes = torch.tensor([[1, 0, 0], [2, 0, 0]])
-    first, second = encoder.cold_start_item_vectors(codes).detach()
+    nothing = (torch.zeros(2, 9, dtype=torch.long), torch.zeros(2, 6), torch.zeros(2, 192, dtype=torch.uint8))
+    content = ItemContent(torch.tensor([[1, 0, 0], [2, 0, 0]]), *nothing)
+    first, second = encoder.cold_start_item_vectors(content).detach()
     assert first[0] > 0.9
     assert second[1] > 0.9
     assert first[1].abs() < 0.1
@@ -485,6 +506,13 @@ def test_the_item_graph_gives_the_vectors_of_cold_start_items(variant: Variant, 
     assert tower is not None
     export_item_encoder(encoder, tower, tmp_path / "items.onnx", max_difference=1e-4)
     session = onnxruntime.InferenceSession(str(tmp_path / "items.onnx"), providers=["CPUExecutionProvider"])
-    codes = torch.tensor([[0, 0, 0], [2, 3, 1], [1, 0, 2]])
-    found = session.run(["item_vectors"], {"codes": codes.numpy()})[0]
-    np.testing.assert_allclose(found, encoder.cold_start_item_vectors(codes).numpy(), rtol=2e-5, atol=2e-5)
+    codes = torch.tensor([[0, 0, 0], [2, 3, 1], [1, 0, 2], [1, 1, 1], [0, 0, 0]])
+    tokens = torch.tensor([[0] * 9, [7] * 9, [1, 2, 0, 0, 3, 0, 0, 0, 0], [0] * 9, list(range(9))])
+    given = torch.randn(5, 6) * torch.tensor([0, 1, 0, 1, 1])[:, None]
+    images = torch.randint(1, 256, (5, 3 * 8 * 8)).byte() * torch.tensor([1, 0, 1, 0, 1]).byte()[:, None]
+    for count in (1, 3, 5):
+        content = ItemContent(codes[:count], tokens[:count], given[:count], images[:count])
+        feed = {name: value.numpy() for name, value in content._asdict().items()}
+        found = session.run(["item_vectors"], feed)[0]
+        expected = encoder.cold_start_item_vectors(content).numpy()
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-5)

@@ -20,6 +20,10 @@ def build_model(dataset: Dataset, config: Config) -> Encoder:
 
 def data_shape(dataset: Dataset, config: Config) -> DataShape:
     """The sizes and item content features that a model is built from."""
+    tokens, given, images = (
+        torch.from_numpy(np.array(array)) if array.any() else None
+        for array in (dataset.item_text, dataset.given_vectors, dataset.item_images)
+    )
     num_categories = min(int(dataset.categories.max(initial=-1)) + 1, MAX_CATEGORIES)
     return DataShape(
         num_items=dataset.num_items,
@@ -27,6 +31,10 @@ def data_shape(dataset: Dataset, config: Config) -> DataShape:
         has_times=dataset.has_times,
         item_content=torch.from_numpy(np.asarray(dataset.item_content).astype(np.int64)),
         item_content_sizes=dataset.item_content_sizes,
+        item_tokens=tokens,
+        item_given=given,
+        item_images=images,
+        num_words=dataset.num_text_words,
         num_user_numbers=len(USER_NUMBERS),
         user_code_sizes=(num_categories + 1, *dataset.user_attribute_sizes),
     )

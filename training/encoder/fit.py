@@ -41,6 +41,7 @@ from training.encoder.set_batches import SetBatches
 from training.encoder.time_limit import TimeBudget, TimeLimit
 from training.encoder.too_little_data import event_type_counts, nothing_to_train_on
 from training.encoder.trainer import build_trainer
+from training.encoder.unread_content import say_what_is_not_read
 from training.encoder.user_table import UserTable
 from training.encoder.validation import validation_loader
 from training.encoder.weight_averaging import ExponentialMovingAverage
@@ -79,6 +80,7 @@ def fit_encoders(
         return
     pl.seed_everything(config.training.seed, workers=True, verbose=False)
     encoder = build_model(dataset, config)
+    say_what_is_not_read(encoder, dataset)
     fit = partial(_fit, encoder, dataset, config=config, run=run, budget=budget, after_epoch=after_epoch)
     if not _load_fitted(encoder, run, validation):
         _set_initial_weights(encoder, dataset, validation, config=config, run=run)

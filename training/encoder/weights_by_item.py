@@ -29,7 +29,7 @@ def weights_by_item_id(
     An item that the run did not know keeps the row that the encoder has. Raises ArtefactError where the run
     kept no catalogue, and for a model that reads codes of the catalogue which mean something else by now.
     """
-    if not can_be_aligned(encoder, run, dataset):
+    if not can_be_aligned(encoder, run, dataset) or not _are_of(encoder, weights):
         raise ArtefactError(
             f"{run.folder}: its weights belong to another catalogue than {dataset.folder} holds, and cannot "
             "be carried over. Train on the present data with `shopkeeper train`."
@@ -54,6 +54,17 @@ def can_be_aligned(encoder: Encoder, run: Run, dataset: Dataset) -> bool:
         return True
     before = run.folder / _VOCABULARY
     return before.is_file() and sha256_file(before) == dataset.manifest["files"][_VOCABULARY]
+
+
+def _are_of(encoder: Encoder, weights: Mapping[str, Tensor]) -> bool:
+    """Whether an encoder for this dataset has these weights, up to the number of items: it has others where
+    there are texts or vectors of items by now, or none any more."""
+    tables, fresh = _item_tables(encoder), encoder.state_dict()
+    return fresh.keys() == weights.keys() and all(
+        weight.shape[1:] == fresh[name].shape[1:] and (name in tables or len(weight) == len(fresh[name]))
+        for name, weight in weights.items()
+        if weight.ndim
+    )
 
 
 def _item_tables(encoder: Encoder) -> list[str]:

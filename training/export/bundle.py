@@ -64,7 +64,7 @@ def build_bundle(
     vectors = _trained_vectors(encoder, dataset)
     vectors[untouched] = 0.0
     if graphs.item_encoder is not None and dataset.has_catalogue:
-        vectors[untouched] = graphs.item_encoder.encode(np.asarray(dataset.item_content)[untouched])
+        vectors[untouched] = graphs.item_encoder.encode(dataset.content_of(untouched))
     knows_users = encoder.reads_user or PopularAmong.name in configured_retrievers(config.surfaces)
     users = _users(dataset) if knows_users and len(dataset.user_attribute_sizes) else None
     parts = TrainedParts(

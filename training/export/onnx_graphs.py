@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from configs.exceptions import GateError
 from features.core.onnx import onnx_session
 from models.encoder import Encoder, UserTensors
-from models.item_vectors import ItemTower
+from models.item_vectors import ItemContent, ItemTower
 from models.ranker import RankerNetwork
 
 GATE_SIZES = ((1, 1), (1, 2), (3, 7), (2, 33))
@@ -49,14 +49,15 @@ class _QueryEncoder(nn.Module):
 
 
 class _ItemEncoder(nn.Module):
-    """Catalogue features of items without history → their vectors."""
+    """What is known of items without history → their vectors."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, inputs: tuple[str, ...]) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.inputs = encoder, inputs
 
-    def forward(self, codes: Tensor) -> Tensor:
-        return self.encoder.cold_start_item_vectors(codes)
+    def forward(self, *content: Tensor) -> Tensor:
+        named = dict(zip(self.inputs, content, strict=True))
+        return self.encoder.cold_start_item_vectors(ItemContent(**named))
 
 
 INPUTS = ("history_vectors", "event_types", "ages", "lengths")
@@ -89,41 +90,52 @@ def export_encoder(encoder: Encoder, path: Path, *, max_length: int, max_differe
 
 
 def export_item_encoder(encoder: Encoder, tower: ItemTower, path: Path, *, max_difference: float) -> float:
-    """Write `item_encoder.onnx`, feature codes (M, G) → vectors (M, D) of items without history; see
+    """Write `item_encoder.onnx`, content (M rows) → vectors (M, D) of items without history; see
     `export_encoder`.
 
     The ids stay out of the graph: a known item's vector is in the bundle already.
     """
-
-    def codes(count: int) -> Tensor:
-        columns = [
-            torch.randint(size, (count,), generator=torch.Generator().manual_seed(count))
-            for size in tower.sizes
-        ]
-        return torch.stack(columns, dim=1)
-
+    names = tower.content.inputs
+    model = _ItemEncoder(encoder.eval(), names)
     items = torch.export.Dim("items", min=1, max=1_000_000)
     _export(
-        _ItemEncoder(encoder.eval()),
-        (codes(3),),
+        model,
+        _content(tower, 3),
         path,
-        names=["codes"],
+        names=list(names),
         output="item_vectors",
-        dynamic=({0: items},),
+        dynamic=(({0: items},) * len(names),),
     )
 
     @torch.no_grad()
     def difference() -> float:
-        return float(
-            np.max(
-                [
-                    _difference(path, {"codes": codes(m)}, encoder.cold_start_item_vectors(codes(m)))
-                    for m in (1, 50)
-                ]
-            )
-        )
+        found = []
+        for count in (1, 2, 50):
+            inputs = _content(tower, count)
+            found.append(_difference(path, dict(zip(names, inputs, strict=True)), model(*inputs)))
+        return float(np.max(found))
 
     return _gated(path, difference, max_difference=max_difference)
+
+
+def _content(tower: ItemTower, count: int) -> tuple[Tensor, ...]:
+    """Random content of so many items: texts of any length, some items without a given vector or an image."""
+    generator = torch.Generator().manual_seed(count)
+    codes = [torch.randint(size, (count,), generator=generator) for size in tower.sizes]
+    inputs = [torch.stack(codes, dim=1)]
+    if tower.text is not None and tower.content.tokens is not None:
+        shape = (count, tower.content.tokens.shape[1])
+        tokens = torch.randint(2**31 - 1, shape, generator=generator)
+        num_tokens = torch.randint(shape[1] + 1, (count, 1), generator=generator)
+        inputs.append(tokens * (torch.arange(shape[1]) < num_tokens))
+    if tower.content.given is not None:
+        given = torch.randn(count, tower.content.given.shape[1], generator=generator)
+        inputs.append(given * (torch.arange(count) % 2 == 0)[:, None])
+    if tower.content.images is not None:
+        shape = (count, tower.content.images.shape[1])
+        images = torch.randint(256, shape, generator=generator, dtype=torch.uint8)
+        inputs.append(images * (torch.arange(count) % 3 > 0)[:, None])
+    return tuple(inputs)
 
 
 def export_ranker(ranker: RankerNetwork, path: Path, *, max_difference: float) -> float:
@@ -242,5 +254,5 @@ def _gated(path: Path, difference: object, *, max_difference: float) -> float:
     return float(found)
 
 
-_WIDE = ("history_vectors", "features", "user_numbers", "user_codes", "codes")
+_WIDE = ("history_vectors", "features", "user_numbers", "user_codes", "codes", "tokens", "given", "images")
 """Inputs whose last dimension is a width and rightly fixed."""

@@ -53,7 +53,14 @@ def with_present_catalogue(bundle: Bundle, dataset: Dataset, *, config: Config) 
     vectors[carried] = encoder.item_vectors[old_row[carried]]
     if bundle.item_encoder is not None and dataset.has_catalogue:
         known_then = catalogue if point.name == "full" else catalogue.drop(PRICE)
-        vectors[untouched] = bundle.item_encoder.vectors(known_then.filter(pl.Series(untouched)))
+        made_elsewhere = {
+            name: array
+            for name, array in dataset.content_of(untouched).items()
+            if name in ("given", "images")
+        }
+        vectors[untouched] = bundle.item_encoder.vectors(
+            known_then.filter(pl.Series(untouched)), made_elsewhere=made_elsewhere
+        )
     interactions = Interactions.before(dataset, point, config)
     categories = _categories_as_before(bundle, catalogue)
     parts = TrainedParts(

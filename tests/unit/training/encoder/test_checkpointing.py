@@ -144,13 +144,15 @@ def test_killed_with_sparse_updates_the_result_is_the_same(
     the_same(run, uninterrupted)
 
 
+@pytest.mark.parametrize("model", ["bsarec", "two_tower"])
 def test_killed_with_weight_averaging_and_item_masking_the_result_is_the_same(
-    prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path
+    model: str, prepared_shop: Path, shop_dataset: Dataset, tmp_path: Path
 ) -> None:
+    """The second has an item tower, which reads texts."""
     averaged = (
         "training.weight_averaging=0.9",
         "training.item_mask_prob=0.3",
-        "encoder.model=bsarec",
+        f"encoder.model={model}",
         "encoder.num_heads=1",
     )
     config = settings(prepared_shop, *averaged)
