@@ -35,7 +35,7 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-nights benchmark-serving benchmark-faults
+.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-nights benchmark-outcomes benchmark-serving benchmark-faults
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
@@ -60,6 +60,9 @@ benchmark-due: $(VENV)/installed ## what is due to be bought again, as a ranking
 
 benchmark-nights: $(VENV)/installed ## fourteen nights of refresh beside a model trained once, and docs/nights.md
 	$(BIN)/python benchmarks/nights.py $(BENCH_ARGS)
+
+benchmark-outcomes: $(VENV)/installed ## several outcomes beside one score, and docs/benchmarks-outcomes.md
+	$(BIN)/python -m benchmarks.outcomes $(BENCH_ARGS)
 
 benchmark-serving: $(VENV)/installed ## requests/s and latency of the live server, and docs/benchmarks-serving.md
 	$(BIN)/python benchmarks/serving_speed.py $(BENCH_ARGS)

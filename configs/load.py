@@ -18,6 +18,7 @@ from configs.renamed import explain_old_setting, explain_old_value
 from configs.schema import Config
 from configs.settings.encoder import MODELS_OF_SETS
 from configs.settings.event_types import TARGET_EVENT_TYPES
+from configs.settings.outcomes import outcome_of
 
 
 def load_config(*paths: Path, overrides: Sequence[str] = (), workspace: Path | None = None) -> Config:
@@ -67,6 +68,7 @@ def check(config: Config) -> None:
         raise ConfigError(
             "surfaces has no 'home', the default surface and the one that is evaluated: add it."
         )
+    _check_outcomes(config)
     if config.tracking.enabled and config.tracking.port == config.serving.port:
         raise ConfigError(
             f"tracking.port and serving.port are both {config.serving.port}: set one of them to another "
@@ -90,6 +92,19 @@ def _check_targets(config: Config) -> None:
             f"history.targets has {', '.join(unread)}, which history.input_event_types lacks: the encoder "
             "would have to predict events that it never reads. Add them to input_event_types."
         )
+
+
+def _check_outcomes(config: Config) -> None:
+    """The ranker learns every outcome that a surface weighs."""
+    if config.ranker.outcomes is None:
+        return
+    for place, surface in config.surfaces.items():
+        for name in surface.weights:
+            if outcome_of(name) not in config.ranker.outcomes:
+                raise ConfigError(
+                    f"surfaces.{place}.weights has {name}, and ranker.outcomes lacks {outcome_of(name)}: "
+                    "add it there, or leave ranker.outcomes out."
+                )
 
 
 def _check_evaluation(config: Config) -> None:

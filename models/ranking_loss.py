@@ -36,3 +36,19 @@ def capped_listwise_softmax(
     counts_G = torch.zeros(num_lists).index_add(0, list_C, relevant_C)
     share_C = relevant_C / counts_G.clamp(min=1, max=places)[list_C]
     return (share_C * list_weight_G[list_C] * (log_sum_G[list_C] - scores_C)).sum() / list_weight_G.sum()
+
+
+def representative_cross_entropy(
+    logits_C: Tensor, had_C: Tensor, *, list_weight_C: Tensor, log_weight_C: Tensor, num_usual: float
+) -> Tensor:
+    """Binary cross-entropy of candidates, summed, and divided by how many of so many lists usually had it
+    (`num_usual`): the level that a listwise loss leaves open.
+
+    Each candidate counts for as many as it stands for (`log_weight_C`) and as its list does
+    (`list_weight_C`), so that sigmoid(logit) estimates a probability.
+    """
+    weight_C = list_weight_C * log_weight_C.exp()
+    losses_C = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits_C, had_C, weight_C, reduction="none"
+    )
+    return losses_C.sum() / num_usual

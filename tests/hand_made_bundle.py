@@ -6,6 +6,7 @@ What it should answer is plain: more of the aisle that a person buys from.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy import sparse
 
 from configs.settings.encoder import HistoryConfig
-from configs.settings.recommend import DEFAULT_SURFACES, RetrieversConfig
+from configs.settings.recommend import DEFAULT_SURFACES, RetrieversConfig, SurfaceConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from features.profiles.due_columns import DUE_COLUMNS, POISSON_GAMMA
 from features.profiles.item_profiles import ItemProfiles
@@ -57,17 +58,28 @@ WEIGHTS = {
     "popularity": 0.05,
 }
 """The ranker is this weighted sum."""
+OUTCOME_WEIGHTS = {
+    "click": {"popularity": 1.0, "own_decayed_120": -9.0},
+    "purchase": {"is_own": 4.0, "popularity": -0.1},
+}
+"""The logits of outcomes are these, less 3: people click on what is popular, and buy what they bought."""
 
 
-def write_bundle(folder: Path) -> Path:
-    """Write the bundle; `folder` must be new."""
+def write_bundle(
+    folder: Path,
+    *,
+    outcomes: tuple[str, ...] = (),
+    surfaces: Mapping[str, SurfaceConfig] = DEFAULT_SURFACES,
+    costs: Sequence[float | None] | None = None,
+) -> Path:
+    """Write the bundle; `folder` must be new. `costs` are those of the goods, an item each."""
     aisle = np.repeat(np.arange(3), 10).astype(np.int32)
     noise = np.random.default_rng(0).normal(size=(NUM_ITEMS, 4)).astype(np.float32)
     vectors = np.eye(4, dtype=np.float32)[aisle] + 0.01 * noise
     settings = BundleSettings(
         history=HistoryConfig(max_length=20),
         retrievers=RetrieversConfig(),
-        surfaces=DEFAULT_SURFACES,
+        surfaces=dict(surfaces),
         has_times=True,
     )
     retrievers = _retrievers(vectors)
@@ -75,11 +87,15 @@ def write_bundle(folder: Path) -> Path:
     bundle = Bundle(
         manifest={"name": "hand-made", "as_of": AS_OF},
         settings=settings,
-        catalogue=_catalogue(),
+        catalogue=_catalogue()
+        if costs is None
+        else _catalogue().with_columns(cost_of_goods_sold=pl.Series(costs)),
         can_be_shown=np.ones(NUM_ITEMS, bool),
         item_profiles=_item_profiles(aisle),
         retrievers=retrievers,
-        ranker=Ranker(_linear_ranker(columns).SerializeToString(), columns=columns),
+        ranker=Ranker(
+            _linear_ranker(columns, outcomes).SerializeToString(), columns=columns, outcomes=outcomes
+        ),
     )
     bundle.save(folder, made_from="test")
     return folder
@@ -196,7 +212,9 @@ def _mean_encoder() -> onnx.ModelProto:
     return _model(helper.make_graph([mean], "encoder", [vectors], [query], [axis]))
 
 
-def _linear_ranker(columns: tuple[str, ...]) -> onnx.ModelProto:
+def _linear_ranker(columns: tuple[str, ...], outcomes: tuple[str, ...] = ()) -> onnx.ModelProto:
+    if outcomes:
+        return _outcome_ranker(columns, outcomes)
     features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["candidates", len(columns)])
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["candidates"])
     weights = np.array([WEIGHTS.get(name, 0.0) for name in columns], np.float32)
@@ -206,6 +224,29 @@ def _linear_ranker(columns: tuple[str, ...]) -> onnx.ModelProto:
             [product], "ranker", [features], [scores], [numpy_helper.from_array(weights, "weights")]
         )
     )
+
+
+def _outcome_ranker(columns: tuple[str, ...], outcomes: tuple[str, ...]) -> onnx.ModelProto:
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["candidates", len(columns)])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["candidates", 1 + len(outcomes)])
+
+    def table(*heads: Mapping[str, float]) -> NDArray[np.float32]:
+        return np.array([[head.get(name, 0.0) for head in heads] for name in columns], np.float32)
+
+    constants = {
+        "score_weights": table(WEIGHTS),
+        "outcome_weights": table(*(OUTCOME_WEIGHTS[name] for name in outcomes)),
+        "level": np.float32(-3),
+    }
+    nodes = [
+        helper.make_node("MatMul", ["features", "score_weights"], ["score"]),
+        helper.make_node("MatMul", ["features", "outcome_weights"], ["sums"]),
+        helper.make_node("Add", ["sums", "level"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
+        helper.make_node("Concat", ["score", "probabilities"], ["scores"], axis=1),
+    ]
+    kept = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    return _model(helper.make_graph(nodes, "ranker", [features], [scores], kept))
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:

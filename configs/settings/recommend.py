@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from configs.settings.section import Section
+from configs.settings.outcomes import Outcome, ValueName
+from configs.settings.section import Section, Weight
 
 
 class RetrieversConfig(Section):
@@ -49,7 +50,7 @@ class RetrieversConfig(Section):
 
 
 class RankerConfig(Section):
-    """The small network that gives every candidate one score."""
+    """The small network that gives every candidate one score, and the probabilities of outcomes."""
 
     feature_groups: tuple[str, ...] | None = None
     """The groups of columns that it reads besides those of the retrievers, by name. Default: all."""
@@ -72,6 +73,12 @@ class RankerConfig(Section):
     max_users: int = Field(20_000, ge=1)
     """Users (drawn by seed) whose lists train the ranker."""
 
+    outcomes: dict[Outcome, Weight] | None = None
+    """The outcomes whose probabilities it learns beside its score, each with how much its loss counts beside
+    the score's: `{click: 1, purchase: 1}`. `{}`: none. Default: those that the `weights` of surfaces need,
+    each 1. `click` is a view or a click on the item. One that has no event in the data is left out, and said
+    so."""
+
     seed: int = 0
     """Of the ranker's weights and of the users whose lists train it."""
 
@@ -91,6 +98,12 @@ class SurfaceConfig(Section):
     page_only: bool = False
     """Whether what is on the page, where there is something, is all that its list is about: neither the cart,
     the session nor the user's history propose anything."""
+
+    weights: dict[ValueName, Weight] = Field(default_factory=dict)
+    """What a list is ordered by where `ranker` orders it: the sum of the probabilities of the outcomes, each
+    times its weight, `{click: 0.1, add_to_cart: 0.3, purchase: 1}`. `revenue` counts a purchase by its price,
+    `margin` by price less `cost_of_goods_sold`, both in the shop's currency: beside them the other weights
+    are amounts, too. Default: the ranker's one score for any of `history.targets`."""
 
     fallback: str | None = "popularity"
     """The retriever that fills a list that comes out short; null: none."""

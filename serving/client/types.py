@@ -267,11 +267,18 @@ class PageRequest(TypedDict):
     """True: the events are stored, before the answer, as /v1/events does."""
     slots: list[ListRequest]
     """The lists, in the order in which they are filled."""
+    order: NotRequired[Literal["request", "value"]]
+    """The order of the lists in the answer: the request's, or by what they bring. `value` needs a ranker with
+    `ranker.outcomes`; for somebody of whom nothing is known the request's order stays."""
 
 
 class PageResponse(TypedDict):
-    """The lists of one page, in the order of the request; no item is in two of them."""
+    """The lists of one page; no item is in two of them."""
     slots: list[RecommendResponse]
+    order: list[int]
+    """The place of each list's slot in the request, from 0."""
+    values: NotRequired[list[float] | None]
+    """What each list brings, where `order` is `value` and the user is known."""
     recorded: NotRequired[RecordedEvents | None]
     """What `record` stored; null without it."""
 

@@ -95,8 +95,8 @@ class HotEndpoints:
             refuse_trace(caller, *wanted.slots)
             recording = self._service.recorder.recording(wanted)
             found = self._service.page(wanted, recording, columns=caller.columns)
-            for slot, answer in zip(wanted.slots, found.slots, strict=True):
-                self._count(slot.surface, answer)
+            for place, answer in zip(found.order, found.slots, strict=True):
+                self._count(wanted.slots[place].surface, answer)
             if recording is None:
                 return _page_as_json(found)
         found.recorded = await self._store(recording)

@@ -197,6 +197,12 @@ class PageRequest(ListsRequest):
     slots: list[ListRequest] = Field(
         min_length=1, max_length=MAX_SLOTS, description="The lists, in the order in which they are filled."
     )
+    order: Literal["request", "value"] = Field(
+        "request",
+        description="The order of the lists in the answer: the request's, or by what they bring. `value` "
+        "needs a ranker with `ranker.outcomes`; for somebody of whom nothing is known the request's "
+        "order stays.",
+    )
 
 
 class RankRequest(UserRequest):
@@ -306,9 +312,14 @@ class RecommendResponse:
 
 @dataclass(slots=True)
 class PageResponse:
-    """The lists of one page, in the order of the request; no item is in two of them."""
+    """The lists of one page; no item is in two of them."""
 
     slots: list[RecommendResponse]
+    order: Annotated[list[int], Field(description="The place of each list's slot in the request, from 0.")]
+    values: Annotated[
+        list[float] | None,
+        Field(description="What each list brings, where `order` is `value` and the user is known."),
+    ] = None
     recorded: Annotated[
         RecordedEvents | None, Field(description="What `record` stored; null without it.")
     ] = None

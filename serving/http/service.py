@@ -17,7 +17,7 @@ from serving.http.event_recorder import EventRecorder
 from serving.http.exploration_log import log_exploration
 from serving.http.list_response import bundle_version, list_response, validated_response
 from serving.http.live_catalogue import LiveCatalogue
-from serving.http.problems import Problem, in_field
+from serving.http.problems import Problem, in_field, invalid_field
 from serving.http.request_events import Recording, rows_of, without_identity
 from serving.http.request_queries import RequestQueries
 from serving.http.schemas import (
@@ -34,6 +34,7 @@ from serving.http.schemas import (
 from serving.recommend.exploration import seed_of
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Answer
+from serving.recommend.row_value import row_value
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.user_states import UserStates
 from serving.recommend.watch import Watch
@@ -165,9 +166,10 @@ class Service:
         *,
         columns: frozenset[str] | None = None,
     ) -> PageResponse:
-        """One list after the other, each without what is in an earlier one. Raises what `recommend` does; its
-        field is then that of the slot."""
+        """One list after the other, each without what is in an earlier one; then in the order that the
+        request wants. Raises what `recommend` does; its field is then that of the slot."""
         who = {name: getattr(request, name) for name in ListsRequest.model_fields}
+        value_of = self._row_values(request, recording) if request.order == "value" else None
         shown: list[str] = []
         slots: list[RecommendResponse] = []
         for place, slot in enumerate(request.slots):
@@ -180,7 +182,41 @@ class Service:
                 raise in_field(f"slots.{place}", problem) from None
             shown += [item.item_id for item in found.items]
             slots.append(found)
-        return PageResponse(slots)
+        values = (
+            [value_of(slot, found) for slot, found in zip(request.slots, slots, strict=True)]
+            if value_of
+            else []
+        )
+        known = [value for value in values if value is not None]
+        if len(known) < len(slots):
+            return PageResponse(slots, list(range(len(slots))))
+        order = np.argsort(-np.array(known), kind="stable").tolist()
+        return PageResponse([slots[place] for place in order], order, [known[place] for place in order])
+
+    def _row_values(
+        self, request: PageRequest, recording: Recording | None
+    ) -> Callable[[ListRequest, RecommendResponse], float | None]:
+        """Gives what a row of a page brings. Raises Problem where the bundle cannot say."""
+        self._follow_in_place()
+        pipeline, queries = self.pipeline, self.queries
+        if pipeline.page_value is None:
+            raise invalid_field(
+                "order",
+                "value needs probabilities of outcomes, and the ranker of this bundle tells none: set "
+                "ranker.outcomes or the weights of a surface, train, and export",
+            )
+        who = without_identity(request, self._exclude)
+        now = recording.now if recording else self._clock()
+        events = recording.rows if recording else rows_of(who, now=now, exchange_rates=self.exchange_rates)
+        query = queries.of_user(who, events, as_of=now + 1)
+        known = pipeline.know(query)
+
+        def value_of(slot: ListRequest, found: RecommendResponse) -> float | None:
+            asked = replace(query, surface=slot.surface, page_items=queries.indices(slot.item_ids))
+            items = queries.indices([item.item_id for item in found.items])
+            return row_value(pipeline, asked, items, known=known)
+
+        return value_of
 
     def rank(self, request: RankRequest) -> RankResponse:
         """The items in the order in which the user would want them; among equals in the given one. Raises

@@ -1,11 +1,11 @@
 """A bundle: everything that answers need, in one folder. The only thing that passes from training to serving.
 
-manifest.json             sha256 of each file, name, as_of, settings, the ranker's columns
+manifest.json             sha256 of each file, name, as_of, settings, the ranker's columns and outcomes
 retrievers/<name>/        what each retriever keeps
 item_profiles/*.npy       what ranker columns about items are read from
 catalogue.parquet         row i is item i: raw id, title, price, …
 can_be_shown.npy          (N,) items that are known well enough to be recommended
-ranker.onnx               columns of candidates -> score
+ranker.onnx               columns of candidates -> score, and probabilities of outcomes
 item_encoder.onnx         catalogue features -> item vector, of models with an item tower, with
                           item_vocabulary.parquet
 users.parquet             codes of users' attributes, for models that read them
@@ -87,6 +87,7 @@ class Bundle:
         try:
             settings = BundleSettings.model_validate(manifest["settings"])
             retrievers, columns = _names(manifest["retrievers"]), _names(manifest["features"])
+            outcomes = _names(manifest.get("outcomes", []))
             num_items, _, _ = int(manifest["num_items"]), int(manifest["as_of"]), str(manifest["name"])
             classes = {name: retriever_class(name) for name in retrievers}
             if missing := set(configured_retrievers(settings.surfaces)) - set(retrievers):
@@ -100,7 +101,9 @@ class Bundle:
             can_be_shown=read_array(folder / SHOWN_FILE),
             item_profiles=ItemProfiles.load(folder / "item_profiles"),
             retrievers={name: one.load(folder / "retrievers" / name) for name, one in classes.items()},
-            ranker=Ranker.load(folder, columns=columns) if (folder / RANKER_FILE).is_file() else None,
+            ranker=Ranker.load(folder, columns=columns, outcomes=outcomes)
+            if (folder / RANKER_FILE).is_file()
+            else None,
             item_encoder=ItemEncoder.load(folder) if (folder / ITEM_ENCODER_FILE).is_file() else None,
             users=_read_table(folder / USERS_FILE, needs=USER_ID)
             if (folder / USERS_FILE).is_file()
@@ -128,6 +131,7 @@ class Bundle:
                 "num_items": self.num_items,
                 "retrievers": list(self.retrievers),
                 "features": list(self.ranker.columns) if self.ranker else [],
+                "outcomes": list(self.outcomes),
                 "settings": self.settings.model_dump(mode="json"),
             }
             return write_manifest(scratch, kind="bundle", made_from=made_from, contents=contents)
@@ -167,6 +171,11 @@ class Bundle:
     def ranked_profiles(self) -> ItemProfiles:
         """What the ranker's columns are read from."""
         return self.expected_profiles or self.item_profiles
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The outcomes whose probabilities the ranker tells."""
+        return self.ranker.outcomes if self.ranker else ()
 
     @cached_property
     def item_ids(self) -> list[str]:

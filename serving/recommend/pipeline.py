@@ -33,6 +33,7 @@ from serving.recommend.feature_group import CandidateContext
 from serving.recommend.filter import FilterContext
 from serving.recommend.filters import filters_of
 from serving.recommend.first_pass import first_pass
+from serving.recommend.list_value import ListValue
 from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
 from serving.recommend.request import Answer, Query, Recommendation, no_items
@@ -83,6 +84,9 @@ class Pipeline:
             (name, exclude_cart): filters_of(surface, exclude_cart=exclude_cart)
             for name, surface in bundle.surfaces.items()
             for exclude_cart in (None, False, True)
+        }
+        self._values = {
+            name: ListValue.of(bundle, surface.weights) for name, surface in bundle.surfaces.items()
         }
         settings = bundle.settings
         self._diversity = Diversity(bundle)
@@ -222,6 +226,13 @@ class Pipeline:
         found: NDArray[np.float32] = self._scores(query, candidates, known)[place]
         return found
 
+    def outputs(self, query: Query, items: IntArray, *, known: KnownUser) -> NDArray[np.float32]:
+        """(C, 1 + K) what the ranker tells of distinct `items` (C,): its score and the probabilities of the
+        bundle's outcomes."""
+        assert self.bundle.ranker is not None, "this bundle was made to fit a ranker with and has none yet"
+        candidates = self._with_columns(items, query, known, self.retrieve(query, known))
+        return self.bundle.ranker.outputs(candidates.features)
+
     def deepened(
         self, query: Query, ranked: Ranked, allowed: NDArray[np.bool_], *, page: int, whole: int
     ) -> Ranked:
@@ -318,6 +329,11 @@ class Pipeline:
         found = self.bundle.retrievers.get(NewArrivals.name)
         return found.is_unproven if isinstance(found, NewArrivals) else np.zeros(self.bundle.num_items, bool)
 
+    @cached_property
+    def page_value(self) -> ListValue | None:
+        """What an item is worth on a page of several surfaces."""
+        return ListValue.of_pages(self.bundle)
+
     def is_shared(self, name: str, found: ScoredItems) -> bool:
         """Whether a retriever gave the very object that it gives to everybody."""
         return found is self._stranger.retrieved[name]
@@ -371,11 +387,15 @@ class Pipeline:
         return Candidates(items, features, self.columns.names, retrievals)
 
     def _scores(self, query: Query, candidates: Candidates, known: KnownUser) -> NDArray[np.float32]:
-        """(C,) the ranker's; with nothing to go by, those of `strangers` or the fallback."""
+        """(C,) the ranker's, by the weights of the surface; with nothing to go by, those of `strangers` or
+        the fallback."""
         if (name := self._ordering(query, known)) is not None:
             return known.retrieved[name].at(candidates.items)
         assert self.bundle.ranker is not None, "this bundle was made to fit a ranker with and has none yet"
-        return self.bundle.ranker.scores(candidates.features)
+        value = self._values[query.surface]
+        if value is None:
+            return self.bundle.ranker.scores(candidates.features)
+        return value.combined(self.bundle.ranker.outputs(candidates.features), candidates.items)
 
     def _stranger_retriever(self, query: Query, known: KnownUser) -> str | None:
         """The one that proposes and orders a stranger's list, where it knows anything of them."""

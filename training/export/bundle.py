@@ -68,7 +68,13 @@ def build_bundle(
     knows_users = encoder.reads_user or PopularAmong.name in configured_retrievers(config.surfaces)
     users = _users(dataset) if knows_users and len(dataset.user_attribute_sizes) else None
     parts = TrainedParts(
-        graphs.query_encoder, vectors, graphs.item_encoder, graphs.ranker, users, graphs.differences
+        graphs.query_encoder,
+        vectors,
+        graphs.item_encoder,
+        graphs.ranker,
+        users,
+        graphs.differences,
+        ranker.outcomes if ranker is not None else (),
     )
     return assemble_bundle(
         dataset, point, interactions, parts=parts, settings=settings, config=config, made_by=made_by
@@ -89,6 +95,8 @@ class TrainedParts:
     """The attributes of users, for a model that reads them"""
     differences: Mapping[str, float]
     """How far each graph is from torch"""
+    outcomes: tuple[str, ...] = ()
+    """Those that the ranker tells"""
 
 
 def assemble_bundle(
@@ -137,7 +145,9 @@ def assemble_bundle(
         can_be_shown=can_be_shown,
         item_profiles=profiles,
         retrievers=retrievers,
-        ranker=Ranker(parts.ranker, columns=columns) if parts.ranker is not None else None,
+        ranker=Ranker(parts.ranker, columns=columns, outcomes=parts.outcomes)
+        if parts.ranker is not None
+        else None,
         item_encoder=parts.item_encoder,
         users=parts.users,
     )

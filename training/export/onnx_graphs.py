@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -20,6 +21,7 @@ from features.core.onnx import onnx_session
 from models.encoder import Encoder, UserTensors
 from models.item_vectors import ItemContent, ItemTower
 from models.ranker import RankerNetwork
+from serving.recommend.ranker import RANKER_FILE
 
 GATE_SIZES = ((1, 1), (1, 2), (3, 7), (2, 33))
 """Batch and length of the histories on which graph and model are compared; the length is cut to the model's
@@ -149,10 +151,20 @@ def export_ranker(ranker: RankerNetwork, path: Path, *, max_difference: float) -
         found = []
         for count in (1, 2, 777):
             features = torch.randn(count, num_features, generator=torch.Generator().manual_seed(count)) * 3
-            found.append(_difference(path, {"features": features}, ranker(features)))
+            found.append(
+                _difference(path, {"features": features}, ranker(features), by_column=bool(ranker.outcomes))
+            )
         return float(np.max(found))  # NaN if one is: `max` would lose it
 
     return _gated(path, difference, max_difference=max_difference)
+
+
+def ranker_graph(ranker: RankerNetwork, *, max_difference: float = 1e-3) -> bytes:
+    """The bytes of `export_ranker`."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / RANKER_FILE
+        export_ranker(ranker, path, max_difference=max_difference)
+        return path.read_bytes()
 
 
 def _export(
@@ -222,15 +234,19 @@ def _compare_encoder(encoder: Encoder, path: Path, *, max_length: int) -> float:
     return float(np.max(found))
 
 
-def _difference(path: Path, feed: dict[str, Tensor], expected: Tensor) -> float:
-    """The largest difference relative to the length of the expected vector."""
+def _difference(path: Path, feed: dict[str, Tensor], expected: Tensor, *, by_column: bool = False) -> float:
+    """The largest difference relative to the largest number expected; with `by_column` to that of each
+    column, where scores stand beside probabilities; small ones are compared as if they were one in a
+    hundred."""
     graph = path.read_bytes()
     output = onnx.load_from_string(graph).graph.output[0].name
     session = onnx_session(graph, inputs=feed.keys(), output=output)
     used = {value.name: feed[value.name].numpy() for value in session.get_inputs()}
     found = session.run(None, used)[0]
     reference = expected.detach().numpy()
-    return float(np.abs(found - reference).max() / max(float(np.abs(reference).max()), 1e-12))
+    axis = 0 if by_column else None
+    largest = np.maximum(np.abs(reference).max(axis=axis), _SMALL_PROBABILITY if by_column else 1e-12)
+    return float((np.abs(found - reference).max(axis=axis) / largest).max())
 
 
 def _gated(path: Path, difference: object, *, max_difference: float) -> float:
@@ -254,5 +270,6 @@ def _gated(path: Path, difference: object, *, max_difference: float) -> float:
     return float(found)
 
 
+_SMALL_PROBABILITY = 0.01
 _WIDE = ("history_vectors", "features", "user_numbers", "user_codes", "codes", "tokens", "given", "images")
 """Inputs whose last dimension is a width and rightly fixed."""

@@ -70,6 +70,7 @@ def with_present_catalogue(bundle: Bundle, dataset: Dataset, *, config: Config) 
         bundle.ranker.graph if bundle.ranker else None,
         bundle.users,
         bundle.manifest["gates"],
+        bundle.outcomes,
     )
     made = assemble_bundle(
         dataset,

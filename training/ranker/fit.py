@@ -1,25 +1,26 @@
 """Fits the ranker, listwise, on the window after the split point that the retrievers were fitted at.
 
-Shapes: G lists, C candidates of all of them, F features.
+Shape: G lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from configs.console import log
 from configs.exceptions import TooLittleDataError
 from configs.schema import Config
+from configs.settings.outcomes import Outcome
 from configs.settings.recommend import RankerConfig
 from features.dataset import Dataset
 from features.splits import SplitPoint
 from models.ranker import RankerNetwork
-from models.ranking_loss import capped_listwise_softmax
 from serving.recommend.pipeline import Pipeline
+from training.ranker.calibration import calibrate, outcome_weights, require_costs
+from training.ranker.list_tensors import ListTensors
 from training.ranker.lists import RankedList, ranked_lists
 
 BATCH_LISTS = 64
@@ -35,12 +36,14 @@ def fit_ranker(
 ) -> RankerNetwork:
     """Train on the window between the split points with a pipeline fitted at the earlier one. Raises
     TooLittleDataError."""
-    training, validation = split_lists(
-        list(ranked_lists(pipeline, dataset, earlier, later, config=config)), config.ranker
-    )
-    if not training or not validation:
-        raise _too_few(len(training) + len(validation), earlier, config)
-    return train_ranker(training, validation, config)
+    outcomes = outcome_weights(config, dataset)
+    require_costs(config, dataset)
+    lists = ranked_lists(pipeline, dataset, earlier, later, config=config, outcomes=tuple(outcomes))
+    training, validation = split_lists(list(lists), config.ranker)
+    num_told = [sum(bool(one.is_told_apart.any()) for one in part) for part in (training, validation)]
+    if not all(num_told):
+        raise _too_few(sum(num_told), earlier, config)
+    return train_ranker(training, validation, config, outcomes=outcomes)
 
 
 def split_lists(
@@ -68,47 +71,25 @@ def _too_few(num_lists: int, point: SplitPoint, config: Config) -> TooLittleData
     )
 
 
-class _Lists:
-    """Lists one after the other in flat arrays, so that a batch of any of them needs no padding."""
-
-    def __init__(self, lists: Sequence[RankedList]) -> None:
-        self.features = torch.from_numpy(np.concatenate([one.features for one in lists]))
-        self._relevant = torch.from_numpy(np.concatenate([one.relevant for one in lists])).float()
-        self._log_weight = torch.from_numpy(np.concatenate([one.log_weight for one in lists]))
-        self._sizes = torch.tensor([len(one.relevant) for one in lists])
-        self._weights = torch.tensor([one.weight for one in lists])
-        self._starts = self._sizes.cumsum(0) - self._sizes
-
-    def weight(self, lists_G: Tensor) -> float:
-        """The summed weight of some lists."""
-        return float(self._weights[lists_G].sum())
-
-    def __len__(self) -> int:
-        return len(self._sizes)
-
-    def loss(self, network: RankerNetwork, lists_G: Tensor, *, places: int) -> Tensor:
-        sizes_G = self._sizes[lists_G]
-        list_C = torch.repeat_interleave(torch.arange(len(lists_G)), sizes_G)
-        first_G = sizes_G.cumsum(0) - sizes_G
-        rows_C = self._starts[lists_G][list_C] + torch.arange(len(list_C)) - first_G[list_C]
-        return capped_listwise_softmax(
-            network(self.features[rows_C]),
-            self._relevant[rows_C],
-            list_C,
-            list_weight_G=self._weights[lists_G],
-            places=places,
-            log_weight_C=self._log_weight[rows_C],
-        )
-
-
 def train_ranker(
-    training: Sequence[RankedList], validation: Sequence[RankedList], config: Config
+    training: Sequence[RankedList],
+    validation: Sequence[RankedList],
+    config: Config,
+    *,
+    outcomes: Mapping[Outcome, float] | None = None,
 ) -> RankerNetwork:
-    """Train on lists; the weights with the smallest loss on those held back are kept."""
+    """Train on lists; the weights with the smallest loss on those held back are kept, and calibrated there.
+
+    `outcomes`: those that the lists have labels of, in their order, and how much the loss of each counts.
+    """
+    outcomes = outcomes or {}
     settings, places = config.ranker, config.evaluation.headline_k
     torch.manual_seed(settings.seed)
-    lists, others = _Lists(training), _Lists(validation)
-    network = RankerNetwork(num_features=lists.features.shape[1], hidden_dim=settings.hidden_dim)
+    weights = tuple(outcomes.values())
+    lists, others = (ListTensors(part, outcome_weights=weights) for part in (training, validation))
+    network = RankerNetwork(
+        num_features=lists.features.shape[1], hidden_dim=settings.hidden_dim, outcomes=tuple(outcomes)
+    )
     network.fit_scale(lists.features)
     at_once = max(1, min(BATCH_LISTS, len(lists) // MIN_STEPS))
     steps = settings.max_epochs * -(-len(lists) // at_once)
@@ -136,11 +117,13 @@ def train_ranker(
             bad_epochs += 1
     network.load_state_dict(best_state)
     log(f"ranker: {len(lists):,} lists, {epoch} epochs, loss {best_loss:.4f} on validation users")
+    if outcomes:
+        calibrate(network, validation)
     return network.eval()
 
 
 @torch.no_grad()
-def _mean_loss(network: RankerNetwork, lists: _Lists, *, places: int) -> float:
+def _mean_loss(network: RankerNetwork, lists: ListTensors, *, places: int) -> float:
     parts = torch.split(torch.arange(len(lists)), BATCH_LISTS)
     total = sum(float(lists.loss(network, part, places=places)) * lists.weight(part) for part in parts)
     return total / lists.weight(torch.arange(len(lists)))

@@ -3,13 +3,14 @@ what the users did after it.
 
 Two lists a user: the home page's, where every target item of the window is relevant (for `split.kind=session`
 asked for after the beginning of a session, and every target item that follows there); and a page that shows
-part of one basket of the window, where the rest of the basket is relevant. Shapes: C candidates of a list, F
-features.
+part of one basket of the window, where the rest of the basket is relevant. With outcomes, each candidate has
+a label for each, and lists in which nothing is relevant are kept: a probability is of all of them. Shapes: C
+candidates of a list, F features, K outcomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from configs.console import progress
 from configs.schema import Config
+from configs.settings.event_types import EventType
+from configs.settings.outcomes import OUTCOME_EVENT_TYPES, Outcome
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import SplitPoint
@@ -42,11 +45,18 @@ class RankedList:
     features: NDArray[np.float32]
     """(C, F)"""
     relevant: NDArray[np.bool_]
-    """(C,), at least one True"""
+    """(C,), at least one True where there are no outcomes"""
     log_weight: NDArray[np.float32]
     """(C,) logarithm of how many candidates each stands for"""
     weight: float = 1.0
     """How much the list counts among others"""
+    outcomes: NDArray[np.bool_] | None = None
+    """(C, K) whether the user had each outcome with each candidate"""
+
+    @property
+    def is_told_apart(self) -> NDArray[np.bool_]:
+        """(C,) candidates with any label, which thinning keeps."""
+        return self.relevant if self.outcomes is None else self.relevant | self.outcomes.any(axis=1)
 
 
 def ranked_lists(
@@ -57,11 +67,12 @@ def ranked_lists(
     *,
     config: Config,
     num_negatives: int | None = NUM_NEGATIVES,
+    outcomes: Sequence[Outcome] = (),
 ) -> Iterator[list[RankedList]]:
     """The lists of each user with events between the split points, of `ranker.max_users` drawn by seed; the
     pipeline is of the earlier split point.
 
-    `num_negatives` None keeps every candidate.
+    `num_negatives` None keeps every candidate. `outcomes` are those of which there are labels.
     """
     generator = np.random.default_rng(config.ranker.seed)
     starts, ends = earlier.to_predict(later)
@@ -72,56 +83,89 @@ def ranked_lists(
         for user in users:
             whole = dataset.history(int(user))
             first, last = int(starts[user] - dataset.offsets[user]), int(ends[user] - dataset.offsets[user])
-            future = whole.take(slice(first, last))
-            future = future.take(target_weights(None, future, config.history.targets) > 0)
+            window = whole.take(slice(first, last))
             query = query_at(dataset, earlier, int(user))
-            future = future.take(~np.isin(future.items, query.exclude))
-            lists = _lists_of_user(pipeline, query, future, generator=generator)
+            window_of = _Window(window, query.exclude)
+            future = window_of.having(config.history.targets)
+            of_outcomes = [
+                window_of.having(dict.fromkeys(OUTCOME_EVENT_TYPES[name], 1.0)) for name in outcomes
+            ]
+            lists = _lists_of_user(pipeline, query, future, of_outcomes, generator=generator)
             yield [one if num_negatives is None else _thinned(one, num_negatives, generator) for one in lists]
             work.advance()
 
 
+@dataclass(frozen=True)
+class _Window:
+    """What a user did between the split points, and items that do not count."""
+
+    events: History
+    exclude: IntArray
+
+    def having(self, targets: Mapping[EventType, float]) -> History:
+        """The events of some types that nothing in the window took back."""
+        found = self.events.take(target_weights(None, self.events, targets) > 0)
+        return found.take(~np.isin(found.items, self.exclude))
+
+
 def _lists_of_user(
-    pipeline: Pipeline, home: Query, future: History, *, generator: np.random.Generator
+    pipeline: Pipeline,
+    home: Query,
+    future: History,
+    of_outcomes: Sequence[History],
+    *,
+    generator: np.random.Generator,
 ) -> list[RankedList]:
     candidates, known = pipeline.candidates(home)
-    lists = [_list(candidates, home, np.unique(future.items))]
+    lists = [_list(candidates, home, np.unique(future.items), [one.items for one in of_outcomes])]
     baskets, sizes = np.unique(future.baskets, return_counts=True)
     if (sizes > 1).any():
-        basket = np.unique(future.items[future.baskets == generator.choice(baskets[sizes > 1])])
+        chosen = generator.choice(baskets[sizes > 1])
+        basket = np.unique(future.items[future.baskets == chosen])
         generator.shuffle(basket)
         num_page = int(generator.integers(1, min(MAX_PAGE_ITEMS, max(len(basket) - 1, 1)) + 1))
         page, rest = basket[:num_page].astype(np.int32), basket[num_page:]
         with_page = replace(home, page_items=page)
         candidates, _ = pipeline.candidates(with_page, known=known)
-        lists.append(_list(candidates, with_page, rest, weight=PAGE_WEIGHT))
+        in_basket = [one.items[one.baskets == chosen] for one in of_outcomes]
+        lists.append(_list(candidates, with_page, rest, in_basket, weight=PAGE_WEIGHT))
     return [one for one in lists if one is not None]
 
 
 def _list(
-    candidates: Candidates, query: Query, relevant: IntArray, *, weight: float = 1.0
+    candidates: Candidates,
+    query: Query,
+    relevant: IntArray,
+    outcomes: Sequence[IntArray],
+    *,
+    weight: float = 1.0,
 ) -> RankedList | None:
     away = np.isin(candidates.items, np.concatenate([query.page_items, query.exclude]))
     is_relevant = np.isin(candidates.items, relevant) & ~away
-    if not is_relevant.any():
+    if away.all() or not (outcomes or is_relevant.any()):
         return None
+    labels = [np.isin(candidates.items[~away], items) for items in outcomes]
     return RankedList(
-        candidates.features[~away], is_relevant[~away], np.zeros(np.count_nonzero(~away), np.float32), weight
+        candidates.features[~away],
+        is_relevant[~away],
+        np.zeros(np.count_nonzero(~away), np.float32),
+        weight,
+        np.stack(labels, axis=1) if labels else None,
     )
 
 
 def _thinned(one: RankedList, num_negatives: int, generator: np.random.Generator) -> RankedList:
-    """All that is relevant, and `num_negatives` of the others, which then stand for all of them."""
-    negatives = np.flatnonzero(~one.relevant)
+    """All that has a label, and `num_negatives` of the others, which then stand for all of them."""
+    negatives = np.flatnonzero(~one.is_told_apart)
     if len(negatives) <= num_negatives:
         return one
     drawn = generator.choice(negatives, num_negatives, replace=False)
-    kept = np.sort(np.concatenate([np.flatnonzero(one.relevant), drawn]))
+    kept = np.sort(np.concatenate([np.flatnonzero(one.is_told_apart), drawn]))
     weight = np.float32(np.log(len(negatives) / num_negatives))
-    relevant = one.relevant[kept]
     return replace(
         one,
         features=one.features[kept],
-        relevant=relevant,
-        log_weight=np.where(relevant, np.float32(0), weight),
+        relevant=one.relevant[kept],
+        log_weight=np.where(one.is_told_apart[kept], np.float32(0), weight),
+        outcomes=None if one.outcomes is None else one.outcomes[kept],
     )
