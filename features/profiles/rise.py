@@ -60,4 +60,5 @@ def _decayed(interactions: Interactions, *, days: float) -> NDArray[np.float64]:
     events: History = interactions.events
     age = (interactions.as_of - events.times) / (days * MICROSECONDS_PER_DAY)
     weights = interactions.weights * np.exp2(-age)
-    return np.bincount(events.items, weights=weights, minlength=interactions.num_items)
+    found = np.bincount(events.items, weights=weights, minlength=interactions.num_items)
+    return found.astype(np.float64)

@@ -86,7 +86,8 @@ class Deals(Retriever):
 
 
 def _is_deal(price: _Price, sale_price: _Price) -> NDArray[np.bool_]:
-    return np.asarray(sale_price > 0) & np.asarray(sale_price < price)
+    found: NDArray[np.bool_] = np.asarray(sale_price > 0) & np.asarray(sale_price < price)
+    return found
 
 
 def _prices(catalogue: pl.DataFrame, name: str, num_items: int) -> NDArray[np.float64]:

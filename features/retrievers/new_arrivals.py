@@ -60,6 +60,6 @@ class NewArrivals(Retriever):
     @cached_property
     def _found(self) -> ScoredItems:
         items = np.flatnonzero(np.isfinite(self.age_days)).astype(np.int32)
-        scores = 1 / (1 + np.asarray(self.age_days)[items])
+        scores = (1 / (1 + np.asarray(self.age_days)[items])).astype(np.float32)
         newest_first = items[np.lexsort((-items, -scores))]  # of those that came together, what was put last
         return ScoredItems(items=items, scores=scores, ranked=newest_first)

@@ -133,7 +133,7 @@ class PopularAmong(Retriever):
             first = self.had.indptr[place]
             scores[np.searchsorted(items, row)] += self.had.data[first : first + len(row)] / np.float32(total)
         lift = scores / np.maximum(self.share[items], np.float32(1e-12))
-        return ScoredItems(items=items, scores=self.recent[items] * lift)
+        return ScoredItems(items=items, scores=(self.recent[items] * lift).astype(np.float32))
 
     def _row(self, place: int) -> IntArray:
         row: IntArray = self.had.indices[self.had.indptr[place] : self.had.indptr[place + 1]]
