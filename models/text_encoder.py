@@ -53,10 +53,12 @@ class TextEncoder(nn.Module):
 
     def _sums(self, rows_MT: Tensor) -> Tensor:
         """(M, D) the sums of the tokens' embeddings."""
+        sums_MD: Tensor
         if self.training:  # several times as fast, and ten times as slow in ONNX
-            sums_MD: Tensor = F.embedding_bag(rows_MT, self.tokens.weight, mode="sum", padding_idx=0)
-            return sums_MD
-        return self.tokens(rows_MT).sum(dim=1)
+            sums_MD = F.embedding_bag(rows_MT, self.tokens.weight, mode="sum", padding_idx=0)
+        else:
+            sums_MD = self.tokens(rows_MT).sum(dim=1)
+        return sums_MD
 
     def _convolved(self, words_MW: Tensor) -> Tensor:
         """(M, C) the maximum of each channel over the places of the words.

@@ -40,7 +40,7 @@ class ItemVectors:
         with np.errstate(invalid="ignore", over="ignore"):
             lengths = np.linalg.norm(vectors, axis=1)
         usable = pl.Series(np.isfinite(lengths) & (lengths > 0)) & ids.is_not_null()
-        kept = (usable & (~usable | ids.is_last_distinct())).to_numpy()
+        kept = (usable & ids.is_last_distinct()).to_numpy()
         return cls(
             ids.filter(pl.Series(kept)), (vectors[kept] / lengths[kept, None]).astype(np.float32, copy=False)
         )

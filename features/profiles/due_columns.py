@@ -28,9 +28,8 @@ DUE_COLUMNS: Final = (
 """poisson_gamma: log-odds by the user's rate, drawn to the item's, with recency (modified Poisson-gamma of
 Bhagat et al., KDD 2018). interval: log-odds by a log-normal interval, drawn to the item's, that has lasted
 until now. not_yet: logarithm of the probability that it lasts so long. early: by how much, in logarithms, the
-interval has not lasted yet. just_now: 1 while the moment
-of the last purchase is not over. The rest: logarithms of counts, days and
-rates."""
+interval has not lasted yet. just_now: 1 while the moment of the last purchase is not over. The rest:
+logarithms of counts, days and rates."""
 
 POISSON_GAMMA: Final = DUE_COLUMNS.index("poisson_gamma")
 

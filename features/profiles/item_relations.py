@@ -3,8 +3,8 @@ bought instead of one another. Shapes: N items, P pairs, W words.
 
 Two items are **complements** when both are bought in one basket more often than chance would have it. They
 are **substitutes** when they are not, and are looked at in one session more often than chance would have it,
-or are alike: of one leaf category, with at least half of their titles' words in common. Variants of one
-product (`item_group_id`) are neither: they are one thing.
+or are alike: of one leaf category, with at least half of their titles' words in common, or of one title.
+Variants of one product (`item_group_id`) are neither: they are one thing.
 
 That substitutes are what is looked at together, and complements what is bought together, is the definition of
 McAuley, Pandey & Leskovec 2015, doi:10.1145/2783258.2783381.
@@ -60,17 +60,17 @@ def item_relations(interactions: Interactions, *, min_together: int = MIN_TOGETH
 
 
 def are_alike(categories: IntArray, catalogue: pl.DataFrame, pairs: Pairs) -> NDArray[np.bool_]:
-    """(P,) whether two items are of one leaf category (N,) with titles that are alike. Of complements, these
-    are two kinds of one thing, of which people take both."""
-    found = _same(categories, pairs)
-    if TITLE not in catalogue.columns:
+    """(P,) whether two items are of one leaf category (N,) with titles that are alike, or of one title. Of
+    complements, these are two kinds of one thing, of which people take both."""
+    if TITLE not in catalogue.columns or not len(pairs):
         return np.zeros(len(pairs), bool)
     words = _words(catalogue[TITLE])
     lengths = np.asarray(words.sum(axis=1)).ravel()
-    left, right = pairs.left[found], pairs.right[found]
-    shared = np.asarray(words[left].multiply(words[right]).sum(axis=1)).ravel()
-    found[found] = (shared > 0) & (shared >= ALIKE * (lengths[left] + lengths[right] - shared))
-    return found
+    shared = np.asarray(words[pairs.left].multiply(words[pairs.right]).sum(axis=1)).ravel()
+    either = lengths[pairs.left] + lengths[pairs.right] - shared
+    needed = np.where(_same(categories, pairs), ALIKE, 1.0)
+    alike: NDArray[np.bool_] = (shared > 0) & (shared >= needed * either)
+    return alike
 
 
 def _same(codes: IntArray, pairs: Pairs) -> NDArray[np.bool_]:

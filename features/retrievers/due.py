@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.bundle_files import require_shapes
 from features.core.columns import EVENT_TYPE_CODE
 from features.histories import IntArray, TimeArray
 from features.interactions import Interactions
 from features.own_item_reasons import days_or_hours_ago, own_item_reasons
-from features.profiles.due_columns import due_columns
+from features.profiles.due_columns import DUE_COLUMNS, due_columns
 from features.profiles.due_model import Purchases, fit_due_model, probability
+from features.profiles.item_intervals import STATISTICS
 from features.profiles.purchase_rhythm import PurchaseRhythm, decayed, purchase_rhythm
 from features.retriever import Reason, Retrieval, Retriever, ScoredItems, UserContext, Wording
 
@@ -62,6 +65,11 @@ class Due(Retriever):
         intervals, of_shop = purchases.item_table(interactions.as_of)
         weights = fit_due_model(purchases, as_of=interactions.as_of, days=days or 1.0)
         return cls(intervals=intervals, of_shop=of_shop, weights=weights, days=np.array([days], np.float32))
+
+    def require_shapes(self, folder: Path, *, num_items: int) -> None:
+        """See `Retriever.require_shapes`."""
+        sizes = {"N": num_items, "S": len(STATISTICS), "F": len(DUE_COLUMNS), "D": 1}
+        require_shapes(folder, vars(self), self.shapes, sizes=sizes)
 
     def for_user(self, user: UserContext) -> ScoredItems:
         """See `Retriever.for_user`. The scores are probabilities."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from configs.console import log
 from features.dataset import Dataset
 from models.encoder import Encoder
@@ -9,7 +13,7 @@ from models.encoder import Encoder
 
 def say_what_is_not_read(encoder: Encoder, dataset: Dataset) -> None:
     """Vectors and images were asked for in the settings: it is no small thing to leave them out."""
-    given = {
+    given: dict[str, NDArray[Any]] = {
         "data.item_vectors or data.text_model": dataset.given_vectors,
         "data.image_folder": dataset.item_images,
     }

@@ -99,7 +99,10 @@ def test_two_of_a_leaf_category_with_half_of_their_words_in_common_are_alike() -
         title=pl.when(pl.col("id") == f"i{MINT_TEA}").then(pl.lit("Fresh mint leaves")).otherwise("title")
     )
     assert not are_alike(CATEGORIES, unlike, found).any()
-    assert not are_alike(np.full(NUM_ITEMS, -1, np.int32), CATALOGUE, found).any()
+    no_category = np.full(NUM_ITEMS, -1, np.int32)
+    assert not are_alike(no_category, CATALOGUE, found).any()
+    same = CATALOGUE.with_columns(title=pl.lit("Gasoline"))
+    assert are_alike(no_category, same, found).all(), "one title is enough"
 
 
 def test_variants_of_a_product_are_neither() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from configs.exceptions import ArtefactError
 from configs.load import load_config
 from features.core.columns import EVENT_TYPE_CODE, MICROSECONDS_PER_DAY
 from features.histories import History, IntArray
@@ -234,6 +236,12 @@ def test_of_a_new_item_it_thinks_as_of_the_shop(shop: Due) -> None:
     larger = shop.grown(NUM_ITEMS + 1, new=np.array([NUM_ITEMS], np.int32))
     found = larger.for_user(user_of(history_of((40, NUM_ITEMS), (40, 0), (40, 3))))
     assert 0 < found.scores[found.items == NUM_ITEMS][0] < 0.5
+
+
+def test_a_bundle_with_other_columns_is_refused(shop: Due, tmp_path: Path) -> None:
+    shop.require_shapes(tmp_path, num_items=NUM_ITEMS)
+    with pytest.raises(ArtefactError, match=r"weights\.npy.*where float F is needed"):
+        replace(shop, weights=shop.weights[1:]).require_shapes(tmp_path, num_items=NUM_ITEMS)
 
 
 def test_items_of_which_little_is_known_are_like_their_category(shop: Due) -> None:

@@ -71,7 +71,7 @@ def shop() -> Interactions:
 
 
 def best(found: Trending | NewArrivals | Deals) -> list[int]:
-    return found._found.best(10).tolist()
+    return [int(item) for item in found._found.best(10)]
 
 
 def test_what_rises_trends_and_what_sells_as_ever_or_less_does_not(shop: Interactions) -> None:

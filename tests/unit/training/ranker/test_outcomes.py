@@ -119,8 +119,8 @@ def test_lists_have_a_label_for_each_outcome(
     looked_at = shop_dataset.event_types == EVENT_TYPE_CODE["view_item"]
     inside = (shop_dataset.times >= validation.as_of) & (shop_dataset.times < test.as_of)
     assert 0 < sum(int(one.sum()) for one in clicked) <= (looked_at & inside).sum()
-    for one, other in zip(clicked, homes, strict=True):
-        assert not (one & ~other.relevant).any()  # in this shop people buy what they look at
+    for of_list, home in zip(clicked, homes, strict=True):
+        assert not (of_list & ~home.relevant).any()  # in this shop people buy what they look at
 
 
 def test_what_the_data_lacks_is_said(
