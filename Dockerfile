@@ -1,5 +1,5 @@
 # Two images; docs/container.md says how they are used and what was tried of them.
-#   docker build --target serve -t shopkeeper:serve .     prepare, serve, recommend, events: no torch
+#   docker build --target serve -t shopkeeper:serve .     prepare, serve, recommend, events: no torch; with Redis
 #   docker build --target train -t shopkeeper:train .     everything
 # For a machine without a GPU: --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # With the demo's data:        --build-arg EXTRAS=train,demo
@@ -17,13 +17,12 @@ FROM base AS build-base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_PYTHON=/opt/shopkeeper/bin/python
 WORKDIR /src
 RUN python -m venv --without-pip /opt/shopkeeper
-COPY pyproject.toml constraints.txt ./
-# Dependencies before the code: they stay in the builder's cache until one of these two files changes.
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > base.txt \
-    && pip install -c constraints.txt -r base.txt
+COPY locks locks
+# Dependencies before the code: they stay in the builder's cache until a lock changes. Each file that is installed has a hash in it.
+RUN pip install --require-hashes -r locks/serve.lock
 
 FROM build-base AS build-serve
-COPY README.md ./
+COPY pyproject.toml README.md ./
 COPY configs configs
 COPY features features
 COPY models models
@@ -35,8 +34,10 @@ RUN pip install --no-deps . && cd / && NUMBA_CACHE_DIR=/opt/shopkeeper/numba pyt
 FROM build-base AS build-train
 ARG EXTRAS=train
 ARG TORCH_INDEX=
-RUN EXTRAS=${EXTRAS} python -c "import os, tomllib; extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; print(*(one for name in os.environ['EXTRAS'].split(',') for one in extras[name]), sep='\n')" > extras.txt \
-    && pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} -r extras.txt
+RUN for extra in $(echo ${EXTRAS} | tr , ' '); do pip install --require-hashes --no-deps -r locks/${extra}.lock || exit 1; done
+# torch has no hash here: which build is right depends on the machine. What only torch needs comes with it.
+COPY constraints.txt ./
+RUN pip install -c constraints.txt ${TORCH_INDEX:+--extra-index-url ${TORCH_INDEX}} torch
 COPY --from=build-serve /src /src
 RUN pip install --no-deps . && cd / && NUMBA_CACHE_DIR=/opt/shopkeeper/numba python -m serving.compile_loops
 

@@ -17,7 +17,7 @@ demo: $(VENV)/installed ## all steps on real grocery data, then the live server 
 	$(BIN)/shopkeeper demo $(DEMO_ARGS)
 
 ##@ Develop
-.PHONY: check test docs docs-serve
+.PHONY: check test lock docs docs-serve
 
 check: $(VENV)/installed ## ruff, formatting, mypy and who may import whom
 	$(BIN)/ruff check .
@@ -27,6 +27,9 @@ check: $(VENV)/installed ## ruff, formatting, mypy and who may import whom
 
 test: $(VENV)/installed ## all tests (TEST_ARGS="tests/unit -k name")
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lock: $(VENV)/installed ## locks/*.lock anew, after a change of constraints.txt: what the images install, with hashes (needs uv)
+	$(BIN)/python -m scripts.lock_images
 
 docs: $(VENV)/installed ## the documentation site in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -241,12 +241,14 @@ def serve(
     from configs.console import log
     from scripts.follow_alias import first_champion, follow_alias
     from scripts.store import filled_store
+    from scripts.trim import keep_trimming
     from serving.deploy.server import Server
     from serving.deploy.server import serve as run_serve
     from serving.recommend.served_bundle import champion_bundle
 
     def ready(server: Server) -> None:
         log(f"Ready: {server.url}/shop and {server.url}/docs. Ctrl-C stops it.")
+        keep_trimming(settings)
         if bundle is None:
             follow_alias(settings, server)
 

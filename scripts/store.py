@@ -16,7 +16,7 @@ def filled_store(config: Config) -> StoreLocation:
     return store_location(config)
 
 
-def import_tables(config: Config, *, quiet: bool = False) -> None:
+def import_tables(config: Config, *, quiet: bool = False, also_trimmed: bool = False) -> None:
     """Import the workspace's tables with progress, and log the result; `quiet`: not when they were there
     already."""
     tables = config.workspace / "tables"
@@ -29,9 +29,11 @@ def import_tables(config: Config, *, quiet: bool = False) -> None:
             work.advance(now_done - done)
             done = now_done
 
-        result = import_events(tables, store, progress=report_progress)
+        result = import_events(tables, store, also_trimmed=also_trimmed, progress=report_progress)
     if result.already_imported:
         if not quiet:
             log("these tables were imported before: nothing to do")
     else:
-        log(f"imported {result.imported:,} events into {store} ({result.duplicates:,} were there already)")
+        more = f"{result.duplicates:,} were there already"
+        more += f", {result.trimmed:,} are older than what was trimmed" if result.trimmed else ""
+        log(f"imported {result.imported:,} events into {store} ({more})")

@@ -85,7 +85,11 @@ def write_bundle(
     retrievers = _retrievers(vectors)
     columns = RankerColumns(retrievers, feature_groups(None)).names
     bundle = Bundle(
-        manifest={"name": "hand-made", "as_of": AS_OF},
+        manifest={
+            "name": "hand-made",
+            "as_of": AS_OF,
+            "encoder_inputs": {"event_types": {"purchase": 0.25, "view_item": 0.75}, "mean_events": 4.5},
+        },
         settings=settings,
         catalogue=_catalogue()
         if costs is None

@@ -19,6 +19,7 @@ from configs.settings.services import ServingConfig
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.access.access import Access
 from serving.http.app import build_app
+from serving.http.bundle_status import BundleStatus
 from serving.http.service import Service
 from serving.recommend.pipeline import Pipeline
 from serving.state.live_events import ExchangeRates
@@ -45,7 +46,9 @@ class Shop:
             pipeline, store, max_events_kept=100, exchange_rates=rates, exclude=exclude, clock=lambda: NOW
         )
         serving = serving or ServingConfig(max_body_bytes=MAX_BODY)
-        self.app: ASGIApp = build_app(service, serving, access=access)
+        self.status = BundleStatus()
+        """What `/readyz` says of bundles"""
+        self.app: ASGIApp = build_app(service, serving, access=access, status=self.status)
 
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def send() -> httpx.Response:

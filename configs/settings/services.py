@@ -140,6 +140,11 @@ class ServingConfig(Section):
     """True: a Redis server that can lose what it acknowledged (other than `appendonly yes` with `appendfsync
     always`) is used, with a warning that says what can be lost. Default: it is refused."""
 
+    keep_events_days: int | None = Field(None, ge=1)
+    """Days for which the live server keeps events. Older ones that an export or a refresh has read from the
+    store are deleted, little by little, at the start and then once a day (`shopkeeper events trim`). Default:
+    all are kept."""
+
     log_file: Path | None = None
     """The server's log, a JSON object a line. Default: `logs/serve.jsonl` in the workspace."""
 

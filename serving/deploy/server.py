@@ -33,6 +33,7 @@ from serving.deploy.run_folder import RunFolder
 from serving.deploy.settings import DeploySettings, deploy_settings, log_settings
 from serving.deploy.watchdog import Watchdog
 from serving.recommend.bundle import Bundle
+from serving.state.store_copy import require_whole
 from serving.state.store_location import check_store
 
 _OUTPUT: Final = "output.txt"
@@ -104,6 +105,7 @@ def start(
         settings = deploy_settings(config, bundle, run_folder=run.path, is_champion=is_champion)
         _require_bundle(settings.replica.bundles())
         check_store(settings.replica.store)
+        require_whole(settings.replica.store)
         check_host(config.serving.host, config.workspace)
         SecretPlace.of(config.workspace, config.serving).read()
         local = local_host(config.serving.host)

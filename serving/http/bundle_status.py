@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -58,3 +59,22 @@ class BundleCollector(Collector):
             "1 where the bundle that should answer cannot, 0 where it does.",
             value=float(self._status.refused_bundle is not None),
         )
+        if bundle.trained_inputs is not None:
+            yield from _trained(bundle.trained_inputs)
+
+
+def _trained(inputs: Mapping[str, Any]) -> Iterator[Metric]:
+    """What the live inputs of the encoder are compared with."""
+    yield GaugeMetricFamily(
+        "shopkeeper_encoder_inputs_trained",
+        "Events of a user that the encoder was trained with, on average.",
+        value=inputs["mean_events"],
+    )
+    shares = GaugeMetricFamily(
+        "shopkeeper_encoder_input_share_trained",
+        "Share of an event type among the events that the encoder was trained with.",
+        labels=["event_type"],
+    )
+    for name, share in inputs["event_types"].items():
+        shares.add_metric([name], share)
+    yield shares

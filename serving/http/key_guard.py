@@ -67,9 +67,10 @@ class KeyGuard:
         self._buckets: dict[str, TokenBucket] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._keys.is_required and not self._is_open(scope["path"]):
+        if scope["type"] == "http" and self._keys.is_required:
             try:
-                scope["caller"] = self._admit(scope)
+                is_open = self._is_open(scope["path"])
+                scope["caller"] = self._known(scope) if is_open else self._admit(scope)
             except Problem as problem:
                 await problem.response()(scope, receive, send)
                 return
@@ -79,6 +80,12 @@ class KeyGuard:
         """Whether everybody may read what is there. While the keys are lost, that is whether it lives."""
         is_open = path in _WITHOUT_DATA or path.startswith("/shop/")
         return is_open and (self._keys.trouble is None or path == "/healthz")
+
+    def _known(self, scope: Scope) -> Caller:
+        """Of what is open: who sends a private key may see more of it."""
+        sent = next((value for name, value in scope["headers"] if name == _HEADER), None)
+        key = None if sent is None or self._keys.trouble is not None else self._keys.find(sent)
+        return self._callers["public" if key is None else key.kind]
 
     def _admit(self, scope: Scope) -> Caller:
         """Raises Problem."""

@@ -71,6 +71,13 @@ def invalid_field(field: str, message: str) -> Problem:
     return Problem(422, f"{field}: {message}.", errors=[FieldError(field, message)])
 
 
+def together(*problems: Problem) -> Problem:
+    """A 422 that names the fields of them all."""
+    errors = [error for problem in problems for error in problem.details.errors]
+    faults = "; ".join(f"{error.field}: {error.message}" for error in errors)
+    return Problem(422, f"The request is invalid. {faults}.", errors=errors)
+
+
 def in_field(name: str, problem: Problem) -> Problem:
     """The problem of a part of a request, whose fields are those of `name`."""
     errors = [FieldError(f"{name}.{error.field}", error.message) for error in problem.details.errors]

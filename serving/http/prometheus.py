@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections import Counter as Counting
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from features.core.columns import ITEM_EVENT_TYPES
 from serving.http.load_shedding import OWN_LANE
 
 ABORTED: Final = 499
@@ -63,6 +65,11 @@ class RequestMetrics:
         self._inputs = histogram(
             "shopkeeper_encoder_inputs", "Events that the encoder reads, of one user in 512.", buckets=_EVENTS
         )
+        self._input_events = counter(
+            "shopkeeper_encoder_input_events", "The same events by type.", ["event_type"]
+        )
+        for name in ITEM_EVENT_TYPES:  # so that one that stays away is seen as 0
+            self._input_events.labels(name)
         self._is_writable = Gauge(
             "shopkeeper_event_log_writable",
             "1 where events are stored, 0 where they are refused.",
@@ -100,9 +107,11 @@ class RequestMetrics:
         """See `serving.recommend.watch.Listener`."""
         self._recall.observe(share)
 
-    def note_encoder_inputs(self, events: int) -> None:
+    def note_encoder_inputs(self, event_types: Sequence[str]) -> None:
         """See `serving.recommend.watch.Listener`."""
-        self._inputs.observe(events)
+        self._inputs.observe(len(event_types))
+        for name, count in Counting(event_types).items():
+            self._input_events.labels(name).inc(count)
 
     def note_event_lag(self, seconds: float) -> None:
         """See `serving.recommend.watch.Listener`."""

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from serving.state.event_fields import Text
 
 MAX_KEYS: Final = 20
-Value = Text | bool | int | Annotated[float, Field(allow_inf_nan=False)]
+_MAX_TEXT: Final = 1_000
+
+
+def _value(value: object) -> object:
+    """In one message, where a union would have one for each of its types."""
+    is_finite = isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+    if is_finite or (isinstance(value, str) and len(value) <= _MAX_TEXT):
+        return value
+    raise PydanticCustomError(
+        "context_value", f"is no text of at most {_MAX_TEXT:,} characters, no number, and not true or false"
+    )
+
+
+_SCHEMA: Final = [{"type": "string", "maxLength": _MAX_TEXT}] + [
+    {"type": name} for name in ("boolean", "integer", "number")
+]
+Value = Annotated[Any, AfterValidator(_value), WithJsonSchema({"anyOf": _SCHEMA})]
 
 
 class RequestContext(BaseModel):

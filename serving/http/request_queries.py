@@ -14,7 +14,7 @@ from features.core.ids import user_key
 from features.histories import History, IntArray
 from serving.http.cursor import Cursor
 from serving.http.live_catalogue import LiveCatalogue
-from serving.http.problems import invalid_field
+from serving.http.problems import Problem, invalid_field, together
 from serving.http.promotion_shares import check_shares
 from serving.http.schemas import OPTIONS, ListRequest, ListsRequest, RecommendRequest, UserRequest
 from serving.recommend.bundle import Bundle
@@ -51,7 +51,12 @@ class RequestQueries:
             )
         if unknown := [name for name in request.return_fields if name not in visible]:
             whose = "not in the catalogue, whose columns are" if columns is None else _NOT_PUBLIC
-            raise invalid_field("return_fields", f"{', '.join(unknown)}: {whose} {', '.join(visible)}")
+            fault = invalid_field("return_fields", f"{', '.join(unknown)}: {whose} {', '.join(visible)}")
+            try:
+                self._matches(request.filter, columns)
+            except Problem as other:
+                raise together(fault, other) from None
+            raise fault
 
     def check_conditions(self, request: RecommendRequest, columns: frozenset[str] | None) -> None:
         """Read the conditions of a request, of which no list is made. Raises Problem."""

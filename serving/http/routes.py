@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from configs.exceptions import ServingError
 from serving.http.bundle_status import BundleStatus
+from serving.http.callers import caller_of
 from serving.http.key_guard import WITHOUT_KEY
 from serving.http.problems import Problem, problem_responses
 from serving.http.prometheus import RequestMetrics
@@ -92,7 +93,7 @@ def operations_routes(service: Service, metrics: RequestMetrics, status: BundleS
         openapi_extra=WITHOUT_KEY,
         responses=problem_responses(503),
     )
-    async def readyz() -> Readiness:
+    async def readyz(request: Request) -> Readiness:
         try:
             service.store.check()
         except ServingError as error:
@@ -104,8 +105,8 @@ def operations_routes(service: Service, metrics: RequestMetrics, status: BundleS
             version=bundle.version,
             events="refused" if trouble else "accepted",
             reason=trouble,
-            refused_bundle=status.refused_bundle,
-            fallback_reason=status.fallback_reason,
+            refused_bundle=_told(request, status.refused_bundle),
+            fallback_reason=_told(request, status.fallback_reason),
         )
 
     @router.get(
@@ -119,3 +120,10 @@ def operations_routes(service: Service, metrics: RequestMetrics, status: BundleS
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _told(request: Request, reason: str | None) -> str | None:
+    """What is wrong with a bundle: in full, with its path, for those who may know everything."""
+    if reason is None or caller_of(request.scope).is_private:
+        return reason
+    return f"see {where_logged()}, or ask with a private key"

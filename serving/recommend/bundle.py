@@ -153,6 +153,13 @@ class Bundle:
         return currency
 
     @property
+    def trained_inputs(self) -> Mapping[str, Any] | None:
+        """What the encoder was trained to read: the share of each event type (`event_types`) and the events
+        of a user on average (`mean_events`). None in a bundle of an earlier version."""
+        inputs: Mapping[str, Any] | None = self.manifest.get("encoder_inputs")
+        return inputs
+
+    @property
     def as_of(self) -> int:
         """Microseconds since 1970 UTC: nothing in the bundle knows an event at or after this time."""
         return int(self.manifest["as_of"])

@@ -6,12 +6,14 @@ Nothing is measured until somebody listens, and what is measured changes no answ
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Protocol
 
 import numpy as np
 
+from features.core.columns import EVENT_TYPES
 from features.retrievers.encoder import EncoderRetriever, NearestItems
 from serving.recommend.candidates import KnownUser
 from serving.recommend.pipeline import Pipeline
@@ -31,8 +33,8 @@ class Listener(Protocol):
     def note_index_recall(self, share: float) -> None:
         """How many of the items nearest to one user the index found."""
 
-    def note_encoder_inputs(self, events: int) -> None:
-        """How many events of one user the encoder read."""
+    def note_encoder_inputs(self, event_types: Sequence[str]) -> None:
+        """Of the events of one user that the encoder read."""
 
     def note_event_lag(self, seconds: float) -> None:
         """How long before it arrived an event happened."""
@@ -60,7 +62,8 @@ class Watch:
         found = known.retrieved.get(EncoderRetriever.name)
         if not isinstance(encoder, EncoderRetriever) or not isinstance(found, NearestItems):
             return
-        self.listener.note_encoder_inputs(len(encoder.query_encoder.inputs(known.context).items))
+        read = encoder.query_encoder.inputs(known.context).event_types
+        self.listener.note_encoder_inputs([EVENT_TYPES[code] for code in read])
         if found.query_vector is not None and len(found.items):
             everything = np.ones(pipeline.bundle.num_items, bool)
             exact = encoder.deeper(known.context, found, allowed=everything, count=len(found.items))

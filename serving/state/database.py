@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from configs.exceptions import ServingError, StoreBusyError
-from serving.state.event_log import CREATE_EVENTS, CREATE_INDEXES, OTHER_EVENTS_INDEX, USER_TIME_INDEX
+from serving.state.event_log import (
+    CREATE_EVENTS,
+    CREATE_INDEXES,
+    CREATE_MARKS,
+    OTHER_EVENTS_INDEX,
+    USER_TIME_INDEX,
+)
 from serving.state.item_table import CREATE_ITEMS, MERGE_FIELDS, merge_fields
 from serving.state.user_tables import CREATE_USERS
 
@@ -30,10 +36,11 @@ MAX_WAL_BYTES: Final = 32 * 2**20
 
 _PRIVATE: Final = 0o600
 _APPLICATION_ID: Final = 0x53484F50
-_SCHEMA_VERSION: Final = 5
+_SCHEMA_VERSION: Final = 6
 _MIGRATIONS: Final = {
     3: (f"DROP INDEX IF EXISTS {USER_TIME_INDEX}", CREATE_INDEXES[USER_TIME_INDEX]),
     4: (CREATE_INDEXES[OTHER_EVENTS_INDEX], *CREATE_ITEMS, *CREATE_USERS),
+    5: (CREATE_MARKS,),
 }
 """Schema version -> the statements that make it the next one. They run when the file is opened."""
 
@@ -152,6 +159,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: this event store was written by another version of Shopkeeper (schema {version}, "
             f"expected {_SCHEMA_VERSION}): move it away and fill a new one with `shopkeeper events import`."
         )
+    if not tables:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # so that a trim can shorten the file
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=ON")
@@ -164,6 +173,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         for statement in (*CREATE_EVENTS, *CREATE_INDEXES.values(), *CREATE_ITEMS, *CREATE_USERS):
             connection.execute(statement)
+        connection.execute(CREATE_MARKS)
 
 
 @contextmanager

@@ -84,6 +84,8 @@ CREATE TABLE IF NOT EXISTS imports (
 )""",
 )
 """`events.number` counts up in the order of arrival."""
+CREATE_MARKS: Final = "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+"""Of `serving.state.protocol.Mark`."""
 
 _ITEM_EVENT_TYPES_SQL: Final = ", ".join(f"'{name}'" for name in ITEM_EVENT_TYPES)
 ITEM_EVENT: Final = f"item_id IS NOT NULL AND event_type IN ({_ITEM_EVENT_TYPES_SQL})"

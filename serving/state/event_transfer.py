@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -17,7 +18,10 @@ from features.core.columns import TIMESTAMP, USER_ID
 from features.core.forgotten import Forgotten
 from features.core.ids import VISITOR_PREFIX, user_key_expr
 from serving.state.event_log import Event
+from serving.state.protocol import TransferLog
 from serving.state.store_location import StoreLocation, open_existing_log, open_log
+
+logger = logging.getLogger("shopkeeper")
 
 CHUNK_ROWS: Final = 100_000
 
@@ -39,22 +43,34 @@ class ImportResult:
     """Events that were already in the log."""
     already_imported: bool
     """The same tables were imported before: nothing was read."""
+    trimmed: int = 0
+    """Events that were left out, because events from before a later time were trimmed."""
 
 
-def import_events(tables: Path, store: StoreLocation, *, progress: Progress | None = None) -> ImportResult:
+def import_events(
+    tables: Path, store: StoreLocation, *, also_trimmed: bool = False, progress: Progress | None = None
+) -> ImportResult:
     """Import the events of a tables folder into the log at `store`. A second import adds nothing, and an
-    interrupted one can be repeated. Raises ArtefactError and ServingError.
+    interrupted one can be repeated. `also_trimmed`: also what is older than what was trimmed. Raises
+    ArtefactError and ServingError.
     """
     fingerprint = str(read_manifest(tables, kind="tables")["fingerprint"])
     with closing(open_log(store)) as log:
-        if log.has_import(fingerprint):
+        if also_trimmed:
+            log.set_mark("trimmed_before", None)
+        elif log.has_import(fingerprint):
             return ImportResult(imported=0, duplicates=0, already_imported=True)
-        counted = _Counted(
-            _chunks(pl.scan_parquet(tables / "events.parquet"), progress, forgotten=log.forgotten())
-        )
+        events = pl.scan_parquet(tables / "events.parquet")
+        trimmed, before = 0, log.mark("trimmed_before")
+        if before is not None:
+            is_old = pl.col(TIMESTAMP).dt.epoch("us") < before
+            trimmed = int(events.select(is_old.sum()).collect().item())
+            events = events.filter(~is_old)
+        counted = _Counted(_chunks(events, progress, forgotten=log.forgotten()))
         imported = log.insert(counted)
         log.note_import(fingerprint, num_events=imported)
-    return ImportResult(imported=imported, duplicates=counted.rows - imported, already_imported=False)
+    duplicates = counted.rows - imported
+    return ImportResult(imported, duplicates, already_imported=False, trimmed=trimmed)
 
 
 class _Counted(Iterator[pl.DataFrame]):
@@ -81,22 +97,39 @@ def export_events(store: StoreLocation, out: Path, *, progress: Progress | None 
         raise ServingError(
             f"{store}: there is no event store: start the server or run `shopkeeper events import` first."
         )
-    with closing(log), writing(out, kind="events") as scratch:
-        scratch.chmod(0o700)
-        total = log.num_events()
-        parts, done = [_frame([])], 0
-        for rows in log.scan():
-            parts.append(_frame(rows))
-            done += len(rows)
-            if progress:
-                progress(min(done, total), total)
-        events = pl.concat(parts).unique("number", keep="last", maintain_order=True).sort("number")
-        (scratch / "events.parquet").touch(mode=0o600)
-        events.drop("number").write_parquet(scratch / "events.parquet")
-        (scratch / "users.parquet").touch(mode=0o600)
-        _users(log.attributes()).write_parquet(scratch / "users.parquet")
-        write_manifest(scratch, kind="events", made_from=log.name, contents={"events": events.height})
+    with closing(log):
+        last = log.last_number()
+        with writing(out, kind="events") as scratch:
+            scratch.chmod(0o700)
+            events = _all_events(log, progress)
+            (scratch / "events.parquet").touch(mode=0o600)
+            events.write_parquet(scratch / "events.parquet")
+            (scratch / "users.parquet").touch(mode=0o600)
+            _users(log.attributes()).write_parquet(scratch / "users.parquet")
+            write_manifest(scratch, kind="events", made_from=log.name, contents={"events": events.height})
+        _note_export(log, last)
         return events.height
+
+
+def _all_events(log: TransferLog, progress: Progress | None) -> pl.DataFrame:
+    """In the order of arrival."""
+    total, parts, done = log.num_events(), [_frame([])], 0
+    for rows in log.scan():
+        parts.append(_frame(rows))
+        done += len(rows)
+        if progress:
+            progress(min(done, total), total)
+    events = pl.concat(parts).unique("number", keep="last", maintain_order=True).sort("number")
+    return events.drop("number")
+
+
+def _note_export(log: TransferLog, last: int) -> None:
+    """Events up to that number may be trimmed from now on. A store that can only be read is exported all the
+    same."""
+    try:
+        log.set_mark("exported", max(last, log.mark("exported") or 0))
+    except ServingError as error:
+        logger.warning("the export is not noted, so what it has cannot be trimmed yet: %s", error)
 
 
 def _chunks(

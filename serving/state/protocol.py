@@ -21,6 +21,11 @@ ItemFields = Mapping[str, Any]
 
 Suppression = Literal["deleted", "no_consent"]
 
+Mark = Literal["exported", "trimmed_before", "copying"]
+"""What a log remembers of itself. `exported`: the number of the last event that an export has.
+`trimmed_before`: events from before that time (microseconds since 1970 UTC) were trimmed. `copying`: a copy
+into it has not ended."""
+
 MAX_USER_CHANGES: Final = 10_000
 """User changes that are kept for the replicas to read. One that missed some drops all that it has cached."""
 
@@ -54,6 +59,19 @@ class ItemChange:
     """None: the item was deleted"""
     changed_at: int
     """Microseconds since 1970 UTC"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrimmedPart:
+    """What a trim did since it began."""
+
+    looked_at: int
+    """Of `total`: about how many events were looked at"""
+    total: int
+    trimmed: int
+    """Events that were deleted"""
+    not_exported: int
+    """Old events that were kept, because no export has them"""
 
 
 class LiveItems(Protocol):
@@ -153,7 +171,7 @@ class StateStore(Protocol):
 
 
 class TransferLog(Protocol):
-    """The log as a whole, for imports and exports."""
+    """The log as a whole, for imports, exports and trims."""
 
     name: str
     """For messages"""
@@ -175,6 +193,29 @@ class TransferLog(Protocol):
     def scan(self) -> Iterator[Sequence[tuple[object, ...]]]:
         """All events, in parts: their number and the values of `EVENT_COLUMNS`. Where one comes twice, the
         later counts."""
+
+    def last_number(self) -> int:
+        """Of the event that arrived last; 0 where there never was one."""
+
+    def mark(self, name: Mark) -> int | None: ...
+
+    def set_mark(self, name: Mark, value: int | None) -> None:
+        """None removes it."""
+
+    def trim(self, *, before: int, exported: int, dry_run: bool = False) -> Iterator[TrimmedPart]:
+        """Delete events from before a time (microseconds since 1970 UTC) whose number is at most `exported`,
+        a few in a transaction, so that a live server waits for none of them long. One that is ended in the
+        middle can be repeated. `dry_run`: they are counted alone.
+
+        Yields after every part; a caller may rest then. Replicas drop the histories that it shortens.
+        """
+
+    def give_back_space(self) -> Iterator[None]:
+        """Give the disk back what a trim left free, as far as that holds up no writer. A caller may rest
+        after every part."""
+
+    def vacuum(self) -> None:
+        """Give all of it back. Writers wait meanwhile, for as long as copying the store takes."""
 
     def attributes(self) -> Sequence[tuple[str, str]]:
         """Key and attributes (a JSON object) of the users of whom some were put, by key."""

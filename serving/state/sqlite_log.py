@@ -1,4 +1,4 @@
-"""The log as a whole in SQLite, for imports and exports."""
+"""The log as a whole in SQLite, for imports, exports and trims."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from typing import Final
 import polars as pl
 
 from features.core.forgotten import FOREVER, Forgotten
+from serving.state import sqlite_trimming
 from serving.state.database import connect, transaction, translate_store_errors
 from serving.state.event_log import CREATE_INDEXES, EVENT_COLUMNS, SKIP_DUPLICATES, insert_statement
+from serving.state.protocol import Mark, TrimmedPart
 
 SCAN_ROWS: Final = 100_000
 
+_LAST_NUMBER: Final = "SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
+_SET_MARK: Final = "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _SCAN: Final = f"SELECT number, {', '.join(EVENT_COLUMNS)} FROM events ORDER BY number LIMIT ?"
 
 
@@ -61,6 +65,38 @@ class SqliteLog:
             cursor = self._connection.execute(_SCAN, (self.num_events(),))
             while rows := cursor.fetchmany(SCAN_ROWS):
                 yield rows
+
+    def last_number(self) -> int:
+        with translate_store_errors(self._path):
+            (number,) = self._connection.execute(_LAST_NUMBER).fetchone()
+        return int(number)
+
+    def mark(self, name: Mark) -> int | None:
+        with translate_store_errors(self._path):
+            row = self._connection.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def set_mark(self, name: Mark, value: int | None) -> None:
+        with translate_store_errors(self._path), transaction(self._connection):
+            if value is None:
+                self._connection.execute("DELETE FROM marks WHERE name = ?", (name,))
+            else:
+                self._connection.execute(_SET_MARK, (name, value))
+
+    def trim(self, *, before: int, exported: int, dry_run: bool = False) -> Iterator[TrimmedPart]:
+        with translate_store_errors(self._path):
+            yield from sqlite_trimming.trim(
+                self._connection, before=before, exported=exported, dry_run=dry_run
+            )
+
+    def give_back_space(self) -> Iterator[None]:
+        """A file that an earlier version made cannot be shortened so: `vacuum` can."""
+        with translate_store_errors(self._path):
+            yield from sqlite_trimming.give_back_space(self._connection)
+
+    def vacuum(self) -> None:
+        with translate_store_errors(self._path):
+            sqlite_trimming.vacuum(self._connection)
 
     def attributes(self) -> Sequence[tuple[str, str]]:
         with translate_store_errors(self._path):

@@ -25,6 +25,7 @@ from serving.state.event_log import (
 from serving.state.protocol import Suppression
 from serving.state.statements import Statement
 from serving.state.store_file import StoreFile
+from serving.state.user_tables import NOTE_CHANGE, TRIM_CHANGES
 
 _EVENTS_OF: Final = (
     (f"events INDEXED BY {USER_ARRIVAL_INDEX}", f"user_key = ? AND {ITEM_EVENT}"),
@@ -32,8 +33,6 @@ _EVENTS_OF: Final = (
 )
 """SQL of the two halves of a user's events: the table with its index, and the condition"""
 
-_NOTE_CHANGE: Final = "INSERT INTO user_changes (user_key) VALUES (?)"
-_TRIM_CHANGES: Final = "DELETE FROM user_changes WHERE number <= (SELECT max(number) FROM user_changes) - ?"
 _SUPPRESS: Final = """
 INSERT INTO suppressed VALUES (?, ?, ?) ON CONFLICT (user_hash) DO UPDATE SET
     at = excluded.at, reason = CASE reason WHEN 'no_consent' THEN reason ELSE excluded.reason END
@@ -67,8 +66,8 @@ class UserStore:
             (f"UPDATE {events} SET user_key = ?, user_id = ? WHERE {condition}", (user, user_id, visitor))
             for events, condition in _EVENTS_OF
         ]
-        notes = [(_NOTE_CHANGE, (visitor,)), (_NOTE_CHANGE, (user,))]
-        changed = await self._file.write([*moves, *notes, (_TRIM_CHANGES, (protocol.MAX_USER_CHANGES,))])
+        notes = [(NOTE_CHANGE, (visitor,)), (NOTE_CHANGE, (user,))]
+        changed = await self._file.write([*moves, *notes, (TRIM_CHANGES, (protocol.MAX_USER_CHANGES,))])
         return changed - len(notes)
 
     async def forget(self, key: str, *, reason: Suppression, now: int) -> None:
@@ -77,7 +76,7 @@ class UserStore:
         with self._file.reading() as reader:
             keys = [key, *_visitors(reader, key)]
         statements = [statement for one in keys for statement in self._forget(one, reason=reason, now=now)]
-        await self._file.write([*statements, (_NOTE_CHANGE, (None,))])
+        await self._file.write([*statements, (NOTE_CHANGE, (None,))])
         await self._file.empty_write_ahead_log()
 
     async def give_consent(self, key: str) -> None:

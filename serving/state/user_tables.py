@@ -15,3 +15,7 @@ CREATE TABLE IF NOT EXISTS suppressed (user_hash TEXT PRIMARY KEY, reason TEXT N
 )
 """`suppressed.at`: since when, in microseconds since 1970 UTC. `user_changes`: whose events changed in
 another way than by new ones, or NULL for anybody."""
+
+NOTE_CHANGE: Final = "INSERT INTO user_changes (user_key) VALUES (?)"
+TRIM_CHANGES: Final = "DELETE FROM user_changes WHERE number <= (SELECT max(number) FROM user_changes) - ?"
+"""Its parameter: how many are kept."""

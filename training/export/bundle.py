@@ -40,6 +40,7 @@ from serving.recommend.ranker import RANKER_FILE, Ranker
 from serving.recommend.user_context import UserContexts
 from training.export.index import BuiltIndex, build_index
 from training.export.onnx_graphs import export_encoder, export_item_encoder, export_ranker
+from training.export.trained_inputs import trained_inputs
 from training.queries import index_queries
 
 
@@ -138,6 +139,7 @@ def assemble_bundle(
             "dim": vectors.shape[1],
             "gates": dict(parts.differences),
             "index": built.as_json(),
+            "encoder_inputs": trained_inputs(dataset, point, config),
             "made_by": dict(made_by),
         },
         settings=settings,

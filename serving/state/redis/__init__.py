@@ -17,6 +17,7 @@ A write is one Lua script (`scripts/`), which Redis carries out as a whole. All 
 | `user_changes`, `change_number` | sorted set: whose events changed, by number; the last number |
 | `suppressed`, `salt` | hash: hash of a user key → reason and time; the salt of these hashes |
 | `imports` | hash: fingerprint of imported tables → number of events |
+| `marks` | hash: what the log remembers of itself → number |
 | `erased`, `rewritten` | how often something was deleted, now and when the file was last rewritten |
 | `probe` | what is written to know whether anything can be |
 

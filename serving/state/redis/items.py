@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -32,13 +32,17 @@ class RedisItems:
         await asyncio.wrap_future(self._writer.submit(command))
 
     def changed(self, *, since: int) -> list[ItemChange]:
-        changes: list[ItemChange] = []
-        while True:
-            found = self._client.run("changed_items", since, _PART)
-            changes += [_change(*one) for one in found]
-            if len(found) < _PART:
-                return changes
-            since = changes[-1].number
+        return [change for part in items_since(self._client, since) for change in part]
+
+
+def items_since(client: RedisClient, since: int) -> Iterator[list[ItemChange]]:
+    """The items whose number is higher, some at a time."""
+    while True:
+        changes = [_change(*one) for one in client.run("changed_items", since, _PART)]
+        yield changes
+        if len(changes) < _PART:
+            return
+        since = changes[-1].number
 
 
 def _change(item_id: bytes, pairs: list[bytes]) -> ItemChange:

@@ -1,4 +1,4 @@
-"""The log as a whole in Redis, for imports and exports."""
+"""The log as a whole in Redis, for imports, exports and trims."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any, Final, Self
 import polars as pl
 
 from features.core.forgotten import FOREVER, Forgotten
+from serving.state.protocol import Mark, TrimmedPart
+from serving.state.redis import trimming
 from serving.state.redis.client import Command, RedisClient
 from serving.state.redis.location import RedisLocation
 from serving.state.redis.opening import exists, prepare, salt_of
+from serving.state.redis.rewriting import rewrite_append_only_file
 from serving.state.redis.rows import append_arguments, number_of, values_of
+from serving.state.redis.users_of_events import users_of_events
 
 _APPEND_EVENTS: Final = 500
 """Of one script: a live server waits for so many."""
-_SCAN_KEYS: Final = 1_000
 _SCAN_ROWS: Final = 100_000
 _SECONDS: Final = 30.0
 """How long an answer is waited for."""
@@ -59,7 +62,29 @@ class RedisLog:
         self._client.call("HSETNX", self._client.key("imports"), fingerprint, num_events)
 
     def num_events(self) -> int:
+        return self.last_number()
+
+    def last_number(self) -> int:
         return int(self._client.call("GET", self._client.key("number")) or 0)
+
+    def mark(self, name: Mark) -> int | None:
+        found = self._client.call("HGET", self._client.key("marks"), name)
+        return None if found is None else int(found)
+
+    def set_mark(self, name: Mark, value: int | None) -> None:
+        key = self._client.key("marks")
+        self._client.call(*(("HDEL", key, name) if value is None else ("HSET", key, name, value)))
+
+    def trim(self, *, before: int, exported: int, dry_run: bool = False) -> Iterator[TrimmedPart]:
+        yield from trimming.trim(self._client, before=before, exported=exported, dry_run=dry_run)
+
+    def give_back_space(self) -> Iterator[None]:
+        """Memory is free at once; the append-only file is shorter when Redis has written it anew."""
+        rewrite_append_only_file(self._client)
+        yield
+
+    def vacuum(self) -> None:
+        rewrite_append_only_file(self._client)
 
     def scan(self) -> Iterator[Sequence[tuple[object, ...]]]:
         """User by user. Whose events moved to another user meanwhile comes again at the end."""
@@ -87,11 +112,7 @@ class RedisLog:
     def _users(self) -> Iterator[Sequence[str]]:
         """The keys of all users, some at a time, and at the end of those who changed meanwhile."""
         last_change = int(self._client.call("GET", self._client.key("change_number")) or 0)
-        begin, cursor = self._client.key("e:"), None
-        while cursor != 0:
-            pattern = f"{_escaped(begin)}*"
-            cursor, names = self._client.call("SCAN", cursor or 0, "MATCH", pattern, "COUNT", _SCAN_KEYS)
-            yield [name.decode().removeprefix(begin) for name in names]
+        yield from users_of_events(self._client)
         name = self._client.key("user_changes")
         changes = self._client.call("ZRANGEBYSCORE", name, f"({last_change}", "+inf")
         yield sorted({change[6:].decode() for change in changes} - {""})
@@ -104,8 +125,3 @@ class RedisLog:
 
 def _arguments(row: dict[str, Any]) -> tuple[bytes, str, bytes, int | str]:
     return append_arguments(row, user_key=row["user_key"], received_at=row["received_at"])
-
-
-def _escaped(pattern: str) -> str:
-    """For MATCH."""
-    return "".join(f"\\{one}" if one in "*?[]\\^" else one for one in pattern)

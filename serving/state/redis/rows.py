@@ -84,10 +84,22 @@ def values_of(row: bytes, *, user_key: str) -> tuple[object, ...]:
     return tuple(values.get(name) for name in EVENT_COLUMNS)
 
 
+def logged_values(event_id: bytes, row: bytes, *, user_key: str) -> tuple[object, ...]:
+    """Its number and the values of `LOG_COLUMNS`."""
+    received_at = from_json(row[1 + _DIGEST_BYTES :])[1]
+    return number_of(event_id), user_key, received_at, *values_of(row, user_key=user_key)
+
+
 def event(row: bytes, *, user_key: str) -> Event:
     """The event of a row."""
     values: Sequence[Any] = values_of(row, user_key=user_key)
     return Event(*values)
+
+
+def time_of(row: bytes) -> int:
+    """When an event happened, in microseconds since 1970 UTC."""
+    values = from_json(row[1 + _DIGEST_BYTES :])
+    return int(values[_places(values[0])[_HISTORY_COLUMNS.index("timestamp")]])
 
 
 @lru_cache(maxsize=1024)

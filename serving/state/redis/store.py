@@ -23,6 +23,7 @@ from serving.state.redis.histories import RedisHistories
 from serving.state.redis.items import RedisItems
 from serving.state.redis.location import RedisLocation
 from serving.state.redis.opening import prepare, require_schema
+from serving.state.redis.rewriting import rewrite_append_only_file
 from serving.state.redis.rows import append_arguments, digest, event
 from serving.state.redis.users import RedisUsers
 from serving.state.redis.writer import RedisWriter
@@ -42,7 +43,7 @@ class RedisStore:
             prepare(self._client)
             self.items = RedisItems(self._client, self._writer)
             self.users = RedisUsers(self._client, self._writer)
-            self.users.rewrite_append_only_file()
+            rewrite_append_only_file(self._client)
         except BaseException:
             self.close()
             raise

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from configs.exceptions import ServingError
 from features.core.forgotten import user_hash
 from features.core.ids import user_key
 from serving.state import protocol
@@ -18,15 +15,11 @@ from serving.state.event_log import EVENT_COLUMNS
 from serving.state.protocol import Suppression
 from serving.state.redis.client import Command, RedisClient
 from serving.state.redis.opening import salt_of
+from serving.state.redis.rewriting import rewrite_append_only_file
 from serving.state.redis.rows import number_of, values_of
 from serving.state.redis.writer import RedisWriter
 
-logger = logging.getLogger("shopkeeper")
-
 _VISITOR: Final = EVENT_COLUMNS.index("visitor_id")
-
-REWRITE_SECONDS: Final = 5.0
-"""How long a deletion waits for a rewrite of the append-only file that began before it."""
 
 
 class RedisUsers:
@@ -48,7 +41,7 @@ class RedisUsers:
         keys = [key, *self._visitors(key)]
         pairs = [text for one in keys for text in (one, self._hash(one))]
         await self._write("forget", reason, now, *pairs)
-        await asyncio.to_thread(self.rewrite_append_only_file)
+        await asyncio.to_thread(rewrite_append_only_file, self._client)
 
     async def give_consent(self, key: str) -> None:
         await self._write("consent", self._hash(key))
@@ -88,24 +81,6 @@ class RedisUsers:
         is_gapless = last == self._last_change + len(found)
         self._last_change = last
         return [change[6:].decode() or None for change in found] if is_gapless else [None]
-
-    def rewrite_append_only_file(self) -> None:
-        """Start to write it anew where something was deleted since: it holds every command that was given.
-        What cannot be started now is with the next deletion, and when a store is opened."""
-        client, until = self._client, time.monotonic() + REWRITE_SECONDS
-        while True:
-            erased, rewritten = client.call("MGET", client.key("erased"), client.key("rewritten"))
-            if erased == rewritten:
-                return
-            try:
-                client.call("BGREWRITEAOF")
-            except ServingError as error:
-                if "in progress" in str(error) and time.monotonic() < until:
-                    time.sleep(0.1)
-                    continue
-                logger.warning("what was deleted is still in Redis's append-only file: %s", error)
-                return
-            client.call("SET", client.key("rewritten"), erased)
 
     def _visitors(self, key: str) -> list[str]:
         """The keys of the visitors whose ids stand in a user's events."""

@@ -14,6 +14,8 @@ import pytest
 import without_extras
 import yaml
 
+from scripts.lock_images import EXTRAS, WITHOUT_HASHES, read_pins
+
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "Dockerfile"
 KNOWN = {
@@ -124,20 +126,56 @@ def test_the_packages_of_the_project_are_copied() -> None:
     assert {f"{name} {name}" for name in packages} <= set(stages()["build-serve"].all("COPY"))
 
 
-def test_what_is_installed_is_pinned_and_its_extras_exist() -> None:
+def test_what_is_installed_has_a_hash() -> None:
+    """But for torch, and the project itself."""
     installs = [step for stage in stages().values() for step in stage.all("RUN") if "pip install" in step]
-    assert len(installs) == 4
-    for step in installs:
-        assert "-c constraints.txt" in step or "--no-deps" in step
+    hashed = [step for step in installs if "--require-hashes" in step]
+    [torch] = [step for step in installs if step.endswith(" torch")]
+    assert "-c constraints.txt" in torch
+    assert len(hashed) == 2
+    own = [step for step in installs if step not in (*hashed, torch)]
+    assert len(own) == 2
+    assert all(step.startswith("pip install --no-deps . ") for step in own)
     [default] = [value for value in stages()["build-train"].all("ARG") if value.startswith("EXTRAS=")]
-    assert set(default.removeprefix("EXTRAS=").split(",")) <= set(without_extras.extras())
+    extras = default.removeprefix("EXTRAS=").split(",")
+    for name in ("serve", "demo", *extras):
+        assert (ROOT / "locks" / f"{name}.lock").is_file(), name
+    assert set(extras) <= set(without_extras.extras())
     assert "torch" in " ".join(without_extras.extras()["train"])
 
 
-def test_the_server_has_no_extra() -> None:
-    steps = " ".join(step for stage in line_of("build-serve") for step in stage.all("RUN"))
-    assert "optional-dependencies" not in steps
+def test_the_server_has_no_extra_but_redis() -> None:
+    pins = read_pins((ROOT / "locks" / "serve.lock").read_text(encoding="utf-8"))
+    assert {"redis", "hiredis"} <= set(pins)
+    assert not {"torch", "pytorch-lightning", "onnx", "mlflow", "pandas", "matplotlib"} & set(pins)
     assert {"torch", "mlflow"} <= without_extras.absent()
+    steps = " ".join(step for stage in line_of("build-serve") for step in stage.all("RUN"))
+    assert steps.count("locks/") == steps.count("locks/serve.lock") == 1
+
+
+@pytest.mark.parametrize("lock", sorted(path.stem for path in (ROOT / "locks").iterdir()))
+def test_a_lock_has_the_versions_of_the_constraints_and_hashes(lock: str) -> None:
+    text = (ROOT / "locks" / f"{lock}.lock").read_text(encoding="utf-8")
+    constraints = read_pins((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    pins = read_pins(text)
+    assert pins
+    assert {name: version for name, version in pins.items() if constraints.get(name) != version} == {}
+    for block in re.split(r"\n(?=\S)", text.strip())[1:]:
+        assert re.fullmatch(r"\S+==[^\\+]+\\(\n    --hash=sha256:[0-9a-f]{64}( \\)?)+", block), block[:80]
+    assert "://" not in text
+
+
+@pytest.mark.parametrize(("lock", "extra"), EXTRAS.items())
+def test_a_lock_has_all_that_is_asked_for(lock: str, extra: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"][extra]]
+    names = {re.split(r"[^a-z0-9_-]", one, maxsplit=1)[0].replace("_", "-") for one in wanted}
+    found = {
+        name
+        for one in ("serve", lock)
+        for name in read_pins((ROOT / "locks" / f"{one}.lock").read_text(encoding="utf-8"))
+    }
+    assert names - found <= {WITHOUT_HASHES}
 
 
 def test_the_compose_file_builds_what_is_here() -> None:

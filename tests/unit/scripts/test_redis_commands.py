@@ -96,3 +96,27 @@ def test_a_server_that_is_not_there_ends_a_command_with_the_reason(
     assert done.err.splitlines()[-1].startswith(
         "Error: redis://127.0.0.1:1/0 (shop:*): Redis does not answer"
     )
+
+
+def test_the_whole_store_moves_to_redis_and_back(
+    redis_server: RedisServer, shopkeeper: RunMain, tmp_path: Path
+) -> None:
+    redis_server.empty()
+    with open_store(tmp_path / "events.db") as store:
+        shop = Shop(Pipeline.load(write_bundle(tmp_path / "bundle")), store)
+        shop.send(bought("bread1", user_id="ann", event_id="live"))
+        shop.call("PUT", "/v1/items/bread1", json={"price": 3})
+        shop.call("DELETE", "/v1/users/bob")
+    there = ("events", "copy", "--to", redis_server.url, "--out", tmp_path)
+    done = shopkeeper(*there)
+    counts = "1 suppressed, 0 users, 1 items, 0 imports, 1 events"
+    assert (done.status, done.out) == (
+        0,
+        f"{redis_server.url} (shop:*): copied and compared: {counts}\n",
+    ), done.err
+    assert "was the same already" in shopkeeper(*there).out
+    back = ("--to", tmp_path / "back.db", "--set", f"serving.store={redis_server.url}", "--out", tmp_path)
+    done = shopkeeper("events", "copy", *back)
+    assert done.out == f"{tmp_path}/back.db: copied and compared: {counts}\n"
+    done = shopkeeper("events", "copy", "--to", "redis://:secret@10.0.0.5", "--out", tmp_path)
+    assert (done.status, "SHOPKEEPER_REDIS_PASSWORD" in done.err) == (2, True)

@@ -46,3 +46,11 @@ def test_no_list_depends_on_it_and_nothing_is_stored_without_record(shop: Shop) 
 def test_what_is_wrong_is_named(shop: Shop, context: Any, field: str) -> None:
     details = problem(shop.call("POST", "/v1/recommend", json={"context": context}), 422)
     assert details["errors"][0]["field"].startswith(field)
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, "x" * 1001, None])
+def test_a_value_that_is_nothing_of_the_kind_is_named_once(shop: Shop, value: Any) -> None:
+    """Without the names of types that Python has."""
+    details = problem(shop.call("POST", "/v1/recommend", json={"context": {"test_group": value}}), 422)
+    said = "is no text of at most 1,000 characters, no number, and not true or false"
+    assert details["errors"] == [{"field": "context.test_group", "message": said}]

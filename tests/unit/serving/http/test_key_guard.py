@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -343,3 +344,15 @@ def test_a_page_records_for_itself_and_promotes_by_public_columns(make_shop: Mak
     hidden = {"name": "x", "filter": "brand = 'Acme'", "share": 0.5}
     details = problem(shop.ask({"promotions": [hidden]}), 422)
     assert details["errors"][0]["field"] == "promotions.0.filter"
+
+
+def test_where_a_refused_bundle_lies_is_told_with_a_private_key(shop: KeyShop, pipeline: Pipeline) -> None:
+    path = "/srv/shop/bundles/monday/ranker.onnx: was changed"
+    shop.shop.status.refused = shop.shop.status.fallback_reason = path
+    for key in (None, "wrong", shop.public):
+        ready = shop.call("GET", "/readyz", key).json()
+        assert ready["bundle"] == pipeline.bundle.name
+        assert "with a private key" in ready["refused_bundle"]
+        assert "/srv/shop" not in json.dumps(ready)
+    ready = shop.call("GET", "/readyz", shop.private).json()
+    assert (ready["refused_bundle"], ready["fallback_reason"]) == (path, path)

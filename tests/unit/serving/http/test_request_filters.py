@@ -112,3 +112,11 @@ def test_a_request_may_ask_for_diversity(shop: Shop) -> None:
     for value in (-0.1, 1.1, "much"):
         bad = shop.call("POST", "/v1/recommend", json={"diversity": value})
         assert problem(bad, 422)["errors"][0]["field"] == "diversity"
+
+
+def test_a_filter_and_a_field_that_are_both_wrong_are_both_named(shop: Shop) -> None:
+    body = {"filter": "prize > 3", "return_fields": ["titel"]}
+    details = problem(shop.call("POST", "/v1/recommend", json=body), 422)
+    assert [error["field"] for error in details["errors"]] == ["return_fields", "filter"]
+    assert "titel" in details["detail"]
+    assert "prize" in details["detail"]

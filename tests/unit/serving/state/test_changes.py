@@ -12,6 +12,7 @@ from redis_server import RedisServer
 from serving.state.event_log import Event
 from serving.state.protocol import ItemFields, StateStore
 from serving.state.redis import log as redis_log
+from serving.state.redis import users_of_events
 from serving.state.redis.log import RedisLog
 from serving.state.store_location import StoreLocation, open_store
 
@@ -106,7 +107,7 @@ def test_events_that_move_to_another_user_during_an_export_are_in_it(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Redis is read user by user."""
-    monkeypatch.setattr(redis_log, "_SCAN_KEYS", 10)
+    monkeypatch.setattr(users_of_events, "_SCAN_KEYS", 10)
     monkeypatch.setattr(redis_log, "_SCAN_ROWS", 1)
     location, names = redis_server.location(), [f"{number}" for number in range(40)]
     with open_store(location) as store:

@@ -57,7 +57,7 @@ def test_a_store_of_another_schema_is_refused_with_the_remedy(tmp_path: Path) ->
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 1")
     connection.close()
-    with pytest.raises(ServingError, match=r"schema 1, expected 5\): move it away.*events import"):
+    with pytest.raises(ServingError, match=r"schema 1, expected 6\): move it away.*events import"):
         EventStore.open(path)
 
 
