@@ -14,6 +14,7 @@ import pytest
 from hand_made_bundle import ITEM_IDS
 from http_shop import MAX_BODY, NOW, Shop, bought, on_a_port, problem
 
+from configs.settings.recommend import DEFAULT_SURFACES
 from features.core.columns import MICROSECONDS_PER_DAY
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
@@ -501,7 +502,7 @@ def test_problem_details_have_the_fields_of_their_schema(shop: Shop) -> None:
 def test_the_shop_page_gets_users_their_events_and_the_catalogue(shop: Shop) -> None:
     shop.send(bought("fruit1", price=3.5, timestamp="2023-11-14T10:00:00"), bought("ghost", user_id="eve"))
     assert shop.call("GET", "/v1/shop").json() == {
-        "surfaces": ["home", "product", "similar", "cart", "buy_again"],
+        "surfaces": list(DEFAULT_SURFACES),
         "columns": ["id", "title", "product_type", "brand", "price", "currency"],
         "currency": "USD",
         "has_times": True,

@@ -110,6 +110,22 @@ class Truth:
         return self.last_sold.get(item, -(10**18)) >= AS_OF - days * DAY
 
     @cached_property
+    def first_sold(self) -> dict[int, int]:
+        """Item → its first target event."""
+        rows = sorted((row for rows in self.events for row in rows), reverse=True)
+        return {item: time for time, _, item in rows}
+
+    @cached_property
+    def rising(self) -> set[int]:
+        """Items with more of all that halves every week than of all that halves every eight."""
+        lately, past = dict.fromkeys(range(NUM_ITEMS), 0.0), dict.fromkeys(range(NUM_ITEMS), 0.0)
+        for time, _, item in (row for rows in self.events for row in rows):
+            lately[item] += 2 ** ((time - AS_OF) / DAY / 7)
+            past[item] += 2 ** ((time - AS_OF) / DAY / 56)
+        level = sum(lately.values()) / sum(past.values())
+        return {item for item in lately if lately[item] > level * past[item]}
+
+    @cached_property
     def had(self) -> list[tuple[set[int], set[int]]]:
         """Of each user: the items of all target events, and of those in two recent windows."""
         since = AS_OF - 56 * DAY
@@ -228,6 +244,13 @@ class Visit:
         assert text == f"{done} lately by people with items in common"
         return item not in self.own and self.shop.truth.shared_with_a_buyer_of(item, self.own, user=self.user)
 
+    def is_trending(self, item: int, text: str, _: int | None) -> bool:
+        return text == "Trending now" and item in self.shop.truth.rising
+
+    def is_new(self, item: int, text: str, _: int | None) -> bool:
+        came = self.shop.truth.first_sold.get(item, AS_OF)
+        return text == "New in the shop" and came >= AS_OF - 28 * DAY
+
     def is_popular(self, item: int, text: str, _: int | None) -> bool:
         return text == "Popular in the shop lately" and self.shop.truth.sold(item, days=28)
 
@@ -266,10 +289,11 @@ def test_every_reason_is_true_and_scores_fall_with_the_rank(shop: Shop) -> None:
         for one in answer.recommendations:
             codes |= set(visit.check(one))
         scores = [one.score for one in answer.recommendations]
-        assert scores == sorted(scores, reverse=True), visit.query.surface
+        if not shop.pipeline.bundle.surfaces[visit.query.surface].diversity:
+            assert scores == sorted(scores, reverse=True), visit.query.surface
         impersonal = {one.source for one in answer.recommendations} == {"popularity"}
         assert impersonal <= str(answer.fallback_used).startswith("popularity: nothing"), visit.query
-    assert codes >= {"goes_with", "similar", "for_you", "similar_users", "popular"}
+    assert codes >= {"goes_with", "similar", "for_you", "similar_users", "popular", "trending"}
 
 
 def test_nothing_is_called_recent_long_after_the_bundle(shop: Shop) -> None:

@@ -42,6 +42,7 @@ def edited(shop_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         "name": "New bread",
         "aisle": "Shop > Bread",
         "price": "1.50",
+        "sale_price": "",
         "availability": "in_stock",
     }
     pl.concat([items, pl.DataFrame(new).select(items.columns)]).write_csv(folder / "items.csv")
