@@ -78,10 +78,10 @@ _RELIABILITY: Final = (
 _SURFACES: Final = (
     "Capped recall@20 on each surface's own question: the ranker of one score, in the surface's default "
     "order. Home: what is had next. Buy again: which of the user's own items are had next. Product: the "
-    "page is one item of a basket of the test window, and the rest of the basket is right; then what of "
-    "the rest is new to the user, with lists of what is new to them. A retriever alone answers for the "
-    "page, or for the user where it has nothing for pages. The rows `product …` are other settings of "
-    "that surface, for comparison."
+    "page is one item of a basket of the test window, and the rest of the basket is right, what the user "
+    "has had before included; `product, new` counts what is new to them alone. A retriever alone answers "
+    "for the page, or for the user where it has nothing for pages. A row `product …` is another setting "
+    "of that surface, for comparison."
 )
 
 

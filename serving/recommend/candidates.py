@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.histories import IntArray
-from features.retriever import Column, Retrieval, Retriever, ScoredItems, UserContext
+from features.retriever import Column, Retrieval, Retriever, UserContext
 from serving.recommend.bundle import Bundle
 from serving.recommend.feature_group import CandidateContext, FeatureGroup
 from serving.recommend.feature_groups import feature_groups
+from serving.recommend.retrieved import Retrieved
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class KnownUser:
     """All that the stored history says by itself, at one moment: may be kept between requests."""
 
     context: UserContext
-    retrieved: Mapping[str, ScoredItems]
+    retrieved: Retrieved
     """Retriever → what it gives for the user"""
 
 
@@ -50,7 +51,8 @@ class RankerColumns:
     """The ranker's columns: those of the bundle's retrievers, then those of the feature groups."""
 
     def __init__(self, retrievers: Mapping[str, Retriever], groups: Sequence[type[FeatureGroup]]) -> None:
-        self._retrievers, self._groups = retrievers, groups
+        self._retrievers = {name: one for name, one in retrievers.items() if one.columns}
+        self._groups = groups
         parts: Iterable[Retriever | type[FeatureGroup]] = (*retrievers.values(), *groups)
         blocks = [(part.name, part.columns, part.time_columns) for part in parts]
         self.groups: dict[str, tuple[str, ...]] = {name: columns for name, columns, _ in blocks}

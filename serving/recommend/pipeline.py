@@ -37,6 +37,7 @@ from serving.recommend.list_value import ListValue
 from serving.recommend.reasons import explain
 from serving.recommend.remarks import fallback_used, shortfall_reason
 from serving.recommend.request import Answer, Query, Recommendation, no_items
+from serving.recommend.retrieved import Retrieved
 from serving.recommend.selectors import Selected, fill_up, scores_of
 from serving.recommend.slow_retrievers import SlowRetrievers
 from serving.recommend.stages import Stages
@@ -54,7 +55,7 @@ class Ranked:
     scores: NDArray[np.float32]
     """(C,)"""
     retrievals: Mapping[str, Retrieval]
-    """Retriever → what it found, of every retriever of the bundle"""
+    """Retriever → what it found, of every retriever that the surface or the ranker reads"""
     user: KnownUser
 
     def followed_by(self, deeper: Ranked) -> Ranked:
@@ -175,10 +176,8 @@ class Pipeline:
         """What the stored history says by itself at the moment of the query: nothing of the page or
         surface. `slow`: on a server, which retrievers are left out because they took too long."""
         context = self.context(query)
-        if slow is None:
-            retrieved = {name: one.for_user(context) for name, one in self.bundle.retrievers.items()}
-        else:
-            retrieved = {name: slow.ask(one, context) for name, one in self.bundle.retrievers.items()}
+        ask = (lambda one: one.for_user(context)) if slow is None else (lambda one: slow.ask(one, context))
+        retrieved = Retrieved(self.bundle.retrievers, ask)
         return KnownUser(context, retrieved)
 
     def context(self, query: Query) -> UserContext:
@@ -351,16 +350,19 @@ class Pipeline:
     def retrieve(
         self, query: Query, known: KnownUser, *, allowed: NDArray[np.bool_] | None = None
     ) -> dict[str, Retrieval]:
-        """What every retriever gives for the user and for what is on the page, in the cart or was just
-        viewed; of nothing but `allowed` (N,), where that is given."""
+        """What every retriever that the surface or the ranker reads gives for the user and for what is on the
+        page, in the cart or was just viewed; of nothing but `allowed` (N,), where that is given."""
         bundle, profile, surface = self.bundle, known.context.profile, self.bundle.surfaces[query.surface]
         is_page_only = surface.page_only and len(query.page_items) > 0
         visit = () if is_page_only else (profile.cart_items, profile.session_items)
         context_items = _first_of_each(np.concatenate([query.page_items, *visit]))
         limits = bundle.settings.retrievers.num_candidates
         proposing = {*retrievers_of(surface), self._stranger_retriever(query, known)}
+        named = {*proposing, surface.fallback, surface.strangers if query.is_stranger else None}
         found = {}
         for name, retriever in bundle.retrievers.items():
+            if not (retriever.is_general or retriever.columns or name in named):
+                continue
             for_user = known.retrieved[name]
             limit = limits.get(name, retriever.num_candidates) if name in proposing else 0
             is_asked = len(context_items) and (limit or retriever.columns)

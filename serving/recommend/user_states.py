@@ -152,7 +152,9 @@ class UserStates:
     def _size(self, state: UserState) -> int:
         """Bytes of a state, roughly: what it shares with everybody does not count."""
         found = [
-            one for name, one in state.known.retrieved.items() if not self._pipeline.is_shared(name, one)
+            one
+            for name, one in state.known.retrieved.asked.items()
+            if not self._pipeline.is_shared(name, one)
         ]
         scored = sum(len(one.items) for one in found) + sum(len(one.items) for one in state.ranked.values())
         return _BYTES_OF_A_STATE + _BYTES_OF_AN_EVENT * len(state.history) + _BYTES_OF_A_SCORE * scored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -54,11 +54,13 @@ class RedisWhole:
                 yield [_record(kind, *one) for one in found if one[0] != _UNFINISHED.encode()]
 
     def write(self, kind: Kind, records: Sequence[Record]) -> None:
-        of_kind: dict[str, Callable[[Sequence[Record]], list[Command]]] = {
-            "events": self._put_events,
-            "items": self._put_items,
-        }
-        commands = of_kind.get(kind, lambda some: self._put_fields(kind, some))(records)
+        match kind:
+            case "events":
+                commands = self._put_events(records)
+            case "items":
+                commands = self._put_items(records)
+            case _:
+                commands = self._put_fields(kind, records)
         for start in range(0, len(commands), _COMMANDS):
             self._client.all_of(commands[start : start + _COMMANDS])
 
