@@ -38,7 +38,7 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-nights benchmark-outcomes benchmark-serving benchmark-faults
+.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-cold benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-nights benchmark-outcomes benchmark-serving benchmark-faults
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
@@ -48,6 +48,9 @@ benchmark-cart: $(VENV)/installed ## one item of a basket hidden: rules beside c
 
 benchmark-published: $(VENV)/installed ## a data set of the literature seed by seed, and docs/benchmarks-published.md
 	$(BIN)/python benchmarks/published.py $(BENCH_ARGS)
+
+benchmark-cold: $(VENV)/installed ## items and users without a past, and docs/benchmarks-cold.md
+	$(BIN)/python -m benchmarks.cold $(BENCH_ARGS)
 
 benchmark-training: $(VENV)/installed ## training speed beside RecTools and RePlay, and docs/benchmarks-training.md
 	$(BIN)/python benchmarks/training_speed.py $(BENCH_ARGS)

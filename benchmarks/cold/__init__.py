@@ -1,0 +1,1 @@
+"""How well items and users without a past are served: a time split on items' first appearance."""
