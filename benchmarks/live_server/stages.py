@@ -18,6 +18,7 @@ from serving.recommend.feature_group import CandidateContext
 from serving.recommend.first_pass import first_pass
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.request import Query
+from serving.recommend.retrieved import Retrieved
 from serving.state.store import EventStore
 
 Result = TypeVar("Result")
@@ -50,10 +51,10 @@ def stage_milliseconds(bundle_folder: Path, store_file: Path, *, users: Sequence
             history = timed("history", lambda: service.queries.history(user))  # noqa: B023
             query = Query(history=history, as_of=now, user=user)
             context = timed("user profile", lambda: pipeline.context(query))  # noqa: B023
-            retrieved = {
-                name: timed(f"retriever {name}", lambda: one.for_user(context))  # noqa: B023
-                for name, one in bundle.retrievers.items()
-            }
+            retrieved = Retrieved(
+                bundle.retrievers,
+                lambda one: timed(f"retriever {one.name}", lambda: one.for_user(context)),  # noqa: B023
+            )
             known = KnownUser(context, retrieved)
             retrievals = timed("candidates", lambda: pipeline.retrieve(query, known))  # noqa: B023
             proposed = [one.proposed for one in retrievals.values()]
@@ -63,7 +64,7 @@ def stage_milliseconds(bundle_folder: Path, store_file: Path, *, users: Sequence
                 lambda: pipeline.columns.compute(
                     items,  # noqa: B023
                     retrievals=retrievals,  # noqa: B023
-                    context=CandidateContext(context.profile, bundle.item_profiles, now),  # noqa: B023
+                    context=CandidateContext(context.profile, bundle.ranked_profiles, now),  # noqa: B023
                     has_times=bundle.settings.has_times,
                 ),
             )
