@@ -12,6 +12,13 @@ RIDGE = 1.0
 """Pull of the initial projection towards zero"""
 
 
+def ridge(inputs_MV: Tensor, outputs_MD: Tensor) -> Tensor:
+    """(V, D) the matrix whose product with the inputs comes nearest to the outputs: ridge regression."""
+    square_VV = inputs_MV.T @ inputs_MV + RIDGE * torch.eye(inputs_MV.shape[1], device=inputs_MV.device)
+    solved_VD: Tensor = torch.linalg.solve(square_VV, inputs_MV.T @ outputs_MD)
+    return solved_VD
+
+
 class GivenVectors(nn.Module):
     """A learned projection (M, V) → (M, D); a row of zeros is an item without a vector, for which one is
     learned."""
@@ -33,9 +40,7 @@ class GivenVectors(nn.Module):
         """Set the projection so that it comes near to these vectors: a ridge regression."""
         has_vector_M = given_MV.any(dim=1)
         if has_vector_M.any():
-            known_KV = given_MV[has_vector_M]
-            square_VV = known_KV.T @ known_KV + RIDGE * torch.eye(known_KV.shape[1])
-            solved_VD = torch.linalg.solve(square_VV, known_KV.T @ vectors_MD[has_vector_M])
+            solved_VD = ridge(given_MV[has_vector_M], vectors_MD[has_vector_M])
             self.projection.weight.copy_(solved_VD.T)
         if not has_vector_M.all():
             self.missing.copy_(vectors_MD[~has_vector_M].mean(dim=0))

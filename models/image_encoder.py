@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from models.given_vectors import ridge
+
 CHANNELS = (16, 32)
 
 
@@ -35,8 +37,23 @@ class ImageEncoder(nn.Module):
     def forward(self, images_MP: Tensor) -> Tensor:
         """(M, P) bytes → (M, D)"""
         has_image_M1 = (images_MP > 0).any(dim=1, keepdim=True)
+        return torch.where(has_image_M1, self.out(self._features(images_MP)), self.missing)
+
+    def _features(self, images_MP: Tensor) -> Tensor:
+        """(M, P) bytes → (M, C)"""
         # (M, P) -> (M, S, S, 3) -> (M, 3, S, S), around 0
         bytes_MSS3 = images_MP.view(-1, self.side, self.side, 3)
         pixels_M3SS = bytes_MSS3.permute(0, 3, 1, 2).float() / 255 - 0.5
-        features_MC = self.norm(self.layers(pixels_M3SS).mean(dim=(2, 3)))
-        return torch.where(has_image_M1, self.out(features_MC), self.missing)
+        features_MC: Tensor = self.norm(self.layers(pixels_M3SS).mean(dim=(2, 3)))
+        return features_MC
+
+    @torch.no_grad()
+    def load_pretrained(self, images_MP: Tensor, vectors_MD: Tensor) -> None:
+        """Come near to these vectors by the last layer alone: random filters tell colours and edges apart
+        before they are trained."""
+        has_image_M = (images_MP > 0).any(dim=1)
+        if has_image_M.any():
+            solved_CD = ridge(self._features(images_MP[has_image_M]), vectors_MD[has_image_M])
+            self.out.weight.copy_(solved_CD.T)
+        if not has_image_M.all():
+            self.missing.copy_(vectors_MD[~has_image_M].mean(dim=0))

@@ -143,8 +143,8 @@ class ItemTower(nn.Module):
 
     def load_pretrained(self, item_vectors_ND: Tensor, known_N: Tensor) -> None:
         """Set each feature's embeddings to the mean residual of the known items with that code, feature by
-        feature, then the text encoder and the projection of given vectors to what explains most of the rest,
-        and the id embeddings to what remains.
+        feature, then the text encoder, the projection of given vectors and the last layer of the image
+        encoder to what explains most of the rest, and the id embeddings to what remains.
 
         The sum is then exact for known items; the others start from their content.
         """
@@ -162,6 +162,9 @@ class ItemTower(nn.Module):
             if self.given is not None and self.given_NV is not None:
                 self.given.load_pretrained(self.given_NV[known_N], rest_ND[known_N])
                 rest_ND -= self.given(self.given_NV) * known_N[:, None]
+            if self.images is not None and self.images_NP is not None:
+                self.images.load_pretrained(self.images_NP[known_N], rest_ND[known_N])
+                rest_ND -= self.images(self.images_NP) * known_N[:, None]
             self.ids.weight.copy_(rest_ND)
 
     def reset_item_embeddings(self, unknown_N: Tensor) -> None:

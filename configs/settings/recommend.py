@@ -146,7 +146,7 @@ DEFAULT_SURFACES = {
         filters=("page_items", "cart", "variants"),
     ),
     "buy_again": SurfaceConfig(retrievers=("due", "repurchase"), order_by="retriever", fallback=None),
-    "trending": SurfaceConfig(retrievers=("trending",), order_by="retriever", diversity=0.3),
+    "trending": SurfaceConfig(retrievers=("trending",), order_by="retriever", diversity=0.3, fallback=None),
     "new": SurfaceConfig(retrievers=("new_arrivals",), fallback=None),
     "deals": SurfaceConfig(retrievers=("deals",), fallback=None),
     "popular": SurfaceConfig(retrievers=("popular_among",), order_by="retriever"),

@@ -66,8 +66,9 @@ def build_bundle(
     vectors[untouched] = 0.0
     if graphs.item_encoder is not None and dataset.has_catalogue:
         vectors[untouched] = graphs.item_encoder.encode(dataset.content_of(untouched))
-    knows_users = encoder.reads_user or PopularAmong.name in configured_retrievers(config.surfaces)
-    users = _users(dataset) if knows_users and len(dataset.user_attribute_sizes) else None
+    is_asked = PopularAmong.name in configured_retrievers(config.surfaces)
+    has_groups = is_asked and len(dataset.user_attribute_sizes) > 0
+    users = _users(dataset) if encoder.reads_user or has_groups else None
     parts = TrainedParts(
         graphs.query_encoder,
         vectors,

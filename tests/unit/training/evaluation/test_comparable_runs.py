@@ -72,7 +72,7 @@ def test_what_two_evaluations_differ_in(config: Config) -> None:
         ("split.window_days=3", False),
         ("evaluation.headline_k=10", False),
         ("surfaces={home: {filters: []}}", False),
-        ("surfaces={home: {}, checkout: {retrievers: [co_occurrence]}}", True),
+        ("surfaces={home: {strangers: popular_among}, checkout: {retrievers: [co_occurrence]}}", True),
         ("data.events=other.csv", True),
         ("training.device=cpu", True),
         ("evaluation.bootstrap_samples=77", True),
