@@ -27,6 +27,13 @@ class CatalogueItems(TypedDict):
     items: list[CatalogueItem]
 
 
+class CategoryShare(TypedDict):
+    """A category that the user buys from."""
+    product_type: str
+    share: float
+    """Of the weight of the user's target events."""
+
+
 class EventsRequest(TypedDict):
     """Events to store. Each is checked on its own: a rejected one does not affect the others."""
     events: list[LiveEvent]
@@ -538,13 +545,14 @@ class UserFields(TypedDict):
 
 
 class UserHistory(TypedDict):
-    """The latest events of a user, newest first."""
+    """The latest events of a user, newest first, and what all of them say."""
     user_id: str
     num_events: int
     """How many item events the log has of this user."""
     events: list[UserEvent]
     attributes: dict[str, Any]
     """What the shop put of the user."""
+    profile: UserSummary
     consent: bool | None
     """false where they took it back; null: nothing says so."""
 
@@ -556,3 +564,22 @@ class UserStatus(TypedDict):
     consent: bool | None
     """false where they took it back; null: never asked."""
     attributes: dict[str, Any]
+
+
+class UserSummary(TypedDict):
+    """What the stored events say of a user now. Target events are purchases, or what `history.targets` names;
+    what was taken back does not count."""
+    num_targets: int
+    """Target events."""
+    num_items: int
+    """Distinct items among them."""
+    num_baskets: int
+    """Orders, or visits with a target event."""
+    latest: str | None
+    """Time of the latest one, ISO 8601 in UTC."""
+    typical_price: float | None
+    """Geometric mean of the prices paid."""
+    categories: list[CategoryShare]
+    """At most 5, the largest share first."""
+    cart_item_ids: list[str]
+    """What lies in the cart."""

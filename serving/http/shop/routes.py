@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
@@ -14,6 +13,7 @@ from serving.http.problems import Problem, problem_responses
 from serving.http.query_parameters import ONLY_KNOWN_PARAMETERS
 from serving.http.schemas import PERSONAL_HEADERS
 from serving.http.service import Service
+from serving.http.shop.iso_time import iso_time
 from serving.http.shop.schemas import (
     CatalogueItem,
     CatalogueItems,
@@ -23,6 +23,7 @@ from serving.http.shop.schemas import (
     UserEvent,
     UserHistory,
 )
+from serving.http.shop.user_summary import user_summary
 from serving.state.event_log import Event
 
 _EVENT_FIELDS: Final = (TITLE, PRODUCT_TYPE, BRAND, PRICE, SALE_PRICE)
@@ -48,21 +49,25 @@ def _add_user_routes(router: APIRouter, service: Service) -> None:
     async def users(response: Response, limit: Limit = 50) -> ShopUsers:
         found = await asyncio.to_thread(service.store.recently_active_users, limit)
         response.headers.update(PERSONAL_HEADERS)
-        return ShopUsers([ShopUser(user.user_key, user.num_events, _iso(user.latest)) for user in found])
+        return ShopUsers([ShopUser(user.user_key, user.num_events, iso_time(user.latest)) for user in found])
 
     @router.get(
-        "/users/{user_id:path}", summary="The latest events of a user", responses=problem_responses(404)
+        "/users/{user_id:path}",
+        summary="The latest events of a user, and what they say",
+        responses=problem_responses(404),
     )
     async def user(response: Response, user_id: str, limit: Limit = 50) -> UserHistory:
         """Empty for a user without events. A visitor's id here is `visitor:` and the visitor_id."""
         user_id = clean_id(user_id)
         latest = service.store.latest_events(user_id, limit=limit)
+        num_events = service.store.num_events(user_id)
         response.headers.update(PERSONAL_HEADERS)
         return UserHistory(
             user_id=user_id,
-            num_events=service.store.num_events(user_id),
+            num_events=num_events,
             events=[_user_event(service, event) for event in latest],
             attributes=service.store.users.attributes(user_id),
+            profile=user_summary(service, user_id if num_events else None),
             consent=False if service.store.users.suppression(user_id) == "no_consent" else None,
         )
 
@@ -106,7 +111,7 @@ def _user_event(service: Service, event: Event) -> UserEvent:
     fields: dict[str, Any] = {} if index is None else service.catalogue.fields(index, names)
     return UserEvent(
         event_type=event.event_type,
-        timestamp=_iso(event.timestamp),
+        timestamp=iso_time(event.timestamp),
         item_id=event.item_id,
         quantity=event.quantity,
         transaction_id=event.transaction_id,
@@ -116,9 +121,3 @@ def _user_event(service: Service, event: Event) -> UserEvent:
         price=event.price,
         catalogue_price=fields.get(PRICE) if fields.get(SALE_PRICE) is None else fields[SALE_PRICE],
     )
-
-
-def _iso(microseconds: int) -> str:
-    """Microseconds since 1970 UTC as ISO 8601, to the second."""
-    moment = datetime.fromtimestamp(microseconds / 1e6, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

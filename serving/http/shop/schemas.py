@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
+
+MAX_CATEGORIES: Final = 5
+"""Of a user's profile"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,38 @@ class UserEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryShare:
+    """A category that the user buys from."""
+
+    product_type: str
+    share: Annotated[float, Field(description="Of the weight of the user's target events.")]
+
+
+@dataclass(frozen=True, slots=True)
+class UserSummary:
+    """What the stored events say of a user now. Target events are purchases, or what `history.targets` names;
+    what was taken back does not count."""
+
+    num_targets: Annotated[int, Field(description="Target events.")]
+    num_items: Annotated[int, Field(description="Distinct items among them.")]
+    num_baskets: Annotated[int, Field(description="Orders, or visits with a target event.")]
+    latest: Annotated[str | None, Field(description="Time of the latest one, ISO 8601 in UTC.")]
+    typical_price: Annotated[float | None, Field(description="Geometric mean of the prices paid.")]
+    categories: Annotated[
+        list[CategoryShare], Field(description=f"At most {MAX_CATEGORIES}, the largest share first.")
+    ]
+    cart_item_ids: Annotated[list[str], Field(description="What lies in the cart.")]
+
+
+@dataclass(frozen=True, slots=True)
 class UserHistory:
-    """The latest events of a user, newest first."""
+    """The latest events of a user, newest first, and what all of them say."""
 
     user_id: str
     num_events: Annotated[int, Field(description="How many item events the log has of this user.")]
     events: list[UserEvent]
     attributes: Annotated[dict[str, Any], Field(description="What the shop put of the user.")]
+    profile: UserSummary
     consent: Annotated[
         bool | None, Field(description="false where they took it back; null: nothing says so.")
     ]

@@ -175,3 +175,22 @@ def test_consent_is_true_or_false_and_nothing_like_it(shop: Shop, consent: Any) 
     shop.send(bought("cheese1"))
     problem(shop.call("PUT", "/v1/users/ann", json={"consent": consent}), 422)
     assert events_of(shop, "ann") == ["cheese1"]
+
+
+def test_a_profile_says_what_the_events_say(shop: Shop) -> None:
+    order = {"event_type": "purchase", "user_id": "ann", "transaction_id": "t1"}
+    shop.send(
+        {**order, "items": [{"item_id": "bread1", "price": 1.0}, {"item_id": "bread2", "price": 4.0}]},
+        {**order, "transaction_id": "t2", "item_id": "cheese3", "price": 2.0},
+        {"event_type": "refund", "user_id": "ann", "item_id": "cheese3", "transaction_id": "t2"},
+        {"event_type": "add_to_cart", "user_id": "ann", "item_id": "fruit5"},
+    )
+    profile = shop.call("GET", "/v1/users/ann").json()["profile"]
+    assert (profile["num_targets"], profile["num_items"], profile["num_baskets"]) == (2, 2, 1)
+    assert profile["typical_price"] == pytest.approx(2.0)
+    assert profile["categories"] == [{"product_type": "Food > Bread", "share": 1.0}]
+    assert profile["cart_item_ids"] == ["fruit5"]
+    assert profile["latest"].startswith("2023-11-15T")
+    nobody = shop.call("GET", "/v1/users/nobody").json()["profile"]
+    assert (nobody["num_targets"], nobody["latest"], nobody["typical_price"]) == (0, None, None)
+    assert nobody["categories"] == nobody["cart_item_ids"] == []
