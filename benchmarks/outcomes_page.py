@@ -18,8 +18,9 @@ _INTRODUCTION: Final = (
     "A ranker with a head for each outcome "
     "([why so](decisions/0028-one-body-a-head-for-each-outcome.md)) beside the ranker of one score, over "
     "the same candidates, split by time: fitted on the window before the test window, measured on the "
-    "test window, which is read once. `one score` is the default. `weights: …` is what the `weights` of "
-    "a surface say. `a ranker for … alone` is a network of its own that knows one outcome. In brackets: "
+    "test window, which was read several times while the loss was worked on: small gains here may be "
+    "chance. `one score` is the default. `weights: …` is what the `weights` of a surface say. `a ranker "
+    "for … alone` is a network of its own that knows one outcome. In brackets: "
     "95 % bootstrap intervals over users, of differences paired by user. An interval of a difference that "
     "contains 0 shows no effect."
 )
