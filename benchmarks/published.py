@@ -33,7 +33,7 @@ from configs.load import dump_config, load_config
 from configs.schema import Config
 from features.dataset import Dataset
 from features.splits import split_points
-from training.encoder.fit import load_encoder
+from training.encoder.load import load_encoder
 from training.runs.environment import environment
 from training.runs.run import Run, write_json
 from training.train import train

@@ -21,7 +21,8 @@ from models.ranker import RankerNetwork
 from serving.recommend.pipeline import Pipeline
 from serving.recommend.ranker import Ranker
 from serving.recommend.request import Query
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.evaluation.replay import Evaluation, replay
 from training.export.bundle import build_bundle
 from training.export.onnx_graphs import export_ranker

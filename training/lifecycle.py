@@ -32,7 +32,6 @@ from training.runs.record import BundleEntry, ComparedWith
 from training.runs.run import Run, run_named, settings_of
 from training.tracking.client import require_tracking
 from training.tracking.mlflow_sync import sync
-from training.train import train
 
 
 @dataclass(frozen=True)
@@ -213,6 +212,8 @@ def _rival(run: Run, config: Config) -> Rival | None:
 
 def _refit(champion: Run, settings: Config, run: Run) -> Run:
     """The champion's settings fitted on the data of `run`: anew, or where that was begun before."""
+    from training.train import train  # not above: Lightning takes seconds to import, and this is rare
+
     for folder in sorted(run.folder.parent.glob("*/"), reverse=True):
         found = Run(folder)
         record = found.read()

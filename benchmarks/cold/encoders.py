@@ -19,7 +19,8 @@ from configs.schema import Config
 from features.dataset import Dataset
 from models.encoder import Encoder
 from models.item_vectors import ITEMS_AT_ONCE
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.encoder.validation import ValidationBatch, encoder_scores
 from training.runs.environment import environment
 from training.runs.run import Run, write_settings

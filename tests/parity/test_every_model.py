@@ -17,7 +17,8 @@ from features.prepare import prepare
 from features.retrievers.encoder import EncoderRetriever
 from features.splits import split_points
 from serving.recommend.pipeline import Pipeline
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.encoder.validation import validation_loader
 from training.export.bundle import build_bundle
 from training.queries import query_at

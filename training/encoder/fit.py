@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Timer
 
 from configs.console import log, progress
-from configs.exceptions import TrainingError
 from configs.schema import Config
 from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
@@ -156,28 +155,6 @@ def _drop_unfinished_epochs(run: Run, timeline: tuple[SplitPoint, SplitPoint, Sp
 def save_encoder(encoder: Encoder, folder: Path, *, point: str) -> None:
     """Write the weights, atomically."""
     save_torch(encoder.state_dict(), folder / f"encoder-{point}.pt")
-
-
-def load_encoder(folder: Path, dataset: Dataset, *, point: str, config: Config) -> Encoder:
-    """The encoder that was fitted on the events before the split point, in evaluation mode.
-
-    Where the catalogue is another than at the training, rows of weights are found by item id. Raises
-    TrainingError if the run has no such encoder, ArtefactError if its weights mean nothing with this
-    catalogue.
-    """
-    path = folder / f"encoder-{point}.pt"
-    if not path.is_file():
-        raise TrainingError(
-            f"{path}: this run has no encoder for the split point {point!r}. "
-            "Train again with `shopkeeper train`."
-        )
-    encoder = build_model(dataset, config)
-    weights = torch.load(path, map_location="cpu", weights_only=True)
-    run = Run(folder)
-    if run.read().dataset not in (None, dataset.fingerprint):
-        weights = weights_by_item_id(weights, encoder, run, dataset)
-    encoder.load_state_dict(weights)
-    return encoder.eval()
 
 
 def _fit(

@@ -16,7 +16,6 @@ from configs.schema import Config
 from features.core.columns import EVENT_TYPE_CODE
 from features.dataset import Dataset
 from features.histories import History, IntArray
-from features.retrievers import baseline_retriever_names
 from features.splits import SplitPoint, targets_between
 from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Query
@@ -258,4 +257,4 @@ def systems_of(pipeline: Pipeline) -> tuple[str, ...]:
 
 def _general(pipeline: Pipeline) -> list[str]:
     """The retrievers that answer what the evaluation asks: what will this user have next."""
-    return [name for name in pipeline.bundle.retrievers if name in baseline_retriever_names()]
+    return [name for name, one in pipeline.bundle.retrievers.items() if one.is_general and one.is_baseline]

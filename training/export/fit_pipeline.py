@@ -12,7 +12,7 @@ from features.dataset import Dataset
 from features.splits import SplitPoint
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from training.encoder.fit import load_encoder
+from training.encoder.load import load_encoder
 from training.export.bundle import build_bundle
 from training.ranker.fit import fit_ranker
 from training.runs.run import Run

@@ -6,8 +6,8 @@ Shapes: B histories, L positions, D width, C candidates, F features.
 
 from __future__ import annotations
 
-import logging
-import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +22,7 @@ from models.encoder import Encoder, UserTensors
 from models.item_vectors import ItemContent, ItemTower
 from models.ranker import RankerNetwork
 from serving.recommend.ranker import RANKER_FILE
+from training.export.write_graph import write_graph
 
 GATE_SIZES = ((1, 1), (1, 2), (3, 7), (2, 33))
 """Batch and length of the histories on which graph and model are compared; the length is cut to the model's
@@ -78,16 +79,15 @@ def export_encoder(encoder: Encoder, path: Path, *, max_length: int, max_differe
     by_position = {0: batch, 1: length} if length else {0: batch}
     example = _example(encoder, batch=2, length=min(3, max_length), seed=0)
     sizes = (by_position, by_position, by_position, {0: batch}, {0: batch}, {0: batch})
-    _export(
+    return _export(
         _QueryEncoder(encoder.eval()),
         example,
         path,
         names=list((INPUTS + USER_INPUTS)[: len(example)]),
         output="query_vectors",
         dynamic=sizes[: len(example)],
-    )
-    return _gated(
-        path, lambda: _compare_encoder(encoder, path, max_length=max_length), max_difference=max_difference
+        difference=lambda: _compare_encoder(encoder, path, max_length=max_length),
+        max_difference=max_difference,
     )
 
 
@@ -100,14 +100,6 @@ def export_item_encoder(encoder: Encoder, tower: ItemTower, path: Path, *, max_d
     names = tower.content.inputs
     model = _ItemEncoder(encoder.eval(), names)
     items = torch.export.Dim("items", min=1, max=1_000_000)
-    _export(
-        model,
-        _content(tower, 3),
-        path,
-        names=list(names),
-        output="item_vectors",
-        dynamic=(({0: items},) * len(names),),
-    )
 
     @torch.no_grad()
     def difference() -> float:
@@ -117,7 +109,16 @@ def export_item_encoder(encoder: Encoder, tower: ItemTower, path: Path, *, max_d
             found.append(_difference(path, dict(zip(names, inputs, strict=True)), model(*inputs)))
         return float(np.max(found))
 
-    return _gated(path, difference, max_difference=max_difference)
+    return _export(
+        model,
+        _content(tower, 3),
+        path,
+        names=list(names),
+        output="item_vectors",
+        dynamic=(({0: items},) * len(names),),
+        difference=difference,
+        max_difference=max_difference,
+    )
 
 
 def _content(tower: ItemTower, count: int) -> tuple[Tensor, ...]:
@@ -144,8 +145,6 @@ def export_ranker(ranker: RankerNetwork, path: Path, *, max_difference: float) -
     """Write `ranker.onnx` for any number of candidates; see `export_encoder`."""
     num_features = len(ranker.mean)
     candidates = torch.export.Dim("candidates", min=1, max=1_000_000)
-    example = (torch.randn(5, num_features),)
-    _export(ranker.eval(), example, path, names=["features"], output="scores", dynamic=({0: candidates},))
 
     def difference() -> float:
         found = []
@@ -156,7 +155,16 @@ def export_ranker(ranker: RankerNetwork, path: Path, *, max_difference: float) -
             )
         return float(np.max(found))  # NaN if one is: `max` would lose it
 
-    return _gated(path, difference, max_difference=max_difference)
+    return _export(
+        ranker.eval(),
+        (torch.randn(5, num_features),),
+        path,
+        names=["features"],
+        output="scores",
+        dynamic=({0: candidates},),
+        difference=difference,
+        max_difference=max_difference,
+    )
 
 
 def ranker_graph(ranker: RankerNetwork, *, max_difference: float = 1e-3) -> bytes:
@@ -175,25 +183,17 @@ def _export(
     names: list[str],
     output: str,
     dynamic: tuple[object, ...],
-) -> None:
-    for name in ("torch.onnx", "onnxscript", "torch.export", "onnx_ir"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # a second export of a GRU in one process would freeze the length to the example's (torch 2.13)
-    torch.ops.aten.gru.input._dispatch_cache.clear()
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            example,
-            dynamo=True,
-            input_names=names,
-            output_names=[output],
-            dynamic_shapes=dynamic,
-            external_data=False,
-            verbose=False,
-        )
-    assert program is not None
-    program.save(path)
+    difference: Callable[[], float],
+    max_difference: float,
+) -> float:
+    """Write the graph and return how far it is from the model, at most `max_difference`."""
+    write = partial(write_graph, model, example, path, names=names, output=output, dynamic=dynamic)
+    if write():
+        try:
+            return _gated(path, difference, max_difference=max_difference)
+        except GateError:
+            write(trace_anew=True)
+    return _gated(path, difference, max_difference=max_difference)
 
 
 def _example(encoder: Encoder, *, batch: int, length: int, seed: int) -> tuple[Tensor, ...]:
@@ -249,7 +249,7 @@ def _difference(path: Path, feed: dict[str, Tensor], expected: Tensor, *, by_col
     return float((np.abs(found - reference).max(axis=axis) / largest).max())
 
 
-def _gated(path: Path, difference: object, *, max_difference: float) -> float:
+def _gated(path: Path, difference: Callable[[], float], *, max_difference: float) -> float:
     frozen = [
         f"{value.name}[{axis}]={dimension.dim_value}"
         for value in onnx.load(str(path)).graph.input
@@ -258,7 +258,7 @@ def _gated(path: Path, difference: object, *, max_difference: float) -> float:
         )
         if dimension.HasField("dim_value")
     ]
-    found = float("nan") if frozen else difference()  # type: ignore[operator]
+    found = float("nan") if frozen else difference()
     if frozen or not found <= max_difference:
         path.unlink()
         problem = (
@@ -267,7 +267,7 @@ def _gated(path: Path, difference: object, *, max_difference: float) -> float:
             else f"it differs from torch by {found:.2g} (at most {max_difference:g})"
         )
         raise GateError(f"{path.name}: {problem}. The bundle was not written.")
-    return float(found)
+    return found
 
 
 _SMALL_PROBABILITY = 0.01

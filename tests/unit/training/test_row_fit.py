@@ -15,7 +15,8 @@ from features.dataset import Dataset
 from features.splits import split_points
 from models.data_shape import DataShape
 from models.factory import build_encoder
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.encoder.optimizer import ROWS_FROM, build_optimizer
 from training.runs.run import Run
 

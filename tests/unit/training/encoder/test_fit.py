@@ -21,7 +21,8 @@ from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import split_points
 from training.encoder.batches import Batch
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.encoder.module import EncoderModule
 from training.encoder.time_limit import TimeBudget
 from training.runs.record import FitSummary, RunRecord

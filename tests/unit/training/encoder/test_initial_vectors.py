@@ -15,8 +15,9 @@ from configs.schema import Config
 from features.dataset import Dataset
 from features.prepare import prepare
 from features.splits import split_points, targets_before
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
 from training.encoder.graph_filter import graph_filter_item_vectors
+from training.encoder.load import load_encoder
 from training.runs.run import Run
 
 DIM = 8

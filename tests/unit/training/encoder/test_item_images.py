@@ -16,7 +16,8 @@ from features.dataset import Dataset
 from features.ingest.item_images import NUM_BYTES, SIDE, read_item_images
 from features.prepare import prepare
 from features.splits import split_points
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.export.bundle import build_bundle
 from training.runs.run import Run
 

@@ -19,7 +19,8 @@ from features.splits import split_points
 from models.encoder import Encoder
 from models.item_vectors import ItemTower
 from serving.recommend.item_encoder import VOCABULARY_FILE, ItemEncoder
-from training.encoder.fit import fit_encoders, load_encoder
+from training.encoder.fit import fit_encoders
+from training.encoder.load import load_encoder
 from training.export.bundle import build_bundle
 from training.export.onnx_graphs import export_item_encoder
 from training.runs.run import DATASET_FILES, Run

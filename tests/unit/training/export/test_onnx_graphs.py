@@ -84,7 +84,7 @@ def test_a_graph_with_other_numbers_is_refused_and_leaves_no_file(
         "scores",
         weights,
     )
-    monkeypatch.setattr(training.export.onnx_graphs, "_export", exporter_that_writes(wrong))
+    monkeypatch.setattr(training.export.onnx_graphs, "write_graph", exporter_that_writes(wrong))
     with pytest.raises(
         GateError, match=r"ranker\.onnx: it differs from torch by .* \(at most 0\.0001\)\. The bundle was not"
     ):
@@ -102,7 +102,7 @@ def test_a_graph_of_nan_is_refused(
         "scores",
         weights,
     )
-    monkeypatch.setattr(training.export.onnx_graphs, "_export", exporter_that_writes(wrong))
+    monkeypatch.setattr(training.export.onnx_graphs, "write_graph", exporter_that_writes(wrong))
     with pytest.raises(GateError, match="differs from torch by nan"):
         export_ranker(ranker, tmp_path / "ranker.onnx", max_difference=1e-4)
     assert list(tmp_path.iterdir()) == []
@@ -117,7 +117,7 @@ def test_a_graph_with_a_frozen_size_is_refused_and_leaves_no_file(
 ) -> None:
     mean = helper.make_node("ReduceMean", ["history_vectors", "axis"], ["query_vectors"], keepdims=0)
     wrong = graph({"history_vectors": shape}, mean, "query_vectors", {"axis": np.array([1], np.int64)})
-    monkeypatch.setattr(training.export.onnx_graphs, "_export", exporter_that_writes(wrong))
+    monkeypatch.setattr(training.export.onnx_graphs, "write_graph", exporter_that_writes(wrong))
     with pytest.raises(
         GateError, match=rf"user_encoder\.onnx: sizes are frozen: {frozen}\. The bundle was not written"
     ):
@@ -134,7 +134,7 @@ def test_a_graph_that_is_right_for_one_length_alone_is_refused(
     wrong = graph(
         {"history_vectors": ["batch", "length", 4]}, mean, "query_vectors", {"axis": np.array([1], np.int64)}
     )
-    monkeypatch.setattr(training.export.onnx_graphs, "_export", exporter_that_writes(wrong))
+    monkeypatch.setattr(training.export.onnx_graphs, "write_graph", exporter_that_writes(wrong))
     with pytest.raises(GateError, match=r"differs from torch"):
         export_encoder(encoder, tmp_path / "user_encoder.onnx", max_length=6, max_difference=1e-4)
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ from features.prepare import prepare
 from features.splits import split_points
 from serving.recommend.bundle import Bundle
 from serving.recommend.pipeline import Pipeline
-from training.encoder.fit import load_encoder
+from training.encoder.load import load_encoder
 from training.export.present_catalogue import Renewed, with_present_catalogue
 from training.queries import query_at
 from training.runs.run import DATASET_FILES, Run, require_same_dataset, require_same_training_data
