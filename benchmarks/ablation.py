@@ -31,7 +31,6 @@ from features.dataset import Dataset
 from features.histories import IntArray
 from features.splits import SplitPoint, split_points, targets_between
 from models.ranker import RankerNetwork
-from serving.recommend.feature_groups import feature_group_names
 from serving.recommend.pipeline import Pipeline
 from training.evaluation.ranking_metrics import difference_interval, mean_and_interval
 from training.export.fit_pipeline import candidate_pipeline
@@ -102,10 +101,12 @@ def ablate(dataset: Dataset, run: Run, config: Config) -> list[dict[str, Any]]:
     complete = without((), None)
     rows = [{"without": "nothing", **_intervals(complete, config)}]
     for block, columns in blocks.items():
+        if not columns:
+            continue
         log(f"without the features of {block}")
         found = without(columns, None)
         rows.append({"without": f"features: {block}", **_differences(found, complete, config)})
-    for retriever in (name for name in blocks if name not in feature_group_names()):
+    for retriever in (name for name, one in judged.bundle.retrievers.items() if one.is_general):
         log(f"without the retriever {retriever}")
         found = without(blocks[retriever], retriever)
         rows.append({"without": f"retriever: {retriever}", **_differences(found, complete, config)})
