@@ -6,6 +6,9 @@ from features.core.compiled import COMPILED
 from serving.compile_loops import main
 
 INNER = {
+    "_lasts",
+    "_log_odds",
+    "_poisson_gamma_rate",
     "_positive_product",
     "insert_best",
     "overdue",

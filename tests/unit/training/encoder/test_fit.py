@@ -239,7 +239,7 @@ def test_the_time_limit_bounds_all_fits_together(small_shop: tuple[Path, Dataset
 def test_the_first_fit_leaves_the_refits_their_time(small_shop: tuple[Path, Dataset], tmp_path: Path) -> None:
     """It could go on for minutes; they need an epoch each."""
     settings = ("training.max_epochs=5000", "training.patience=5000", "training.batch_tokens=512")
-    run, _ = train(small_shop, tmp_path, *settings, "training.max_minutes=0.05")
+    run, _ = train(small_shop, tmp_path, *settings, "training.max_minutes=0.1")
     fits = run.read().fits
     assert (fits["validation"].ended_by, fits["test"].ended_by) == ("max_minutes", "max_epochs")
 
