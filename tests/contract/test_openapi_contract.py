@@ -29,6 +29,7 @@ BEYOND_A_SCHEMA = {
     ("POST /v1/events", GenerationMode.NEGATIVE): negative_data_rejection,
     ("GET /v1/events/collect", GenerationMode.POSITIVE): positive_data_acceptance,
     ("POST /v1/recommend", GenerationMode.NEGATIVE): negative_data_rejection,
+    ("POST /v1/users/merge", GenerationMode.POSITIVE): positive_data_acceptance,
     ("POST /v1/users/merge", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/items", GenerationMode.NEGATIVE): negative_data_rejection,
     ("POST /v1/items", GenerationMode.POSITIVE): positive_data_acceptance,
