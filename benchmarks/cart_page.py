@@ -36,10 +36,12 @@ the paired 95 % bootstrap interval.
 *rules alone*: association rules, by the sum over the items given of (shrunk confidence times the logarithm of
 the lift) to the power of 1.5. *co-occurrence alone*: by the sum of shrunk cosines. Both know nothing of the
 user. The surfaces are what a server answers, with the user's history until the basket, and with the encoder
-and the ranker of the run with SASRec. `cart` and `product` have the rules first, and then what co-occurrence,
-next basket, encoder and popularity propose, in the ranker's order. `home` has every retriever but the rules,
-and the ranker's order, which knows what is on the page; where households buy the same things again, its list
-of habits finds more of what is hidden, and says less of what goes together."""
+and the ranker of the run with SASRec. `cart` and `product` are as they were at these commits: all rules
+first, and then what co-occurrence, next basket, encoder and popularity propose, in the ranker's order. Since
+then at most four rules come first, and the ranker orders the rest of what all retrievers propose:
+[outcomes](benchmarks-outcomes.md#surfaces). `home` has every retriever but the rules, and the ranker's order,
+which knows what is on the page; where households buy the same things again, its list of habits finds more of
+what is hidden, and says less of what goes together."""
 
 
 def cart_page(results: Sequence[Mapping[str, Any]]) -> str:

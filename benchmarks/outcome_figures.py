@@ -41,8 +41,8 @@ class Candidates:
 
     @torch.no_grad()
     def scores(self, network: RankerNetwork) -> NDArray[np.float32]:
-        """(C,) of a ranker of one score."""
-        scores: NDArray[np.float32] = network(torch.from_numpy(self.features)).numpy()
+        """(C,) the one score, not the probabilities."""
+        scores: NDArray[np.float32] = network.logits(torch.from_numpy(self.features))[:, 0].numpy()
         return scores
 
 

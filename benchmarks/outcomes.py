@@ -1,9 +1,9 @@
 """Measures the ranker of several outcomes beside the ranker of one score, and every surface beside each
 retriever alone; writes docs/benchmarks-outcomes.md.
 
-    BENCH_ARGS="--files DIR" make benchmark-outcomes       complete-journey, and taobao from its file in DIR
+    BENCH_ARGS="--files DIR" make benchmark-outcomes  complete-journey, and the others from files in DIR
     BENCH_ARGS="--data complete-journey" make benchmark-outcomes
-    BENCH_ARGS=--page make benchmark-outcomes              only writes the page again
+    BENCH_ARGS=--page make benchmark-outcomes         only writes the page again
 
 An encoder is trained where there is none. The rankers are fitted on the window between the validation and the
 test split point and measured on the test window, which is read once. Results are kept in docs/results.
@@ -19,6 +19,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.earlier_windows import EARLIER_WINDOWS, window_figures
 from benchmarks.folders import RESULTS
 from benchmarks.outcome_figures import Candidates, figures, outcome_candidates, reliability
 from benchmarks.outcomes_page import PAGE, page_text
@@ -48,8 +52,13 @@ from training.train import train
 OUTCOMES: Final[Mapping[str, tuple[Outcome, ...]]] = {
     "taobao": ("click", "add_to_cart", "purchase"),
     "complete-journey": ("purchase",),
+    "online-retail": ("purchase",),
 }
 """Data set → the outcomes that it has events of."""
+MONEY: Final[Mapping[str, Mapping[ValueName, float]]] = {
+    "purchase": {"purchase": 1},
+    "revenue": {"revenue": 1},
+}
 ORDERS: Final[Mapping[str, Mapping[str, Mapping[ValueName, float]]]] = {
     "taobao": {
         "click": {"click": 1},
@@ -57,7 +66,8 @@ ORDERS: Final[Mapping[str, Mapping[str, Mapping[ValueName, float]]]] = {
         "purchase": {"purchase": 1},
         "click 0.1, add_to_cart 0.3, purchase 1": {"click": 0.1, "add_to_cart": 0.3, "purchase": 1},
     },
-    "complete-journey": {"purchase": {"purchase": 1}, "revenue": {"revenue": 1}},
+    "complete-journey": MONEY,
+    "online-retail": MONEY,
 }
 """Data set → name → weights of a surface."""
 Lists = tuple[list[RankedList], list[RankedList]]
@@ -104,7 +114,7 @@ def measure(data: str, config: Config, *, num_users: int) -> dict[str, Any]:
     single = train_ranker(*of_one_label(lists, None), config)
     shared = train_ranker(*lists, config, outcomes=outcomes)
     systems = {"one score": [one.scores(single) for one in found]}
-    for place, name in enumerate(outcomes):
+    for place, name in enumerate(outcomes) if len(outcomes) > 1 else ():
         alone = train_ranker(*of_one_label(lists, place), config)
         systems[f"a ranker for {name} alone"] = [one.scores(alone) for one in found]
     systems |= weighed(data, judged, shared, found)
@@ -118,10 +128,23 @@ def measure(data: str, config: Config, *, num_users: int) -> dict[str, Any]:
         "systems": figures(systems, found, judged, config),
         "reliability": reliability(shared, found),
         "surfaces": surfaces,
+        **_windows(data, dataset, config, num_users=num_users),
         "encoder": {"dim": config.encoder.dim, "max_epochs": config.training.max_epochs},
         "window_days": config.split.window_days,
         **environment(),
     }
+
+
+def _windows(data: str, dataset: Dataset, config: Config, *, num_users: int) -> dict[str, Any]:
+    if data not in EARLIER_WINDOWS:
+        return {}
+
+    def orders(
+        pipeline: Pipeline, network: RankerNetwork, found: list[Candidates]
+    ) -> dict[str, list[NDArray[np.float32]]]:
+        return {"its score": [one.scores(network) for one in found]} | weighed(data, pipeline, network, found)
+
+    return {"windows": window_figures(data, dataset, config, num_users=num_users, orders=orders)}
 
 
 def _run(config: Config) -> Run:
@@ -145,7 +168,7 @@ def of_one_label(lists: Lists, place: int | None) -> Lists:
 
 def weighed(
     data: str, pipeline: Pipeline, network: RankerNetwork, found: list[Candidates]
-) -> dict[str, list[Any]]:
+) -> dict[str, list[NDArray[np.float32]]]:
     """Weights → the scores of each user's candidates, as a surface with these weights orders them."""
     bundle = with_ranker(pipeline, network).bundle
     assert bundle.ranker is not None

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from benchmarks.folders import DOCS, RESULTS
-from benchmarks.surfaces import VARIANTS
 from features.retrievers import retriever_names
-from training.evaluation.systems import system_label
+from training.evaluation.systems import MOST_BOUGHT, PIPELINE, system_label
 
 PAGE: Final = DOCS / "benchmarks-outcomes.md"
-_TITLES: Final = {"taobao": "Taobao: click, cart, purchase", "complete-journey": "Complete Journey: money"}
+_TITLES: Final = {
+    "taobao": "Taobao: click, cart, purchase",
+    "complete-journey": "Complete Journey: money",
+    "online-retail": "Online Retail: money",
+}
 _METRICS: Final = {"recall": "recall@20", "spend": "share of spend@20"}
 _INTRODUCTION: Final = (
     "A ranker with a head for each outcome "
@@ -57,17 +60,9 @@ def _data_lines(result: dict[str, Any]) -> list[str]:
         for metric in metrics:
             lines += ["", *_outcome_lines(result["systems"], name, metric)]
     lines += ["", "### Are the probabilities what happens?", "", _RELIABILITY, ""]
-    for name, rows in result["reliability"].items():
-        lines += [
-            f"| probability of {name} | candidates | mean probability | share that happened |",
-            "|---|---|---|---|",
-            *(
-                f"| {row['from']:g} to {row['to']:g} | {row['candidates']:,} | {row['said']:.4f} "
-                f"| {row['happened']:.4f} |"
-                for row in rows
-            ),
-            "",
-        ]
+    lines += _reliability_lines(result["reliability"])
+    if "windows" in result:
+        lines += _window_lines(result["windows"])
     lines += ["### Surfaces", "", _SURFACES, "", *_surface_lines(result["surfaces"])]
     return lines
 
@@ -76,20 +71,58 @@ _RELIABILITY: Final = (
     "All candidates of these users in the test window, by the probability that the ranker with several "
     "heads gives them. Where the two last columns are equal, it is calibrated."
 )
+_WINDOWS: Final = (
+    "The window before the test window, and those before it, each with retrievers and an encoder that saw "
+    "nothing of it: more lists with the rare outcomes. Encoders of their own, fitted before the first of "
+    "these windows and continued at the beginning of each, so compare within this section."
+)
 _SURFACES: Final = (
     "Capped recall@20 on each surface's own question: the ranker of one score, in the surface's default "
     "order. Home: what is had next. Buy again: which of the user's own items are had next. Product: the "
     "page is one item of a basket of the test window, and the rest of the basket is right, what the user "
-    "has had before included; `product, new` counts what is new to them alone. A retriever alone answers "
-    "for the page, or for the user where it has nothing for pages. A row `product …` is another setting "
-    "of that surface, for comparison."
+    "has had before included; `product, new` counts what is new to them alone. Cart: the same, where half "
+    "of a basket of four items or more lies in the cart. A retriever alone answers for the page, or for "
+    "the user where it has nothing for pages. A row in quotation marks is another setting of `product` and "
+    "`cart`, for comparison."
 )
 
 
-def _outcome_lines(systems: dict[str, Any], name: str, metric: str) -> list[str]:
+def _reliability_lines(table: dict[str, Any], where: str = "") -> list[str]:
+    lines = []
+    for name, rows in table.items():
+        lines += [
+            f"| probability of {name}{where} | candidates | mean probability | share that happened |",
+            "|---|---|---|---|",
+            *(
+                f"| {row['from']:g} to {row['to']:g} | {row['candidates']:,} | {row['said']:.4f} "
+                f"| {row['happened']:.4f} |"
+                for row in rows
+            ),
+            "",
+        ]
+    return lines
+
+
+def _window_lines(found: dict[str, Any]) -> list[str]:
+    """Rankers of one window beside rankers of several."""
+    counts = [
+        f"{name}: {of['all']:,} training lists, "
+        + ", ".join(f"{count:,} with {outcome}" for outcome, count in of.items() if outcome != "all")
+        for name, of in found["lists"].items()
+    ]
+    lines = ["### Lists of earlier windows", "", _WINDOWS, "", *(f"- {one}" for one in counts)]
+    for outcome in next(iter(found["systems"].values())):
+        lines += ["", *_outcome_lines(found["systems"], outcome, "recall", first="the first row")]
+    lines.append("")
+    for name, table in found["reliability"].items():
+        lines += _reliability_lines(table, where=f", {name}")
+    return lines
+
+
+def _outcome_lines(systems: dict[str, Any], name: str, metric: str, *, first: str = "one score") -> list[str]:
     num_users = next(iter(systems.values()))[name]["num_users"]
     return [
-        f"| {_METRICS[metric]} of {name}, {num_users:,} users | value | difference from one score |",
+        f"| {_METRICS[metric]} of {name}, {num_users:,} users | value | difference from {first} |",
         "|---|---|---|",
         *(
             f"| {system} | {_interval(row[name][metric]['value'])} "
@@ -127,7 +160,7 @@ def _surface_lines(surfaces: dict[str, Any]) -> list[str]:
 def _label(system: str) -> str:
     if system in retriever_names():
         return f"{system_label(system)} alone"
-    return f"product {system}" if system in VARIANTS else system_label(system)
+    return system_label(system) if system in (PIPELINE, MOST_BOUGHT) else f'"{system}"'
 
 
 def _interval(value: Sequence[float], *, sign: str = "") -> str:

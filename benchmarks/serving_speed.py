@@ -3,6 +3,7 @@
     make benchmark-serving                       100,000 items and users, six minutes, and the page
     make benchmark-serving BENCH_ARGS="--users 2000 --items 2000 --seconds 3"   no page
     make benchmark-serving BENCH_ARGS=--check    exit status 1 when a target is not reached
+    make benchmark-serving BENCH_ARGS=--surfaces only a list of each surface, in this process: a minute
 
 Makes a shop of that size once (events, training, bundle: ten minutes) and fills an event store with its
 histories. Load comes from wrk on the same machine. Nothing else should run meanwhile. The page is
@@ -27,9 +28,10 @@ from benchmarks.folders import RESULTS
 from benchmarks.live_server.load import Call, Measured, closed_loop, open_loop
 from benchmarks.live_server.made_shop import made_bundle
 from benchmarks.live_server.noop import DIRECT_PATH, PATH, noop_server
-from benchmarks.live_server.page import verdict_lines, write_page
+from benchmarks.live_server.page import surface_lines, verdict_lines, write_page
 from benchmarks.live_server.processes import cpu_seconds, replica_megabytes
 from benchmarks.live_server.stages import NUM_USERS, stage_milliseconds
+from benchmarks.live_server.surface_times import NUM_LISTS, surface_milliseconds
 from configs.load import load_config
 from configs.schema import Config
 from serving.deploy.run_folder import RunFolder
@@ -51,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write the page; 1 when --check finds that a target is missed."""
     options = _options(arguments)
     config, bundle = made_bundle(options.folder, num_users=options.users, num_items=options.items)
+    if options.surfaces:
+        print("\n".join(surface_lines(_surfaces(options, config, bundle))))
+        return 0
     result = measure(options, config, bundle)
     if options.seconds >= 10 and options.items >= 100_000:
         write_json(RESULT, result)
@@ -74,6 +79,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15, help="of each measurement")
     parser.add_argument("--replicas", type=int, default=None, help="default: what `serve` would start")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is not reached")
+    parser.add_argument("--surfaces", action="store_true", help="only the time of a list by surface")
     return parser.parse_args(arguments)
 
 
@@ -85,6 +91,7 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
     stages = stage_milliseconds(
         bundle, config.workspace / STORE_FILE, users=[f"u{user}" for user in drawn.tolist()]
     )
+    surfaces = _surfaces(options, shop, bundle)
     replicas = config.serving.replicas
     before, before_direct = _noop(options, config)
     server = start(config, bundle)
@@ -103,6 +110,7 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
             "direct noop again": after_direct,
         },
         "stages": stages,
+        "surfaces": surfaces,
         "replica_megabytes": memory,
         "replicas": replicas,
         "connections": options.connections,
@@ -111,6 +119,15 @@ def measure(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str
         "load_before": load_before,
         "environment": environment(),
     }
+
+
+def _surfaces(options: argparse.Namespace, shop: Config, bundle: Path) -> dict[str, dict[str, float]]:
+    """Surface → time of a cold list, each of another user."""
+    drawn = np.random.default_rng(4).permutation(options.users)
+    num_lists = min(NUM_LISTS, options.users // (1 + len(shop.surfaces)))
+    return surface_milliseconds(
+        bundle, _filled_store(shop), users=[f"u{user}" for user in drawn.tolist()], num_lists=num_lists
+    )
 
 
 def _noop(options: argparse.Namespace, config: Config) -> list[dict[str, Any]]:
@@ -123,9 +140,7 @@ def _noop(options: argparse.Namespace, config: Config) -> list[dict[str, Any]]:
 
 def _server_config(options: argparse.Namespace, shop: Config) -> Config:
     """A workspace of the server's own, with a fresh copy of an event store that holds all histories."""
-    filled = shop.workspace / STORE_FILE
-    if not filled.is_file():
-        import_events(shop.workspace / "tables", filled)
+    filled = _filled_store(shop)
     workspace = options.folder / "server"
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)
@@ -136,6 +151,14 @@ def _server_config(options: argparse.Namespace, shop: Config) -> Config:
     own = [f"serving.port={port}"]
     own += [f"serving.num_replicas={options.replicas}"] if options.replicas else []
     return load_config(overrides=own, workspace=workspace)
+
+
+def _filled_store(shop: Config) -> Path:
+    """An event store with the histories of all users of a made shop."""
+    filled = shop.workspace / STORE_FILE
+    if not filled.is_file():
+        import_events(shop.workspace / "tables", filled)
+    return filled
 
 
 class _Measurement:

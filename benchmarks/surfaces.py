@@ -2,6 +2,7 @@
 
 `home`: what does the user have next? `buy again`: which of the user's own items do they have next? `product`:
 the page is an item of a basket of the window, what else is in the basket, and what of it is new to the user?
+`cart`: the same, where half of a basket of four items or more lies in the cart.
 """
 
 from __future__ import annotations
@@ -15,22 +16,29 @@ from numpy.typing import NDArray
 
 from configs.console import progress
 from configs.schema import Config
-from configs.settings.recommend import SurfaceConfig
+from configs.settings.recommend import PAGE_RETRIEVERS, SurfaceConfig
 from features.dataset import Dataset
 from features.histories import History, IntArray
 from features.splits import SplitPoint, targets_between
 from features.target_weights import target_weights
-from serving.recommend.pipeline import Pipeline
+from serving.recommend.candidates import KnownUser
+from serving.recommend.pipeline import Pipeline, Ranked
 from serving.recommend.request import Query
 from training.evaluation.ranking_metrics import difference_interval, mean_and_interval
 from training.evaluation.replay import ALONE_DEPTH, lists_alone
 from training.queries import query_at
 
+RULES_AND_ENCODER: Final = ("association_rules", "co_occurrence", "next_basket", "encoder", "popularity")
 VARIANTS: Final = {
-    "by the ranker": SurfaceConfig(retrievers=("co_occurrence", "next_basket", "encoder", "popularity")),
-    "of all retrievers, by the ranker": SurfaceConfig(),
+    "every rule first, then rules, encoder and popularity by the ranker": SurfaceConfig(
+        retrievers=RULES_AND_ENCODER, order_by="retriever"
+    ),
+    "rules, encoder and popularity by the ranker": SurfaceConfig(retrievers=RULES_AND_ENCODER),
+    "all by the ranker": SurfaceConfig(retrievers=PAGE_RETRIEVERS),
 }
-"""Other settings of the surface product, for comparison"""
+"""Other settings of `product` and `cart`, for comparison"""
+LEAST_ITEMS: Final = {"product": 2, "cart": 4}
+"""Surface with a page → events of a basket that is asked about, at least"""
 K: Final = 20
 
 
@@ -68,8 +76,9 @@ def surface_figures(
         for user in users.tolist():
             window = _window(dataset, point, later, user=user, config=config)
             query = query_at(dataset, point, user, num_results=K)
-            for question in _questions(pipeline, query, relevant[user], window, generator):
-                rows.setdefault(question.name, []).append(_recalls(pipeline, question))
+            known = pipeline.know(query)
+            for question in _questions(pipeline, query, known, relevant[user], window, generator):
+                rows.setdefault(question.name, []).append(_recalls(pipeline, question, known))
             work.advance()
     return {surface: _summary(of_surface, config) for surface, of_surface in rows.items()}
 
@@ -90,12 +99,13 @@ def _window(dataset: Dataset, point: SplitPoint, later: SplitPoint, *, user: int
 def _questions(
     pipeline: Pipeline,
     query: Query,
+    known: KnownUser,
     relevant: IntArray,
     window: History,
     generator: np.random.Generator,
 ) -> Iterator[Question]:
     own = np.zeros(pipeline.bundle.num_items, bool)
-    own[pipeline.context(query).profile.own.codes] = True
+    own[known.context.profile.own.codes] = True
     may = pipeline.bundle.recommendable.copy()
     may[query.exclude] = False
     surfaces = pipeline.bundle.surfaces
@@ -103,30 +113,41 @@ def _questions(
     if "buy_again" in surfaces and own[relevant].any():
         yield Question("buy_again", query, relevant[own[relevant]], may & own, "buy again")
     baskets, sizes = np.unique(window.baskets, return_counts=True)
-    if "product" in surfaces and (sizes > 1).any():
-        chosen = generator.choice(baskets[sizes > 1])
-        basket = generator.permutation(np.unique(window.items[window.baskets == chosen])).astype(np.int32)
-        page, rest = basket[:1], basket[1:]
-        may = may.copy()
-        may[page] = False
-        asked = replace(query, page_items=page)
-        if len(rest):
-            yield Question("product", asked, rest, may, "product")
-        if len(new := rest[~own[rest]]):
-            away = np.concatenate([query.exclude, np.flatnonzero(own).astype(np.int32)])
-            yield Question("product", replace(asked, exclude=away), new, may & ~own, "product, new")
+    for surface, least in LEAST_ITEMS.items():
+        if surface in surfaces and (sizes >= least).any():
+            chosen = generator.choice(baskets[sizes >= least])
+            basket = generator.permutation(np.unique(window.items[window.baskets == chosen]))
+            yield from _of_basket(surface, query, basket.astype(np.int32), may, own)
 
 
-def _recalls(pipeline: Pipeline, question: Question) -> dict[str, float]:
+def _of_basket(
+    surface: str, query: Query, basket: IntArray, may: NDArray[np.bool_], own: NDArray[np.bool_]
+) -> Iterator[Question]:
+    """The rest of a basket, of which a product page shows one item and a cart half; and what of the rest is
+    new to the user."""
+    num_shown = 1 if surface == "product" else len(basket) // 2
+    page, rest = basket[:num_shown], basket[num_shown:]
+    may = may.copy()
+    may[page] = False
+    asked = replace(query, page_items=page)
+    if len(rest):
+        yield Question(surface, asked, rest, may, surface)
+    if len(new := rest[~own[rest]]):
+        away = np.concatenate([query.exclude, np.flatnonzero(own).astype(np.int32)])
+        yield Question(surface, replace(asked, exclude=away), new, may & ~own, f"{surface}, new")
+
+
+def _recalls(pipeline: Pipeline, question: Question, known: KnownUser) -> dict[str, float]:
     """System → capped recall@20."""
 
-    def served(surface: str) -> IntArray:
-        found = pipeline.recommend(replace(question.query, surface=surface)).recommendations
-        return np.array([one.item for one in found], np.int32)
+    def served(surface: str, ranked: Ranked | None = None) -> IntArray:
+        query = replace(question.query, surface=surface)
+        answer = pipeline.recommend(query, ranked=ranked or pipeline.rank(query, known=known))
+        return np.array([one.item for one in answer.recommendations], np.int32)
 
-    ranked = pipeline.rank(replace(question.query, surface=question.surface))
-    lists = {"pipeline": served(question.surface)}
-    if question.surface == "product":
+    ranked = pipeline.rank(replace(question.query, surface=question.surface), known=known)
+    lists = {"pipeline": served(question.surface, ranked)}
+    if question.surface in LEAST_ITEMS:
         for name, found in ranked.retrievals.items():
             answer = found.for_page if len(found.for_page.items) else found.for_user
             lists[name] = answer.best(ALONE_DEPTH)

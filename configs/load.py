@@ -69,6 +69,7 @@ def check(config: Config) -> None:
             "surfaces has no 'home', the default surface and the one that is evaluated: add it."
         )
     _check_outcomes(config)
+    _check_orders(config)
     if config.tracking.enabled and config.tracking.port == config.serving.port:
         raise ConfigError(
             f"tracking.port and serving.port are both {config.serving.port}: set one of them to another "
@@ -105,6 +106,16 @@ def _check_outcomes(config: Config) -> None:
                     f"surfaces.{place}.weights has {name}, and ranker.outcomes lacks {outcome_of(name)}: "
                     "add it there, or leave ranker.outcomes out."
                 )
+
+
+def _check_orders(config: Config) -> None:
+    """Only a retriever that orders a list has first places."""
+    for place, surface in config.surfaces.items():
+        if surface.first_places is not None and surface.order_by != "retriever":
+            raise ConfigError(
+                f"surfaces.{place}.first_places is {surface.first_places}, and its order_by is "
+                f"{surface.order_by}: set order_by: retriever, or leave first_places out."
+            )
 
 
 def _check_evaluation(config: Config) -> None:

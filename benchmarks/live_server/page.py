@@ -95,9 +95,30 @@ def page(result: Mapping[str, Any]) -> str:
             "|---|---|",
             *stages,
             "",
+            *_by_surface(result),
             "",
         ]
     )
+
+
+def _by_surface(result: Mapping[str, Any]) -> list[str]:
+    if "surfaces" not in result:
+        return []
+    return [
+        "The same by surface, from request to answer, the median; `product` and `similar` with one item on "
+        "the page, `cart` with four:",
+        "",
+        *surface_lines(result["surfaces"]),
+        "",
+    ]
+
+
+def surface_lines(found: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A Markdown table."""
+    rows = [
+        f"| {name} | {one['milliseconds']:.2f} | {one['ratio_to_home']:.2f} |" for name, one in found.items()
+    ]
+    return ["| surface | ms | of `home` |", "|---|---|---|", *rows]
 
 
 def _row(name: str, one: Mapping[str, Any]) -> str:

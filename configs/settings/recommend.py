@@ -95,6 +95,10 @@ class SurfaceConfig(Section):
     equals. `retriever`: the score of the first of `retrievers` (of what it has for the page, where there are
     items on it), and then what only the others propose, by the ranker's score."""
 
+    first_places: int | None = Field(None, ge=1)
+    """With `order_by: retriever`, how many places at the head of its lists that retriever orders at most; all
+    the rest of what is proposed follows by the ranker's score. Default: as many as it proposes items."""
+
     page_only: bool = False
     """Whether what is on the page, where there is something, is all that its list is about: neither the cart,
     the session nor the user's history propose anything."""
@@ -132,17 +136,30 @@ class SurfaceConfig(Section):
     `retrievers.new_events` target events, where there are any. 0: they are drawn as all others."""
 
 
+PAGE_RETRIEVERS = (
+    "association_rules",
+    "co_occurrence",
+    "cold_start",
+    "encoder",
+    "next_basket",
+    "popularity",
+    "repurchase",
+    "user_knn",
+)
+"""What completes the items on a page comes first, then every retriever that `home` asks"""
 DEFAULT_SURFACES = {
     "home": SurfaceConfig(strangers="popular_among"),
     "product": SurfaceConfig(
-        retrievers=("association_rules", "co_occurrence", "next_basket", "encoder", "popularity"),
+        retrievers=PAGE_RETRIEVERS,
         order_by="retriever",
+        first_places=4,
         filters=("page_items", "cart", "variants"),
     ),
     "similar": SurfaceConfig(retrievers=("similar",), order_by="page", page_only=True, fallback=None),
     "cart": SurfaceConfig(
-        retrievers=("association_rules", "co_occurrence", "next_basket", "encoder", "popularity"),
+        retrievers=PAGE_RETRIEVERS,
         order_by="retriever",
+        first_places=4,
         filters=("page_items", "cart", "variants"),
     ),
     "buy_again": SurfaceConfig(retrievers=("due", "repurchase"), order_by="retriever", fallback=None),

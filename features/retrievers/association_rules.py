@@ -17,7 +17,7 @@ from features.interactions import Interactions
 from features.profiles.association_rules import Pairs
 from features.profiles.item_neighbours import SHRINKAGE, Neighbours, closest, sum_neighbours
 from features.profiles.item_relations import item_relations
-from features.retriever import Reason, Retrieval, Retriever, ScoredItems, Wording
+from features.retriever import Column, Reason, Retrieval, Retriever, ScoredItems, Wording
 
 EXPONENT: Final = 1.5
 """Of a rule's score before the rules of a cart's items are added up. 1: all of them count. Far above: the
@@ -33,6 +33,7 @@ class AssociationRules(Retriever):
 
     name: ClassVar[str] = "association_rules"
     label: ClassVar[str] = "goes together"
+    columns: ClassVar[tuple[str, ...]] = ("rule_score",)
     is_general: ClassVar[bool] = False
     shapes: ClassVar[Mapping[str, str]] = {
         "items": "item N K",
@@ -70,6 +71,11 @@ class AssociationRules(Retriever):
         is_out[replacing[replacing >= 0]] = True
         kept = ~is_out[found]
         return ScoredItems(found[kept], scores[kept])
+
+    def features(self, items: IntArray, retrieval: Retrieval) -> Mapping[str, Column]:
+        """See `Retriever.features`: 0 for every candidate where nothing is on the page."""
+        found = retrieval.for_page
+        return {"rule_score": np.log1p(10 * found.at(items)) if len(found.items) else 0.0}
 
     def reasons(self, items: IntArray, retrieval: Retrieval, wording: Wording) -> Mapping[int, Reason]:
         """The item on the page that says most for it."""

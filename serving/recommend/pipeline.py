@@ -263,7 +263,13 @@ class Pipeline:
                 self.bundle.retrievers[name].for_page(page) if len(page) else first.for_page,
             ]
         if found:
-            scores = scores_of(found, ranked.items, otherwise=ranked.scores)
+            scores = scores_of(
+                found,
+                ranked.items,
+                otherwise=ranked.scores,
+                allowed=allowed[ranked.items],
+                first_places=surface.first_places,
+            )
             order = np.argsort(-scores, kind="stable")
         return order[allowed[ranked.items[order]]], scores
 

@@ -34,16 +34,24 @@ class Selected:
 
 
 def scores_of(
-    found: Iterable[ScoredItems], items: IntArray, *, otherwise: NDArray[np.float32]
+    found: Iterable[ScoredItems],
+    items: IntArray,
+    *,
+    otherwise: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    first_places: int | None = None,
 ) -> NDArray[np.float32]:
     """Scores (C,) of the ranked `items`: first what was `found`, by the best score that it has there.
 
-    What was found: 1 and that score, in the ranker's order among equals. The rest: the ranker's score,
-    `otherwise`, between 0 and 1.
+    What was found: 1 and that score, in the ranker's order among equals; of more than `first_places` that are
+    `allowed` (C,) the best. The rest: the ranker's score, `otherwise`, between 0 and 1.
     """
     best = np.zeros(len(items), np.float32)
     for one in found:
         best = np.maximum(best, one.at(items))
+    if first_places is not None:
+        order = np.argsort(-best, kind="stable")
+        best[order[allowed[order]][first_places:]] = 0.0
     between = (0.5 * (1 + np.tanh(otherwise / 2))).astype(np.float32)  # the logistic function
     return np.where(best > 0, 1 + best, between)
 

@@ -1,11 +1,9 @@
 """The ranker's training lists: the candidates that the server would have had at a split point, labelled by
 what the users did after it.
 
-Two lists a user: the home page's, where every target item of the window is relevant (for `split.kind=session`
-asked for after the beginning of a session, and every target item that follows there); and a page that shows
-part of one basket of the window, where the rest of the basket is relevant. With outcomes, each candidate has
-a label for each, and lists in which nothing is relevant are kept: a probability is of all of them. Shapes: C
-candidates of a list, F features, K outcomes.
+What is asked, and what is relevant: `list_questions`. With outcomes, each candidate has a label for each,
+and lists in which nothing is relevant are kept: a probability is of all of them. Shapes: C candidates of a
+list, F features, K outcomes.
 """
 
 from __future__ import annotations
@@ -26,13 +24,9 @@ from features.splits import SplitPoint
 from features.target_weights import target_weights
 from serving.recommend.candidates import Candidates
 from serving.recommend.pipeline import Pipeline
-from serving.recommend.request import Query
 from training.queries import query_at
+from training.ranker.list_questions import ListQuestion, questions_of_user
 
-MAX_PAGE_ITEMS = 3
-PAGE_WEIGHT = 0.1
-"""How much a list with a page counts beside a home page's: as much as one, it costs the home page
-(docs/experiments.md)."""
 NUM_NEGATIVES = 200
 """Candidates of a list that are not relevant and are kept, drawn evenly: a thousand teach no more
 (docs/experiments.md)."""
@@ -90,7 +84,10 @@ def ranked_lists(
             of_outcomes = [
                 window_of.having(dict.fromkeys(OUTCOME_EVENT_TYPES[name], 1.0)) for name in outcomes
             ]
-            lists = _lists_of_user(pipeline, query, future, of_outcomes, generator=generator)
+            questions = questions_of_user(
+                query, future, of_outcomes, surfaces=pipeline.bundle.surfaces, generator=generator
+            )
+            lists = _lists(pipeline, questions)
             yield [one if num_negatives is None else _thinned(one, num_negatives, generator) for one in lists]
             work.advance()
 
@@ -108,48 +105,27 @@ class _Window:
         return found.take(~np.isin(found.items, self.exclude))
 
 
-def _lists_of_user(
-    pipeline: Pipeline,
-    home: Query,
-    future: History,
-    of_outcomes: Sequence[History],
-    *,
-    generator: np.random.Generator,
-) -> list[RankedList]:
-    candidates, known = pipeline.candidates(home)
-    lists = [_list(candidates, home, np.unique(future.items), [one.items for one in of_outcomes])]
-    baskets, sizes = np.unique(future.baskets, return_counts=True)
-    if (sizes > 1).any():
-        chosen = generator.choice(baskets[sizes > 1])
-        basket = np.unique(future.items[future.baskets == chosen])
-        generator.shuffle(basket)
-        num_page = int(generator.integers(1, min(MAX_PAGE_ITEMS, max(len(basket) - 1, 1)) + 1))
-        page, rest = basket[:num_page].astype(np.int32), basket[num_page:]
-        with_page = replace(home, page_items=page)
-        candidates, _ = pipeline.candidates(with_page, known=known)
-        in_basket = [one.items[one.baskets == chosen] for one in of_outcomes]
-        lists.append(_list(candidates, with_page, rest, in_basket, weight=PAGE_WEIGHT))
+def _lists(pipeline: Pipeline, questions: Sequence[ListQuestion]) -> list[RankedList]:
+    """Those lists in which there is something to learn, of one user."""
+    known, lists = None, []
+    for question in questions:
+        candidates, known = pipeline.candidates(question.query, known=known)
+        lists.append(_list(candidates, question))
     return [one for one in lists if one is not None]
 
 
-def _list(
-    candidates: Candidates,
-    query: Query,
-    relevant: IntArray,
-    outcomes: Sequence[IntArray],
-    *,
-    weight: float = 1.0,
-) -> RankedList | None:
+def _list(candidates: Candidates, question: ListQuestion) -> RankedList | None:
+    query = question.query
     away = np.isin(candidates.items, np.concatenate([query.page_items, query.exclude]))
-    is_relevant = np.isin(candidates.items, relevant) & ~away
-    if away.all() or not (outcomes or is_relevant.any()):
+    is_relevant = np.isin(candidates.items, question.relevant) & ~away
+    if away.all() or not (question.outcomes or is_relevant.any()):
         return None
-    labels = [np.isin(candidates.items[~away], items) for items in outcomes]
+    labels = [np.isin(candidates.items[~away], items) for items in question.outcomes]
     return RankedList(
         candidates.features[~away],
         is_relevant[~away],
         np.zeros(np.count_nonzero(~away), np.float32),
-        weight,
+        question.weight,
         np.stack(labels, axis=1) if labels else None,
     )
 

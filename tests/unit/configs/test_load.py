@@ -117,6 +117,7 @@ def test_every_mistake_of_a_file_is_told_at_once(tmp_path: Path) -> None:
         ),
         (["history.targets={search: 1}"], r"history\.targets has search, .* cannot bring about"),
         (["surfaces={start: {}}"], r"surfaces has no 'home'"),
+        (["surfaces.home.first_places=3"], r"surfaces\.home\.first_places is 3, and its order_by is ranker"),
         (["evaluation.cutoffs=[0, 20]"], r"evaluation\.cutoffs=\[0, 20\]: a list has at least one item"),
         (["serving.port=5000"], r"tracking\.port and serving\.port are both 5000.*tracking\.port=5001"),
         (

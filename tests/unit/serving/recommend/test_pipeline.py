@@ -70,6 +70,27 @@ def test_a_surface_in_the_order_of_a_retriever_shows_its_items_first(
     assert 0 < len(expected) < len(shown)
 
 
+def test_a_retriever_orders_no_more_than_its_first_places(
+    tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
+) -> None:
+    bundle = tiny_pipeline.bundle
+    by_ranker = bundle.surfaces["home"].model_copy(update={"retrievers": ("repurchase", "popularity")})
+    shelf = by_ranker.model_copy(update={"order_by": "retriever", "first_places": 2})
+    surfaces = {**bundle.surfaces, "ranked": by_ranker, "shelf": shelf}
+    settings = bundle.settings.model_copy(update={"surfaces": surfaces})
+    pipeline = Pipeline(replace(bundle, settings=settings))
+    query = Query(shop_dataset.history(3), now, num_results=40, surface="shelf")
+    own = pipeline.know(query).retrieved["repurchase"].best(3)
+    query = replace(query, exclude=own[:1])  # what may not be shown takes up no place
+    answer = pipeline.recommend(query)
+    shown = items_of(answer)
+    assert shown[:2] == own[1:].tolist()
+    ranked = items_of(pipeline.recommend(replace(query, surface="ranked")))
+    assert shown[2:] == [item for item in ranked if item not in shown[:2]]
+    scores = [place.score for place in answer.recommendations]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_a_list_is_as_long_as_asked_distinct_and_in_the_order_of_its_scores(
     tiny_pipeline: Pipeline, shop_dataset: Dataset, now: int
 ) -> None:
