@@ -38,7 +38,7 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-cold benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-nights benchmark-outcomes benchmark-serving benchmark-faults
+.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-cold benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-forecasts benchmark-nights benchmark-outcomes benchmark-serving benchmark-faults
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
@@ -64,6 +64,9 @@ benchmark-prepare: $(VENV)/installed ## preparing ten million events
 benchmark-due: $(VENV)/installed ## what is due to be bought again, as a ranking and by calibration, and docs/benchmarks-due.md
 	$(BIN)/python benchmarks/due.py $(BENCH_ARGS)
 
+benchmark-forecasts: $(VENV)/installed ## who buys within so many days: trees, BG/NBD and RFM rules, and docs/benchmarks-forecasts.md
+	$(BIN)/python -m benchmarks.forecasts $(BENCH_ARGS)
+
 benchmark-nights: $(VENV)/installed ## fourteen nights of refresh beside a model trained once, and docs/nights.md
 	$(BIN)/python benchmarks/nights.py $(BENCH_ARGS)
 
@@ -80,5 +83,5 @@ benchmark-faults: $(VENV)/installed ## kills, a full disk, a locked log, overloa
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[train,demo,redis,dev,docs]"
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[train,demo,redis,customers,dev,docs]"
 	@touch $@

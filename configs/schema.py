@@ -11,6 +11,7 @@ from pydantic import Field
 
 from configs.settings.data import DataConfig, PrepareConfig, SplitConfig
 from configs.settings.encoder import EncoderConfig, HistoryConfig, TrainingConfig
+from configs.settings.forecasts import ForecastsConfig
 from configs.settings.lifecycle import EvaluationConfig, ExportConfig, GateConfig, RefreshConfig
 from configs.settings.recommend import DEFAULT_SURFACES, RankerConfig, RetrieversConfig, SurfaceConfig
 from configs.settings.section import Section
@@ -41,5 +42,6 @@ class Config(Section):
     export: ExportConfig = ExportConfig()
     gate: GateConfig = GateConfig()
     refresh: RefreshConfig = RefreshConfig()
+    forecasts: ForecastsConfig = ForecastsConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -17,6 +17,7 @@ from configs.telemetry import disable_telemetry
 from scripts.events import events_app
 from scripts.export import export
 from scripts.extras import extra_that_brings
+from scripts.forecast import forecast
 from scripts.keys import keys_app
 from scripts.openmp import let_waiting_threads_sleep
 from scripts.options import (
@@ -229,6 +230,7 @@ def promote(
 
 app.command()(refresh)
 app.command("product-bundles")(product_bundles)
+app.command()(forecast)
 
 
 @app.command()

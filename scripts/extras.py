@@ -6,11 +6,15 @@ from typing import Final
 
 _TRAIN: Final = ("torch", "pytorch_lightning", "onnx", "onnxscript", "mlflow", "matplotlib", "jinja2")
 """Import names of the packages in the extra `train`."""
+_EXTRAS: Final = {**dict.fromkeys(_TRAIN, "train"), "lightgbm": "customers"}
 
 
 def extra_that_brings(missing: ModuleNotFoundError) -> str | None:
     """The message for a missing library, or None when it is not part of an extra."""
     library = (missing.name or "").partition(".")[0]
-    if library not in _TRAIN:
+    extra = _EXTRAS.get(library)
+    if extra is None:
         return None
-    return f"this command needs the extra: pip install 'shopkeeper[train]' ({library} is not installed here)."
+    return (
+        f"this command needs the extra: pip install 'shopkeeper[{extra}]' ({library} is not installed here)."
+    )

@@ -247,6 +247,7 @@ _REMEDY = {
     "dataset": "Make it with `shopkeeper prepare`.",
     "run": "Make it with `shopkeeper train`.",
     "bundle": "Make it with `shopkeeper export`.",
+    "forecasts": "Make them with `shopkeeper forecast`.",
 }
 
 

@@ -35,6 +35,7 @@ COMMANDS = (
     "serve",
     "recommend",
     "product-bundles",
+    "forecast",
     "demo",
     "events import",
     "events export",
@@ -71,7 +72,7 @@ def test_help_names_every_option_and_says_what_the_command_does(
 def test_help_shows_every_command(shopkeeper: RunMain) -> None:
     done = shopkeeper("--help")
     assert [
-        name for name in (*COMMANDS[:11], "events", "keys") if not re.search(rf"\b{name}\b", done.out)
+        name for name in (*COMMANDS[:12], "events", "keys") if not re.search(rf"\b{name}\b", done.out)
     ] == []
     assert "\x1b" not in done.out
 
