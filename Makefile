@@ -38,7 +38,7 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-quality benchmark-cart benchmark-published benchmark-cold benchmark-training benchmark-ablation benchmark-prepare benchmark-due benchmark-forecasts benchmark-nights benchmark-outcomes benchmark-serving benchmark-faults
+.PHONY: benchmark-ablation benchmark-cart benchmark-cold benchmark-customers benchmark-due benchmark-faults benchmark-forecasts benchmark-nights benchmark-outcomes benchmark-prepare benchmark-published benchmark-quality benchmark-serving benchmark-training
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
@@ -60,6 +60,9 @@ benchmark-ablation: $(VENV)/installed ## what each group of features, and each r
 
 benchmark-prepare: $(VENV)/installed ## preparing ten million events
 	$(BIN)/python benchmarks/prepare_speed.py $(BENCH_ARGS)
+
+benchmark-customers: $(VENV)/installed ## profiles, segments and groups of a million customers
+	$(BIN)/python -m benchmarks.customers $(BENCH_ARGS)
 
 benchmark-due: $(VENV)/installed ## what is due to be bought again, as a ranking and by calibration, and docs/benchmarks-due.md
 	$(BIN)/python benchmarks/due.py $(BENCH_ARGS)

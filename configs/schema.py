@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from configs.settings.customers import CustomersConfig
 from configs.settings.data import DataConfig, PrepareConfig, SplitConfig
 from configs.settings.encoder import EncoderConfig, HistoryConfig, TrainingConfig
 from configs.settings.forecasts import ForecastsConfig
@@ -43,5 +44,6 @@ class Config(Section):
     gate: GateConfig = GateConfig()
     refresh: RefreshConfig = RefreshConfig()
     forecasts: ForecastsConfig = ForecastsConfig()
+    customers: CustomersConfig = CustomersConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -32,6 +32,7 @@ from scripts.options import (
 from scripts.priority import let_servers_go_first
 from scripts.product_bundles import product_bundles
 from scripts.refresh import refresh
+from scripts.segments import segments
 
 if TYPE_CHECKING:
     from configs.schema import Config
@@ -231,6 +232,7 @@ def promote(
 app.command()(refresh)
 app.command("product-bundles")(product_bundles)
 app.command()(forecast)
+app.command()(segments)
 
 
 @app.command()

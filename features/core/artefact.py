@@ -248,6 +248,7 @@ _REMEDY = {
     "run": "Make it with `shopkeeper train`.",
     "bundle": "Make it with `shopkeeper export`.",
     "forecasts": "Make them with `shopkeeper forecast`.",
+    "customers": "Make it with `shopkeeper segments`.",
 }
 
 

@@ -42,7 +42,7 @@ ITEM_TEXT: Final = (
 )
 _REQUIRED_TEXT: Final = (c.TITLE, c.PRODUCT_TYPE, c.BRAND, c.AVAILABILITY, "link", "image_link")
 """Columns that the items table always has, null where the file lacks them."""
-_CONSENT: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
+CONSENT_WORDS: Final = dict.fromkeys(("true", "yes", "1", "1.0", "t", "y"), True) | dict.fromkeys(
     ("false", "no", "0", "0.0", "f", "n", "", "nan"), False
 )
 """Text in the consent column → consent. pandas writes 1.0, 0.0 and nan for a column of 1 and 0 with gaps."""
@@ -189,7 +189,7 @@ def _consent(raw: RawTable) -> list[pl.Series]:
             pl.repeat(False, length, eager=True).alias("_bad_consent"),
         ]
     text = raw.frame["consent"].cast(pl.String).str.strip_chars().str.to_lowercase()
-    given = text.replace_strict(_CONSENT, default=None, return_dtype=pl.Boolean)
+    given = text.replace_strict(CONSENT_WORDS, default=None, return_dtype=pl.Boolean)
     return [
         given.fill_null(value=False).alias("_consent"),
         (given.is_null() & text.is_not_null()).alias("_bad_consent"),

@@ -583,3 +583,6 @@ class UserSummary(TypedDict):
     """At most 5, the largest share first."""
     cart_item_ids: list[str]
     """What lies in the cart."""
+    life_stage: str | None
+    """no order, new, active, loyal, at risk or lapsed, as `shopkeeper segments` has it; null without
+    times."""

@@ -91,6 +91,7 @@ class Replica:
             retriever_deadline_ms=settings.serving.retriever_deadline_ms,
             exchange_rates=ExchangeRates(currency=settings.currency, rates=settings.exchange_rates),
             exclude=settings.exclude,
+            customers=settings.customers,
         )
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:

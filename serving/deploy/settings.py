@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.schema import Config
+from configs.settings.customers import CustomersConfig
 from configs.settings.services import ServingConfig
 from serving.deploy.json_log import LogSettings
 from serving.deploy.public_host import is_public
@@ -33,6 +34,8 @@ class ReplicaSettings:
     exclude: tuple[str, ...]
     """Ids that are no people, see `data.exclude`."""
     log: LogSettings
+    customers: CustomersConfig
+    """The rules of life stages"""
 
     def bundles(self) -> list[Path]:
         """The bundle to serve, then those that stand in for it."""
@@ -72,6 +75,7 @@ def deploy_settings(config: Config, bundle: Path, *, run_folder: Path, is_champi
             exchange_rates=dict(config.prepare.exchange_rates),
             exclude=config.data.exclude,
             log=log_settings(config),
+            customers=config.customers,
         ),
         port=config.serving.port,
         num_replicas=config.serving.replicas,

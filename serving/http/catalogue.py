@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.core.columns import BRAND, CURRENCY, ID, ITEM_PRICES, PRODUCT_TYPE, TITLE
-from serving.recommend.filter_expression import filter_expression
+from features.core.filter_expression import filter_expression
 
 _MAX_CONDITIONS: Final = 256
 """Conditions whose items are kept, a byte an item each."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.core.columns import ITEM_EVENT_TYPES
+from features.core.filter_expression import FilterError
 from features.core.ids import user_key
 from features.histories import History, IntArray
 from serving.http.cursor import Cursor
@@ -18,7 +19,6 @@ from serving.http.problems import Problem, invalid_field, together
 from serving.http.promotion_shares import check_shares
 from serving.http.schemas import OPTIONS, ListRequest, ListsRequest, RecommendRequest, UserRequest
 from serving.recommend.bundle import Bundle
-from serving.recommend.filter_expression import FilterError
 from serving.recommend.list_options import NO_OPTIONS, ListOptions
 from serving.recommend.promotions import Promotion
 from serving.recommend.request import Query, no_items

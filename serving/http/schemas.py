@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.core.filter_expression import MAX_CHARACTERS
 from serving.http.request_context import RequestContext
 from serving.http.trace_response import ListTrace
-from serving.recommend.filter_expression import MAX_CHARACTERS
 from serving.state.event_fields import Id
 from serving.state.live_events import LiveEvent
 

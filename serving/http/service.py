@@ -8,9 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from configs.settings.customers import CustomersConfig
 from features.core.ids import clean_id
 from serving.http.cursor import FIRST_PAGE, MAX_PLACES, Cursor, bundle_hash, request_hash
 from serving.http.event_recorder import EventRecorder
@@ -41,6 +43,8 @@ from serving.recommend.watch import Watch
 from serving.state.live_events import ExchangeRates, LiveEvent
 from serving.state.protocol import ItemChange, StateStore
 
+_DEFAULT_RULES: Final = CustomersConfig()
+
 
 def now_in_microseconds() -> int:
     """Wall-clock time, microseconds since 1970 UTC."""
@@ -61,12 +65,14 @@ class Service:
         retriever_deadline_ms: float | None = None,
         exchange_rates: ExchangeRates | None = None,
         exclude: Sequence[str] = (),
+        customers: CustomersConfig = _DEFAULT_RULES,
         clock: Callable[[], int] = now_in_microseconds,
     ) -> None:
-        """`exclude`: ids that are no people, see `data.exclude`. Where `exchange_rates` names no currency, it
-        is the one of the bundle, or of its catalogue."""
+        """`exclude`: ids that are no people, see `data.exclude`. `customers`: rules of life stages.
+        Where `exchange_rates` names no currency, it is the one of the bundle, or of its catalogue."""
         self.store = store
         self._rates = exchange_rates or ExchangeRates()
+        self.customers = customers
         self._exclude = frozenset(clean_id(text) for text in exclude)
         self._max_events_kept = max_events_kept
         self._state_bytes, self._state_seconds = int(user_state_mb * 1e6), user_state_seconds

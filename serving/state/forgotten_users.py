@@ -15,3 +15,13 @@ def forgotten_users(store: StoreLocation) -> Forgotten | None:
         return None
     with closing(log):
         return log.forgotten()
+
+
+def live_attributes(store: StoreLocation) -> list[tuple[str, str]]:
+    """The key of each user whom the server knows something of, and the attributes as JSON; none where there
+    is no store. Raises ServingError."""
+    log = open_existing_log(store)
+    if log is None:
+        return []
+    with closing(log):
+        return list(log.attributes())

@@ -21,6 +21,7 @@ from configs.exceptions import GateError
 from configs.schema import Config
 from configs.settings.recommend import SurfaceConfig
 from features.core.columns import EVENT_TYPE_CODE, ID, USER_ID
+from features.customers.purchase_cycle import SHOP_CYCLE, shop_cycle_of
 from features.dataset import Dataset
 from features.interactions import Interactions
 from features.profiles.item_profiles import ItemProfiles
@@ -141,6 +142,7 @@ def assemble_bundle(
             "gates": dict(parts.differences),
             "index": built.as_json(),
             "encoder_inputs": trained_inputs(dataset, point, config),
+            SHOP_CYCLE: _shop_cycle(dataset, point),
             "made_by": dict(made_by),
         },
         settings=settings,
@@ -154,6 +156,13 @@ def assemble_bundle(
         item_encoder=parts.item_encoder,
         users=parts.users,
     )
+
+
+def _shop_cycle(dataset: Dataset, point: SplitPoint) -> float:
+    """For life stages of those who have no purchase cycle of their own."""
+    is_purchase = dataset.event_types == EVENT_TYPE_CODE["purchase"]
+    users, events = dataset.events_where(point.past(dataset) & is_purchase)
+    return shop_cycle_of(users, events.times)
 
 
 def _provenance(dataset: Dataset, point: SplitPoint, config: Config) -> dict[str, Any]:

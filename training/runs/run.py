@@ -36,7 +36,7 @@ SETTINGS_FILE: Final = "config.yaml"
 CHECKPOINT_FILE: Final = "resume.pt"
 DATASET_FILES: Final = ("items.parquet", "item_vocabulary.parquet")
 """Files of the dataset that a run keeps a copy of."""
-NOT_OF_A_RUN: Final = ("workspace", "gate", "refresh", "forecasts")
+NOT_OF_A_RUN: Final = ("workspace", "customers", "forecasts", "gate", "refresh")
 """Settings of the moment: those given to a command count, not those that a run was trained with."""
 
 

@@ -80,6 +80,13 @@ class UserSummary:
         list[CategoryShare], Field(description=f"At most {MAX_CATEGORIES}, the largest share first.")
     ]
     cart_item_ids: Annotated[list[str], Field(description="What lies in the cart.")]
+    life_stage: Annotated[
+        str | None,
+        Field(
+            description="no order, new, active, loyal, at risk or lapsed, as `shopkeeper segments` has it; "
+            "null without times."
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

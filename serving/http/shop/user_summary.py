@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from features.core.columns import PRODUCT_TYPE
+from features.customers.life_stage import life_stage_of
+from features.customers.purchase_cycle import DEFAULT_CYCLE_DAYS, SHOP_CYCLE
 from serving.http.service import Service
 from serving.http.shop.iso_time import iso_time
 from serving.http.shop.schemas import MAX_CATEGORIES, CategoryShare, UserSummary
@@ -30,6 +32,14 @@ def user_summary(service: Service, key: str | None) -> UserSummary:
         typical_price=None if math.isnan(profile.log_price_mean) else math.exp(profile.log_price_mean),
         categories=[CategoryShare(_category(service, code), share) for code, share in shares],
         cart_item_ids=[bundle.item_ids[item] for item in profile.cart_items.tolist()],
+        life_stage=life_stage_of(
+            query.history,
+            as_of=query.as_of,
+            shop_cycle=float(bundle.manifest.get(SHOP_CYCLE, DEFAULT_CYCLE_DAYS)),
+            rules=service.customers,
+        )
+        if has_times
+        else None,
     )
 
 

@@ -36,6 +36,7 @@ COMMANDS = (
     "recommend",
     "product-bundles",
     "forecast",
+    "segments",
     "demo",
     "events import",
     "events export",

@@ -193,4 +193,5 @@ def test_a_profile_says_what_the_events_say(shop: Shop) -> None:
     assert profile["latest"].startswith("2023-11-15T")
     nobody = shop.call("GET", "/v1/users/nobody").json()["profile"]
     assert (nobody["num_targets"], nobody["latest"], nobody["typical_price"]) == (0, None, None)
+    assert (profile["life_stage"], nobody["life_stage"]) == ("new", "no order")
     assert nobody["categories"] == nobody["cart_item_ids"] == []

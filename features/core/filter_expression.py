@@ -1,4 +1,4 @@
-"""The filter of a request: a SQL condition over the columns of the catalogue.
+"""A SQL condition over the columns of a table: the filter of a request, or the rule of a segment.
 
 `product_type like 'Garden > Pots%' and price between 10 and 50`: sqlglot parses it, and the kinds of nodes
 that stand here become a Polars expression; everything else is refused, with what could stand there.
@@ -44,7 +44,7 @@ class FilterError(ValueError):
 
 
 def filter_expression(text: str, columns: Mapping[str, pl.DataType]) -> pl.Expr:
-    """The condition as an expression over the catalogue's `columns` (name → type).
+    """The condition as an expression over a table's `columns` (name → type).
 
     A comparison with a missing value is neither true nor false, as in SQL; the caller keeps the rows for
     which the whole is true. Raises FilterError.
@@ -63,7 +63,7 @@ def filter_expression(text: str, columns: Mapping[str, pl.DataType]) -> pl.Expr:
 
 
 class _Translation:
-    """Of a tree's nodes, over the columns of one catalogue."""
+    """Of a tree's nodes, over the columns of one table."""
 
     def __init__(self, columns: Mapping[str, pl.DataType]) -> None:
         self._columns = columns

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.recommend.filter_expression import FilterError, filter_expression
+from features.core.filter_expression import FilterError, filter_expression
 
 ROWS = pl.DataFrame(
     {
