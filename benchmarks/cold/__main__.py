@@ -23,10 +23,19 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cold.encoders import fingerprint, settings_text
-from benchmarks.cold.entrants import BASELINES, LABELS, OF_NEW_USERS, WITHOUT_CONTENT, Entrants
+from benchmarks.cold.entrants import (
+    BASELINES,
+    BROUGHT,
+    LABELS,
+    OF_NEW_USERS,
+    OF_RANKING,
+    WITHOUT_CONTENT,
+    Entrants,
+)
 from benchmarks.cold.intervals import mean_of, ratio_of
 from benchmarks.cold.measure import METRICS, Measured, Users, kept_or_measured, measure
 from benchmarks.cold.new_users import OWN_CATEGORY, measure_new_user, new_users
+from benchmarks.cold.overlap import DEPTHS, brought_figures, measure_overlap
 from benchmarks.cold.page import cold_page, verdict_lines
 from benchmarks.cold.split import ColdSplit, Ranking, cold_split, rankings
 from benchmarks.folders import DOCS, RESULTS, YAMLS
@@ -74,6 +83,7 @@ def measured(config: Config, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
     kept = config.workspace / "cold" / f"measured-{fingerprint(dataset, config)}"
     found: dict[str, list[Measured]] = {}
     of_new: dict[str, list[Measured]] = {}
+    brought: dict[str, list[Measured]] = {}
     for number, seed in enumerate(seeds):
         entrants = Entrants(dataset, split, config, seed=seed)
         for name in LABELS:
@@ -86,21 +96,55 @@ def measured(config: Config, seeds: Sequence[int]) -> Iterator[dict[str, Any]]:
                 one = partial(_measure_new, entrants, name, new, dataset, split)
                 path = kept / f"{name}-new-seed{seed}.npz"
                 of_new.setdefault(name, []).append(kept_or_measured(path, one))
-        over_seeds = {name: _mean_over_seeds(parts) for name, parts in found.items()}
+        for name in BROUGHT:
+            one = partial(_measure_brought, entrants, name, users, split)
+            path = kept / f"{name}-brought-seed{seed}.npz"
+            brought.setdefault(name, []).append(kept_or_measured(path, one))
         yield {
-            "split": _split_counts(dataset, split, over_seeds[WITHOUT_CONTENT]),
-            "entrants": {name: _figures(one, over_seeds, config) for name, one in over_seeds.items()},
-            "new_users": _new_figures(
-                {name: _mean_over_seeds(parts) for name, parts in of_new.items()}, config
-            ),
+            **_result(dataset, split, config, found=found, of_new=of_new, brought=brought),
+            "brought_beside": entrants.others,
             "seeds": list(seeds[: number + 1]),
             **environment(),
             "config": settings_text(config),
         }
 
 
+def _result(
+    dataset: Dataset,
+    split: ColdSplit,
+    config: Config,
+    *,
+    found: Mapping[str, Sequence[Measured]],
+    of_new: Mapping[str, Sequence[Measured]],
+    brought: Mapping[str, Sequence[Measured]],
+) -> dict[str, Any]:
+    """Entrant → what was measured with each seed, to figures over the seeds."""
+    over_seeds = {name: _mean_over_seeds(parts) for name, parts in found.items()}
+    new = {name: _mean_over_seeds(parts) for name, parts in of_new.items()}
+    return {
+        "split": _split_counts(dataset, split, over_seeds[WITHOUT_CONTENT]),
+        "entrants": {name: _figures(one, over_seeds, config) for name, one in over_seeds.items()},
+        "new_users": _new_figures(new, config),
+        "brought": {
+            name: brought_figures(_mean_over_seeds(parts), config) for name, parts in brought.items()
+        },
+    }
+
+
 def _measure(entrants: Entrants, name: str, users: Users, ranked: Sequence[Ranking]) -> Measured:
-    return measure(entrants.scorer(name), users, ranked)
+    if name not in OF_RANKING:
+        return measure(entrants.scorer(name), users, ranked)
+    parts = [measure(entrants.scorer_among(name, one), users, [one]) for one in ranked]
+    return {ranking: metrics for part in parts for ranking, metrics in part.items()}
+
+
+def _measure_brought(entrants: Entrants, name: str, users: Users, split: ColdSplit) -> Measured:
+    """What the lists of an entrant of `BROUGHT` have that those of `Entrants.others` have not."""
+    every_N = split.cold_N | split.warm_N
+    every = Ranking("every", every_N, every_N)
+    is_written = name in OF_RANKING
+    newcomer = entrants.scorer_among(name, every, width=max(DEPTHS)) if is_written else entrants.scorer(name)
+    return measure_overlap(newcomer, [entrants.scorer(one) for one in entrants.others], users, split)
 
 
 def _measure_new(entrants: Entrants, name: str, users: Users, dataset: Dataset, split: ColdSplit) -> Measured:
@@ -109,8 +153,8 @@ def _measure_new(entrants: Entrants, name: str, users: Users, dataset: Dataset, 
 
 def _mean_over_seeds(parts: Sequence[Measured]) -> Measured:
     return {
-        ranking: {metric: np.mean([part[ranking][metric] for part in parts], axis=0) for metric in METRICS}
-        for ranking in parts[0]
+        ranking: {metric: np.mean([part[ranking][metric] for part in parts], axis=0) for metric in metrics}
+        for ranking, metrics in parts[0].items()
     }
 
 

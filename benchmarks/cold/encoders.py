@@ -26,8 +26,9 @@ from training.runs.environment import environment
 from training.runs.run import Run, write_settings
 
 
-def fitted_encoder(dataset: Dataset, split: ColdSplit, config: Config) -> Encoder:
-    """Train it, unless the workspace has one with these settings; a fit that was killed goes on."""
+def fitted_encoder(dataset: Dataset, split: ColdSplit, config: Config) -> tuple[Encoder, float]:
+    """Train it, unless the workspace has one with these settings; a fit that was killed goes on. Returns the
+    best recall (or NDCG, by `training.monitor`) on the validation window, too."""
     made_of = fingerprint(dataset, config)
     items = "text" if config.encoder.item_text else config.encoder.items
     run = Run(config.workspace / "cold" / f"{items}-seed{config.training.seed}-{made_of}")
@@ -37,7 +38,9 @@ def fitted_encoder(dataset: Dataset, split: ColdSplit, config: Config) -> Encode
         run.update(status="running", dataset=dataset.fingerprint, seed=config.training.seed, **environment())
         fit_encoders(dataset, split.timeline, config=config, run=run)
         run.update(status="finished")
-    return load_encoder(run.folder, dataset, point=split.point.name, config=config)
+    fit = run.read().fits[split.timeline[0].name]
+    validated = fit.best_validation_recall or fit.best_validation_ndcg or 0.0
+    return load_encoder(run.folder, dataset, point=split.point.name, config=config), validated
 
 
 def fingerprint(dataset: Dataset, config: Config) -> str:
@@ -52,6 +55,8 @@ class Fitted:
 
     encoder: Encoder
     vectors_ND: Tensor
+    validated: float
+    """The monitored metric on the window before the split"""
 
     @property
     def scorer(self) -> Scorer:
@@ -61,8 +66,8 @@ class Fitted:
 
 def fitted(dataset: Dataset, split: ColdSplit, config: Config) -> Fitted:
     """The encoder with these settings, trained if need be, and its vectors."""
-    encoder = fitted_encoder(dataset, split, config)
-    return Fitted(encoder, trained_vectors(encoder, dataset, split))
+    encoder, validated = fitted_encoder(dataset, split, config)
+    return Fitted(encoder, trained_vectors(encoder, dataset, split), validated)
 
 
 @torch.no_grad()

@@ -96,7 +96,7 @@ def queries(encoder: Encoder, batch: ValidationBatch, vectors_ND: Tensor) -> Ten
 
 
 def content_vectors(rows: sparse.csr_array, *, width: int = CONTENT_WIDTH) -> Tensor:
-    """(N, C) truncated SVD of the TF-IDF rows, scaled to a mean square of 1."""
+    """(N, C) truncated SVD of the TF-IDF rows, scaled to a mean square of 1. The strongest factor is last."""
     width = min(width, min(rows.shape) - 1)
     start = np.random.default_rng(0).standard_normal(min(rows.shape))
     left, values, _ = linalg.svds(rows.astype(np.float64), k=width, v0=start)

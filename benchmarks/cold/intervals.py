@@ -19,14 +19,17 @@ def mean_of(values_U: NDArray[np.float64], *, samples: int, seed: int) -> Interv
 def ratio_of(
     above_U: NDArray[np.float64], below_U: NDArray[np.float64], *, samples: int, seed: int
 ) -> Interval:
-    """The mean of `above` by that of `below`, both over the same drawn users."""
+    """The mean of `above` by that of `below`, both over the same drawn users; 0 by 0 is 0. A draw without
+    anything below is left out."""
     generator = np.random.default_rng(seed)
     num_users = len(above_U)
+    every_U = np.ones(num_users, np.int64)
+    if not _mean(below_U, every_U):
+        return 0.0, 0.0, 0.0
     drawn = (generator.integers(0, num_users, num_users) for _ in range(samples))
     times_SU = (np.bincount(users, minlength=num_users) for users in drawn)
-    ratios = [_mean(above_U, times_U) / _mean(below_U, times_U) for times_U in times_SU]
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    every_U = np.ones(num_users, np.int64)
+    means_S = [(_mean(above_U, times_U), _mean(below_U, times_U)) for times_U in times_SU]
+    low, high = np.quantile([above / below for above, below in means_S if below], [0.025, 0.975])
     return _mean(above_U, every_U) / _mean(below_U, every_U), float(low), float(high)
 
 

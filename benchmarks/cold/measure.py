@@ -70,11 +70,11 @@ def kept_or_measured(path: Path, measure_now: Callable[[], Measured]) -> Measure
     """What an earlier call wrote to `path`, or what is measured now, which is then kept there."""
     if path.is_file():
         with np.load(path) as kept:
-            names = [name.split("/") for name in kept.files]
-            rankings = dict.fromkeys(ranking for ranking, _ in names)
-            return {
-                ranking: {metric: kept[f"{ranking}/{metric}"] for metric in METRICS} for ranking in rankings
-            }
+            measured: dict[str, dict[str, NDArray[np.float64]]] = {}
+            for name in kept.files:
+                ranking, metric = name.split("/")
+                measured.setdefault(ranking, {})[metric] = kept[name]
+            return measured
     found = measure_now()
     flat = {f"{ranking}/{metric}": values for ranking, one in found.items() for metric, values in one.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +92,7 @@ def measure(scorer: Scorer, users: Users, rankings: Sequence[Ranking]) -> Measur
         ranking.name: {metric: [] for metric in METRICS} for ranking in rankings
     }
     for batch in users.batches:
-        scores_BN = scorer(batch).double()
-        scores_BN += _LOT * torch.rand(scores_BN.shape, generator=generator)
+        scores_BN = with_lots(scorer(batch), generator)
         for ranking in rankings:
             found = ranked(scores_BN, batch, ranking)
             for metric in METRICS:
@@ -102,6 +101,13 @@ def measure(scorer: Scorer, users: Users, rankings: Sequence[Ranking]) -> Measur
         name: {metric: torch.cat(values).numpy() for metric, values in of_metric.items()}
         for name, of_metric in parts.items()
     }
+
+
+def with_lots(scores_BN: Tensor, generator: torch.Generator) -> Tensor:
+    """In 64 bits, with equal ones in an order that is drawn."""
+    exact_BN = scores_BN.double()
+    exact_BN += _LOT * torch.rand(exact_BN.shape, generator=generator)
+    return exact_BN
 
 
 def ranked(scores_BN: Tensor, batch: ValidationBatch, ranking: Ranking) -> dict[str, Tensor]:

@@ -162,6 +162,11 @@ def test_ratio_is_of_means_over_all_drawn_users() -> None:
     ratio, low, high = ratio_of(above, below, samples=200, seed=0)
     assert ratio == pytest.approx(0.3 / (1.7 / 3))
     assert low < ratio < high
+    assert ratio_of(above, np.zeros(36), samples=20, seed=0) == (0, 0, 0)
+    rare = np.zeros(36)
+    rare[0] = 1
+    share, _, most = ratio_of(rare, rare, samples=50, seed=0)
+    assert share == most == 1, "most draws have nothing of it"
 
 
 def test_a_new_user_is_read_with_the_first_event_alone() -> None:
@@ -201,10 +206,16 @@ def test_the_command_measures_every_entrant_and_writes_the_page(
         "gar",
         "tower",
         "text",
+        "generative",
+        "generative_reranked",
     }
     assert cold["id"] == 0, "without content a cold item is in no list"
     assert str(config.workspace.parent) not in json.dumps(result), "a result names no folder of the machine"
     assert "two towers, items by id alone | – | – |" in page
+    assert cold["generative"] > 0, "the id of a cold item is written"
+    brought = result["brought"]["generative"]["warm_300"]
+    assert brought["with"][0] >= brought["others"][0]
+    assert "| warm items | 300 |" in page
     trained = sorted(path.stat().st_mtime for path in config.workspace.glob("cold/*/encoder-test.pt"))
     assert len(trained) == 3
     assert command.main(["--seeds", "0", "--results", str(tmp_path)]) == 0
