@@ -10,6 +10,7 @@ from configs.schema import Config
 from features.retrievers import configured_retrievers, retriever_class
 from serving.recommend.served_bundle import read_pointer
 from training.evaluation.user_figures import UserFigures
+from training.ranker.list_questions import TRAINING_SURFACES
 from training.runs.run import Run, settings_of
 
 
@@ -43,7 +44,7 @@ def evaluation_differences(run: Run, other: Run, config: Config) -> list[str]:
 
 def has_same_settings(ours: Config, theirs: Config) -> bool:
     """Whether two configurations ask for the same model, as of whatever data: equal in all that a list on the
-    home page depends on."""
+    home page depends on, the pages that its ranker learns from among it."""
     return _of_model(ours) == _of_model(theirs)
 
 
@@ -57,7 +58,8 @@ def _of_model(config: Config) -> dict[str, Any]:
     fitted_for = config.evaluation.headline_k, config.evaluation.exclude_seen
     with_columns = [name for name in configured_retrievers(config.surfaces) if retriever_class(name).columns]
     fitted = {"fitted_retrievers": with_columns, "fitted_for": fitted_for}
-    return {**found, "home": config.surfaces["home"].model_dump(), **fitted}
+    asked = {name: one.model_dump() for name, one in config.surfaces.items() if name in TRAINING_SURFACES}
+    return {**found, **asked, **fitted}
 
 
 def can_be_paired(run: Run, other: Run, config: Config) -> bool:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from features.histories import History, IntArray
 from serving.recommend.request import Query
 
+TRAINING_SURFACES: Final = ("home", "product", "cart")
+"""Surfaces that training lists are asked for as"""
 MAX_PAGE_ITEMS: Final = 3
 PAGE_WEIGHT: Final = 0.1
 """How much a list with a page counts beside a home page's"""

@@ -140,7 +140,7 @@ def test_points_are_those_of_a_plain_count_of_every_moment(events: list[tuple[in
         inside = [points for one, when, points in events if one == who and day - 30 < when <= day]
         return max(sum(inside), 0.0)
 
-    moments = [90 + hour / 24 for hour in range(240)]
+    moments = [90 + hour / 24 - 1e-9 for hour in range(241)]
     points, best = membership(events, people=3)
     for who in range(3):
         assert points[who] == counting(who, moments[-1])
