@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pydantic import Field
 
+from configs.settings.channels import ChannelsConfig
 from configs.settings.customers import CustomersConfig
 from configs.settings.data import DataConfig, PrepareConfig, SplitConfig
 from configs.settings.encoder import EncoderConfig, HistoryConfig, TrainingConfig
 from configs.settings.forecasts import ForecastsConfig
 from configs.settings.lifecycle import EvaluationConfig, ExportConfig, GateConfig, RefreshConfig
 from configs.settings.recommend import DEFAULT_SURFACES, RankerConfig, RetrieversConfig, SurfaceConfig
+from configs.settings.returns import ReturnsConfig
 from configs.settings.section import Section
 from configs.settings.services import ServingConfig, TrackingConfig
 
@@ -45,5 +47,7 @@ class Config(Section):
     refresh: RefreshConfig = RefreshConfig()
     forecasts: ForecastsConfig = ForecastsConfig()
     customers: CustomersConfig = CustomersConfig()
+    channels: ChannelsConfig = ChannelsConfig()
+    returns: ReturnsConfig = ReturnsConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()

@@ -14,6 +14,7 @@ import typer
 
 from configs.exceptions import ConfigError, ShopkeeperError
 from configs.telemetry import disable_telemetry
+from scripts.channels import channels
 from scripts.events import events_app
 from scripts.export import export
 from scripts.extras import extra_that_brings
@@ -32,6 +33,7 @@ from scripts.options import (
 from scripts.priority import let_servers_go_first
 from scripts.product_bundles import product_bundles
 from scripts.refresh import refresh
+from scripts.returns import returns
 from scripts.segments import segments
 
 if TYPE_CHECKING:
@@ -232,6 +234,8 @@ def promote(
 app.command()(refresh)
 app.command("product-bundles")(product_bundles)
 app.command()(forecast)
+app.command()(channels)
+app.command()(returns)
 app.command()(segments)
 
 

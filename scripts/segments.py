@@ -62,7 +62,7 @@ def segments(
     from configs.console import log, stdout
     from scripts.segment_tables import render_moves, render_segments
 
-    moment = None if as_of is None else _moment(as_of)
+    moment = None if as_of is None else beginning_of(as_of)
     found = computed(settings, moment)
     chosen = found.profiles if where is None else _chosen(found.profiles, where, settings)
     console = stdout()
@@ -126,7 +126,8 @@ def computed(settings: Config, as_of: datetime | None) -> Customers:
     return found
 
 
-def _moment(day: str) -> datetime:
+def beginning_of(day: str) -> datetime:
+    """A day of `--as-of`. Raises ConfigError."""
     from datetime import UTC
 
     from configs.exceptions import ConfigError
@@ -177,13 +178,13 @@ def _export(
         found, settings.customers, shop=settings.name, condition=where, people=len(agreed), left_out=left_out
     )
     with writing_file(csv) as scratch:
-        _without_formulas(agreed.drop("may_export")).write_csv(scratch, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+        without_formulas(agreed.drop("may_export")).write_csv(scratch, datetime_format="%Y-%m-%dT%H:%M:%SZ")
     with writing_file(csv.with_name(csv.name + ".txt")) as scratch:
         scratch.write_text(note, encoding="utf-8")
     log(f"{len(agreed):,} customers: {csv}" + (f" ({left_out:,} did not agree)" if left_out else ""))
 
 
-def _without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
+def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
     """Texts that a spreadsheet would take for a formula begin with an apostrophe: sources and ids of visitors
     may come from anybody's browser."""
     import polars as pl

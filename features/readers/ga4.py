@@ -130,6 +130,8 @@ def _flat(rows: pl.DataFrame) -> pl.DataFrame:
         _known(pl.col("ecommerce").struct.field("transaction_id")).alias("transaction_id"),
         _param("currency").alias("currency"),
         _param("search_term").alias("search_term"),
+        _known(_param("source")).alias("source"),
+        _known(_param("medium")).alias("medium"),
         pl.col("platform").str.to_lowercase().alias("channel"),
         pl.col("device").struct.field("category").alias("device"),
         pl.col("geo").struct.field("country").alias("country"),

@@ -37,6 +37,8 @@ COMMANDS = (
     "product-bundles",
     "forecast",
     "segments",
+    "channels",
+    "returns",
     "demo",
     "events import",
     "events export",
@@ -73,7 +75,9 @@ def test_help_names_every_option_and_says_what_the_command_does(
 def test_help_shows_every_command(shopkeeper: RunMain) -> None:
     done = shopkeeper("--help")
     assert [
-        name for name in (*COMMANDS[:12], "events", "keys") if not re.search(rf"\b{name}\b", done.out)
+        name
+        for name in (*(one for one in COMMANDS if " " not in one), "events", "keys")
+        if not re.search(rf"\b{name}\b", done.out)
     ] == []
     assert "\x1b" not in done.out
 

@@ -31,6 +31,8 @@ def event(name: str, second: int, *items: dict[str, Any], **fields: Any) -> dict
             {"key": "page_title", "value": {"string_value": "Shop"}},
             {"key": "ga_session_id", "value": {"int_value": "17"}},
             {"key": "currency", "value": {"string_value": "EUR"}},
+            {"key": "source", "value": {"string_value": "newsletter"}},
+            {"key": "medium", "value": {"string_value": "(not set)"}},
         ],
         "user_pseudo_id": "24.17",
         "platform": "WEB",
@@ -104,6 +106,7 @@ def test_an_event_is_a_row_for_each_of_its_items(prepare_ga4: Callable[..., Repo
         "Austria",
     ]
     assert events["search_term"].to_list()[-1] == "tea"
+    assert (first["source"], first["medium"]) == ("newsletter", None)
 
 
 def test_automatic_events_and_repeated_purchases_are_counted_and_the_shops_own_are_named(

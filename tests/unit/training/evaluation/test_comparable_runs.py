@@ -7,6 +7,7 @@ import pytest
 
 from configs.load import load_config
 from configs.schema import Config
+from configs.settings.recommend import SurfaceConfig
 from serving.recommend.served_bundle import ChampionPointer, write_pointer
 from training.evaluation.comparable_runs import (
     evaluation_differences,
@@ -73,8 +74,6 @@ def test_what_two_evaluations_differ_in(config: Config) -> None:
         ("evaluation.headline_k=10", False),
         ("surfaces={home: {filters: []}}", False),
         ("surfaces={home: {strangers: popular_among}, checkout: {retrievers: [co_occurrence]}}", False),
-        ("surfaces.product.first_places=8", False),
-        ("surfaces.popular.diversity=0.5", True),
         ("data.events=other.csv", True),
         ("training.device=cpu", True),
         ("evaluation.bootstrap_samples=77", True),
@@ -86,3 +85,10 @@ def test_what_two_evaluations_differ_in(config: Config) -> None:
 )
 def test_settings_are_the_same_where_the_model_does_not_depend_on_them(override: str, is_same: bool) -> None:
     assert has_same_settings(load_config(), load_config(overrides=[override])) is is_same
+
+
+@pytest.mark.parametrize(("surface", "is_same"), [("product", False), ("cart", False), ("checkout", True)])
+def test_so_are_pages_that_no_ranker_learns_from(surface: str, is_same: bool) -> None:
+    config = load_config()
+    surfaces = {**config.surfaces, surface: SurfaceConfig(retrievers=("co_occurrence",))}
+    assert has_same_settings(config, config.model_copy(update={"surfaces": surfaces})) is is_same
