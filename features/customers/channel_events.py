@@ -31,8 +31,8 @@ def channel_columns(events: pl.LazyFrame, rules: ChannelsConfig) -> list[str]:
     if rules.by:
         return list(rules.by)
     for names in (("source", "medium"), ("channel",), ("campaign",)):
-        if found := [name for name in names if name in present]:
-            return found
+        if any(name in present for name in names):
+            return [name for name in names if name in present]
     raise DataError(
         "No event says where its visitor came from: none has a channel, source, medium or campaign. Name the "
         "file's column in data.event_columns (such as {channel: <your column>}) and prepare again, or send "

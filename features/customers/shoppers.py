@@ -61,7 +61,9 @@ def shoppers(events: pl.LazyFrame, emails: pl.DataFrame, rules: ChannelsConfig) 
         "order": _orders(events, remarks),
         "email": _emails(emails, remarks, attribute=rules.email_attribute),
     }
-    edges, joined, refused = [], {}, {}
+    edges: list[pl.DataFrame] = []
+    joined: dict[str, int] = {}
+    refused: dict[str, int] = {}
     for rule, most in rules.max_accounts.items():
         pairs = links[rule].join(keys, on=KEY, how="semi").unique().sort(_LINK, KEY)
         accounts = pl.len() if rule == "order" else _IS_ACCOUNT.sum()

@@ -222,7 +222,7 @@ def test_without_any_difference_there_are_hardly_any_warnings() -> None:
     found = return_warnings(sold(lines), RULES, as_of=AS_OF)
     assert len(found) > 100
     assert found["is_warning"].sum() <= 2
-    assert 0.0 < (found["p_value"] < 0.1).mean() < 0.15, "p-values are what they say"
+    assert 0.0 < (found["p_value"].to_numpy() < 0.1).mean() < 0.15, "p-values are what they say"
 
 
 def test_what_those_who_sent_it_back_kept_comes_before_what_seldom_comes_back() -> None:
