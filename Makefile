@@ -38,7 +38,7 @@ docs-serve: $(VENV)/installed ## the site on http://127.0.0.1:8001, built again 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8001
 
 ##@ Measure (BENCH_ARGS=--help says more)
-.PHONY: benchmark-ablation benchmark-cart benchmark-cold benchmark-customers benchmark-due benchmark-faults benchmark-forecasts benchmark-nights benchmark-outcomes benchmark-prepare benchmark-published benchmark-quality benchmark-serving benchmark-training
+.PHONY: benchmark-ablation benchmark-cart benchmark-cold benchmark-customers benchmark-due benchmark-faults benchmark-forecasts benchmark-nights benchmark-outcomes benchmark-prepare benchmark-published benchmark-quality benchmark-reviews benchmark-serving benchmark-training
 
 benchmark-quality: $(VENV)/installed ## every model on every data set, and docs/benchmarks.md
 	$(BIN)/python benchmarks/quality.py $(BENCH_ARGS)
@@ -69,6 +69,9 @@ benchmark-due: $(VENV)/installed ## what is due to be bought again, as a ranking
 
 benchmark-forecasts: $(VENV)/installed ## who buys within so many days: trees, BG/NBD and RFM rules, and docs/benchmarks-forecasts.md
 	$(BIN)/python -m benchmarks.forecasts $(BENCH_ARGS)
+
+benchmark-reviews: $(VENV)/installed ## is a review content: the network beside n-grams, and docs/benchmarks-reviews.md
+	$(BIN)/python benchmarks/reviews.py $(BENCH_ARGS)
 
 benchmark-nights: $(VENV)/installed ## fourteen nights of refresh beside a model trained once, and docs/nights.md
 	$(BIN)/python benchmarks/nights.py $(BENCH_ARGS)

@@ -17,6 +17,7 @@ from configs.settings.forecasts import ForecastsConfig
 from configs.settings.lifecycle import EvaluationConfig, ExportConfig, GateConfig, RefreshConfig
 from configs.settings.recommend import DEFAULT_SURFACES, RankerConfig, RetrieversConfig, SurfaceConfig
 from configs.settings.returns import ReturnsConfig
+from configs.settings.reviews import ReviewsConfig
 from configs.settings.section import Section
 from configs.settings.services import ServingConfig, TrackingConfig
 
@@ -51,3 +52,4 @@ class Config(Section):
     returns: ReturnsConfig = ReturnsConfig()
     serving: ServingConfig = ServingConfig()
     tracking: TrackingConfig = TrackingConfig()
+    reviews: ReviewsConfig = ReviewsConfig()

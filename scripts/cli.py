@@ -34,6 +34,7 @@ from scripts.priority import let_servers_go_first
 from scripts.product_bundles import product_bundles
 from scripts.refresh import refresh
 from scripts.returns import returns
+from scripts.reviews import reviews
 from scripts.segments import segments
 
 if TYPE_CHECKING:
@@ -237,6 +238,7 @@ app.command()(forecast)
 app.command()(channels)
 app.command()(returns)
 app.command()(segments)
+app.command()(reviews)
 
 
 @app.command()

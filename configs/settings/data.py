@@ -88,6 +88,10 @@ class DataConfig(Section):
     """The users file: csv, tsv, jsonl or parquet, as its name ends (else in the format of the events), or as
     published (movielens)."""
 
+    reviews: Path | None = None
+    """The file of reviews, or a glob of files, for `shopkeeper reviews`: csv, tsv, jsonl or parquet, as its
+    name ends (else in the format of the events)."""
+
     layout: Literal["line_an_event", "line_a_user"] | None = None
     """For session_text: whether a line is `user item` or `user item item …`. Default: detected."""
 
@@ -99,6 +103,9 @@ class DataConfig(Section):
 
     user_columns: dict[str, str] = Field(default_factory=dict)
     """The same for the users file."""
+
+    review_columns: dict[str, str] = Field(default_factory=dict)
+    """The same for the reviews: `{item_id: sku, text: comment, rating: stars}`."""
 
     event_type: EventType | None = None
     """The type of every event, for files without an event_type column (a file of sales: `purchase`)."""

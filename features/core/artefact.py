@@ -249,6 +249,8 @@ _REMEDY = {
     "bundle": "Make it with `shopkeeper export`.",
     "forecasts": "Make them with `shopkeeper forecast`.",
     "customers": "Make it with `shopkeeper segments`.",
+    "sentiment": "Make it with `shopkeeper reviews`.",
+    "reviews": "Make it with `shopkeeper reviews`.",
 }
 
 

@@ -24,6 +24,14 @@ PRICE: Final = "price"
 CURRENCY: Final = "currency"
 TRANSACTION_ID: Final = "transaction_id"
 
+# reviews, beside those of events
+REVIEW_ID: Final = "review_id"
+RATING: Final = "rating"
+TEXT: Final = "text"
+LABEL: Final = "label"
+CONTENT: Final = "content"
+"""Whether the writer says to be content, by the label or else the rating; null where neither tells"""
+
 # items
 ID: Final = "id"
 ITEM_GROUP_ID: Final = "item_group_id"

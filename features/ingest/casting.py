@@ -14,7 +14,7 @@ from configs.exceptions import ConfigError, DataError
 from features.core.categorical import on_distinct
 from features.core.ids import clean_ids, ids_of_column
 from features.core.timestamps import parse_formatted, parse_timestamps
-from features.readers.raw_table import RawTable
+from features.readers.raw_table import COLUMN_SETTING, RawTable
 
 _CURRENCY_CODE: Final = r"\s+([A-Z]{3})\s*$"
 
@@ -194,7 +194,7 @@ def _checked(
 def _wrong_type(raw: RawTable, column: str, *, expected: str) -> DataError:
     values = raw.frame[column].drop_nulls()
     example = repr(values[0]) if len(values) else "nothing"
-    where = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[raw.name]
+    where = COLUMN_SETTING[raw.name]
     is_nested = values.dtype.is_nested() or values.head(1).cast(pl.String).str.contains(_NESTED).any()
     remedy = _NESTED_REMEDY if is_nested else _REMEDIES[expected.split()[0]]
     dtype = "a list or an object" if is_nested else str(values.dtype)

@@ -99,7 +99,7 @@ def validate_items(
     if has_currency:
         currency = currency or shop_currency(frame, prepare, table="items")
     rules = {
-        **_id_rules(c.ID),
+        **id_rules(c.ID),
         **{f"{name} is not a number": pl.col(f"_bad_{name}") for name in prices},
         **{f"{name} is negative": pl.col(name) < 0 for name in prices},
         **{f"{name} is above {c.MAX_PRICE:g}": pl.col(name) > c.MAX_PRICE for name in prices},
@@ -163,7 +163,7 @@ def validate_users(raw: RawTable | None, *, forgotten: Forgotten | None = None) 
         raw.frame["created_at"].cast(pl.String) if "created_at" in found else pl.lit(None, dtype=pl.String)
     )
     frame = frame.with_columns(created.alias("created_at"), *_consent(raw))
-    rules = _id_rules(c.USER_ID) | {"consent is neither true nor false": pl.col("_bad_consent")}
+    rules = id_rules(c.USER_ID) | {"consent is neither true nor false": pl.col("_bad_consent")}
     valid = _finish(raw, frame, rules, key=c.USER_ID)
     last = frame.drop_nulls(c.USER_ID).unique(c.USER_ID, keep="last", maintain_order=True)
     no_consent = last.filter(~pl.col("_consent"))[c.USER_ID]
@@ -204,7 +204,8 @@ def _require(raw: RawTable, column: str, *, setting: str) -> None:
         )
 
 
-def _id_rules(column: str) -> dict[str, pl.Expr]:
+def id_rules(column: str) -> dict[str, pl.Expr]:
+    """What makes a row of this column of ids one to refuse."""
     return {
         f"{column} is missing": pl.col(column).is_null(),
         f"{column} {ROUNDED}": are_rounded(pl.col(column)),

@@ -18,7 +18,15 @@ from features.core import columns as c
 from features.core.ids import ids_of_column
 from features.readers.csv_rows import read_csv_rows
 from features.readers.jsonl_rows import read_jsonl_rows
-from features.readers.raw_table import FILE, ROW, RawTable, RawTables, columns_found, no_rejected
+from features.readers.raw_table import (
+    COLUMN_SETTING,
+    FILE,
+    ROW,
+    RawTable,
+    RawTables,
+    columns_found,
+    no_rejected,
+)
 
 Reader = Callable[[Path, str], tuple[pl.DataFrame, pl.DataFrame]]
 """(path, name of the table) → (rows with FILE and ROW, rejected rows)"""
@@ -48,6 +56,7 @@ _IDS: Final = {
     "events": (c.EVENT_ID, c.USER_ID, c.VISITOR_ID, c.SESSION_ID, c.ITEM_ID, c.TRANSACTION_ID),
     "items": (c.ID, c.ITEM_GROUP_ID),
     "users": (c.USER_ID,),
+    "reviews": (c.REVIEW_ID, c.USER_ID, c.ITEM_ID),
 }
 """Table → its columns of ids."""
 
@@ -91,6 +100,11 @@ def read_users_file(data: DataConfig) -> RawTable | None:
     if data.users is None:
         return None
     return _table("users", data.users, data.user_columns, _reader(_format(data.users, data), data), data)
+
+
+def read_reviews_file(data: DataConfig, path: Path) -> RawTable:
+    """Reviews, in the format that the file's name ends with; else that of the events."""
+    return _table("reviews", path, data.review_columns, _reader(_format(path, data), data), data)
 
 
 def _format(where: Path, data: DataConfig) -> str:
@@ -166,7 +180,7 @@ def _matches(pattern: Path) -> list[Path]:
 def _renamed(name: str, where: Path, frame: pl.DataFrame, mapping: dict[str, str]) -> pl.DataFrame:
     """The frame with our column names. A column with one of our names is left out when another column is
     mapped to it."""
-    setting = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}[name]
+    setting = COLUMN_SETTING[name]
     absent = [theirs for theirs in mapping.values() if theirs not in frame.columns]
     if absent:
         raise DataError(

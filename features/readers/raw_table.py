@@ -28,7 +28,13 @@ REJECTED_SCHEMA: Final = {
 _UNNAMED: Final = re.compile(r"Unnamed: \d+|__index_level_\d+__|$")
 _NUMBERED: Final = re.compile(r" \(column \d+\)$")
 _VALUE: Final = re.compile(r"^[+-]?\d[\d.,:/T Z+-]*$|@")
-_SETTING: Final = {"events": "event_columns", "items": "item_columns", "users": "user_columns"}
+COLUMN_SETTING: Final = {
+    "events": "event_columns",
+    "items": "item_columns",
+    "users": "user_columns",
+    "reviews": "review_columns",
+}
+"""Table → the setting of `data` that maps its columns"""
 
 
 def numbered(name: str, place: int) -> str:
@@ -58,7 +64,7 @@ class RawTable:
     """One table with our column names, typed or all strings, each row with `FILE` and `ROW`."""
 
     name: str
-    """`events`, `items` or `users`."""
+    """`events`, `items`, `users` or `reviews`."""
     where: str
     """The path or glob, for messages."""
     frame: pl.DataFrame
@@ -104,7 +110,7 @@ class RawTable:
             if name != column and name in known and name not in self.frame.columns:
                 raise DataError(
                     f"{self.where}: two columns are named {name!r}. Rename one of them in the header, or "
-                    f"name the one you mean in data.{_SETTING[self.name]}: {{{name}: {column!r}}}."
+                    f"name the one you mean in data.{COLUMN_SETTING[self.name]}: {{{name}: {column!r}}}."
                 )
 
 

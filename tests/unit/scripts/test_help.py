@@ -39,6 +39,7 @@ COMMANDS = (
     "segments",
     "channels",
     "returns",
+    "reviews",
     "demo",
     "events import",
     "events export",

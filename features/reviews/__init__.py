@@ -1,0 +1,1 @@
+"""What customers write: reviews ▶ sentiment, aspects by product, and what changed."""

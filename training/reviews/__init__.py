@@ -1,0 +1,1 @@
+"""Labelled reviews ▶ the network that says whether a review is content."""
