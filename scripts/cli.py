@@ -33,6 +33,7 @@ from scripts.options import (
 from scripts.priority import let_servers_go_first
 from scripts.product_bundles import product_bundles
 from scripts.refresh import refresh
+from scripts.report import report
 from scripts.returns import returns
 from scripts.reviews import reviews
 from scripts.segments import segments
@@ -239,6 +240,7 @@ app.command()(channels)
 app.command()(returns)
 app.command()(segments)
 app.command()(reviews)
+app.command()(report)
 
 
 @app.command()

@@ -15,8 +15,6 @@ import pytest
 from command_line import Done, runner
 from worked_example import Example, tree, write_example
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
-
 
 class Shop:
     """The worked example, by `main` in this process."""

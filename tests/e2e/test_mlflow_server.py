@@ -24,7 +24,6 @@ from training.runs.run import Run
 from training.tracking.mlflow_sync import sync
 from training.train import train
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 EPOCHS = 4
 
 

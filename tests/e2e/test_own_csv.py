@@ -9,12 +9,9 @@ import subprocess
 from pathlib import Path
 
 import polars as pl
-import pytest
 from worked_example import SHOPKEEPER, Example, plain_environment
 
 from features.ingest.tables import Tables
-
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 
 
 def said(example: Example, command: str) -> str:

@@ -18,8 +18,6 @@ from worked_example import SHOPKEEPER, Example, plain_environment, write_example
 
 from training.runs.run import CHECKPOINT_FILE, Run
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
-
 COMMAND = ("refresh", "--json", "--config", "my_shop.yaml")
 SETTINGS: dict[str, dict[str, Any]] = {
     "encoder": {"model": "weighted_pooling"},

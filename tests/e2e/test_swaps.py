@@ -21,8 +21,6 @@ from served_shop import Shop
 from serving.recommend.bundle import Bundle
 from serving.recommend.served_bundle import next_pointer, read_pointer, write_pointer
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
-
 
 class Asking:
     """Lists for many users and events, one after the other, in a thread."""

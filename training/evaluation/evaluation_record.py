@@ -27,6 +27,17 @@ class MostShown(_Record):
     """How many users have it in the first places of their list"""
 
 
+class Spread(_Record):
+    """How unevenly the first places of the lists are spread over the items that may be shown, see
+    `features.core.concentration`."""
+
+    num_items: int
+    num_used: int
+    top_1: float
+    top_10: float
+    gini: float
+
+
 class IndexMeasurement(_Record):
     """One way of searching for the nearest items."""
 
@@ -67,6 +78,8 @@ class EvaluationRecord(_Record):
     over_retrievers: list[Difference] = []
     """The pipeline minus each retriever alone, the closest first"""
     most_shown: list[MostShown] = []
+    spread: Spread | None = None
+    """Of the pipeline's lists; None in a record that was made before it was counted"""
     index: MeasuredIndexes = MeasuredIndexes(chosen="", points=[])
 
     @classmethod

@@ -1,16 +1,20 @@
 """Writes an evaluation into the run's folder: pages are made and runs compared from these files.
 
-evaluation.json          metrics, breakdowns, differences to each retriever, index recall, most shown items
+evaluation.json          metrics, breakdowns, differences to each retriever, index recall, most shown items,
+                         and how unevenly items are shown
 evaluation_users.npz     the headline metric user by user (`UserFigures`)
 examples.json            twenty users with their lists
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.schema import Config
+from features.core.concentration import concentration
 from features.dataset import Dataset
 from features.retrievers.encoder import EncoderRetriever
 from features.splits import SplitPoint
@@ -22,6 +26,7 @@ from training.evaluation.evaluation_record import (
     IndexMeasurement,
     MeasuredIndexes,
     MostShown,
+    Spread,
 )
 from training.evaluation.examples import as_json as examples_as_json
 from training.evaluation.examples import examples
@@ -47,11 +52,13 @@ def record(
 ) -> EvaluationRecord:
     """Write the files; returns the content of `evaluation.json`."""
     figures = evaluation.figures
+    spread = concentration(evaluation.times_shown[pipeline.bundle.recommendable])
     points = _index_points(pipeline, dataset, point, config=config)
     details = {
         "breakdowns": breakdowns(figures, config.evaluation),
         "over_retrievers": over_retrievers(figures, config.evaluation),
         "most_shown": _most_shown(pipeline.bundle, evaluation.times_shown),
+        "spread": None if spread is None else Spread(**asdict(spread)),
         "index": MeasuredIndexes(chosen=pipeline.bundle.manifest["index"]["kind"], points=points),
     }
     summary = evaluation.summary(config).model_copy(update=details)

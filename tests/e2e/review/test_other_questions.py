@@ -19,8 +19,6 @@ from training.evaluation.user_figures import USERS_FILE
 from training.lifecycle import evaluate_run, release
 from training.runs.run import Run, write_json
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
-
 
 def change(run: Run, section: str, **settings: Any) -> None:
     """Other settings in a run's file."""

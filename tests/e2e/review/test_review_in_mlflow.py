@@ -18,8 +18,6 @@ from training.tracking.client import tracking_uri
 from training.tracking.mlflow_sync import sync
 from training.tracking.model_versions import register_bundle, set_alias
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
-
 
 @pytest.fixture
 def shopkeeper(

@@ -114,6 +114,9 @@ def test_the_page_has_the_evaluations_figures_and_pictures(evaluated: Workspace,
             assert f"{mean:.4f} ({low:.4f} to {high:.4f})" in text, row["name"]
     for point in summary["index"]["points"]:
         assert point["kind"] in text
+    spread, k = summary["spread"], evaluated.config.evaluation.headline_k
+    assert spread["num_used"] / spread["num_items"] == pytest.approx(summary["coverage"]["pipeline"][str(k)])
+    assert 0.01 <= spread["top_1"] <= spread["top_10"] <= 1
     assert {path.stem for path in (folder / "review").glob("*.png")} == PICTURES
     assert seen(folder / "review" / "review.html").tags.count("img") == len(PICTURES)
     for path in (folder / "review").glob("*.png"):

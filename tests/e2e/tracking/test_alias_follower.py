@@ -25,8 +25,6 @@ from training.tracking.alias_follower import AliasFollower
 from training.tracking.client import tracking_uri
 from training.tracking.model_versions import register_bundle
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
-
 
 class Shop:
     """A workspace with the bundles of two runs, both registered; monday's is the champion."""

@@ -17,7 +17,6 @@ from training.tracking.client import artifact_location, mlflow_client, require_t
 from training.tracking.mlflow_sync import sync
 from training.tracking.model_versions import register_bundle
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 ODD = "a b#c?d=e%20f%é商店"
 
 

@@ -18,7 +18,6 @@ from training.tracking import mlflow_sync, reachable
 from training.tracking.client import require_tracking, tracking_uri
 from training.tracking.mlflow_sync import SyncAfterEpochs, sync
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 SOON = 5.0
 """Seconds. MLflow by its own settings tries for four minutes."""
 

@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
 from mlflow import MlflowClient
 
 from configs.load import dump_config
@@ -19,7 +18,6 @@ from training.tracking.mlflow_sync import sync
 from training.tracking.tracked_settings import without_login
 from training.train import train
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader")  # SQLAlchemy on a part of MLflow
 URI = "https://ann:s3cret@tracking.example:5000/mlflow"
 BOTS = ["robot-1", "robot-2"]
 

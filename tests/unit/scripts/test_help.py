@@ -40,6 +40,7 @@ COMMANDS = (
     "channels",
     "returns",
     "reviews",
+    "report",
     "demo",
     "events import",
     "events export",
