@@ -17,8 +17,8 @@ INNER = {
     "log_p_value",
 }
 """Called by other loops alone, whose machine code holds theirs"""
-OF_COMMANDS = {"_counted", "_closed", "_largest_log_p"}
-"""Needed by no request: itemsets of three"""
+OF_COMMANDS = {"_counted", "_closed", "_largest_log_p", "_match"}
+"""Needed by no request: itemsets of three, the purchase of a refund"""
 
 
 def test_every_compiled_loop_is_called() -> None:
