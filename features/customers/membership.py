@@ -45,15 +45,14 @@ def membership_points(
     order = np.lexsort((times, people))
     people, times = people[order], times[order]
     totals = np.concatenate([[0.0], np.cumsum(points[order])])
-    first = int(times.min(initial=as_of)) - window - grace - 1
-    span = as_of - first + 1
-    keys = people * span + (times - first)
+    moments = np.unique(times)
+    keys = people * (len(moments) + 1) + np.searchsorted(moments, times)
 
     def counting(who: NDArray[np.int64], when: NDArray[np.int64]) -> NDArray[np.float64]:
         """Points of people within the window that ends at, and includes, a time each."""
-        base = who * span
-        until = np.searchsorted(keys, base + (when - first), side="right")
-        since = np.searchsorted(keys, base + np.maximum(when - window - first, 0), side="right")
+        first = who * (len(moments) + 1)
+        until = np.searchsorted(keys, first + np.searchsorted(moments, when, side="right"))
+        since = np.searchsorted(keys, first + np.searchsorted(moments, when - window, side="right"))
         counted: NDArray[np.float64] = np.maximum(totals[until] - totals[since], 0.0)
         return counted
 

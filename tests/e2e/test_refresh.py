@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "training": {"batch_tokens": 80, "max_epochs": 2, "checkpoint_minutes": 0.001},
     "tracking": {"enabled": False},
     "refresh": {"warm_start": True},
+    "ranker": {"seed": 1},
 }
 
 

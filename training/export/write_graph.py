@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from hashlib import sha256
 from pathlib import Path
 
 import onnx
@@ -17,7 +18,7 @@ from onnxscript import ir
 from torch import Tensor, nn
 
 _Looks = tuple[object, ...]
-"""Input names, and the name, shape and type of every weight and every example input"""
+"""What a trace depends on besides the weights, as far as it can be seen"""
 
 _traced: dict[type[nn.Module], tuple[_Looks, onnx.ModelProto]] = {}
 
@@ -39,7 +40,13 @@ def write_graph(
     """
     weights = model.state_dict()
     tensors = [(name, value.shape, value.dtype) for name, value in weights.items()]
-    looks = (tuple(names), output, *tensors, *((value.shape, value.dtype) for value in example))
+    constants = [  # buffers that no state dict has: the trace holds their values
+        (name, sha256(value.detach().cpu().numpy().tobytes()).digest())
+        for name, value in model.named_buffers()
+        if name not in weights
+    ]
+    inputs = [(value.shape, value.dtype) for value in example]
+    looks = (tuple(names), output, repr(dynamic), *tensors, *constants, *inputs)
     seen, graph = _traced.get(type(model), (None, None))
     is_kept = graph is not None and seen == looks and not trace_anew
     if graph is None or not is_kept:

@@ -147,6 +147,21 @@ def test_points_are_those_of_a_plain_count_of_every_moment(events: list[tuple[in
         assert best[who] == max(counting(who, moment) for moment in moments)
 
 
+def test_points_of_a_million_people_are_their_own() -> None:
+    people = 1_000_000
+    found = membership_points(
+        np.arange(people),
+        np.full(people, 99 * MICROSECONDS_PER_DAY),
+        np.full(people, 7.0),
+        num_people=people,
+        as_of=100 * MICROSECONDS_PER_DAY,
+        window_days=36_500,
+        grace_days=90,
+    )
+    assert (found.points == 7).all()
+    assert (found.best_points == 7).all()
+
+
 def test_levels_by_points() -> None:
     levels = {"gold": 200.0, "basic": 0.0, "silver": 100.0}
     points = np.array([0, 99.99, 100, 250])

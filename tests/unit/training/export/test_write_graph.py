@@ -59,6 +59,32 @@ def test_other_weights_go_into_the_same_trace(num_traces: list[int], tmp_path: P
     assert len(num_traces) == 1
 
 
+class Shifted(nn.Module):
+    def __init__(self, shift: float) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.tensor([shift]), persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        found: Tensor = rows + self.shift
+        return found
+
+
+def test_a_buffer_that_no_state_dict_has_is_part_of_the_trace(num_traces: list[int], tmp_path: Path) -> None:
+    rows = torch.zeros(2, 3)
+    for shift in (1.0, 5.0):
+        write_graph(
+            Shifted(shift).eval(),
+            (rows,),
+            tmp_path / "g.onnx",
+            names=["rows"],
+            output="out",
+            dynamic=({0: torch.export.Dim("rows", min=1, max=99)},),
+        )
+        session = onnxruntime.InferenceSession(str(tmp_path / "g.onnx"), providers=["CPUExecutionProvider"])
+        assert (session.run(["out"], {"rows": rows.numpy()})[0] == shift).all()
+    assert len(num_traces) == 2
+
+
 def test_a_model_of_other_settings_is_traced_anew(num_traces: list[int], tmp_path: Path) -> None:
     """The temperature of two towers is no weight, and gives another graph for weights of the same shapes."""
     shape = DataShape(num_items=5, max_length=6, num_user_numbers=2, user_code_sizes=(3,))
