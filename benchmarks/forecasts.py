@@ -71,7 +71,7 @@ def of_shop(data: str, files: Path, overrides: list[str]) -> dict[str, Any]:
     if not (config.workspace / "tables").is_dir():
         prepare(config, now=datetime.now(UTC), progress=log)
     start = time.perf_counter()
-    events = read_shop_events(Tables.open(config.workspace / "tables"))
+    events = read_shop_events(Tables.open(config.workspace / "tables"), config.customers)
     return {"read_s": time.perf_counter() - start, **measure(events, config, lengths=DAYS[data])}
 
 

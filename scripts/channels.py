@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
-from scripts.segments import beginning_of, without_formulas
+from scripts.segments import beginning_of
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from configs.schema import Config
     from features.customers.channels import Channels
 
@@ -48,6 +46,7 @@ def channels(
     """
     settings = load_settings(config, set_, out)
     from configs.console import log, stdout
+    from features.core.csv_files import write_csv
     from features.customers.channels import joined_text
     from scripts.channel_tables import rendered
 
@@ -99,11 +98,3 @@ def computed(settings: Config, as_of: datetime | None) -> Channels:
         },
     )
     return found
-
-
-def write_csv(table: pl.DataFrame, path: Path) -> None:
-    """Write a table, whole or not at all. Raises ArtefactError where the folder is not there."""
-    from features.core.artefact import writing_file
-
-    with writing_file(path) as scratch:
-        without_formulas(table).write_csv(scratch, datetime_format="%Y-%m-%dT%H:%M:%SZ")

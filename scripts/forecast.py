@@ -36,7 +36,10 @@ def forecast(
         int | None,
         typer.Option("--days", help="Forecast so many days. Default: the setting `forecasts.days`, 30."),
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Write `users.csv` beside `users.parquet`.")] = False,
+    csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Write `users.csv` beside `users.parquet`: those who may be exported."),
+    ] = False,
 ) -> None:
     """Say who buys within the next days, who has left, and how many orders and how much spend to expect.
 
@@ -52,11 +55,20 @@ def forecast(
     )
     from configs.console import log, stdout
     from scripts.priority import let_servers_go_first
+    from serving.state.forgotten_users import forgotten_users, live_attributes
+    from serving.state.store_location import store_location
     from training.forecasts.forecast import forecast as run_forecast
     from training.tracking.forecasts import log_forecasts
 
     let_servers_go_first()
-    found = run_forecast(settings, csv=csv, progress=log)
+    store = store_location(settings)
+    found = run_forecast(
+        settings,
+        csv=csv,
+        forgotten=forgotten_users(store),
+        live=live_attributes(store) if settings.customers.consent else (),
+        progress=log,
+    )
     out_ = stdout()
     out_.print(judged_text(found.evaluation), markup=False)
     out_.print(judged_table(found.evaluation))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from scripts.channels import write_csv
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
 from scripts.segments import beginning_of
 
@@ -46,6 +45,7 @@ def returns(
     """
     settings = load_settings(config, set_, out)
     from configs.console import log, stdout
+    from features.core.csv_files import write_csv
     from scripts.return_tables import render_returns
 
     found, titles = computed(settings, None if as_of is None else beginning_of(as_of))

@@ -165,6 +165,7 @@ def _export(
     from configs.console import log
     from configs.exceptions import ConfigError
     from features.core.artefact import writing_file
+    from features.core.csv_files import write_csv
     from features.customers.read_me import export_note
 
     agreed = chosen.filter(chosen["may_export"])
@@ -177,16 +178,7 @@ def _export(
     note = export_note(
         found, settings.customers, shop=settings.name, condition=where, people=len(agreed), left_out=left_out
     )
-    with writing_file(csv) as scratch:
-        without_formulas(agreed.drop("may_export")).write_csv(scratch, datetime_format="%Y-%m-%dT%H:%M:%SZ")
+    write_csv(agreed.drop("may_export"), csv)
     with writing_file(csv.with_name(csv.name + ".txt")) as scratch:
         scratch.write_text(note, encoding="utf-8")
     log(f"{len(agreed):,} customers: {csv}" + (f" ({left_out:,} did not agree)" if left_out else ""))
-
-
-def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
-    """Texts that a spreadsheet would take for a formula begin with an apostrophe: sources and ids of visitors
-    may come from anybody's browser."""
-    import polars as pl
-
-    return rows.with_columns(pl.col(pl.String).str.replace(r"^([=+\-@\t\r])", "'${1}"))

@@ -12,7 +12,7 @@ from configs.settings.customers import CustomersConfig
 from features.core import columns as c
 from features.core.forgotten import Forgotten
 from features.core.ids import user_key_expr
-from features.customers.consent import LiveAttributes, consenting
+from features.customers.consent import ANSWER, LiveAttributes, answers_of_users, consenting
 from features.customers.profile_columns import USER
 from features.ingest.tables import Tables
 
@@ -43,7 +43,8 @@ def agreed_events(
         events = _without_forgotten(events, forgotten)
     if "profiles" in customers.consent:
         attribute = customers.consent["profiles"]
-        who = consenting(tables.users.collect(), attribute, use="profiles", live=live)
+        users = tables.users.collect()
+        who = consenting(users, attribute, use="profiles", live=live, forgotten=forgotten)
         events = events.join(who.rename({USER: KEY}).lazy(), on=KEY, how="semi", maintain_order="left")
     return events
 
@@ -53,15 +54,9 @@ def attribute_of_users(
 ) -> pl.DataFrame:
     """`KEY` and `value` of everybody who has the attribute; the live server's counts for more. Who is
     `forgotten` has none in the tables any more."""
-    known = pl.DataFrame(live, schema={USER: pl.String, "attributes": pl.String}, orient="row")
-    path = "$['" + attribute.replace("'", "\\'") + "']"
     users = tables.users.select(USER, "attributes").collect()
-    if forgotten is not None:
-        users = users.filter(forgotten.times(users[USER]).is_null())
-    found = pl.concat([users, known]).select(
-        pl.col(USER).alias(KEY), pl.col("attributes").str.json_path_match(path).alias("value")
-    )
-    return found.drop_nulls().unique(KEY, keep="last", maintain_order=True)
+    found = answers_of_users(users, attribute, live=live, forgotten=forgotten)
+    return found.drop_nulls().rename({USER: KEY, ANSWER: "value"})
 
 
 def present_columns(events: pl.LazyFrame, names: Sequence[str]) -> list[str]:

@@ -82,7 +82,10 @@ def compute_customers(
     progress("Reading the events")
     events = customer_events(tables.events, time_zone=rules.time_zone, before=as_of, forgotten=forgotten)
     users = tables.users.collect()
-    agreed = {use: consenting(users, name, use=use, live=live) for use, name in rules.consent.items()}
+    agreed = {
+        use: consenting(users, name, use=use, live=live, forgotten=forgotten)
+        for use, name in rules.consent.items()
+    }
     if "profiles" in agreed:
         who = agreed["profiles"].cast(pl.Categorical)
         events = events.join(who, on=USER, how="semi", maintain_order="left")
@@ -101,7 +104,7 @@ def compute_customers(
     progress("Finding groups")
     groups, profiles = _with_groups(profiles, rules, last, agreed)
     profiles = with_tags(profiles.with_columns(_may_export(agreed)).select(list(COLUMNS)), rules.tags)
-    moved = _moved(profiles, moment, rules, last, forgotten)
+    moved = _moved(profiles, moment, rules, last, forgotten, agreed)
     return Customers(
         profiles=profiles,
         segments=segments(profiles, groups, bounds=bounds, rules=rules),
@@ -152,6 +155,7 @@ def _moved(
     rules: CustomersConfig,
     last: LastRun | None,
     forgotten: Forgotten | None,
+    agreed: Agreed,
 ) -> Moved:
     before = None if last is None else last.state_before(as_of)
     if before is None:
@@ -159,5 +163,8 @@ def _moved(
     kept = before.people.join(profiles.select(USER), on=USER, how="semi")
     if forgotten is not None:  # who came back is a new customer
         kept = kept.filter(forgotten.times(kept[USER]).is_null())
+    if "groups" in agreed:  # who took consent back has been in no group
+        in_groups = pl.col(USER).is_in(agreed["groups"][USER].implode())
+        kept = kept.with_columns(pl.when(in_groups).then(pl.col("group", "group_name")))
     shown, hidden = moves(kept, profiles.select(STATE), min_size=rules.min_group_size)
     return Moved(replace(before, people=kept), shown, hidden)

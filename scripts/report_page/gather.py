@@ -11,6 +11,7 @@ import polars as pl
 from configs.schema import Config
 from features.core.artefact import MANIFEST
 from features.core.columns import ID
+from features.core.forgotten import Forgotten
 from features.customers.consent import consenting
 from features.customers.profile_columns import USER
 from features.dataset import Dataset
@@ -54,11 +55,12 @@ def gather(config: Config, *, progress: Callable[[str], None] = lambda _: None) 
     tables = Tables.open(config.workspace / "tables")
     least, has_times = config.customers.min_group_size, tables.manifest["clock"] == "real"
     progress("Reading the events")
+    forgotten = forgotten_users(store_location(config))
     events = shop_events(
         tables,
         time_zone=config.customers.time_zone,
-        forgotten=forgotten_users(store_location(config)),
-        consenting=_agreed(tables, config),
+        forgotten=forgotten,
+        consenting=_agreed(tables, config, forgotten),
     )
     progress("Counting")
     num_items = int(tables.items.select(pl.col(ID).n_unique()).collect().item())
@@ -78,13 +80,14 @@ def gather(config: Config, *, progress: Callable[[str], None] = lambda _: None) 
     )
 
 
-def _agreed(tables: Tables, config: Config) -> Set[str] | None:
+def _agreed(tables: Tables, config: Config, forgotten: Forgotten | None) -> Set[str] | None:
     """Who agreed to be in tables about customers; None where the shop does not ask."""
     attribute = config.customers.consent.get("profiles")
     if attribute is None:
         return None
     live = live_attributes(store_location(config))
-    return set(consenting(tables.users.collect(), attribute, use="profiles", live=live)[USER])
+    users = tables.users.collect()
+    return set(consenting(users, attribute, use="profiles", live=live, forgotten=forgotten)[USER])
 
 
 def _stages(config: Config) -> ProductStages | Empty:

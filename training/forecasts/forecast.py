@@ -17,6 +17,10 @@ from configs.schema import Config
 from configs.settings.forecasts import ForecastsConfig
 from features.core.artefact import check_replaceable, write_manifest, writing
 from features.core.columns import MICROSECONDS_PER_DAY, USER_ID
+from features.core.csv_files import write_csv
+from features.core.forgotten import Forgotten
+from features.customers.consent import LiveAttributes, consenting
+from features.customers.profile_columns import USER
 from features.ingest.tables import Tables
 from training.forecasts.bg_nbd import BGNBD
 from training.forecasts.boosted_trees import BoostedTrees
@@ -45,12 +49,20 @@ class ShopForecast:
     folder: Path
 
 
-def forecast(config: Config, *, csv: bool = False, progress: Callable[[str], None]) -> ShopForecast:
+def forecast(
+    config: Config,
+    *,
+    csv: bool = False,
+    forgotten: Forgotten | None = None,
+    live: LiveAttributes = (),
+    progress: Callable[[str], None],
+) -> ShopForecast:
     """Judge every system on the last window, fit on everything, and write `<workspace>/forecasts`.
 
-    users.parquet (users.csv too, if wanted), evaluation.json and purchase_cycle.json. Raises ConfigError
-    where LightGBM is wanted and missing, ArtefactError without tables, DataError and TooLittleDataError where
-    the data does not do. Nothing is written then.
+    users.parquet (users.csv too, if wanted), evaluation.json and purchase_cycle.json. Who was `forgotten` is
+    in none of them; `live` are the attributes that the server has of users. Raises ConfigError where LightGBM
+    is wanted and missing, or nobody agreed to stand in a file, ArtefactError without tables, DataError and
+    TooLittleDataError where the data does not do. Nothing is written then.
     """
     settings, folder = config.forecasts, config.workspace / FOLDER
     has_trees = find_spec("lightgbm") is not None
@@ -62,7 +74,8 @@ def forecast(config: Config, *, csv: bool = False, progress: Callable[[str], Non
     check_replaceable(folder, kind="forecasts")
     tables = Tables.open(config.workspace / "tables")
     progress(f"Reading {tables.manifest['num_events']:,} events")
-    events = read_shop_events(tables)
+    events = read_shop_events(tables, config.customers, forgotten=forgotten, live=live)
+    exported = _exported(events.users, tables, config, live=live, forgotten=forgotten) if csv else None
     progress(f"Forecasting the last {settings.days} days from those before them, to judge by")
     before = events.end - settings.days * MICROSECONDS_PER_DAY
     judged = judged_at(events, before, settings, with_trees=has_trees)
@@ -70,7 +83,7 @@ def forecast(config: Config, *, csv: bool = False, progress: Callable[[str], Non
     progress(f"Forecasting the next {settings.days} days from everything")
     users = users_at_the_end(events, settings)
     result = ShopForecast(users, found, purchase_cycles(events, days=settings.days), events.currency, folder)
-    _write(result, settings, made_from=tables.fingerprint, csv=csv)
+    _write(result, settings, made_from=tables.fingerprint, exported=exported)
     return result
 
 
@@ -113,11 +126,38 @@ def users_table(customers: Customers, said: Forecasts, events: ShopEvents, *, da
     )
 
 
-def _write(result: ShopForecast, settings: ForecastsConfig, *, made_from: str, csv: bool) -> None:
+def _exported(
+    users: pl.DataFrame,
+    tables: Tables,
+    config: Config,
+    *,
+    live: LiveAttributes,
+    forgotten: Forgotten | None,
+) -> pl.DataFrame:
+    """USER_ID of the customers who may stand in users.csv. Raises ConfigError where there are none."""
+    attribute = config.customers.consent.get("export")
+    if attribute is None:
+        return users.select(USER_ID)
+    known = tables.users.collect()
+    agreed = consenting(known, attribute, use="export", live=live, forgotten=forgotten)
+    found = users.select(USER_ID).join(agreed, left_on=USER_ID, right_on=USER, how="semi")
+    if found.is_empty():
+        raise ConfigError(
+            f"--csv: none of the {len(users):,} customers agreed to stand in an exported file "
+            f"(customers.consent.export={attribute}). Leave --csv out."
+        )
+    return found
+
+
+def _write(
+    result: ShopForecast, settings: ForecastsConfig, *, made_from: str, exported: pl.DataFrame | None
+) -> None:
+    """`exported`: USER_ID of those who stand in users.csv; None where no such file is wanted."""
     with writing(result.folder, kind="forecasts") as scratch:
         result.users.write_parquet(scratch / "users.parquet", statistics=False)
-        if csv:
-            result.users.write_csv(scratch / "users.csv", float_precision=6)
+        if exported is not None:
+            rows = result.users.join(exported, on=USER_ID, how="semi", maintain_order="left")
+            write_csv(rows, scratch / "users.csv", float_precision=6)
         _write_json(scratch / "evaluation.json", result.evaluation)
         _write_json(scratch / "purchase_cycle.json", [asdict(cycle) for cycle in result.cycles])
         contents = {"settings": settings.model_dump(), "num_users": len(result.users)}

@@ -11,9 +11,12 @@ from typing import Final
 import polars as pl
 
 from configs.exceptions import DataError, TooLittleDataError
+from configs.settings.customers import CustomersConfig
 from features.core import columns as c
 from features.core.columns import MICROSECONDS_PER_DAY
-from features.core.ids import user_key_expr
+from features.core.forgotten import Forgotten
+from features.customers.agreed_events import KEY, agreed_events
+from features.customers.consent import LiveAttributes
 from features.ingest.tables import Tables
 
 DISCOUNT: Final = 0.05
@@ -52,16 +55,26 @@ class ShopEvents:
         return (self.end - self.first_time) / MICROSECONDS_PER_DAY
 
 
-def read_shop_events(tables: Tables) -> ShopEvents:
-    """Read a shop's tables. Raises DataError without times, TooLittleDataError without a purchase."""
+def read_shop_events(
+    tables: Tables,
+    rules: CustomersConfig,
+    *,
+    forgotten: Forgotten | None = None,
+    live: LiveAttributes = (),
+) -> ShopEvents:
+    """Read a shop's tables, without who was `forgotten` and who did not agree to `rules.consent` profiles.
+
+    `live` are the attributes that the server has of users. Raises DataError without times, ConfigError where
+    nobody was asked, TooLittleDataError without a purchase.
+    """
     if tables.manifest["clock"] != "real":
         raise DataError(
             "Forecasts are about days, and the data has no times (data.clock=ordinal). Name the column of "
             "times with data.event_columns.timestamp and prepare again."
         )
-    events = _read(tables)
+    events = _read(agreed_events(tables, rules, forgotten=forgotten, live=live))
     if not (events[c.EVENT_TYPE] == "purchase").any():
-        raise TooLittleDataError(_no_purchase(events))
+        raise TooLittleDataError(_no_purchase(events, rules))
     lazy = events.lazy()
     users = _customers(lazy).collect()
     numbers = users.lazy().select("key", "user")
@@ -78,10 +91,10 @@ def read_shop_events(tables: Tables) -> ShopEvents:
     )
 
 
-def _read(tables: Tables) -> pl.DataFrame:
+def _read(events: pl.LazyFrame) -> pl.DataFrame:
     """The columns that are needed. Codes of Categoricals hold as long as this frame is there."""
-    return tables.events.select(
-        user_key_expr().cast(pl.Categorical).alias("key"),
+    return events.select(
+        pl.col(KEY).cast(pl.Categorical).alias("key"),
         pl.col(c.ITEM_ID, c.SESSION_ID).cast(pl.Categorical),
         pl.col(c.EVENT_TYPE).cast(pl.Enum(c.EVENT_TYPES)),
         pl.col(c.TIMESTAMP).dt.epoch("us").alias("time"),
@@ -90,7 +103,10 @@ def _read(tables: Tables) -> pl.DataFrame:
     ).collect()
 
 
-def _no_purchase(events: pl.DataFrame) -> str:
+def _no_purchase(events: pl.DataFrame, rules: CustomersConfig) -> str:
+    attribute = rules.consent.get("profiles")
+    if events.is_empty() and attribute is not None:
+        return f"No event is of a user who agreed to customers.consent.profiles={attribute}: no forecasts."
     found = events[c.EVENT_TYPE].value_counts(sort=True).head(5)
     counts = ", ".join(f"{count:,} {name}" for name, count in found.iter_rows())
     return (

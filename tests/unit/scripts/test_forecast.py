@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ from odd_shop import NOW, Row, bought, settings, write_settings
 
 import training.forecasts.forecast as forecast_module
 from features.prepare import prepare
+from serving.state.store import STORE_FILE, EventStore
 
 FEW = ("forecasts.min_repeat_buyers=20", "evaluation.bootstrap_samples=10", "prepare.max_rejected_share=1")
 
@@ -80,6 +82,45 @@ def test_it_says_who_buys_and_how_good_that_was(shopkeeper: RunMain, tmp_path: P
     cycles = json.loads((tmp_path / "shop" / "forecasts" / "purchase_cycle.json").read_text(encoding="utf-8"))
     assert [cycle["name"] for cycle in cycles] == ["", "Food"]
     assert 2 <= cycles[0]["median_days"] <= 8
+
+
+def test_who_was_deleted_or_did_not_agree_is_not_spoken_of(shopkeeper: RunMain, tmp_path: Path) -> None:
+    events = [*rows(), *(bought("=1+1", "i0", day=day) for day in (1, 20, 50))]
+    ids = [*(f"u{number:03}" for number in range(80)), "=1+1"]
+    users = [{"user_id": user, "tables": "no" if user == "u005" else "yes", "mail": "yes"} for user in ids]
+    users[6]["mail"] = "no"
+    consent = "customers.consent={profiles: tables, export: mail}"
+    yaml = prepared(tmp_path, events, consent, "forecasts.model=bg_nbd", users=users)
+    with EventStore.open(tmp_path / "shop" / STORE_FILE) as store:
+
+        async def change() -> None:
+            await store.users.forget("u003", reason="deleted", now=int(NOW.timestamp() * 1e6))
+            await store.users.put_attributes("u004", {"tables": False})
+            await store.users.put_attributes("u007", {"mail": False})
+
+        asyncio.run(change())
+    done = shopkeeper("forecast", "-c", yaml, "--days", 10, "--csv")
+    assert done.status == 0, done.err
+    folder = tmp_path / "shop" / "forecasts"
+    known = set(ids) - {"u003", "u004", "u005"}
+    assert set(pl.read_parquet(folder / "users.parquet")["user_id"]) == known
+    assert evaluation(tmp_path)["customers_in_all"] <= len(known)
+    exported = pl.read_csv(folder / "users.csv")
+    assert set(exported["user_id"]) == known - {"u006", "u007", "=1+1"} | {"'=1+1"}
+    none = shopkeeper("forecast", "-c", yaml, "--csv", "--set", "customers.consent={export: nobody}")
+    assert (none.status, "no user has an attribute 'nobody'" in none.err) == (2, True)
+
+
+def test_a_file_in_which_nobody_wants_to_stand_is_not_written(shopkeeper: RunMain, tmp_path: Path) -> None:
+    users = [{"user_id": f"u{number:03}", "mail": "no"} for number in range(80)]
+    asked = "customers.consent={export: mail}"
+    yaml = prepared(tmp_path, rows(), asked, "forecasts.model=bg_nbd", users=users)
+    done = shopkeeper("forecast", "-c", yaml, "--days", 10, "--csv")
+    assert done.status == 2
+    assert "none of the 80 customers agreed to stand in an exported file" in done.err
+    assert not (tmp_path / "shop" / "forecasts").exists()
+    refused = shopkeeper("forecast", "-c", yaml, "--set", "customers.consent={profiles: mail}")
+    assert (refused.status, "agreed to customers.consent.profiles=mail" in refused.err) == (2, True)
 
 
 def test_without_prices_all_but_spend_is_said(shopkeeper: RunMain, tmp_path: Path) -> None:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from string import Formatter
 
 import pytest
 from command_line import RunMain, runner
-from odd_shop import NOW, Row, bought, settings, write_settings
+from odd_shop import NOW, START, Row, bought, settings, write_settings
 
 from configs.load import load_config
 from features.customers.group_names import USUAL
 from features.customers.group_numbers import NUMBERS
 from features.prepare import prepare
+from features.report.glance import Glance
 from scripts.report_page import pdf
 from scripts.report_page.charts import scale
+from scripts.report_page.gather import gather
 from scripts.report_page.language import FOLDER, LANGUAGES, Language
 from scripts.report_page.rendering import SECTIONS
 from serving.recommend.served_bundle import ChampionPointer, write_pointer
+from serving.state.store import STORE_FILE, EventStore
 from training.evaluation.evaluation_record import EvaluationRecord, MostShown, Spread
 from training.runs.run import Run
 from training.runs.run import write_settings as write_run_settings
@@ -226,6 +231,21 @@ def test_headlines_are_short_and_scales_are_round() -> None:
     assert scale(93) == [0, 50, 100]
     assert scale(0.9) == [0, 0.5, 1.0]
     assert scale(0) == [0, 1]
+
+
+def test_who_was_deleted_and_came_back_is_a_guest_until_asked_anew(tmp_path: Path) -> None:
+    users = [{"user_id": f"person{number}", "tables": "yes"} for number in range(PEOPLE)]
+    small = ("prepare.min_window_users=0", "customers.consent.profiles=tables")
+    config = settings(tmp_path, events(), *small, users=users)
+    prepare(config, now=NOW)
+    before = gather(config).glance
+    with EventStore.open(config.workspace / STORE_FILE) as store:
+        deleted = int((START + timedelta(days=10)).timestamp() * 1e6)
+        asyncio.run(store.users.forget("person1", reason="deleted", now=deleted))
+    after = gather(config).glance  # person1 bought again on day 20
+    assert isinstance(before, Glance)
+    assert isinstance(after, Glance)
+    assert (before.customers - after.customers, after.guest_orders - before.guest_orders) == (1, 1)
 
 
 def write_champion(workspace: Path, *, spread: Spread | None) -> None:

@@ -10,7 +10,9 @@ from customer_shop import as_last, customers, day, tables, two_kinds
 from odd_shop import bought
 
 from configs.exceptions import ConfigError, DataError
+from configs.settings.customers import ConsentUse, CustomersConfig
 from features.core.forgotten import Forgotten, user_hash
+from features.customers.agreed_events import agreed_events, attribute_of_users
 from features.customers.compute import Customers
 from features.ingest.tables import Tables
 
@@ -54,6 +56,31 @@ def test_what_the_live_server_knows_counts_for_more(shop: Tables) -> None:
     assert agreed == {f"u{number}" for number in range(1, 40)} | {"u119"}
 
 
+def test_a_live_null_takes_a_yes_back_and_a_missing_key_does_not(shop: Tables) -> None:
+    live = (("u0", '{"mail_ok": null}'), ("u1", '{"mail": "null", "x": {"mail_ok": null}}'), ("u2", "{}"))
+    found = customers(shop, consent={"export": "mail_ok"}, live=live)
+    agreed = set(found.profiles.filter(pl.col("may_export"))["user_id"])
+    assert agreed == {f"u{number}" for number in range(1, 40)}
+    known = attribute_of_users(shop, "mail_ok", live=live)["_key"].to_list()
+    assert len(known) == 118
+    assert "u0" not in known
+
+
+def test_who_was_erased_and_came_back_is_asked_anew(shop: Tables) -> None:
+    until = int(day(35).timestamp() * 1e6)
+    forgotten = Forgotten(SALT, {user_hash(user, salt=SALT): until for user in ("u6", "u8")})
+    consent: dict[ConsentUse, str] = {"profiles": "mail_ok", "groups": "groups_ok"}
+    found = customers(shop, consent=consent, forgotten=forgotten)
+    assert set(found.profiles["user_id"]) == {f"u{number}" for number in range(40)} - {"u6", "u8"}
+    live = (("u6", '{"mail_ok": true}'),)
+    found = customers(shop, consent=consent, forgotten=forgotten, live=live)
+    (came_back,) = found.profiles.filter(pl.col("user_id") == "u6").iter_rows(named=True)
+    assert came_back["group"] is None
+    rules = CustomersConfig(consent=consent)
+    events = agreed_events(shop, rules, forgotten=forgotten, live=live).collect()
+    assert {"u6"} == {"u6", "u8"} & set(events["_key"])
+
+
 def test_consent_that_nobody_was_asked_for_is_an_error(shop: Tables, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no user has an attribute 'newsletter'"):
         customers(shop, consent={"export": "newsletter"})
@@ -87,6 +114,20 @@ def test_who_was_erased_and_came_back_has_no_earlier_state(shop: Tables) -> None
     came_back = second.profiles.filter(pl.col("user_id") == "u6").row(0, named=True)
     assert came_back["first_seen"] > day(35)
     assert "u6" not in earlier_people(second)["user_id"]
+
+
+def test_who_takes_consent_to_groups_back_has_no_group_in_the_earlier_state(shop: Tables) -> None:
+    consent = {"groups": "groups_ok"}
+    first = customers(shop, as_of=day(30), consent=consent)
+    live = tuple((f"u{number}", '{"groups_ok": false}') for number in range(12))
+    second = customers(shop, last=as_last(first), consent=consent, live=live)
+    in_groups = {f"u{number}" for number in range(12, 80)}
+    for people in (second.profiles, earlier_people(second)):
+        assert len(people) == 120
+        assert set(people.drop_nulls("group")["user_id"]) == in_groups
+        assert set(people.drop_nulls("group_name")["user_id"]) == in_groups
+    moved = second.moved.table.filter(pl.col("kind") == "group")
+    assert moved.filter(pl.col("now") == "no group")["before"].to_list() == ["no group"]
 
 
 def test_few_people_are_not_shown(shop: Tables) -> None:

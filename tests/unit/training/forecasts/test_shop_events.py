@@ -21,7 +21,7 @@ ITEMS = [{"id": f"i{number}", "title": "x", "product_type": f"Food > c{number % 
 def read(folder: Path, events: Iterable[Row]) -> ShopEvents:
     config = settings(folder, events, "prepare.min_window_users=0", items=ITEMS)
     prepare(config, now=NOW)
-    return read_shop_events(Tables.open(config.workspace / "tables"))
+    return read_shop_events(Tables.open(config.workspace / "tables"), config.customers)
 
 
 def looked(user: str, item: str, day: float, kind: str = "view_item") -> dict[str, object]:
