@@ -91,7 +91,8 @@ def run_segments(workspace: Path, rows: int) -> None:
 
     levels = "customers.levels={basic: 0, silver: 100, gold: 500}"
     tag = "customers.tags={saver: 'discount_share > 0.5'}"
-    found = computed(load_config(overrides=[levels, tag], workspace=workspace), None)
+    found, write = computed(load_config(overrides=[levels, tag], workspace=workspace), None)
+    write()
     if not 0 < len(found.profiles) <= rows:
         raise AssertionError("no customers")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from scripts.as_of import beginning_of
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
-from scripts.segments import beginning_of
 
 if TYPE_CHECKING:
     from configs.schema import Config

@@ -87,12 +87,13 @@ def bundles_of(interactions: Interactions, *, min_together: int) -> pl.DataFrame
 def write_table(bundles: pl.DataFrame, path: Path) -> None:
     """Write them, whole or not at all. Raises ArtefactError where the folder is not there."""
     from features.core.artefact import writing_file
+    from features.core.csv_files import write_csv
 
+    if path.suffix == ".csv":
+        write_csv(bundles, path)
+        return
     with writing_file(path) as scratch:
-        if path.suffix == ".csv":
-            bundles.write_csv(scratch)
-        else:
-            bundles.write_parquet(scratch)
+        bundles.write_parquet(scratch)
 
 
 def rendered(bundles: pl.DataFrame) -> Table:

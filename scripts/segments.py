@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from scripts.as_of import beginning_of
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
 
 if TYPE_CHECKING:
@@ -63,8 +66,9 @@ def segments(
     from scripts.segment_tables import render_moves, render_segments
 
     moment = None if as_of is None else beginning_of(as_of)
-    found = computed(settings, moment)
+    found, write = computed(settings, moment)
     chosen = found.profiles if where is None else _chosen(found.profiles, where, settings)
+    write()
     console = stdout()
     for table in render_segments(found, chosen, rules=settings.customers, where=where):
         console.print(table)
@@ -79,8 +83,8 @@ def segments(
     log(f"Tables, and what they hold: {settings.workspace / FOLDER}/README.txt")
 
 
-def computed(settings: Config, as_of: datetime | None) -> Customers:
-    """Compute the customers and write the folder."""
+def computed(settings: Config, as_of: datetime | None) -> tuple[Customers, Callable[[], None]]:
+    """The customers, and what writes them: a condition that is none leaves the last run's folder alone."""
     from configs.console import log
     from features.core.artefact import check_replaceable
     from features.customers.compute import compute_customers
@@ -104,7 +108,8 @@ def computed(settings: Config, as_of: datetime | None) -> Customers:
         progress=log,
     )
     since = found.moved.since
-    write_customers(
+    write = partial(
+        write_customers,
         folder,
         {
             "profiles": found.profiles,
@@ -123,19 +128,7 @@ def computed(settings: Config, as_of: datetime | None) -> Customers:
             "settings": rules.model_dump(mode="json"),
         },
     )
-    return found
-
-
-def beginning_of(day: str) -> datetime:
-    """A day of `--as-of`. Raises ConfigError."""
-    from datetime import UTC
-
-    from configs.exceptions import ConfigError
-
-    try:
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise ConfigError(f"--as-of {day}: is no day. Write it as 2024-01-31.") from None
+    return found, write
 
 
 def _chosen(profiles: pl.DataFrame, where: str, settings: Config) -> pl.DataFrame:

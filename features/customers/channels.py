@@ -19,11 +19,8 @@ from features.customers.consent import LiveAttributes
 from features.customers.paths import NOT_KNOWN, ORDER, PATH, paths, touches
 from features.customers.price_levels import item_table
 from features.customers.shoppers import SHOPPER, Shoppers, shoppers
+from features.customers.small_channels import Grouped, small_remarks, with_other
 from features.ingest.tables import Tables
-
-OTHER: Final = "other"
-MAX_CHANNELS: Final = 500
-"""Those with the most shoppers have a row of their own."""
 
 NUM_PATHS: Final = 200
 PATHS_SCHEMA: Final = {
@@ -46,7 +43,7 @@ class Channels:
     """What `shopkeeper channels` computes."""
 
     table: pl.DataFrame
-    """`attribution.CREDITS_SCHEMA`"""
+    """`attribution.CREDITS_SCHEMA`; empty where the whole shop has too few shoppers"""
     paths: pl.DataFrame
     """`PATHS_SCHEMA`, of paths with enough shoppers"""
     shoppers: Shoppers
@@ -85,24 +82,30 @@ def compute_channels(
     all_visits = visits(events, people.table, columns)
     last: datetime = all_visits.select(pl.col("end").max()).item()
     moment = as_of or last + timedelta(microseconds=1)
-    named, num_small = _with_other(all_visits, min_shoppers=rules.min_shoppers)
-    found = paths(
-        touches(named, gap_minutes=config.prepare.session_gap_minutes),
+    on_paths = paths(
+        touches(all_visits, gap_minutes=config.prepare.session_gap_minutes),
         bought,
         lookback_days=rules.lookback_days,
         as_of=moment,
     )
-    table = channel_credits(found, bought)
+    grouped = with_other(on_paths, min_shoppers=rules.min_shoppers)
+    table = channel_credits(grouped.touches, bought)
+    if not grouped.is_shown:
+        table = table.clear()
     return Channels(
         table=table,
-        paths=_top_paths(found, bought, min_shoppers=rules.min_shoppers),
+        paths=_top_paths(grouped.touches, bought, min_shoppers=rules.min_shoppers),
         shoppers=people,
         columns=columns,
         as_of=moment,
         num_visits=len(all_visits),
         orders=len(bought),
         revenue=float(bought["revenue"].sum()) if bought["revenue"].count() else None,
-        remarks=[*people.remarks, *_remarks(all_visits, bought, table, num_small, rules.min_shoppers)],
+        remarks=[
+            *people.remarks,
+            *_remarks(all_visits, bought, grouped, table),
+            *small_remarks(grouped, min_shoppers=rules.min_shoppers),
+        ],
     )
 
 
@@ -113,22 +116,6 @@ def _require_order(bought: pl.DataFrame, tables: Tables, as_of: datetime | None)
             f"{tables.folder}: there is no purchase{when}, so no path leads to an order. Credits need events "
             "of the type purchase."
         )
-
-
-def _with_other(found: pl.DataFrame, *, min_shoppers: int) -> tuple[pl.DataFrame, int]:
-    """(the visits, with the channels of few shoppers as `OTHER`; how many channels those are)"""
-    counts = (
-        found.drop_nulls(CHANNEL)
-        .group_by(CHANNEL)
-        .agg(pl.col(SHOPPER).n_unique().alias("people"))
-        .sort("people", CHANNEL, descending=[True, False])
-    )
-    large = counts.filter(pl.col("people") >= min_shoppers).head(MAX_CHANNELS)[CHANNEL]
-    if len(large) == len(counts):
-        return found, 0
-    is_small = pl.col(CHANNEL).is_not_null() & ~pl.col(CHANNEL).is_in(large.implode())
-    named = pl.when(is_small).then(pl.lit(OTHER)).otherwise(CHANNEL).alias(CHANNEL)
-    return found.with_columns(named), len(counts) - len(large)
 
 
 def _top_paths(found: pl.DataFrame, bought: pl.DataFrame, *, min_shoppers: int) -> pl.DataFrame:
@@ -152,7 +139,7 @@ def _top_paths(found: pl.DataFrame, bought: pl.DataFrame, *, min_shoppers: int) 
 
 
 def _remarks(
-    all_visits: pl.DataFrame, bought: pl.DataFrame, table: pl.DataFrame, num_small: int, min_shoppers: int
+    all_visits: pl.DataFrame, bought: pl.DataFrame, grouped: Grouped, table: pl.DataFrame
 ) -> list[str]:
     found = []
     if unknown := all_visits[CHANNEL].null_count():
@@ -160,12 +147,7 @@ def _remarks(
             f"{unknown:,} of {len(all_visits):,} visits do not say where they came from. They count only "
             f"where nothing else is known of a path, as {NOT_KNOWN!r}."
         )
-    if num_small:
-        found.append(
-            f"{num_small:,} channels with fewer than {min_shoppers} shoppers count as {OTHER!r} "
-            "(channels.min_shoppers)."
-        )
-    if len(table) == 1:
+    if len(table) == 1 and not grouped.names:
         found.append("There is one channel, so every credit is its own.")
     missing = bought["revenue"].null_count()
     if missing == len(bought):

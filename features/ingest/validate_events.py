@@ -152,7 +152,7 @@ def _without_forgotten(
     until = forgotten.times(frame.select(who).select(user_key_expr()).to_series())
     is_real = frame[c.TIMESTAMP].dtype.is_temporal()
     time = frame[c.TIMESTAMP].dt.epoch("us") if is_real else pl.repeat(0, len(frame), eager=True)
-    is_theirs = (time < until).fill_null(value=False)
+    is_theirs = (time < until).fill_null(value=False) | (until.is_not_null() & time.is_null())
     return replace(raw, frame=raw.frame.filter(~is_theirs)), frame.filter(~is_theirs), int(is_theirs.sum())
 
 

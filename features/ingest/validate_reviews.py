@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -48,10 +48,13 @@ def validate_reviews(
 ) -> ValidReviews:
     """Cast and check reviews: of one review_id the last row counts, and the same text of the same user about
     the same item once. What users without consent wrote is left out, and what users wrote before they were
-    deleted. Raises DataError where a needed column is missing or holds something else."""
+    deleted: they are not among the rejected rows either. Raises DataError where a needed column is missing or
+    holds something else."""
     raw.check_unambiguous({c.REVIEW_ID, c.ITEM_ID, c.USER_ID, c.TIMESTAMP, c.RATING, c.LABEL, c.TEXT})
     _require(raw, (c.ITEM_ID, c.TIMESTAMP, c.TEXT))
-    frame = _typed(raw, config)
+    num_rows = raw.num_rows
+    raw, frame, num_forgotten = _without_forgotten(raw, _typed(raw, config), forgotten)
+    raw, frame, num_no_consent = _without_no_consent(raw, frame, no_consent)
     rules = {
         **id_rules(c.ITEM_ID),
         "timestamp is missing": pl.col(c.TIMESTAMP).is_null() & ~pl.col("_bad_timestamp"),
@@ -61,18 +64,14 @@ def validate_reviews(
     }
     good, rejected = sorted_out(raw, frame, rules)
     kept, dropped = _once_each(good)
-    kept, num_forgotten = _without_forgotten(kept, forgotten)
-    num_found = len(kept)
-    if no_consent is not None:
-        kept = kept.filter(~pl.col(c.USER_ID).is_in(no_consent.implode()).fill_null(value=False))
     return ValidReviews(
         frame=kept.sort(c.TIMESTAMP, maintain_order=True),
         rejected=rejected,
-        num_rows=raw.num_rows,
+        num_rows=num_rows,
         dropped={
             "a later or the same row of a review": dropped,
             "user who was deleted": num_forgotten,
-            "user without consent": num_found - len(kept),
+            "user without consent": num_no_consent,
         },
     )
 
@@ -169,10 +168,28 @@ def _once_each(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     return kept, len(frame) - len(kept)
 
 
-def _without_forgotten(frame: pl.DataFrame, forgotten: Forgotten | None) -> tuple[pl.DataFrame, int]:
-    """(without what users wrote before they were deleted, how many reviews that were)"""
+def _without_forgotten(
+    raw: RawTable, frame: pl.DataFrame, forgotten: Forgotten | None
+) -> tuple[RawTable, pl.DataFrame, int]:
+    """(both without what users wrote before they were deleted, or at no known time; how many rows)"""
     if forgotten is None:
-        return frame, 0
+        return raw, frame, 0
     until = forgotten.times(frame[c.USER_ID])
-    theirs = (frame[c.TIMESTAMP].dt.epoch("us") < until).fill_null(value=False)
-    return frame.filter(~theirs), int(theirs.sum())
+    time = frame[c.TIMESTAMP].dt.epoch("us")
+    return _without(
+        raw, frame, until.is_not_null() & (time.is_null() | (time < until).fill_null(value=False))
+    )
+
+
+def _without_no_consent(
+    raw: RawTable, frame: pl.DataFrame, no_consent: pl.Series | None
+) -> tuple[RawTable, pl.DataFrame, int]:
+    """(both without what users wrote who did not consent, how many rows that were)"""
+    if no_consent is None:
+        return raw, frame, 0
+    return _without(raw, frame, frame[c.USER_ID].is_in(no_consent.implode()).fill_null(value=False))
+
+
+def _without(raw: RawTable, frame: pl.DataFrame, is_theirs: pl.Series) -> tuple[RawTable, pl.DataFrame, int]:
+    kept = replace(raw, frame=raw.frame.filter(~is_theirs))
+    return kept, frame.filter(~is_theirs), int(is_theirs.sum())

@@ -9,7 +9,7 @@ import polars as pl
 
 from features.core.columns import EVENT_TYPE
 from features.report.empty import Empty
-from features.report.shop_events import USER, VISIT
+from features.report.shop_events import PERSON, VISIT, num_people
 
 STEPS: Final = {
     "view": ("view_item", "select_item"),
@@ -48,7 +48,7 @@ def funnel(events: pl.DataFrame, *, min_people: int) -> Funnel | Empty:
     visits = (
         events.lazy()
         .group_by(VISIT)
-        .agg(pl.col(USER).first(), *(kinds.is_in(types).any().alias(step) for step, types in STEPS.items()))
+        .agg(pl.col(PERSON).first(), *(kinds.is_in(types).any().alias(step) for step, types in STEPS.items()))
         .collect()
     )
     present = [step for step in STEPS if visits[step].any()]
@@ -58,7 +58,7 @@ def funnel(events: pl.DataFrame, *, min_people: int) -> Funnel | Empty:
     here = visits
     for step in present:
         here = here.filter(pl.col(step))
-        is_shown = _people(here) >= min_people
+        is_shown = num_people(here, VISIT) >= min_people
         first = steps[0].visits if steps else len(here)
         shown = len(here) if is_shown and first is not None else None
         steps.append(Step(step, shown, shown / first if shown and first else None))
@@ -69,10 +69,5 @@ def funnel(events: pl.DataFrame, *, min_people: int) -> Funnel | Empty:
     return Funnel(
         steps=steps,
         visits=len(visits.filter(pl.any_horizontal(present))),
-        outside=len(outside) if _people(outside) >= min_people else 0,
+        outside=len(outside) if num_people(outside, VISIT) >= min_people else 0,
     )
-
-
-def _people(visits: pl.DataFrame) -> int:
-    """Different users; a guest's visit counts as one of its own."""
-    return visits[USER].drop_nulls().n_unique() + visits[USER].null_count()

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 
 from features.report.empty import Empty
-from features.report.shop_events import AMOUNT, DAY, ORDER, USER, purchases
+from features.report.shop_events import AMOUNT, DAY, ORDER, PERSON, USER, num_people, purchases
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Glance:
     last_day: date | None
     customers: int
     orders: int
-    guest_orders: int
+    guest_orders: int | None
+    """None where fewer people than may be shown made them"""
     revenue: float | None
     refunded: float | None
     average_order: float | None
@@ -47,9 +48,8 @@ def glance(events: pl.DataFrame, *, has_times: bool, min_people: int) -> Glance 
     if bought.is_empty():
         return Empty("no_purchases")
     of_known = bought.drop_nulls(USER)
-    customers = of_known[USER].n_unique()
-    guest_orders = bought.filter(pl.col(USER).is_null())[ORDER].n_unique()
-    if customers + guest_orders < min_people:
+    by_guests = bought.filter(pl.col(USER).is_null())
+    if num_people(bought, ORDER) < min_people:
         return Empty("few_customers", {"people": min_people})
     orders = bought[ORDER].n_unique()
     value = float(bought[AMOUNT].sum()) if bought[AMOUNT].count() else None
@@ -59,9 +59,9 @@ def glance(events: pl.DataFrame, *, has_times: bool, min_people: int) -> Glance 
     return Glance(
         first_day=events[DAY].min() if has_times else None,  # type: ignore[arg-type]
         last_day=events[DAY].max() if has_times else None,  # type: ignore[arg-type]
-        customers=customers,
+        customers=of_known[USER].n_unique(),
         orders=orders,
-        guest_orders=guest_orders,
+        guest_orders=by_guests[ORDER].n_unique() if num_people(by_guests, ORDER) >= min_people else None,
         revenue=None if value is None or refunded is None else value - refunded,
         refunded=refunded,
         average_order=None if value is None else value / orders,
@@ -80,7 +80,7 @@ def _repeat_share(of_known: pl.DataFrame, *, min_people: int) -> float | None:
 
 def _months(bought: pl.DataFrame, refunds: pl.DataFrame, *, min_people: int) -> tuple[list[Month], int]:
     month = pl.col(DAY).dt.truncate("1mo")
-    who = pl.coalesce(pl.col(USER).cast(pl.String).hash(), ORDER)
+    who = pl.coalesce(PERSON, ORDER)
     value = pl.when(pl.col(AMOUNT).count() > 0).then(pl.col(AMOUNT).sum())
     found = bought.group_by(month).agg(
         pl.col(ORDER).n_unique(), who.n_unique().alias("_people"), value.alias("_value")

@@ -13,6 +13,7 @@ from features.core.ids import user_key_expr
 from features.ingest.tables import Tables
 
 USER: Final = "user"
+PERSON: Final = "person"
 TIME: Final = "time"
 DAY: Final = "day"
 ITEM: Final = "item"
@@ -30,11 +31,13 @@ def shop_events(
     forgotten: Forgotten | None = None,
     consenting: Collection[str] | None = None,
 ) -> pl.DataFrame:
-    """One row an event: USER (null for a guest), event type, TIME, DAY by the clock of `time_zone`, ITEM,
-    ORDER and VISIT as hashes that are one user's own, AMOUNT (price times quantity; negative for a refund;
-    null without a price, in the event and in the catalogue).
+    """One row an event: USER (null for a guest), PERSON (a hash to count people by; null without any id),
+    event type, TIME, DAY by the clock of `time_zone`, ITEM, ORDER and VISIT as hashes that are one user's
+    own, AMOUNT (price times quantity; negative for a refund; null without a price, in the event and in the
+    catalogue).
 
-    What users did before they were `forgotten` is left out. Users outside `consenting` count as guests.
+    What users did before they were `forgotten` is left out. Users outside `consenting` count as guests,
+    and yet as one person each.
     """
     local = pl.col(c.TIMESTAMP).dt.convert_time_zone(time_zone)
     day = local.dt.date()
@@ -43,6 +46,7 @@ def shop_events(
     is_refund = pl.col(c.EVENT_TYPE) == "refund"
     chosen = [
         user_key_expr().cast(pl.Categorical).alias(USER),
+        pl.when(user_key_expr().is_not_null()).then(user_key_expr().hash()).alias(PERSON),
         pl.col(c.EVENT_TYPE).cast(_EVENT_TYPE),
         pl.col(c.TIMESTAMP).alias(TIME),
         day.alias(DAY),
@@ -65,6 +69,12 @@ def shop_events(
 def purchases(events: pl.DataFrame) -> pl.DataFrame:
     """The rows that were bought."""
     return events.filter(pl.col(c.EVENT_TYPE) == "purchase")
+
+
+def num_people(rows: pl.DataFrame, otherwise: str) -> int:
+    """Different people. Without an id each value of `otherwise` (an order, a visit) counts as one."""
+    alone = rows.filter(pl.col(PERSON).is_null())[otherwise].n_unique()
+    return rows[PERSON].drop_nulls().n_unique() + alone
 
 
 def _listed_prices(items: pl.LazyFrame) -> pl.LazyFrame:

@@ -56,6 +56,8 @@ def aspect_words(changed: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str
 
 def aspects_of(clauses: pl.Series, words: Mapping[str, Sequence[str]]) -> pl.Series:
     """The aspects that each clause speaks of, as a list; `other` where it is none of them."""
+    if not words:
+        return pl.Series("aspect", [[OTHER]] * len(clauses), dtype=pl.List(pl.String))
     found = pl.DataFrame(
         [
             clauses.str.contains(_pattern(of_aspect)).fill_null(value=False).alias(name)

@@ -125,13 +125,40 @@ def test_one_visit_and_a_shop_without_prices_have_one_plain_row(shopkeeper: RunM
     assert (row["channel"], row["orders_markov"], row["revenue_markov"]) == ("web", 1.0, None)
 
 
-def test_a_channel_of_few_shoppers_counts_under_other(tmp_path: Path) -> None:
-    rows = [bought(f"u{n}", "tea", day=n, source="ad") for n in range(4)]
-    rows += [looked("v"), bought("v", "tea", source="once")]
+def ordered(source: str, *users: int) -> list[dict[str, object]]:
+    return [bought(f"u{n}", "tea", day=n, source=source, price=10, transaction_id=f"o{n}") for n in users]
+
+
+def test_other_has_enough_shoppers_and_every_order_is_still_credited(tmp_path: Path) -> None:
+    rows = ordered("ad", *range(4)) + ordered("mail", 4, 5, 6) + ordered("once", 7) + ordered("twice", 8)
+    config = prepared(tmp_path, [*rows, looked("u7", day=7)], "channels.min_shoppers=2")
+    tables = Tables.open(config.workspace / "tables")
+    found = compute_channels(tables, config)
+    assert dict(found.table.select("channel", "orders_last").iter_rows()) == {"ad": 4, "mail": 3, "other": 2}
+    assert any("2 channels with fewer than 2 shoppers" in remark for remark in found.remarks)
+    three = config.model_copy(update={"channels": config.channels.model_copy(update={"min_shoppers": 3})})
+    found = compute_channels(tables, three)
+    assert dict(found.table.select("channel", "shoppers").iter_rows()) == {"other": 5, "ad": 4}
+    for model in ("first", "last", "position", "markov"):
+        assert found.table[f"orders_{model}"].sum() == pytest.approx(9)
+        assert found.table[f"revenue_{model}"].sum() == pytest.approx(90)
+    assert any("so 'mail' counts as 'other', too" in remark for remark in found.remarks)
+
+
+def test_what_is_not_known_of_few_shoppers_counts_under_other(tmp_path: Path) -> None:
+    rows = [*ordered("ad", *range(4)), *ordered("", 4), *ordered("once", 5), looked("u4", day=4)]
     config = prepared(tmp_path, rows, "channels.min_shoppers=2")
     found = compute_channels(Tables.open(config.workspace / "tables"), config)
-    assert dict(found.table.select("channel", "orders_last").iter_rows()) == {"ad": 4, "other": 1}
-    assert any("1 channels with fewer than 2 shoppers" in remark for remark in found.remarks)
+    assert dict(found.table.select("channel", "orders_last").iter_rows()) == {"ad": 4, "other": 2}
+    assert any("'not known' has fewer than 2 shoppers" in remark for remark in found.remarks)
+
+
+def test_a_shop_of_fewer_shoppers_than_may_be_shown_has_no_row(shopkeeper: RunMain, tmp_path: Path) -> None:
+    config = prepared(tmp_path, [looked("u0"), *ordered("ad", 0, 1), *ordered("", 2)])
+    done = shopkeeper("channels", "-c", write_settings(config), "-s", "channels.min_shoppers=4")
+    assert done.status == 0, done.err
+    assert "All 2 channels together have fewer than 4 shoppers" in " ".join(done.err.split())
+    assert pl.read_parquet(config.workspace / "channels" / "channels.parquet").is_empty()
 
 
 @pytest.mark.parametrize(

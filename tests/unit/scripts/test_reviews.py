@@ -112,6 +112,11 @@ def test_rejected_rows_are_kept_and_said(read: Read) -> None:
     assert "aspects.parquet" in (read.folder / "reviews" / "README.txt").read_text(encoding="utf-8")
 
 
+def test_the_accuracy_is_said_to_be_of_reviews_that_it_was_tuned_on(read: Read) -> None:
+    assert re.search(r"right about [\d.]+% of the tenth of the reviews that it was tuned on", read.output)
+    assert "was tuned on" in " ".join((read.folder / "reviews" / "README.txt").read_text("utf-8").split())
+
+
 def test_the_network_is_kept_until_the_reviews_change(read: Read) -> None:
     before = read.table("sentiment")
     done = CliRunner().invoke(app, arguments(read.folder.parent / "reviews.csv", *FEW))

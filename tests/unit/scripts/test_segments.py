@@ -140,6 +140,7 @@ def test_who_was_deleted_on_the_server_is_in_no_table_without_a_new_prepare(
         (("--where", "spend > 1"), "--where: 'spend > 1' names the column 'spend'"),
         (("--where", "spent > (select 1)"), "--where"),
         (("--as-of", "yesterday"), "Write it as 2024-01-31"),
+        (("--as-of", "2999-01-01"), "has not come yet"),
         (("--as-of", "2020-01-01"), "there is no event before 2020-01-01"),
         (("--set", "customers.tags={x: 'a ='}"), "customers.tags.x"),
         (("--set", "customers.consent={export: fax}"), "no user has an attribute 'fax'"),
@@ -155,6 +156,7 @@ def test_a_mistake_is_one_message_with_the_remedy_and_writes_nothing(
     assert said in done.err
     assert "Traceback" not in done.err
     assert not csv.exists()
+    assert not (tmp_path / "shop" / "customers").exists()
 
 
 def test_it_needs_prepared_tables_and_a_folder_of_its_own(shopkeeper: RunMain, tmp_path: Path) -> None:

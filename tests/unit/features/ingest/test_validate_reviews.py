@@ -20,10 +20,16 @@ NOW = datetime(2026, 6, 30, tzinfo=UTC)
 DAY = "2026-06-01T10:00:00Z"
 
 
-def read(folder: Path, *rows: Row, forgotten: Forgotten | None = None, **columns: str) -> ValidReviews:
+def read(
+    folder: Path,
+    *rows: Row,
+    forgotten: Forgotten | None = None,
+    no_consent: pl.Series | None = None,
+    **columns: str,
+) -> ValidReviews:
     data = DataConfig(review_columns=columns)
     raw = read_reviews_file(data, write_rows(folder / "reviews.csv", rows))
-    return validate_reviews(raw, config=ReviewsConfig(), now=NOW, forgotten=forgotten)
+    return validate_reviews(raw, config=ReviewsConfig(), now=NOW, forgotten=forgotten, no_consent=no_consent)
 
 
 def review(text: object = "Good", **more: object) -> dict[str, object]:
@@ -95,6 +101,35 @@ def test_who_was_deleted_is_left_out(tmp_path: Path) -> None:
     found = read(tmp_path, *rows, forgotten=forgotten)
     assert sorted(found.frame["text"]) == ["came back", "other"]
     assert found.dropped["user who was deleted"] == 1
+
+
+def test_no_rejected_row_holds_what_a_deleted_user_or_one_without_consent_wrote(tmp_path: Path) -> None:
+    salt = b"salt"
+    moment = int(datetime(2026, 6, 10, tzinfo=UTC).timestamp() * 1e6)
+    rows = [
+        review("secret", user_id="gone", rating="five"),
+        review("secret", user_id="gone", timestamp="soon"),
+        review("secret", user_id="gone", timestamp=""),
+        review("secret", user_id="refused", item_id=""),
+        review("secret", user_id="refused"),
+        review("told", user_id="stays", rating="five"),
+        review("told", user_id="gone", timestamp="2026-06-20", rating="five"),
+        *(review(f"good {place}", user_id="stays", rating="5") for place in range(20)),
+    ]
+    found = read(
+        tmp_path,
+        *rows,
+        forgotten=Forgotten(salt, {user_hash("gone", salt=salt): moment}),
+        no_consent=pl.Series(["refused"]),
+    )
+    assert not any("secret" in row for row in found.rejected["raw"])
+    assert found.rejected.select("line", "reason").rows() == [
+        (7, "rating is not a number"),
+        (8, "rating is not a number"),
+    ]
+    assert (found.num_rows, len(found.frame)) == (27, 20)
+    assert found.dropped["user who was deleted"] == 3
+    assert found.dropped["user without consent"] == 2
 
 
 def test_a_missing_column_names_the_setting(tmp_path: Path) -> None:

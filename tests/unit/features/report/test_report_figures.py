@@ -51,6 +51,7 @@ def frame(of: list[Row]) -> pl.DataFrame:
         pl.col("order", "visit").cast(pl.UInt64),
         pl.col("amount").cast(pl.Float64),
         pl.col("user").cast(pl.Categorical),
+        pl.when(pl.col("user").is_not_null()).then(pl.col("user").hash()).alias("person"),
         pl.col("day").cast(pl.Date),
         pl.lit("i").alias("item"),
         pl.lit(datetime(2024, 1, 1)).alias("time"),
@@ -130,7 +131,7 @@ def test_the_shop_at_a_glance_counts_guests_refunds_and_repeat_orders() -> None:
     made += [(None, "purchase", START, 200, 0, None), ("u3", "refund", START, 3, 3, -10.0)]
     found = glance(frame(made), has_times=True, min_people=10)
     assert isinstance(found, Glance)
-    assert (found.customers, found.orders, found.guest_orders) == (12, 24, 1)
+    assert (found.customers, found.orders, found.guest_orders) == (12, 24, None)
     assert (found.revenue, found.refunded) == (165.0, 10.0)
     assert found.average_order == pytest.approx(175 / 24)
     assert found.repeat_share == pytest.approx(11 / 12)
@@ -141,6 +142,26 @@ def test_the_shop_at_a_glance_counts_guests_refunds_and_repeat_orders() -> None:
     hidden = glance(frame(made), has_times=True, min_people=12)
     assert isinstance(hidden, Glance)
     assert (hidden.repeat_share, hidden.num_hidden_months) == (None, 1)
+
+
+def test_guests_are_counted_by_person_where_one_is_known_and_by_order_and_visit_where_not() -> None:
+    made: list[Row] = [
+        (f"u{number % 9}", kind, START, number, number, 1.0)
+        for number in range(27)
+        for kind in ("view_item", "purchase")
+    ]
+    nine = frame(made).with_columns(pl.lit(None, pl.Categorical).alias("user"))
+    assert glance(nine, has_times=True, min_people=10) == Empty("few_customers", {"people": 10})
+    assert funnel(nine, min_people=10) == Empty("few_visitors", {"people": 10})
+    shown = glance(nine, has_times=True, min_people=9)
+    assert isinstance(shown, Glance)
+    assert (shown.customers, shown.orders, shown.guest_orders) == (0, 27, 27)
+    assert [month.orders for month in shown.months] == [27]
+    strangers = nine.with_columns(pl.lit(None, pl.UInt64).alias("person"))
+    shown = glance(strangers, has_times=True, min_people=27)
+    assert isinstance(shown, Glance)
+    assert (shown.guest_orders, len(shown.months)) == (27, 1)
+    assert isinstance(funnel(strangers, min_people=27), Funnel)
 
 
 def test_what_cannot_be_shown_says_why() -> None:

@@ -78,3 +78,11 @@ def test_settings_add_replace_and_remove_aspects() -> None:
     assert aspects("slow delivery", delivery=["lorry"]) == ["other"]
     assert aspects("slow delivery", delivery=[]) == ["other"]
     assert set(aspect_words({"size": []})) == set(ASPECT_WORDS) - {"size"}
+
+
+def test_without_any_aspect_every_clause_is_about_something_else() -> None:
+    none: dict[str, list[str]] = {name: [] for name in ASPECT_WORDS}
+    found = aspects_of(pl.Series(["slow delivery", "nice"]), aspect_words(none))
+    assert found.to_list() == [["other"], ["other"]]
+    assert found.dtype == pl.List(pl.String)
+    assert aspects_of(pl.Series([], dtype=pl.String), {}).to_list() == []

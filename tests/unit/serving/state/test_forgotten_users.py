@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Config:
         for day in range(1, 30)
     ]
     rows += [row(day, f"{SECRET},v-secret,item1") for day in range(6, 30)]
-    rows += [row(9, ",v-secret,item2"), row(9, "no-secret,,item3")]
+    rows += [row(9, ",v-secret,item2"), row(9, "no-secret,,item3"), f"purchase,at noon,{SECRET},,item1"]
     header = "event_type,timestamp,user_id,visitor_id,item_id"
     (tmp_path / "events.csv").write_text("\n".join([header, *rows]) + "\n")
     (tmp_path / "users.csv").write_text(f"user_id,tier\nuser1,gold\n{SECRET},gold\nno-secret,red\n")

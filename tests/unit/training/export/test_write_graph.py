@@ -60,6 +60,8 @@ def test_other_weights_go_into_the_same_trace(num_traces: list[int], tmp_path: P
 
 
 class Shifted(nn.Module):
+    shift: Tensor
+
     def __init__(self, shift: float) -> None:
         super().__init__()
         self.register_buffer("shift", torch.tensor([shift]), persistent=False)
