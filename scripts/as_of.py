@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
 
 from configs.exceptions import ConfigError
+
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="As of the beginning of this day (UTC), from the events before it. Default: the last event.",
+        metavar="2024-01-31",
+    ),
+]
 
 
 def beginning_of(day: str) -> datetime:

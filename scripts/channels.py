@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from scripts.as_of import beginning_of
+from scripts.as_of import AsOfOption, beginning_of
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ def channels(
         Path | None,
         typer.Option("--csv", help="Write the table of channels to a file, too.", metavar="FILE"),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            help="As of the beginning of this day (UTC), from the events before it. Default: the last event.",
-            metavar="2024-01-31",
-        ),
-    ] = None,
+    as_of: AsOfOption = None,
 ) -> None:
     """Print what each channel contributed: orders and revenue credited by the first touch, the last, by
     position, and by a Markov chain.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from scripts.as_of import beginning_of
+from scripts.as_of import AsOfOption, beginning_of
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ def returns(
         Path | None,
         typer.Option("--csv", help="Write the rates of all products to a file, too.", metavar="FILE"),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            help="As of the beginning of this day (UTC), from the events before it. Default: the last event.",
-            metavar="2024-01-31",
-        ),
-    ] = None,
+    as_of: AsOfOption = None,
 ) -> None:
     """Print how much of each category and product comes back, warn of products of which more comes back than
     used to, and name products that fit instead.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from scripts.as_of import beginning_of
+from scripts.as_of import AsOfOption, beginning_of
 from scripts.options import ConfigOption, OutOption, SetOption, load_settings
 
 if TYPE_CHECKING:
@@ -44,14 +44,7 @@ def segments(
             metavar="FILE",
         ),
     ] = None,
-    as_of: Annotated[
-        str | None,
-        typer.Option(
-            "--as-of",
-            help="As of the beginning of this day (UTC), from the events before it. Default: the last event.",
-            metavar="2024-01-31",
-        ),
-    ] = None,
+    as_of: AsOfOption = None,
 ) -> None:
     """Print who the customers are: life stages, value tiers, levels, groups who buy alike, and who moved.
 
